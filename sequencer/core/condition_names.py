@@ -1,0 +1,107 @@
+"""What conditions stand on: the facts they ask for, the names they may use, and what they turn out to depend on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from sequencer.core.duration import Duration
+from sequencer.core.field import Field
+
+
+class Facts(Protocol):
+    """What a condition may ask about one lead. Unknown values are None; opens and clicks are those of humans.
+
+    How far back a question reaches: `within` when given, else everything if `ever`, else this enrollment's start.
+    """
+
+    def lead(self, name: str, /) -> Any:
+        """A built-in or declared field's value."""
+
+    def company(self, name: str, /) -> Any:
+        """`name`, `domain` or `owner` of the lead's company."""
+
+    def opened(self, step: str, /) -> bool:
+        """Whether the mail of this enrollment's step was opened."""
+
+    def clicked(self, step: str, link: str | None, /) -> bool:
+        """Whether that link (None: any) in the mail of this enrollment's step was clicked."""
+
+    def opened_content(self, content: str, /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
+        """Whether that content, from whatever sequence, was opened so often."""
+
+    def clicked_content(
+        self, content: str, link: str | None, /, *, within: Duration | None, at_least: int, ever: bool
+    ) -> bool:
+        """Whether that link (None: any) of that content, from whatever sequence, was clicked so often."""
+
+    def clicked_kind(self, kinds: tuple[str, ...], /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
+        """Whether links in content of any of these kinds were clicked so often."""
+
+    def happened(self, kind: str, detail: str | None, /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
+        """Whether an event of that kind came so often. `detail`: the form, or the page with `*` for anything."""
+
+    def received(self, content: str, /) -> bool:
+        """Whether that content was ever mailed to the lead, from any source."""
+
+    def consent(self, topic: str, /) -> bool:
+        """Whether the lead may be mailed about that topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a condition may name. None for what is declared nowhere: anything goes."""
+
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    """The declared ones; those that every lead has need not be among them."""
+    stages: tuple[str, ...] | None = None
+    statuses: tuple[str, ...] | None = None
+    steps: Mapping[str, str | None] = field(default_factory=dict)
+    """This sequence's steps, and the content that each mails."""
+    links: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The named links of each content."""
+    contents: frozenset[str] | None = None
+    kinds: frozenset[str] | None = None
+    """Kinds of content."""
+    topics: frozenset[str] | None = None
+    forms: frozenset[str] | None = None
+    scope: Literal["enrollment", "ever"] = "enrollment"
+    """What counts unless the condition says otherwise. `ever` where leads enrol: no step has been passed there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a condition depends on, so that only this is looked up."""
+
+    fields: frozenset[str] = frozenset()
+    """Of the lead."""
+    company: frozenset[str] = frozenset()
+    """Fields of the company."""
+    steps: frozenset[str] = frozenset()
+    """Steps of this enrollment whose ledger rows are needed."""
+    events: frozenset[str] = frozenset()
+    """Kinds of events to look up."""
+    contents: frozenset[str] = frozenset()
+    """Contents of which to know whether they were ever mailed to the lead."""
+    topics: frozenset[str] = frozenset()
+    """Topics whose consent matters."""
+    bounded: Duration | None = None
+    """Events from so long ago may count, also from before the enrollment. Never in business days."""
+    ever: bool = False
+    """Events from any time may count."""
+
+
+def merged(several: Iterable[Asks]) -> Asks:
+    """What several conditions depend on together."""
+    every = tuple(several)
+    none: frozenset[str] = frozenset()
+    bounds = [asks.bounded for asks in every if asks.bounded is not None]
+    return Asks(
+        none.union(*(asks.fields for asks in every)),
+        none.union(*(asks.company for asks in every)),
+        none.union(*(asks.steps for asks in every)),
+        none.union(*(asks.events for asks in every)),
+        none.union(*(asks.contents for asks in every)),
+        none.union(*(asks.topics for asks in every)),
+        max(bounds, key=lambda bound: bound.elapsed, default=None),
+        any(asks.ever for asks in every),
+    )

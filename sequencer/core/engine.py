@@ -1,0 +1,511 @@
+"""`decide`: what happens to one enrollment now. Used by workers, `why`, simulation and tests alike.
+
+A position is *before step S* or *at the end of an arm*, since a moment; when it falls due follows from that, the
+waits in between and the sequence as it is now. So waking an enrollment too early is always harmless.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+from sequencer.core.duration import Duration
+from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
+from sequencer.core.facts import LeadFacts
+from sequencer.core.lead import BUILT_IN, Lead, Rep
+from sequencer.core.mark import Mark
+from sequencer.core.message import Message, State
+from sequencer.core.pressure import allowed
+from sequencer.core.schedule import next_open, shift
+from sequencer.core.sequence import (
+    Branch,
+    Email,
+    Exit,
+    Handoff,
+    Place,
+    Sequence,
+    SequenceState,
+    Set,
+    Start,
+    Step,
+    Tell,
+    Wait,
+)
+from sequencer.core.snapshot import Snapshot
+from sequencer.core.workspace import Workspace
+
+SETTLING = timedelta(seconds=5)
+"""How soon to look again while the provider's answer to the last mail is still out."""
+
+GIVEN_UP = timedelta(hours=24)
+"""After so long an unknown message counts as sent for the sequence's progress."""
+
+RELOOK = timedelta(days=1)
+"""How often what only people can mend (no owner, a stopped sequence) is looked at without being told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Email this step's content now. `sender` is the rep in whose name, None for the sequence's shared sender."""
+
+    step: Email
+    attempt: int
+    sender: Rep | None
+    standing_in_for: Rep | None = None
+    """The owner who is away, when `sender` is the deputy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Tell the owner. `kind` is `tell` or `handoff`."""
+
+    step: Tell | Handoff
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Write fields of the lead."""
+
+    step: Set | Handoff
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Enrol the lead in another sequence."""
+
+    step: Start
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A mail that was to go again will not."""
+
+    step: str
+
+
+Effect: TypeAlias = Send | Alert | Change | Enter | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class _Skip:
+    why: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something happened or did not. `explain` turns it into a sentence."""
+
+    code: str
+    mark: Mark
+    step: str = ""
+    until: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The enrollment as it stands afterwards, what is to be done, and why; the last reason says what it waits for."""
+
+    enrollment: Enrollment
+    effects: tuple[Effect, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+def decide(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: datetime) -> Decision:
+    """Moves the enrollment as far as it can go at `now`: to its end, to a wait, or past one email."""
+    enrollment = snapshot.enrollment
+    if enrollment is None or enrollment.status not in RUNNING:
+        raise ValueError("decide takes a running enrollment")
+    run = _Run(workspace, sequence, snapshot, enrollment, now)
+    run.go()
+    return Decision(run.enrollment, tuple(run.effects), tuple(run.reasons))
+
+
+def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: datetime) -> Decision | None:
+    """Only the part of `decide` that ends an enrollment; None when it goes on.
+
+    Runs in the transaction that stores an event, so that a halt is effective when that commits.
+    """
+    enrollment = snapshot.enrollment
+    if enrollment is None or enrollment.status not in RUNNING:
+        return None
+    run = _Run(workspace, sequence, snapshot, enrollment, now)
+    return Decision(run.enrollment, tuple(run.effects), tuple(run.reasons)) if run.leaves() else None
+
+
+def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None, now: datetime) -> datetime:
+    """When someone who enters now falls due."""
+    return _due(workspace, sequence, sequence.places[sequence.start], now, zone_of(workspace, sequence, lead, owner))
+
+
+def owner_of(workspace: Workspace, snapshot: Snapshot) -> Rep | None:
+    """The rep who owns the lead, else the one who owns the company; None when nobody known does."""
+    for email in (snapshot.lead.owner, snapshot.company.owner if snapshot.company else None):
+        if email and (rep := workspace.reps.get(email)):
+            return rep
+    return None
+
+
+def zone_of(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None) -> ZoneInfo:
+    """The lead's zone; unknown: the rep's for mail from the owner, else the workspace's."""
+    if lead.zone:
+        return ZoneInfo(lead.zone)
+    if sequence.sender == "owner" and workspace.zone_of_owner and owner and owner.zone:
+        return ZoneInfo(owner.zone)
+    return ZoneInfo(workspace.zone)
+
+
+def _due(workspace: Workspace, sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo) -> datetime:
+    due = after_waits(place.waits, since, zone, workspace.quiet_days)
+    if isinstance(place.step, Email):
+        due = next_open(due, sequence.hours, zone, _quiet(workspace, sequence))
+    return due
+
+
+def after_waits(waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: frozenset[int]) -> datetime:
+    for wait in waits:
+        since = shift(since, wait, zone, quiet)
+    return since
+
+
+def _quiet(workspace: Workspace, sequence: Sequence) -> frozenset[int]:
+    return frozenset() if sequence.exempt else workspace.quiet_days
+
+
+@dataclass
+class _Run:
+    """One call of `decide`: the enrollment as it moves, and what has come of it so far."""
+
+    workspace: Workspace
+    sequence: Sequence
+    snapshot: Snapshot
+    enrollment: Enrollment
+    now: datetime
+    effects: list[Effect] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.owner = owner_of(self.workspace, self.snapshot)
+        self.zone = zone_of(self.workspace, self.sequence, self.snapshot.lead, self.owner)
+        self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
+
+    # --- the whole
+
+    def go(self) -> None:
+        if self.leaves() or self.is_stopped() or self.is_paused():
+            return
+        if (open_message := self.open_message()) is not None:
+            if open_message.state is not State.RETRY:
+                self.settle(open_message)
+                return
+            if self.retries(open_message):
+                return
+        while self.step_on():
+            pass
+
+    def step_on(self) -> bool:
+        """One place further; False when there is nothing more to do now."""
+        place = self.sequence.places[self.enrollment.position]
+        due = after_waits(place.waits, self.enrollment.since, self.zone, self.workspace.quiet_days)
+        if due > self.now:
+            self.wait("wait", _due(self.workspace, self.sequence, place, self.enrollment.since, self.zone), place)
+            return False
+        step = place.step
+        if step is None:
+            return self.join(place)
+        if (passed := self.enrollment.passed(step.id)) is not None:
+            return self.pass_again(step, passed)
+        if isinstance(step, Email):
+            return self.email(step, due)
+        if isinstance(step, Branch):
+            return self.branch(step, due)
+        self.act(step)
+        return self.enrollment.status is Status.ACTIVE
+
+    # --- what ends or holds an enrollment
+
+    def leaves(self) -> bool:
+        topic = self.workspace.topics.get(self.sequence.topic)
+        consent = self.snapshot.consent
+        status = self.workspace.statuses.get(self.snapshot.lead.status or "")
+        if self.snapshot.lead.suppressed:
+            return self.end(Status.STOPPED, "suppressed", self.sequence.mark)
+        if status is not None and status.stops:
+            return self.end(Status.STOPPED, "status", self.sequence.mark, status.id)
+        if self.sequence.topic in consent.refused:
+            return self.end(Status.LEFT, "unsubscribed", self.sequence.mark, self.sequence.topic)
+        if topic is not None and not topic.default and self.sequence.topic not in consent.given:
+            return self.end(Status.LEFT, "no-consent", self.sequence.mark, self.sequence.topic)
+        if self.sequence.goal is not None and self.sequence.goal.test(self.facts):
+            return self.end(Status.CONVERTED, "goal", self.sequence.goal.mark, self.sequence.goal.source)
+        for condition in self.sequence.exit_on:
+            if condition.test(self.facts):
+                return self.end(Status.LEFT, "exit_on", condition.mark, condition.source)
+        return False
+
+    def is_stopped(self) -> bool:
+        if self.sequence.state in (SequenceState.LIVE, SequenceState.CLOSED):
+            return False
+        self.hold("sequence-stopped", self.sequence.mark, self.now + RELOOK, detail=self.sequence.state.value)
+        return True
+
+    def is_paused(self) -> bool:
+        e = self.enrollment
+        if e.status is not Status.PAUSED or e.paused_at is None:
+            return False
+        if e.resume_at is None or e.resume_at > self.now:
+            self.hold("paused", self.sequence.mark, e.resume_at, detail=e.reason)
+            return True
+        # The remaining wait is kept: the time spent in the pause does not count.
+        since = e.since + (self.now - e.paused_at)
+        self.enrollment = replace(e, status=Status.ACTIVE, reason="", since=since, paused_at=None, resume_at=None)
+        return False
+
+    # --- the mail before
+
+    def open_message(self) -> Message | None:
+        for message in self.snapshot.messages.values():
+            if message.state in (State.SENDING, State.RETRY):
+                return message
+            if message.state is State.UNKNOWN and message.sent_at + GIVEN_UP > self.now:
+                return message
+        return None
+
+    def settle(self, message: Message) -> None:
+        unknown = message.state is State.UNKNOWN
+        until = message.sent_at + GIVEN_UP if unknown else self.now + SETTLING
+        mark = self.mark_of(message.step)
+        self.hold("unknown" if unknown else "sending", mark, until, message.step, message.failure or "")
+
+    def retries(self, message: Message) -> bool:
+        """True when nothing more is to be done now."""
+        step = self.sequence.steps.get(message.step)
+        if not isinstance(step, Email):
+            # The step is gone from the file; its mail was surely not sent and never will be.
+            self.effects.append(Cancel(message.step))
+            return False
+        if message.retry_at is not None and message.retry_at > self.now:
+            self.hold("retry", step.mark, message.retry_at, step.id, message.failure or "")
+            return True
+        send = self.may_mail(step, message.sent_at)
+        if isinstance(send, _Skip):
+            self.reasons.append(Reason(f"skipped-{send.why}", step.mark, step.id, detail=send.detail))
+            self.effects.append(Cancel(step.id))
+            return False
+        if send is not None:
+            self.mail(replace(send, attempt=message.attempt + 1))
+        return True
+
+    # --- steps
+
+    def email(self, step: Email, due: datetime) -> bool:
+        send = self.may_mail(step, due)
+        if isinstance(send, _Skip):
+            self.reasons.append(Reason(f"skipped-{send.why}", step.mark, step.id, detail=send.detail))
+            self.pass_step(step, "skipped", send.why if not send.detail else f"{send.why}: {send.detail}")
+            return True
+        if send is not None:
+            self.pass_step(step, "sent")
+            self.mail(send)
+        return False
+
+    def mail(self, send: Send) -> None:
+        self.effects.append(send)
+        self.reasons.append(Reason("sent", send.step.mark, send.step.id))
+        self.arrive(self.enrollment.position)
+
+    def may_mail(self, step: Email, due: datetime) -> Send | _Skip | None:
+        """The mail, when nothing stands in the way now; None: held, and the enrollment is dated."""
+        quiet = _quiet(self.workspace, self.sequence)
+        opens = next_open(due, self.sequence.hours, self.zone, quiet)
+        lateness = self.sequence.max_lateness
+        if lateness is not None and self.now > shift(opens, lateness, self.zone, self.workspace.quiet_days):
+            return _Skip("too-late")
+        earliest = next_open(max(due, self.now), self.sequence.hours, self.zone, quiet)
+        rule = ""
+        if not self.sequence.exempt:
+            limit = shift(opens, self.workspace.pressure.wait, self.zone, self.workspace.quiet_days)
+            while True:
+                at, why = allowed(self.workspace.pressure, self.snapshot.mailed_at, earliest, self.zone)
+                rule = why or rule
+                if at == earliest:
+                    break
+                earliest = next_open(at, self.sequence.hours, self.zone, quiet)
+            if rule and earliest > limit:
+                if self.now >= limit:
+                    return _Skip("pressure", rule)
+                earliest = limit
+        if earliest > self.now:
+            self.hold(rule or "hours", step.mark, earliest, step.id)
+            return None
+        return self.from_whom(step, due)
+
+    def from_whom(self, step: Email, due: datetime) -> Send | None:
+        if self.sequence.sender != "owner":
+            return Send(step, 1, None)
+        if self.owner is None:
+            if self.workspace.owner.missing != "hold":
+                return Send(step, 1, None)
+            self.hold("no-owner", step.mark, self.now + RELOOK, step.id, self.snapshot.lead.owner or "")
+            return None
+        back = back_from(self.owner, self.now)
+        if back is None:
+            return Send(step, 1, self.owner)
+        limit = shift(due, self.workspace.owner.away_hold, self.zone, self.workspace.quiet_days)
+        if self.now < limit:
+            self.hold("owner-away", step.mark, min(back, limit), step.id, self.owner.name)
+            return None
+        deputy = self.workspace.reps.get(self.owner.deputy or "")
+        if deputy is None or back_from(deputy, self.now) is not None:
+            return Send(step, 1, self.owner)
+        return Send(step, 1, deputy, standing_in_for=self.owner)
+
+    def branch(self, step: Branch, due: datetime) -> bool:
+        if step.condition.test(self.facts):
+            return self.take(step, "then")
+        if step.within is not None:
+            deadline = shift(max(due, self.accepted()), step.within, self.zone, self.workspace.quiet_days)
+            if deadline > self.now:
+                self.hold("awaiting", step.condition.mark, deadline, step.id, step.condition.source)
+                return False
+        return self.take(step, "else")
+
+    def take(self, step: Branch, arm: str) -> bool:
+        self.reasons.append(Reason(arm, step.condition.mark, step.id, detail=step.condition.source))
+        self.note(step, arm)
+        self.move(self.sequence.enters(step, step.then if arm == "then" else step.otherwise))
+        return True
+
+    def accepted(self) -> datetime:
+        """When the provider took the last mail, for `within`; when no mail came before, when this place was reached."""
+        since = self.enrollment.since
+        last = self.enrollment.outcomes[-1] if self.enrollment.outcomes else None
+        message = self.snapshot.messages.get(last.step) if last and last.outcome == "sent" else None
+        return max(since, message.accepted_at) if message and message.accepted_at else since
+
+    def act(self, step: Tell | Set | Handoff | Start | Exit) -> None:
+        if isinstance(step, Exit):
+            self.note(step, "exit", step.reason)
+            self.end(Status.LEFT, "exit", step.mark, step.reason)
+            return
+        if isinstance(step, Tell):
+            self.effects.append(Alert(step, "tell"))
+            self.pass_step(step, "told")
+        elif isinstance(step, Set):
+            self.change(step, self.resolved(step.values))
+            self.pass_step(step, "set")
+        elif isinstance(step, Handoff):
+            lead = self.snapshot.lead
+            if self.workspace.stage_rank(step.stage) > self.workspace.stage_rank(lead.stage):
+                self.change(step, {"stage": step.stage})
+            self.effects.append(Alert(step, "handoff"))
+            self.pass_step(step, "handed_off")
+        else:
+            self.effects.append(Enter(step))
+            self.pass_step(step, "started", step.sequence)
+        self.reasons.append(Reason(type(step).__name__.lower(), step.mark, step.id))
+
+    def change(self, step: Set | Handoff, values: Mapping[str, Any]) -> None:
+        if "stage" in values and self.workspace.stage_rank(values["stage"]) < self.workspace.stage_rank(
+            self.snapshot.lead.stage
+        ):
+            # Automation never moves a lead backwards; the CRM may.
+            values = {name: value for name, value in values.items() if name != "stage"}
+        if values:
+            self.effects.append(Change(step, values))
+            self.snapshot = replace(self.snapshot, lead=changed(self.snapshot.lead, values))
+            self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
+
+    def resolved(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Durations from now become dates in the lead's zone."""
+        return {
+            name: shift(self.now, value, self.zone, self.workspace.quiet_days).astimezone(self.zone).date().isoformat()
+            if isinstance(value, Duration)
+            else value
+            for name, value in values.items()
+        }
+
+    # --- moving
+
+    def join(self, place: Place) -> bool:
+        if place.branch is None:
+            self.reasons.append(Reason("finished", self.sequence.mark))
+            self.enrollment = self.enrollment.ended(Status.FINISHED, "finished", self.now)
+            return False
+        self.move(self.following(place.position))
+        return True
+
+    def pass_again(self, step: Step, passed: Outcome) -> bool:
+        """A step already passed is never done twice; a branch is followed as it was taken."""
+        if isinstance(step, Branch):
+            self.move(self.sequence.enters(step, step.then if passed.outcome == "then" else step.otherwise))
+        else:
+            self.move(self.following(step.id))
+        return True
+
+    def pass_step(self, step: Step, outcome: str, detail: str = "") -> None:
+        self.note(step, outcome, detail)
+        self.move(self.following(step.id))
+
+    def note(self, step: Step, outcome: str, detail: str = "") -> None:
+        outcomes = (*self.enrollment.outcomes, Outcome(step.id, outcome, self.now, detail))
+        self.enrollment = replace(self.enrollment, outcomes=outcomes)
+
+    def following(self, position: str) -> str:
+        following = self.sequence.after(position)
+        if following is None:
+            raise AssertionError("the end of a sequence has nothing after it")
+        return following
+
+    def move(self, position: str) -> None:
+        self.enrollment = replace(self.enrollment, position=position, since=self.now)
+
+    def arrive(self, position: str) -> None:
+        """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
+        self.enrollment = replace(self.enrollment, since=self.now)
+        place = self.sequence.places[position]
+        due = _due(self.workspace, self.sequence, place, self.now, self.zone)
+        if isinstance(place.step, Branch) and place.step.within is not None and not place.waits:
+            due = shift(self.now, place.step.within, self.zone, self.workspace.quiet_days)
+        self.enrollment = replace(self.enrollment, due_at=due)
+
+    def wait(self, code: str, until: datetime, place: Place) -> None:
+        step = place.step
+        mark = step.mark if step is not None else self.sequence.mark
+        self.hold(code, mark, until, step.id if step is not None else "")
+
+    def hold(self, code: str, mark: Mark, until: datetime | None, step: str = "", detail: str = "") -> None:
+        self.reasons.append(Reason(code, mark, step, until, detail))
+        self.enrollment = replace(self.enrollment, due_at=until)
+
+    def end(self, status: Status, reason: str, mark: Mark, detail: str = "") -> bool:
+        self.effects += [Cancel(m.step) for m in self.snapshot.messages.values() if m.state is State.RETRY]
+        self.reasons.append(Reason(f"ended-{reason}", mark, detail=detail))
+        self.enrollment = self.enrollment.ended(status, reason if not detail else f"{reason}: {detail}", self.now)
+        return True
+
+    def mark_of(self, step: str) -> Mark:
+        found = self.sequence.steps.get(step)
+        return found.mark if found is not None else self.sequence.mark
+
+
+def back_from(rep: Rep, now: datetime) -> datetime | None:
+    """The start of the day on which a rep who is away now is back; None when the rep is there."""
+    zone = ZoneInfo(rep.zone or "UTC")
+    today = now.astimezone(zone).date()
+    for away in rep.away:
+        if away.first <= today <= away.last:
+            back = away.last + timedelta(days=1)
+            return datetime(back.year, back.month, back.day, tzinfo=zone)
+    return None
+
+
+def changed(lead: Lead, values: Mapping[str, Any]) -> Lead:
+    """The lead with these fields set."""
+    own = {("zone" if name == "time_zone" else name): value for name, value in values.items() if name in BUILT_IN}
+    declared = {name: value for name, value in values.items() if name not in BUILT_IN}
+    return replace(lead, **own, fields={**lead.fields, **declared})

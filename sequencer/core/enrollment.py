@@ -1,0 +1,73 @@
+"""One lead's passage through one sequence."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+
+class Status(StrEnum):
+    """Whether the passage goes on, and if not, how it ended. Drawn in docs/lifecycle.md."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    CONVERTED = "converted"
+    """The goal was reached."""
+    LEFT = "left"
+    """An `exit_on` condition or an `exit` step, or the topic was unsubscribed."""
+    STOPPED = "stopped"
+    """Halted everywhere: suppression or operator."""
+    FINISHED = "finished"
+    """The steps ended."""
+
+
+RUNNING: Final = frozenset({Status.ACTIVE, Status.PAUSED})
+
+END: Final = ":end"
+"""The position after the last step."""
+
+
+def end_of(branch: str, arm: str) -> str:
+    """The position at the end of an arm, before the branch's arms join again."""
+    return f"{branch}:{arm}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a passed step: `sent`, `skipped`, `then`, `else`, `told`, `set`, `handed_off`, `started`."""
+
+    step: str
+    outcome: str
+    at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """`position` is a step's id (standing before it), `BRANCH:ARM` (at the end of that arm) or `:end`."""
+
+    id: int
+    lead_id: int
+    sequence: str
+    deployment: int
+    entered_at: datetime
+    position: str
+    since: datetime
+    """When the position was reached; after an email, when its attempt began."""
+    due_at: datetime | None
+    """When to look again; None while only an event (or an operator) can move it."""
+    status: Status = Status.ACTIVE
+    reason: str = ""
+    """Why it ended or is paused: a short word, `replied`, `unsubscribed`, `goal`."""
+    outcomes: tuple[Outcome, ...] = ()
+    paused_at: datetime | None = None
+    resume_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    def passed(self, step: str) -> Outcome | None:
+        """How this enrollment passed a step, or None."""
+        return next((o for o in self.outcomes if o.step == step), None)
+
+    def ended(self, status: Status, reason: str, now: datetime) -> "Enrollment":
+        """The enrollment as it ends now."""
+        return replace(self, status=status, reason=reason, due_at=None, ended_at=now, paused_at=None, resume_at=None)

@@ -1,0 +1,53 @@
+"""One vocabulary for everything that happens to or is done by a lead, from any source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+PROCESSED: Final = "processed"
+DELIVERED: Final = "delivered"
+DEFERRED: Final = "deferred"
+BOUNCED: Final = "bounced"
+BLOCKED: Final = "blocked"
+DROPPED: Final = "dropped"
+OPENED: Final = "opened"
+CLICKED: Final = "clicked"
+UNSUBSCRIBED: Final = "unsubscribed"
+RESUBSCRIBED: Final = "resubscribed"
+COMPLAINED: Final = "complained"
+REPLIED: Final = "replied"
+AUTO_REPLIED: Final = "auto_replied"
+SUBMITTED: Final = "submitted"
+VISITED: Final = "visited"
+CHANGED: Final = "changed"
+"""A field of the lead got another value: data = {field, before, after}."""
+
+DELIVERY: Final = frozenset({PROCESSED, DELIVERED, DEFERRED, BOUNCED, BLOCKED, DROPPED})
+"""What the provider says of a message; conditions never ask for these."""
+
+ENGAGEMENT: Final = frozenset({OPENED, CLICKED, REPLIED, SUBMITTED, VISITED})
+
+BUILT_IN: Final = DELIVERY | ENGAGEMENT | {UNSUBSCRIBED, RESUBSCRIBED, COMPLAINED, AUTO_REPLIED, CHANGED}
+"""Names the system itself gives; any other name (`meeting_booked`) comes from the API."""
+
+URGENT: Final = frozenset({UNSUBSCRIBED, COMPLAINED, BOUNCED, REPLIED})
+"""Processed first: each may have to stop mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact. `key` makes it count once: the provider's id, the caller's idempotency key, or a digest."""
+
+    kind: str
+    at: datetime
+    lead_id: int
+    key: str
+    source: str
+    """sendgrid | inbound | api | form | site | sequence | operator"""
+    enrollment_id: int | None = None
+    step: str | None = None
+    machine: bool = False
+    """Done by software (a scanner, a privacy proxy): kept with its evidence, never engagement."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """clicked: url, link, content · submitted: form · visited: page · changed: field, before, after"""

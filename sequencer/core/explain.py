@@ -1,0 +1,124 @@
+"""The one place that turns reasons and outcomes into sentences, for `why`, the timeline and simulation."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sequencer.core.engine import Reason
+from sequencer.core.enrollment import Enrollment, Outcome, Status
+from sequencer.core.event import Event
+from sequencer.core.snapshot import Snapshot
+
+_REASONS = {
+    "wait": "waits until {until}, before {step}",
+    "hours": "waits for the sequence's hours: {step} goes {until}",
+    "gap": "waits: the last mail is too recent; {step} goes {until} at the earliest",
+    "day": "waits: the lead has had today's mails; {step} goes {until} at the earliest",
+    "week": "waits: the lead has had this week's mails; {step} goes {until} at the earliest",
+    "sending": "waits for the provider's answer about {step}",
+    "unknown": "{step} may or may not have gone; the sequence goes on {until} ({detail})",
+    "retry": "{step} was not sent and goes again {until} ({detail})",
+    "no-owner": "holds {step}: it is from the owner, and nobody known owns this lead",
+    "owner-away": "holds {step} until {until}: {detail} is away",
+    "awaiting": "waits at {step} for `{detail}`, until {until} at the latest",
+    "paused": "is paused ({detail}) until {until}",
+    "sequence-stopped": "holds: the sequence is {detail}",
+    "sent": "sends {step}",
+    "then": "goes down `then` at {step}: `{detail}` is true",
+    "else": "goes down `else` at {step}: `{detail}` is not true",
+    "tell": "tells the owner ({step})",
+    "set": "sets fields ({step})",
+    "handoff": "hands the lead to sales ({step})",
+    "start": "starts another sequence ({step})",
+    "finished": "has come to the end",
+    "skipped-pressure": "skips {step}: over the frequency cap for too long ({detail})",
+    "skipped-too-late": "skips {step}: later than the sequence allows",
+    "ended-suppressed": "is stopped: the address must not be mailed",
+    "ended-status": "is stopped: the lead's status is {detail}",
+    "ended-unsubscribed": "leaves: unsubscribed from {detail}",
+    "ended-no-consent": "leaves: never asked for {detail}",
+    "ended-goal": "reached the goal `{detail}`",
+    "ended-exit_on": "leaves: `{detail}` is true",
+    "ended-exit": "leaves here: {detail}",
+}
+
+_OUTCOMES = {
+    "sent": "was sent {step}",
+    "skipped": "was not sent {step} ({detail})",
+    "then": "went down `then` at {step}",
+    "else": "went down `else` at {step}",
+    "told": "the owner was told ({step})",
+    "set": "fields were set ({step})",
+    "handed_off": "was handed to sales ({step})",
+    "started": "was entered into {detail}",
+    "exit": "left at {step}: {detail}",
+}
+
+_ENDS = {
+    Status.ACTIVE: "is in it",
+    Status.PAUSED: "is paused",
+    Status.CONVERTED: "converted",
+    Status.LEFT: "left",
+    Status.STOPPED: "was stopped",
+    Status.FINISHED: "finished",
+}
+
+_EVENTS = {
+    "processed": "the provider took {step}",
+    "delivered": "{step} was delivered",
+    "deferred": "{step} was deferred by the receiving server",
+    "bounced": "{step} bounced",
+    "blocked": "{step} was blocked",
+    "dropped": "the provider dropped {step}",
+    "opened": "opened {step}",
+    "clicked": "clicked {link} in {step}",
+    "unsubscribed": "unsubscribed",
+    "resubscribed": "subscribed again",
+    "complained": "reported {step} as spam",
+    "replied": "answered {step}",
+    "auto_replied": "an automatic reply came to {step}",
+    "submitted": "submitted the form {form}",
+    "visited": "visited {page}",
+    "changed": "{field} became {after}",
+}
+
+
+def reason(why: Reason, zone: ZoneInfo) -> str:
+    """One sentence without its subject: `waits until Tue 24 Nov 2026 09:00 (Madrid), before pricing`."""
+    return _REASONS[why.code].format(
+        step=why.step or "the end", until=moment(why.until, zone) if why.until else "then", detail=why.detail
+    )
+
+
+def outcome(passed: Outcome) -> str:
+    return _OUTCOMES[passed.outcome].format(step=passed.step, detail=passed.detail)
+
+
+def ending(enrollment: Enrollment) -> str:
+    """Where an enrollment stands, in a few words."""
+    words = _ENDS[enrollment.status]
+    return f"{words} ({enrollment.reason})" if enrollment.reason and enrollment.reason != "finished" else words
+
+
+def event(happened: Event) -> str:
+    data = {"link": "a link", "form": "", "page": "", "field": "", "after": "", **happened.data}
+    sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
+    words = sentence.format(step=happened.step or "a mail", **{k: data[k] for k in _NAMES})
+    return f"{words} (by software, not counted)" if happened.machine else words
+
+
+_NAMES = ("link", "form", "page", "field", "after")
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """A local time that says whose it is."""
+    return f"{at.astimezone(zone):%a %-d %b %Y %H:%M} ({zone.key.rpartition('/')[2].replace('_', ' ')})"
+
+
+def engaged(snapshot: Snapshot) -> Iterator[str]:
+    """What a lead did in this enrollment, in plain words, for the rep."""
+    for message in snapshot.messages.values():
+        if message.clicked:
+            yield f"clicked {', '.join(message.clicked)} in {message.step}"
+        elif message.opened_at is not None:
+            yield f"opened {message.step}"

@@ -1,0 +1,126 @@
+"""Answers what conditions ask, from a snapshot."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sequencer.core import event as kinds
+from sequencer.core.duration import Duration
+from sequencer.core.event import Event
+from sequencer.core.snapshot import Snapshot
+from sequencer.core.workspace import Workspace
+
+_DETAIL = {kinds.SUBMITTED: "form", kinds.VISITED: "page"}
+"""Where an event says what it was about, for `submitted(form)` and `visited(page)`."""
+
+
+class LeadFacts:
+    """What is true of one lead at `now`. Engagement by machines was left out when the snapshot was read."""
+
+    __slots__ = ("now", "snapshot", "workspace")
+
+    def __init__(self, workspace: Workspace, snapshot: Snapshot, now: datetime) -> None:
+        self.workspace = workspace
+        self.snapshot = snapshot
+        self.now = now
+
+    def lead(self, name: str) -> Any:
+        return self.snapshot.lead.get(name)
+
+    def company(self, name: str) -> Any:
+        return getattr(self.snapshot.company, name) if self.snapshot.company is not None else None
+
+    def opened(self, step: str) -> bool:
+        message = self.snapshot.messages.get(step)
+        return message is not None and message.opened_at is not None
+
+    def clicked(self, step: str, link: str | None) -> bool:
+        message = self.snapshot.messages.get(step)
+        return message is not None and (bool(message.clicked) if link is None else link in message.clicked)
+
+    def opened_content(self, content: str, within: Duration | None, at_least: int, ever: bool) -> bool:
+        return self._count(
+            at_least, within, ever, lambda e: e.kind == kinds.OPENED and e.data.get("content") == content
+        )
+
+    def clicked_content(
+        self, content: str, link: str | None, within: Duration | None, at_least: int, ever: bool
+    ) -> bool:
+        return self._count(
+            at_least,
+            within,
+            ever,
+            lambda e: (
+                e.kind == kinds.CLICKED
+                and e.data.get("content") == content
+                and (link is None or e.data.get("link") == link)
+            ),
+        )
+
+    def clicked_kind(self, wanted: tuple[str, ...], within: Duration | None, at_least: int, ever: bool) -> bool:
+        return self._count(at_least, within, ever, lambda e: e.kind == kinds.CLICKED and e.data.get("kind") in wanted)
+
+    def happened(self, kind: str, detail: str | None, within: Duration | None, at_least: int, ever: bool) -> bool:
+        key = _DETAIL.get(kind)
+
+        def fits(event: Event) -> bool:
+            if event.kind != kind:
+                return False
+            if detail is None or key is None:
+                return True
+            return matches(detail, str(event.data.get(key, "")))
+
+        return self._count(at_least, within, ever, fits)
+
+    def received(self, content: str) -> bool:
+        return content in self.snapshot.received
+
+    def consent(self, topic: str) -> bool:
+        if topic in self.snapshot.consent.refused:
+            return False
+        declared = self.workspace.topics.get(topic)
+        return topic in self.snapshot.consent.given or (declared is not None and declared.default)
+
+    def _count(self, at_least: int, within: Duration | None, ever: bool, fits: Callable[[Event], bool]) -> bool:
+        since = self._since(within, ever)
+        found = 0
+        for event in self.snapshot.events:
+            if (since is None or event.at >= since) and fits(event):
+                found += 1
+                if found >= at_least:
+                    return True
+        return False
+
+    def _since(self, within: Duration | None, ever: bool) -> datetime | None:
+        if within is not None:
+            return self.now - span(within, self.now, self.workspace.quiet_days)
+        if ever or self.snapshot.enrollment is None:
+            return None
+        return self.snapshot.enrollment.entered_at
+
+
+def span(duration: Duration, now: datetime, quiet: frozenset[int]) -> timedelta:
+    """How far back `within` reaches. Days are 24 hours here; business days skip quiet ones (all UTC)."""
+    if duration.unit != "business day":
+        return duration.elapsed
+    day, left = now, duration.amount
+    while left and len(quiet) < 7:
+        day -= timedelta(days=1)
+        left -= day.weekday() not in quiet
+    return now - day
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a text fits a pattern in which only `*` is special: any run of characters."""
+    if "*" not in pattern:
+        return text == pattern
+    first, *middle, last = pattern.split("*")
+    if not text.startswith(first) or not text[len(first) :].endswith(last):
+        return False
+    rest = text[len(first) : len(text) - len(last)]
+    for part in middle:
+        if part:
+            _, found, rest = rest.partition(part)
+            if not found:
+                return False
+    return True

@@ -1,0 +1,102 @@
+"""The people we may write to, their companies, and the reps who own them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A person. What is unknown is None; `fields` holds the declared fields and any further attributes."""
+
+    id: int
+    email: str
+    first_name: str | None = None
+    last_name: str | None = None
+    title: str | None = None
+    zone: str | None = None
+    """IANA name, as in `Europe/Madrid`."""
+    country: str | None = None
+    """ISO 3166-1 alpha-2."""
+    stage: str | None = None
+    status: str | None = None
+    campaign: str | None = None
+    """First-touch campaign."""
+    owner: str | None = None
+    """The rep's email."""
+    company_id: int | None = None
+    suppressed: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+    def get(self, name: str) -> Any:
+        """The value of a built-in or declared field; None when unknown."""
+        if name in BUILT_IN:
+            value = getattr(self, "zone" if name == "time_zone" else name)
+        else:
+            value = self.fields.get(name)
+        return None if value == "" else value
+
+
+BUILT_IN = frozenset(
+    {
+        "email",
+        "first_name",
+        "last_name",
+        "title",
+        "time_zone",
+        "zone",
+        "country",
+        "stage",
+        "status",
+        "campaign",
+        "owner",
+    }
+)
+"""Fields every lead has, next to those that workspace.yaml declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The organisation behind an email domain."""
+
+    id: int
+    domain: str
+    name: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Days on which a rep is away, both included."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Rep:
+    """A salesperson who can own leads and in whose name mail goes out."""
+
+    email: str
+    name: str
+    zone: str | None = None
+    phone: str | None = None
+    calendar: str | None = None
+    deputy: str | None = None
+    away: tuple[Away, ...] = ()
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0] if self.name.split() else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A shared address that marketing writes from."""
+
+    id: str
+    name: str
+    email: str
+    zone: str | None = None

@@ -1,0 +1,89 @@
+"""A batch of emails as every provider takes it: one skeleton, and each recipient's values for its slots."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Parts: TypeAlias = "tuple[str | int, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What is the same for every recipient. Each part is a run of literal text and slot numbers.
+
+    A slot's value is already escaped for the part that it stands in; joining never escapes.
+    """
+
+    subject: Parts
+    html: Parts
+    text: Parts
+    reply_to: Parts = ()
+    """The Reply-To address; empty for none."""
+
+
+def join(parts: Sequence[str | int], values: Sequence[str]) -> str:
+    """The full text for one recipient."""
+    return "".join(values[part] if isinstance(part, int) else part for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One email of a batch."""
+
+    to_email: str
+    to_name: str
+    from_email: str
+    from_name: str
+    values: tuple[str, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Per lead: Message-ID, List-Unsubscribe."""
+    custom_args: Mapping[str, str] = field(default_factory=dict)
+    """Echoed by the provider in every event; nothing personal in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One request to the provider: at most 1,000 recipients, each address once."""
+
+    request_id: str
+    skeleton: Skeleton
+    recipients: tuple[Recipient, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The same for all."""
+    categories: tuple[str, ...] = ()
+
+
+class Answer(StrEnum):
+    """What the provider said of an email."""
+
+    ACCEPTED = "accepted"
+    RETRY = "retry"
+    """Surely not sent: rate limit, refused connection, connect timeout."""
+    REFUSED = "refused"
+    """Surely not sent, and never will be as it is."""
+    UNKNOWN = "unknown"
+    """Timeout, reset, 5xx: it may or may not have been accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`scope` says what is at fault for a refusal: this email, the content, or our credentials."""
+
+    answer: Answer
+    detail: str = ""
+    provider_id: str = ""
+    retry_after: float | None = None
+    """Seconds of operating time."""
+    scope: Literal["message", "content", "credentials"] = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One outcome for the whole batch, and exceptions by recipient number."""
+
+    outcome: Outcome
+    each: Mapping[int, Outcome] = field(default_factory=dict)
+
+    def of(self, number: int) -> Outcome:
+        return self.each.get(number, self.outcome)

@@ -1,0 +1,76 @@
+"""Moves people from one version of a sequence to the next (DESIGN §3, Editing under people)."""
+
+from dataclasses import replace
+
+from sequencer.core.enrollment import END, Enrollment, end_of
+from sequencer.core.sequence import Arm, Branch, Place, Sequence, Step
+
+
+def migrate(old: Sequence | None, new: Sequence, enrollment: Enrollment, deployment: int) -> Enrollment:
+    """The enrollment at its place in the new version. It never enters an arm that was not chosen."""
+    position = enrollment.position
+    if position not in new.places:
+        position = _successor(old, new, enrollment) if old is not None else END
+    place = new.places[position]
+    position = _back_over_new(old, new, _outermost_undecided(new, enrollment, place), enrollment)
+    return replace(enrollment, position=position, deployment=deployment)
+
+
+def _successor(old: Sequence, new: Sequence, enrollment: Enrollment) -> str:
+    """What is nearest to a place that is gone: its surviving inner steps, the following siblings, then outward."""
+    place = old.places.get(enrollment.position)
+    if place is None:
+        return END
+    if place.step is not None:
+        for step in _inner(place.step):
+            if step.id in new.steps:
+                return step.id
+    while True:
+        for step in place.arm.steps[place.index + 1 :]:
+            for survivor in (step, *_inner(step)):
+                if survivor.id in new.steps:
+                    return survivor.id
+        if place.branch is None:
+            return END
+        end = end_of(place.branch.id, place.arm.name)
+        if end in new.places:
+            return end
+        place = old.places[place.branch.id]
+
+
+def _inner(step: Step) -> list[Step]:
+    if not isinstance(step, Branch):
+        return []
+    return [found for arm in step.arms for child in arm.steps for found in (child, *_inner(child))]
+
+
+def _outermost_undecided(new: Sequence, enrollment: Enrollment, place: Place) -> Place:
+    """Before the outermost branch on the way that was never decided; after one that was decided otherwise."""
+    for branch, arm in reversed(list(_ancestors(new, place))):
+        taken = enrollment.passed(branch.id)
+        if taken is None:
+            return new.places[branch.id]
+        if taken.outcome != arm.name:
+            return new.places[new.after(branch.id) or END]
+    return place
+
+
+def _ancestors(new: Sequence, place: Place) -> list[tuple[Branch, Arm]]:
+    found = []
+    while place.branch is not None:
+        found.append((place.branch, place.arm))
+        place = new.places[place.branch.id]
+    return found
+
+
+def _back_over_new(old: Sequence | None, new: Sequence, place: Place, enrollment: Enrollment) -> str:
+    """Steps directly before the target that are new belong to whoever stands there: a mail replaced in place."""
+    index = place.index
+    while (
+        old is not None
+        and place.position != enrollment.position
+        and index > 0
+        and place.arm.steps[index - 1].id not in old.steps
+    ):
+        index -= 1
+    return place.arm.steps[index].id if index < len(place.arm.steps) else place.position

@@ -1,0 +1,204 @@
+"""When things are due: waits, windows and quiet days, in the zone of the lead.
+
+Days, weeks and business days are wall-clock arithmetic: a mail at 09:00 is followed at 09:00, also over a change of
+the clocks. Hours and below are elapsed time. Every result is an aware datetime in UTC.
+"""
+
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sequencer.core.duration import Duration
+
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""Monday is 0, as in `datetime.weekday`."""
+
+EVERY_DAY: Final = frozenset(range(7))
+
+_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+
+
+def parse_clock(text: str) -> time:
+    """Read `09:30`. Raises ValueError."""
+    written = _CLOCK.fullmatch(text.strip())
+    if not written or int(written[1]) > 23 or int(written[2]) > 59:
+        raise ValueError(f"expected a time of day such as `09:30`, got `{text.strip()[:60]}`")
+    return time(int(written[1]), int(written[2]))
+
+
+def parse_weekday(text: str) -> int:
+    """Read `tue`. Raises ValueError."""
+    name = text.strip().lower()
+    if name not in WEEKDAYS:
+        raise ValueError(f"expected a weekday ({', '.join(WEEKDAYS)}), got `{text.strip()[:60]}`")
+    return WEEKDAYS.index(name)
+
+
+def parse_days(text: str) -> frozenset[int]:
+    """Read `mon-fri`, `mon, wed`, `tue` or a mixture; `fri-mon` goes over the weekend. Raises ValueError."""
+    days: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        begin = parse_weekday(first)
+        length = (parse_weekday(last) - begin) % 7 if dash else 0
+        days.update((begin + n) % 7 for n in range(length + 1))
+    return frozenset(days)
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """The next such time of day, on that weekday or (None) on any day."""
+
+    weekday: int | None
+    at: time
+
+    @classmethod
+    def parse(cls, text: str) -> "Until":
+        """Read `tue 10:00` or `10:00`. Raises ValueError."""
+        words = text.split()
+        if len(words) not in (1, 2):
+            raise ValueError(f"expected a time such as `10:00` or `tue 10:00`, got `{text.strip()[:60]}`")
+        return cls(parse_weekday(words[0]) if len(words) == 2 else None, parse_clock(words[-1]))
+
+    def __str__(self) -> str:
+        at = f"{self.at:%H:%M}"
+        return at if self.weekday is None else f"{WEEKDAYS[self.weekday]} {at}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The window in which mail goes out: on these weekdays from `start` up to, but not including, `end`."""
+
+    days: frozenset[int]
+    start: time
+    end: time
+
+    @classmethod
+    def parse(cls, days: str, between: str) -> "Hours":
+        """Read `mon-fri` and `09:00-17:00`. Raises ValueError."""
+        start, dash, end = between.partition("-")
+        if not dash:
+            raise ValueError(f"expected a window such as `09:00-17:00`, got `{between[:60]}`")
+        hours = cls(parse_days(days), parse_clock(start), parse_clock(end))
+        if hours.start >= hours.end:
+            raise ValueError(f"expected a window that ends after it starts, on the same day, got `{between[:60]}`")
+        return hours
+
+    def __str__(self) -> str:
+        days = ", ".join(WEEKDAYS[day] for day in sorted(self.days))
+        return f"{days} {self.start:%H:%M}-{self.end:%H:%M}"
+
+
+def opens(hours: Hours | None, quiet: Set[int]) -> bool:
+    """Whether there is any day on which `next_open` can end."""
+    return bool((EVERY_DAY if hours is None else hours.days) - quiet)
+
+
+def shift(moment: datetime, wait: Duration | Until, zone: ZoneInfo, quiet: Set[int]) -> datetime:
+    """The moment at which a wait that began at `moment` is over.
+
+    `quiet` are the weekdays that are not business days. A wall time that the clocks skip moves forward by what they
+    skip; of one that comes twice, the first counts. Raises ValueError for business days when every day is quiet.
+    """
+    if isinstance(wait, Until):
+        return _next(moment, wait, zone)
+    if wait.amount == 0 or wait.unit in ("second", "minute", "hour"):
+        return moment.astimezone(UTC) + wait.elapsed if wait.amount else moment.astimezone(UTC)
+    wall = _wall(moment, zone)
+    if wait.unit == "business day":
+        return _instant(datetime.combine(_business_day(wall.date(), wait.amount, quiet), wall.time()), zone)
+    return _instant(wall + wait.elapsed, zone)
+
+
+def next_open(moment: datetime, hours: Hours | None, zone: ZoneInfo, quiet: Set[int]) -> datetime:
+    """The first moment, from the given one on, that is inside the window and not on a quiet day.
+
+    On days when the clocks change, a window reaches from the first coming of its start to the last coming of its end.
+    Raises ValueError when no day is left, see `opens`.
+    """
+    days = (EVERY_DAY if hours is None else hours.days) - quiet
+    if not days:
+        raise ValueError("expected a weekday on which mail may go out, but the window's days are all quiet days")
+    moment = moment.astimezone(UTC)
+    if len(days) == 7 and hours is None:
+        return moment
+    wall = _wall(moment, zone)
+    if wall.weekday() in days and (hours is None or hours.start <= wall.time() < hours.end):
+        return moment
+    # The day before as well: where the clocks go back over midnight its window may still be open. And more than a
+    # week: the clocks may skip the one window of the first.
+    day = wall.date() - _DAY
+    while True:
+        if day.weekday() in days:
+            if hours is None:
+                begin, end = _reached(datetime.combine(day, time.min), zone), _midnight(day + _DAY, zone)
+            else:
+                begin = _reached(datetime.combine(day, hours.start), zone)
+                end = _reached(datetime.combine(day, hours.end), zone, last=True)
+            if max(begin, moment) < end:
+                return max(begin, moment)
+        day += _DAY
+
+
+def local_day(moment: datetime, zone: ZoneInfo) -> date:
+    """The date on the calendar of that zone."""
+    return _wall(moment, zone).date()
+
+
+def start_of_next_day(moment: datetime, zone: ZoneInfo) -> datetime:
+    """When the next day begins there: midnight, or where the clocks skip it, the end of what they skip."""
+    return _midnight(local_day(moment, zone) + _DAY, zone)
+
+
+def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock on the wall shows there, without a zone: safe to add days to."""
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def _instant(wall: datetime, zone: ZoneInfo, fold: int = 0) -> datetime:
+    """The moment when a clock there shows `wall`. Fold 0 is the first of two and moves a skipped one on (PEP 495)."""
+    return wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+
+
+def _reached(wall: datetime, zone: ZoneInfo, *, last: bool = False) -> datetime:
+    """The moment at which a clock there reaches `wall`; if that is skipped, the moment of the skip."""
+    late = _instant(wall, zone, fold=int(last))
+    if _wall(late, zone) == wall:
+        return late
+    early, late = _instant(wall, zone, fold=1), _instant(wall, zone, fold=0)
+    while late - early > _SECOND:  # the skip lies between: the wall clock is behind `wall` before it, ahead after it
+        middle = early + (late - early) // 2
+        early, late = (middle, late) if _wall(middle, zone) < wall else (early, middle)
+    return late.replace(microsecond=0)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return _reached(datetime.combine(day, time.min), zone)
+
+
+def _next(moment: datetime, until: Until, zone: ZoneInfo) -> datetime:
+    day = local_day(moment, zone)
+    if until.weekday is not None:
+        day += (until.weekday - day.weekday()) % 7 * _DAY
+    while (found := _instant(datetime.combine(day, until.at), zone)) <= moment:
+        day += _DAY if until.weekday is None else 7 * _DAY
+    return found
+
+
+def _business_day(day: date, count: int, quiet: Set[int]) -> date:
+    """The count-th business day after `day`."""
+    business = EVERY_DAY - quiet
+    if not business:
+        raise ValueError("expected at least one weekday that is not a quiet day")
+    weeks, rest = divmod(count - 1, len(business))
+    day += 7 * weeks * _DAY
+    for _ in range(rest + 1):
+        day += _DAY
+        while day.weekday() not in business:
+            day += _DAY
+    return day

@@ -1,0 +1,229 @@
+"""A declared series, as the workspace's loader hands it over: a tree that reads from top to bottom and always ends."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from sequencer.core.condition import Asks, Condition, merged
+from sequencer.core.duration import Duration
+from sequencer.core.enrollment import END, end_of
+from sequencer.core.mark import Mark
+from sequencer.core.schedule import Hours, Until
+
+Wait: TypeAlias = Duration | Until
+
+
+class SequenceState(StrEnum):
+    DRAFT = "draft"
+    """Nobody enters, nobody is mailed."""
+    LIVE = "live"
+    CLOSED = "closed"
+    """Nobody enters; those inside go on."""
+    STOPPED = "stopped"
+    """Nobody enters, nobody is mailed; those inside keep their places until it is live again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    content: str
+    """The content's id, as `sales/pricing`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """`if` with its two arms. Without `within` it looks once; with it, it waits for the condition at most so long."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    condition: Condition
+    within: Duration | None
+    then: "Arm"
+    otherwise: "Arm"
+
+    @property
+    def arms(self) -> tuple["Arm", ...]:
+        return (self.then, self.otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """An alert to the lead's owner. `note` is a text template over the lead."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Writes fields of the lead; a value may be a `Duration` from now for a date field (`in 60 days`)."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """The lead is sales-qualified: stage moves to the handoff stage, the owner is told why."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    stage: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Enrols the lead in another sequence."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    sequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Leaves the sequence here."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    reason: str
+
+
+Step: TypeAlias = Email | Branch | Tell | Set | Handoff | Start | Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A run of steps. `waits` are those after its last step."""
+
+    name: str
+    """`then`, `else`; empty for the sequence's own steps."""
+    steps: tuple[Step, ...]
+    waits: tuple[Wait, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What makes a lead enter. `on` is manual | submitted | became | did; `name` its form, field or event."""
+
+    kind: Literal["manual", "submitted", "became", "did"]
+    mark: Mark
+    name: str = ""
+    value: str = ""
+    """For `became`: the value."""
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a position is: in which arm, before which of its steps (None: at the arm's end)."""
+
+    position: str
+    arm: Arm
+    index: int
+    branch: "Branch | None"
+    """The branch that the arm belongs to; None for the sequence's own steps."""
+
+    @property
+    def step(self) -> Step | None:
+        return self.arm.steps[self.index] if self.index < len(self.arm.steps) else None
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        step = self.step
+        return self.arm.waits if step is None else step.waits
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One file of `sequences/`. Its steps are `body`."""
+
+    id: str
+    mark: Mark
+    title: str
+    state: SequenceState
+    topic: str
+    sender: str
+    """`owner` or a sender's id."""
+    body: Arm
+    enroll: tuple[Trigger, ...]
+    again: Duration | None = None
+    """How long after its end a lead may enter again; None for never."""
+    goal: Condition | None = None
+    exit_on: tuple[Condition, ...] = ()
+    hours: Hours | None = None
+    exempt: bool = False
+    """`pressure: exempt`: transactional or personal; no gap, no caps, quiet days do not matter."""
+    max_lateness: Duration | None = None
+    """A mail later than this (after downtime) is skipped; None: it goes in the next window."""
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """Every position of this sequence."""
+        found: dict[str, Place] = {}
+
+        def visit(arm: Arm, branch: Branch | None) -> None:
+            for index, step in enumerate(arm.steps):
+                found[step.id] = Place(step.id, arm, index, branch)
+                if isinstance(step, Branch):
+                    for inner in step.arms:
+                        visit(inner, step)
+            end = end_of(branch.id, arm.name) if branch else END
+            found[end] = Place(end, arm, len(arm.steps), branch)
+
+        visit(self.body, None)
+        return found
+
+    @cached_property
+    def steps(self) -> Mapping[str, Step]:
+        """Every step by its id, in the order of the file."""
+        return {p: place.step for p, place in self.places.items() if place.step is not None}
+
+    @property
+    def start(self) -> str:
+        """The position of someone who has just entered."""
+        return next(iter(self.places)) if self.body.steps else END
+
+    def after(self, position: str) -> str | None:
+        """The position that follows: the next step, the end of the arm, or from there what follows the branch.
+
+        None after the end of the sequence.
+        """
+        place = self.places[position]
+        if place.step is None:
+            return self.after(place.branch.id) if place.branch else None
+        if place.index + 1 < len(place.arm.steps):
+            return place.arm.steps[place.index + 1].id
+        return end_of(place.branch.id, place.arm.name) if place.branch else END
+
+    def enters(self, branch: Branch, arm: Arm) -> str:
+        """The first position inside an arm."""
+        return arm.steps[0].id if arm.steps else end_of(branch.id, arm.name)
+
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition that a running enrollment may be asked."""
+        if self.goal is not None:
+            yield self.goal
+        yield from self.exit_on
+        yield from (step.condition for step in self.steps.values() if isinstance(step, Branch))
+
+    @cached_property
+    def asks(self) -> Asks:
+        """What all of them depend on together."""
+        return merged([condition.asks for condition in self.conditions()])
+
+    def emails(self) -> Iterator[Email]:
+        return (step for step in self.steps.values() if isinstance(step, Email))

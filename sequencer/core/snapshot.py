@@ -1,0 +1,36 @@
+"""What is known of one lead at one moment, as far as a decision needs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sequencer.core.enrollment import Enrollment
+from sequencer.core.event import Event
+from sequencer.core.lead import Company, Lead
+from sequencer.core.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the lead said about topics; what it never spoke of follows the topic's default."""
+
+    refused: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The input of `decide`. Everything in it was read in one transaction under the lead's lock."""
+
+    lead: Lead
+    company: Company | None
+    enrollment: Enrollment | None
+    messages: Mapping[str, Message] = field(default_factory=dict)
+    """This enrollment's ledger rows by step."""
+    events: tuple[Event, ...] = ()
+    """The events that the sequence's conditions ask for, oldest first."""
+    received: frozenset[str] = frozenset()
+    """Contents the lead ever received, as far as conditions ask."""
+    mailed_at: tuple[datetime, ...] = ()
+    """When this lead was mailed lately, by any sequence, as far as it counts for gap and caps; oldest first."""
+    consent: Consent = field(default_factory=Consent)

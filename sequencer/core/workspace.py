@@ -1,0 +1,87 @@
+"""What workspace.yaml declares: brand, senders, reps, fields, and the rules that hold for every sequence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sequencer.core.duration import Duration
+from sequencer.core.field import Field
+from sequencer.core.lead import Rep, Sender
+from sequencer.core.sequence import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    name: str
+    url: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    id: str
+    label: str
+    default: bool = True
+    """Whether a lead who never said anything consents."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusMeaning:
+    id: str
+    label: str
+    stops: bool = False
+    """`stops: all`: a lead in this status is in no sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """How many mails a lead gets at most, and what happens to one too many."""
+
+    day: int | None = 1
+    week: int | None = 2
+    gap: timedelta = timedelta(hours=20)
+    wait: Duration = field(default_factory=lambda: Duration(5, "business day"))
+    """A mail over the cap waits so long at most, then is skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerPolicy:
+    missing: str = "hold"
+    """`hold`, or a sender's id that mails instead."""
+    away_hold: Duration = field(default_factory=lambda: Duration(3, "business day"))
+    """A mail in the name of a rep who is away waits so long at most; then the deputy sends, or the rep's address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything that holds for all sequences, and the sequences."""
+
+    brand: Brand
+    stages: tuple[str, ...]
+    statuses: Mapping[str, StatusMeaning]
+    fields: Mapping[str, Field]
+    topics: Mapping[str, Topic]
+    senders: Mapping[str, Sender]
+    reps: Mapping[str, Rep]
+    sequences: Mapping[str, Sequence]
+    zone: str = "UTC"
+    """For leads whose zone is unknown."""
+    zone_of_owner: bool = True
+    """Mail from the owner to a lead of unknown zone goes by the rep's zone."""
+    locale: str = "en"
+    """The language that mail is written in, for its `lang` attribute."""
+    pressure: Pressure = field(default_factory=Pressure)
+    owner: OwnerPolicy = field(default_factory=OwnerPolicy)
+    quiet_days: frozenset[int] = frozenset({5, 6})
+    """Weekdays (Monday is 0) that are not business days and on which nobody is mailed."""
+    reply_pause: Duration = field(default_factory=lambda: Duration(14, "day"))
+    """A reply pauses the lead's other sequences so long."""
+    out_of_office: Duration = field(default_factory=lambda: Duration(7, "day"))
+    """Pause after an automatic reply that names no return date."""
+    out_of_office_at_most: Duration = field(default_factory=lambda: Duration(30, "day"))
+    reply_domain: str | None = None
+    """Where SendGrid's Inbound Parse listens; None: replies go to the sender's own address."""
+
+    def stage_rank(self, stage: str | None) -> int:
+        """The place of a stage in the buying cycle; -1 when unknown."""
+        return self.stages.index(stage) if stage in self.stages else -1

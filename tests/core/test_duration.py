@@ -1,0 +1,60 @@
+"""Durations as people write them."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sequencer.core.duration import UNITS, Duration
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2 seconds", Duration(2, "second")),
+        ("1 minute", Duration(1, "minute")),
+        ("1 hours", Duration(1, "hour")),
+        ("4 days", Duration(4, "day")),
+        ("3 business days", Duration(3, "business day")),
+        ("1 business day", Duration(1, "business day")),
+        ("  2   Weeks ", Duration(2, "week")),
+        ("0 hours", Duration(0, "hour")),
+    ],
+)
+def test_a_duration_is_read_as_it_is_said(text: str, expected: Duration) -> None:
+    assert expected == Duration.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "days", "3", "3d", "1.5 hours", "-1 days", "3 months", "three days", "3 days 2 hours", "٣ days", "3 dayss"],
+)
+def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration such as"):
+        Duration.parse(text)
+
+
+@pytest.mark.parametrize("text", ["523 weeks", "3661 days", "999999999 days", "999999999 hours"])
+def test_more_than_ten_years_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="at most ten years"):
+        Duration.parse(text)
+
+
+@given(st.builds(Duration, st.integers(0, 500), st.sampled_from(UNITS)))
+def test_what_is_written_reads_back(duration: Duration) -> None:
+    assert duration == Duration.parse(str(duration))
+
+
+@given(st.text(max_size=30))
+def test_no_text_does_more_than_be_refused(text: str) -> None:
+    try:
+        Duration.parse(text)
+    except ValueError as error:
+        assert str(error).startswith("expected a duration")
+
+
+def test_elapsed_time_counts_days_as_24_hours_and_leaves_business_days_to_a_calendar() -> None:
+    assert timedelta(hours=48) == Duration(2, "day").elapsed
+    with pytest.raises(ValueError, match="got `2 business days`"):
+        _ = Duration(2, "business day").elapsed
