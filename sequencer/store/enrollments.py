@@ -1,0 +1,228 @@
+"""Enrollments: claims, set-based writes, look-ups."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, func, select, text
+
+from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
+from sequencer.core.lead import Lead
+from sequencer.store import leads
+from sequencer.store.partitions import SHIFT
+from sequencer.store.tables import enrollment, lead
+
+COLUMNS = (
+    enrollment.c.id,
+    enrollment.c.lead_id,
+    enrollment.c.sequence,
+    enrollment.c.deployment,
+    enrollment.c.entered_at,
+    enrollment.c.position,
+    enrollment.c.since,
+    enrollment.c.due_at,
+    enrollment.c.status,
+    enrollment.c.reason,
+    enrollment.c.outcomes,
+    enrollment.c.paused_at,
+    enrollment.c.resume_at,
+    enrollment.c.ended_at,
+)
+_RUNNING = sorted(RUNNING)
+
+
+def of(row: Sequence[Any]) -> Enrollment:
+    """The enrollment in the first columns of a row that was selected with COLUMNS."""
+    values = list(row[: len(COLUMNS)])
+    values[8] = Status(values[8])
+    values[10] = tuple(
+        Outcome(o["step"], o["outcome"], datetime.fromisoformat(o["at"]), o.get("detail", "")) for o in values[10]
+    )
+    return Enrollment(*values)
+
+
+def claim(
+    conn: Connection, sequence: str, position: str, now: datetime, floor: datetime | None, limit: int
+) -> list[tuple[Enrollment, Lead]]:
+    """Takes due enrollments at one place, each with its lead locked; what others hold is passed over.
+
+    `floor`: nothing due before it is looked for, so that the index's dead entries are not read again and again.
+    """
+    due = enrollment.c.due_at
+    query = (
+        select(*COLUMNS, *leads.COLUMNS)
+        .join(lead, lead.c.id == enrollment.c.lead_id)
+        .where(enrollment.c.sequence == sequence, enrollment.c.position == position, due <= now)
+        .where(enrollment.c.status == func.any(_RUNNING))
+        .order_by(due, enrollment.c.lead_id)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    if floor is not None:
+        query = query.where(due >= floor)
+    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
+
+
+_DUE_PLACES = text(
+    """
+    WITH RECURSIVE place AS (
+        (SELECT sequence, position FROM enrollment WHERE due_at IS NOT NULL ORDER BY sequence, position LIMIT 1)
+        UNION ALL
+        SELECT next.sequence, next.position FROM place CROSS JOIN LATERAL (
+            SELECT sequence, position FROM enrollment
+            WHERE due_at IS NOT NULL AND (sequence, position) > (place.sequence, place.position)
+            ORDER BY sequence, position LIMIT 1
+        ) next
+    )
+    SELECT place.sequence, place.position, first.due_at FROM place CROSS JOIN LATERAL (
+        SELECT due_at FROM enrollment e
+        WHERE e.sequence = place.sequence AND e.position = place.position AND e.due_at IS NOT NULL
+        ORDER BY due_at LIMIT 1
+    ) first
+    ORDER BY first.due_at, place.sequence, place.position
+    """
+)
+
+
+def places(conn: Connection) -> list[tuple[str, str, datetime]]:
+    """Every place where somebody waits, and when the first there is due; a walk from key to key through the index."""
+    return [(row.sequence, row.position, row.due_at) for row in conn.execute(_DUE_PLACES)]
+
+
+def running_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
+    """Running enrollments of leads that the caller has locked."""
+    query = select(*COLUMNS).where(
+        enrollment.c.lead_id == func.any(list(lead_ids)), enrollment.c.status == func.any(_RUNNING)
+    )
+    return [of(row) for row in conn.execute(query.order_by(enrollment.c.id))]
+
+
+def all_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
+    query = select(*COLUMNS).where(enrollment.c.lead_id == func.any(list(lead_ids))).order_by(enrollment.c.id)
+    return [of(row) for row in conn.execute(query)]
+
+
+def of_sequence(conn: Connection, lead_ids: Sequence[int], sequence: str) -> list[Enrollment]:
+    query = select(*COLUMNS).where(enrollment.c.lead_id == func.any(list(lead_ids)), enrollment.c.sequence == sequence)
+    return [of(row) for row in conn.execute(query)]
+
+
+_INSERT = text(
+    """
+    INSERT INTO enrollment (
+        id, lead_id, sequence, deployment, position, since, due_at, status, origin, entered_at, bucket)
+    SELECT (:millis << :shift) | (nextval('enrollment_number') & :mask), v.lead_id, :sequence, :deployment, :position,
+           :now, v.due_at, 'active', :origin, :now, l.bucket
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:dues AS timestamptz[])) v(lead_id, due_at)
+    JOIN lead l ON l.id = v.lead_id
+    ON CONFLICT (lead_id, sequence) WHERE status IN ('active', 'paused') DO NOTHING
+    RETURNING lead_id
+    """
+)
+
+
+def insert(
+    conn: Connection,
+    sequence: str,
+    deployment: int,
+    position: str,
+    entries: Sequence[tuple[int, datetime]],
+    origin: str,
+    now: datetime,
+) -> set[int]:
+    """Enrols leads (id, due) that the caller has locked; returns those who entered."""
+    if not entries:
+        return set()
+    done = conn.execute(
+        _INSERT,
+        {
+            "millis": int(now.timestamp() * 1000),
+            "shift": SHIFT,
+            "mask": (1 << SHIFT) - 1,
+            "sequence": sequence,
+            "deployment": deployment,
+            "position": position,
+            "origin": origin,
+            "now": now,
+            "lead_ids": [lead_id for lead_id, _ in entries],
+            "dues": [due for _, due in entries],
+        },
+    )
+    return set(done.scalars())
+
+
+_UPDATE = text(
+    """
+    UPDATE enrollment e
+    SET position = v.position, since = v.since, due_at = v.due_at, status = v.status, reason = v.reason,
+        outcomes = CAST(v.outcomes AS jsonb), paused_at = v.paused_at, resume_at = v.resume_at, ended_at = v.ended_at,
+        deployment = v.deployment
+    FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:positions AS text[]), CAST(:sinces AS timestamptz[]),
+        CAST(:dues AS timestamptz[]),
+        CAST(:statuses AS text[]), CAST(:reasons AS text[]), CAST(:outcomes AS text[]), CAST(:paused AS timestamptz[]),
+        CAST(:resumes AS timestamptz[]), CAST(:ended AS timestamptz[]), CAST(:deployments AS int[])
+    ) v(id, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at, deployment)
+    WHERE e.id = v.id
+    """
+)
+
+
+def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
+    """Writes enrollments whose leads the caller has locked, in one statement."""
+    if not changed:
+        return
+    conn.execute(
+        _UPDATE,
+        {
+            "ids": [e.id for e in changed],
+            "positions": [e.position for e in changed],
+            "sinces": [e.since for e in changed],
+            "dues": [e.due_at for e in changed],
+            "statuses": [e.status.value for e in changed],
+            "reasons": [e.reason for e in changed],
+            "outcomes": [_outcomes(e) for e in changed],
+            "paused": [e.paused_at for e in changed],
+            "resumes": [e.resume_at for e in changed],
+            "ended": [e.ended_at for e in changed],
+            "deployments": [e.deployment for e in changed],
+        },
+    )
+
+
+def _outcomes(e: Enrollment) -> str:
+    return orjson.dumps(
+        [
+            {"step": o.step, "outcome": o.outcome, "at": o.at.isoformat()} | ({"detail": o.detail} if o.detail else {})
+            for o in e.outcomes
+        ]
+    ).decode()
+
+
+def redate(conn: Connection, ids: Sequence[int], due: datetime) -> None:
+    """Falls due again at `due` at the earliest (after a refusal that may be mended by waiting)."""
+    conn.execute(
+        text("UPDATE enrollment SET due_at = :due WHERE id = ANY(:ids) AND status IN ('active', 'paused')"),
+        {"due": due, "ids": list(ids)},
+    )
+
+
+def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollment, Lead]]:
+    """Running enrollments of an older deployment, each with its lead locked."""
+    query = (
+        select(*COLUMNS, *leads.COLUMNS)
+        .join(lead, lead.c.id == enrollment.c.lead_id)
+        .where(enrollment.c.deployment < deployment, enrollment.c.status.in_(_RUNNING))
+        .order_by(enrollment.c.deployment)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
+
+
+def counts(conn: Connection) -> list[tuple[str, str, str, int]]:
+    """(sequence, status, position, how many), for `status` and the dashboard."""
+    e = enrollment.c
+    query = select(e.sequence, e.status, e.position, func.count()).group_by(e.sequence, e.status, e.position)
+    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query)]

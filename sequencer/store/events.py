@@ -1,0 +1,74 @@
+"""Events: stored once each, looked up by lead."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection, func, select, text
+
+from sequencer.core.event import Event
+from sequencer.store.tables import event
+
+_INSERT = text(
+    """
+    INSERT INTO event (at, lead_id, key, kind, source, enrollment_id, step, machine, data)
+    SELECT v.at, v.lead_id, v.key, v.kind, v.source, v.enrollment_id, v.step, v.machine, CAST(v.data AS jsonb)
+    FROM unnest(
+        CAST(:at AS timestamptz[]), CAST(:lead_id AS bigint[]), CAST(:key AS text[]), CAST(:kind AS text[]),
+        CAST(:source AS text[]), CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]), CAST(:machine AS boolean[]),
+        CAST(:data AS text[])
+    ) v(at, lead_id, key, kind, source, enrollment_id, step, machine, data)
+    ON CONFLICT (at, lead_id, key) DO NOTHING
+    RETURNING at, lead_id, key
+    """
+)
+
+
+def insert(conn: Connection, events: Sequence[Event]) -> list[Event]:
+    """Stores what is new and returns it; a repeat carries the same time and key and counts once."""
+    unique = list({(e.at, e.lead_id, e.key): e for e in events}.values())
+    if not unique:
+        return []
+    columns = {
+        name: [getattr(e, name) for e in unique]
+        for name in ("at", "lead_id", "key", "kind", "source", "enrollment_id", "step", "machine")
+    }
+    columns["data"] = [orjson.dumps(dict(e.data)).decode() for e in unique]
+    new = {(row.at, row.lead_id, row.key) for row in conn.execute(_INSERT, columns)}
+    return [e for e in unique if (e.at, e.lead_id, e.key) in new]
+
+
+def of_leads(
+    conn: Connection, lead_ids: Sequence[int], kinds: Collection[str], since: datetime | None
+) -> dict[int, list[Event]]:
+    """What people did, oldest first; machines' events are left out."""
+    e = event.c
+    query = (
+        select(e.kind, e.at, e.lead_id, e.key, e.source, e.enrollment_id, e.step, e.machine, e.data)
+        .where(e.lead_id == func.any(list(lead_ids)), e.kind == func.any(list(kinds)), ~e.machine)
+        .order_by(e.at, e.key)
+    )
+    if since is not None:
+        query = query.where(e.at >= since)
+    found: dict[int, list[Event]] = {}
+    for row in conn.execute(query):
+        found.setdefault(row.lead_id, []).append(Event(*row))
+    return found
+
+
+def history(conn: Connection, lead_id: int, limit: int) -> list[Event]:
+    """Everything known of one lead, newest first."""
+    e = event.c
+    query = (
+        select(e.kind, e.at, e.lead_id, e.key, e.source, e.enrollment_id, e.step, e.machine, e.data)
+        .where(e.lead_id == lead_id)
+        .order_by(e.at.desc(), e.key)
+        .limit(limit)
+    )
+    return [Event(*row) for row in conn.execute(query)]
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """How many events of each kind; machines' kinds end in ` (machine)`."""
+    query = select(event.c.kind, event.c.machine, func.count()).group_by(event.c.kind, event.c.machine)
+    return {f"{row[0]} (machine)" if row[1] else row[0]: row[2] for row in conn.execute(query)}

@@ -1,0 +1,159 @@
+"""Leads and companies."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, bindparam, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from sequencer.core.lead import BUILT_IN, Company, Lead
+from sequencer.store.tables import company, lead
+
+COLUMNS = (
+    lead.c.id,
+    lead.c.email,
+    lead.c.first_name,
+    lead.c.last_name,
+    lead.c.title,
+    lead.c.zone,
+    lead.c.country,
+    lead.c.stage,
+    lead.c.status,
+    lead.c.campaign,
+    lead.c.owner,
+    lead.c.company_id,
+    lead.c.suppressed,
+    lead.c.fields,
+    lead.c.created_at,
+)
+OWN = tuple(sorted(BUILT_IN - {"email", "time_zone"}))
+"""Columns that a caller may write."""
+
+
+def of(row: Sequence[Any]) -> Lead:
+    """The lead in the first columns of a row that was selected with COLUMNS."""
+    return Lead(*row[: len(COLUMNS)])
+
+
+def by_email(conn: Connection, email: str) -> Lead | None:
+    row = conn.execute(select(*COLUMNS).where(lead.c.email == email)).first()
+    return of(row) if row is not None else None
+
+
+def by_ids(conn: Connection, ids: Sequence[int]) -> list[Lead]:
+    return [of(row) for row in conn.execute(select(*COLUMNS).where(lead.c.id == func.any(list(ids))))]
+
+
+def lock(conn: Connection, ids: Iterable[int]) -> dict[int, Lead]:
+    """Locks leads in ascending order, waiting for whoever holds them: the row is the one lock of all that is theirs."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    query = select(*COLUMNS).where(lead.c.id == func.any(wanted)).order_by(lead.c.id).with_for_update(key_share=True)
+    return {row.id: of(row) for row in conn.execute(query)}
+
+
+def ids_by_email(conn: Connection, emails: Sequence[str]) -> dict[str, int]:
+    rows = conn.execute(select(lead.c.email, lead.c.id).where(lead.c.email == func.any(list(emails))))
+    return {row.email: row.id for row in rows}
+
+
+def page(conn: Connection, after: int, limit: int) -> list[Lead]:
+    """Leads by id, for walking through all of them in bounded memory."""
+    return [of(r) for r in conn.execute(select(*COLUMNS).where(lead.c.id > after).order_by(lead.c.id).limit(limit))]
+
+
+def search(conn: Connection, words: str, limit: int) -> list[Lead]:
+    """Leads whose email or name contains the words, newest first."""
+    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    name = func.concat_ws(" ", lead.c.first_name, lead.c.last_name)
+    query: Select[Any] = select(*COLUMNS).order_by(lead.c.id.desc()).limit(limit)
+    if words:
+        matches: ColumnElement[bool] = or_(lead.c.email.ilike(pattern), name.ilike(pattern))
+        query = query.where(matches)
+    return [of(row) for row in conn.execute(query)]
+
+
+def upsert(conn: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, tuple[int, bool]]:
+    """Inserts or updates leads by email; what a row does not say stays as it was.
+
+    Each row: `email`, any of OWN, `company_id`, `fields` (merged). Emails must be unique in `rows`.
+    Returns (id, is new) by email.
+    """
+    if not rows:
+        return {}
+    names = ("email", *OWN, "company_id", "fields", "bucket", "created_at", "updated_at")
+    values = [
+        {
+            **dict.fromkeys(names),
+            **row,
+            "fields": row.get("fields") or {},
+            "bucket": func.hashtext(row["email"]).op("&")(255),
+            "created_at": now,
+            "updated_at": now,
+        }
+        for row in sorted(rows, key=lambda r: str(r["email"]))
+    ]
+    statement = insert(lead)
+    excluded = statement.excluded
+    changes: dict[str, Any] = {
+        name: func.coalesce(excluded[name], lead.c[name]) for name in (*OWN, "company_id") if name != "campaign"
+    }
+    # First touch stays first touch.
+    changes["campaign"] = func.coalesce(lead.c.campaign, excluded.campaign)
+    changes["fields"] = lead.c.fields.op("||")(excluded.fields)
+    changes["updated_at"] = excluded.updated_at
+    query = (
+        statement.values(values)
+        .on_conflict_do_update(index_elements=["email"], set_=changes)
+        .returning(lead.c.email, lead.c.id, text("xmax = 0 AS is_new"))
+    )
+    return {row.email: (row.id, row.is_new) for row in conn.execute(query)}
+
+
+def write(conn: Connection, lead_id: int, values: Mapping[str, Any], now: datetime) -> None:
+    """Sets fields of one locked lead, built-in or declared."""
+    own = {("zone" if name == "time_zone" else name): value for name, value in values.items() if name in BUILT_IN}
+    declared = {name: value for name, value in values.items() if name not in BUILT_IN}
+    conn.execute(
+        update(lead)
+        .where(lead.c.id == lead_id)
+        .values(**own, fields=lead.c.fields.op("||")(bindparam("declared", declared, JSONB)), updated_at=now)
+    )
+
+
+def suppress(conn: Connection, ids: Sequence[int]) -> None:
+    conn.execute(update(lead).where(lead.c.id == func.any(list(ids))).values(suppressed=True))
+
+
+def release(conn: Connection, lead_id: int) -> None:
+    """The lead may be mailed again: the suppression of its address was lifted."""
+    conn.execute(update(lead).where(lead.c.id == lead_id).values(suppressed=False))
+
+
+def companies(conn: Connection, ids: Iterable[int]) -> dict[int, Company]:
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    rows = conn.execute(select(company).where(company.c.id == func.any(wanted)))
+    return {row.id: _company(row) for row in rows}
+
+
+def put_companies(conn: Connection, named: Mapping[str, str | None]) -> dict[str, int]:
+    """Companies by domain, made where they are missing; a name is kept once it is known."""
+    if not named:
+        return {}
+    statement = insert(company)
+    query = (
+        statement.values([{"domain": domain, "name": named[domain]} for domain in sorted(named)])
+        .on_conflict_do_update(
+            index_elements=["domain"], set_={"name": func.coalesce(company.c.name, statement.excluded.name)}
+        )
+        .returning(company.c.domain, company.c.id)
+    )
+    return {row.domain: row.id for row in conn.execute(query)}
+
+
+def _company(row: Row[Any] | RowMapping) -> Company:
+    return Company(row.id, row.domain, row.name, row.owner)

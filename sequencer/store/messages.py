@@ -1,0 +1,366 @@
+"""The ledger: one row for each email to one lead for one step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text
+
+from sequencer.core.message import MAYBE_SENT, Message, State
+from sequencer.store.tables import message
+
+COLUMNS = (
+    message.c.enrollment_id,
+    message.c.step,
+    message.c.lead_id,
+    message.c.state,
+    message.c.attempt,
+    message.c.content,
+    message.c.sent_at,
+    message.c.accepted_at,
+    message.c.retry_at,
+    message.c.opened_at,
+    message.c.clicked,
+    message.c.failure,
+)
+
+
+def of(row: Sequence[Any]) -> Message:
+    values = list(row[: len(COLUMNS)])
+    values[3] = State(values[3])
+    values[10] = tuple(values[10])
+    return Message(*values)
+
+
+def of_enrollments(conn: Connection, ids: Sequence[int]) -> dict[int, dict[str, Message]]:
+    """Ledger rows by enrollment and step, in the order they were sent."""
+    found: dict[int, dict[str, Message]] = {}
+    query = select(*COLUMNS).where(message.c.enrollment_id == func.any(list(ids))).order_by(message.c.sent_at)
+    for row in conn.execute(query):
+        found.setdefault(row.enrollment_id, {})[row.step] = of(row)
+    return found
+
+
+def mailed_at(conn: Connection, lead_ids: Sequence[int], since: datetime) -> dict[int, list[datetime]]:
+    """When leads were mailed, as far as it counts for gap and caps; oldest first."""
+    found: dict[int, list[datetime]] = {}
+    query = (
+        select(message.c.lead_id, message.c.sent_at)
+        .where(message.c.lead_id == func.any(list(lead_ids)), message.c.sent_at >= since, ~message.c.exempt)
+        .where(message.c.state.in_(sorted(MAYBE_SENT)))
+        .order_by(message.c.sent_at)
+    )
+    for row in conn.execute(query):
+        found.setdefault(row.lead_id, []).append(row.sent_at)
+    return found
+
+
+def received(conn: Connection, lead_ids: Sequence[int], contents: Sequence[str]) -> dict[int, set[str]]:
+    """Which of these contents each lead has got, from any sequence."""
+    found: dict[int, set[str]] = {}
+    query = (
+        select(message.c.lead_id, message.c.content)
+        .where(message.c.lead_id == func.any(list(lead_ids)), message.c.content == func.any(list(contents)))
+        .where(message.c.state.in_(sorted(MAYBE_SENT)))
+    )
+    for row in conn.execute(query):
+        found.setdefault(row.lead_id, set()).add(row.content)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A row to be written when an attempt begins (`sending`), or when rendering failed (`refused`)."""
+
+    enrollment_id: int
+    step: str
+    lead_id: int
+    sequence: str
+    deployment: int
+    content: str
+    email: str
+    sender: str
+    subject: str
+    message_id: str
+    exempt: bool
+    state: State
+    attempt: int
+    request_id: str
+    failure: str | None = None
+
+
+_BEGIN = text(
+    """
+    INSERT INTO message (
+        enrollment_id, step, lead_id, sequence, deployment, content, email, sender, subject, message_id, exempt, state,
+        attempt, request_id, failure, fence, lease_until, sent_at)
+    SELECT v.*, :fence, clock_timestamp() + make_interval(secs => :lease), :now
+    FROM unnest(
+        CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]), CAST(:lead_id AS bigint[]), CAST(:sequence AS text[]),
+        CAST(:deployment AS int[]), CAST(:content AS text[]), CAST(:email AS text[]), CAST(:sender AS text[]),
+        CAST(:subject AS text[]), CAST(:message_id AS text[]), CAST(:exempt AS boolean[]), CAST(:state AS text[]),
+        CAST(:attempt AS smallint[]), CAST(:request_id AS text[]), CAST(:failure AS text[])
+    ) v
+    ON CONFLICT (enrollment_id, step) DO UPDATE
+    SET state = excluded.state, attempt = excluded.attempt, fence = excluded.fence, lease_until = excluded.lease_until,
+        request_id = excluded.request_id, sent_at = excluded.sent_at, email = excluded.email, sender = excluded.sender,
+        subject = excluded.subject, message_id = excluded.message_id, failure = excluded.failure, retry_at = NULL,
+        deployment = excluded.deployment, content = excluded.content
+    WHERE message.state = 'retry' AND message.attempt = excluded.attempt - 1
+    RETURNING enrollment_id, step
+    """
+)
+_FIELDS = (
+    "enrollment_id",
+    "step",
+    "lead_id",
+    "sequence",
+    "deployment",
+    "content",
+    "email",
+    "sender",
+    "subject",
+    "message_id",
+    "exempt",
+    "state",
+    "attempt",
+    "request_id",
+    "failure",
+)
+
+
+def next_fence(conn: Connection) -> int:
+    number: int = conn.execute(text("SELECT nextval('fence_number')")).scalar_one()
+    return number
+
+
+def begin(
+    conn: Connection, attempts: Sequence[Attempt], fence: int, lease: float, now: datetime
+) -> set[tuple[int, str]]:
+    """Writes the attempts. Only those returned may be sent: the key lets nobody begin a step twice.
+
+    `lease`: seconds of operating time after which the reaper may call the attempt unknown.
+    """
+    if not attempts:
+        return set()
+    columns: dict[str, Any] = {name: [getattr(a, name) for a in attempts] for name in _FIELDS}
+    done = conn.execute(_BEGIN, {**columns, "fence": fence, "lease": lease, "now": now})
+    return {(row.enrollment_id, row.step) for row in done}
+
+
+_ACCEPT = text(
+    """
+    WITH ours AS MATERIALIZED (
+        SELECT enrollment_id, step FROM message
+        WHERE request_id = :request_id AND state IN ('sending', 'unknown') AND enrollment_id = ANY(:ids)
+        ORDER BY enrollment_id, step FOR NO KEY UPDATE
+    )
+    UPDATE message m SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), provider_id = :provider_id,
+                         lease_until = NULL, failure = NULL
+    FROM ours WHERE m.enrollment_id = ours.enrollment_id AND m.step = ours.step
+    """
+)
+
+
+def accept(conn: Connection, request_id: str, ids: Sequence[int], provider_id: str, now: datetime) -> int:
+    """The provider took them. Always wins over `unknown`, also after a lost lease; later states are left alone."""
+    values = {"request_id": request_id, "ids": list(ids), "provider_id": provider_id, "now": now}
+    return conn.execute(_ACCEPT, values).rowcount
+
+
+_SETTLE = text(
+    """
+    WITH ours AS MATERIALIZED (
+        SELECT enrollment_id, step FROM message
+        WHERE request_id = :request_id AND fence = :fence AND state = 'sending' AND enrollment_id = ANY(:ids)
+        ORDER BY enrollment_id, step FOR NO KEY UPDATE
+    )
+    UPDATE message m SET state = v.state, failure = v.failure, retry_at = v.retry_at, lease_until = NULL
+    FROM ours, unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:failures AS text[]),
+                CAST(:retries AS timestamptz[])) v(id, state, failure, retry_at)
+    WHERE m.enrollment_id = ours.enrollment_id AND m.step = ours.step AND v.id = ours.enrollment_id
+    RETURNING m.enrollment_id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What an attempt ended as, when it was not accepted."""
+
+    enrollment_id: int
+    state: State
+    failure: str
+    retry_at: datetime | None = None
+
+
+def settle(conn: Connection, request_id: str, fence: int, settled: Sequence[Settled]) -> set[int]:
+    """Records attempts that were not accepted; only the owner of the fence may, and only while they are `sending`."""
+    if not settled:
+        return set()
+    done = conn.execute(
+        _SETTLE,
+        {
+            "ids": [s.enrollment_id for s in settled],
+            "states": [s.state.value for s in settled],
+            "failures": [s.failure for s in settled],
+            "retries": [s.retry_at for s in settled],
+            "request_id": request_id,
+            "fence": fence,
+        },
+    )
+    return set(done.scalars())
+
+
+def release(conn: Connection, request_ids: Sequence[str], now: datetime) -> set[int]:
+    """Attempts that were never handed over (the commit's outcome was in doubt): surely not sent, due again at once."""
+    done = conn.execute(
+        text(
+            "UPDATE message SET state = 'retry', retry_at = :now, lease_until = NULL, failure = 'never handed over'"
+            " WHERE request_id = ANY(:ids) AND state = 'sending' RETURNING enrollment_id"
+        ),
+        {"ids": list(request_ids), "now": now},
+    )
+    return set(done.scalars())
+
+
+def reap(conn: Connection, limit: int) -> int:
+    """Attempts whose lease ran out become `unknown`: whoever made them is gone, and nobody knows what was sent."""
+    done = conn.execute(
+        text(
+            """
+            WITH dead AS MATERIALIZED (
+                SELECT enrollment_id, step FROM message
+                WHERE state = 'sending' AND lease_until < clock_timestamp()
+                ORDER BY enrollment_id, step LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+            )
+            UPDATE message m SET state = 'unknown', lease_until = NULL,
+                                 failure = 'no answer was recorded before the lease ended'
+            FROM dead WHERE m.enrollment_id = dead.enrollment_id AND m.step = dead.step
+            """
+        ),
+        {"limit": limit},
+    )
+    return done.rowcount
+
+
+def cancel(conn: Connection, keys: Sequence[tuple[int, str]]) -> None:
+    """Mails that were due to go again will not: their lead was halted, or the step skipped."""
+    if not keys:
+        return
+    conn.execute(
+        text(
+            "UPDATE message m SET state = 'cancelled', retry_at = NULL"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)"
+            " WHERE m.enrollment_id = v.id AND m.step = v.step AND m.state = 'retry'"
+        ),
+        {"ids": [k[0] for k in keys], "steps": [k[1] for k in keys]},
+    )
+
+
+@dataclass(slots=True)
+class Engagement:
+    """What a batch of events says of one message. Facts only grow, states only advance."""
+
+    request_id: str | None = None
+    accepted_at: datetime | None = None
+    delivered_at: datetime | None = None
+    opened_at: datetime | None = None
+    clicked_at: datetime | None = None
+    clicked: tuple[str, ...] = ()
+    state: State | None = None
+    """BOUNCED or DROPPED, when an event said so."""
+    failure: str | None = None
+
+
+_APPLY = text(
+    """
+    UPDATE message m
+    SET state = CASE
+            WHEN m.state IN ('bounced', 'dropped') THEN m.state
+            WHEN v.state IS NOT NULL THEN v.state
+            WHEN v.delivered_at IS NOT NULL AND m.state IN ('sending', 'unknown', 'accepted') THEN 'delivered'
+            WHEN m.state IN ('sending', 'unknown') THEN 'accepted'
+            ELSE m.state END,
+        accepted_at = coalesce(m.accepted_at, v.accepted_at),
+        lease_until = NULL,
+        delivered_at = least(m.delivered_at, v.delivered_at),
+        opened_at = least(m.opened_at, v.opened_at),
+        clicked_at = least(m.clicked_at, v.clicked_at),
+        clicked = CASE WHEN v.clicked = '' THEN m.clicked ELSE
+            (SELECT coalesce(array_agg(DISTINCT name ORDER BY name), '{}')
+             FROM unnest(m.clicked || string_to_array(v.clicked, chr(31))) name) END,
+        failure = coalesce(v.failure, CASE WHEN m.state IN ('sending', 'unknown') THEN NULL ELSE m.failure END)
+    FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:accepted AS timestamptz[]),
+        CAST(:delivered AS timestamptz[]),
+        CAST(:opened AS timestamptz[]), CAST(:clicked_at AS timestamptz[]), CAST(:clicked AS text[]),
+        CAST(:states AS text[]), CAST(:failures AS text[])
+    ) v(id, step, accepted_at, delivered_at, opened_at, clicked_at, clicked, state, failure)
+    WHERE m.enrollment_id = v.id AND m.step = v.step AND m.state NOT IN ('retry', 'refused', 'cancelled')
+    """
+)
+
+
+def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> None:
+    """Writes what events say of their messages, in one statement. The caller holds the leads' locks."""
+    if not said:
+        return
+    keys = sorted(said)
+    rows = [said[key] for key in keys]
+    conn.execute(
+        _APPLY,
+        {
+            "ids": [key[0] for key in keys],
+            "steps": [key[1] for key in keys],
+            "accepted": [r.accepted_at for r in rows],
+            "delivered": [r.delivered_at for r in rows],
+            "opened": [r.opened_at for r in rows],
+            "clicked_at": [r.clicked_at for r in rows],
+            "clicked": ["\x1f".join(r.clicked) for r in rows],
+            "states": [r.state.value if r.state else None for r in rows],
+            "failures": [r.failure for r in rows],
+        },
+    )
+
+
+def prove(conn: Connection, request_ids: Sequence[str], now: datetime) -> int:
+    """The join that reconciles: an event for any message of a request proves that the provider took all of it."""
+    if not request_ids:
+        return 0
+    done = conn.execute(
+        text(
+            """
+            WITH proven AS MATERIALIZED (
+                SELECT enrollment_id, step FROM message
+                WHERE request_id = ANY(:ids) AND state IN ('sending', 'unknown')
+                ORDER BY enrollment_id, step FOR NO KEY UPDATE
+            )
+            UPDATE message m SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), lease_until = NULL,
+                                 failure = NULL
+            FROM proven WHERE m.enrollment_id = proven.enrollment_id AND m.step = proven.step
+            """
+        ),
+        {"ids": list(request_ids), "now": now},
+    )
+    return done.rowcount
+
+
+def described(conn: Connection, enrollment_ids: Sequence[int]) -> list[Any]:
+    """Whole ledger rows, for what people read."""
+    query = select(message).where(message.c.enrollment_id == func.any(list(enrollment_ids)))
+    return list(conn.execute(query.order_by(message.c.sent_at, message.c.step)))
+
+
+def counts(conn: Connection) -> list[tuple[str, str, str, int]]:
+    """(sequence, step, state, how many)."""
+    m = message.c
+    query = select(m.sequence, m.step, m.state, func.count()).group_by(m.sequence, m.step, m.state)
+    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query)]
+
+
+def held(conn: Connection, limit: int) -> list[Any]:
+    """Messages of which nobody knows whether they went, oldest first."""
+    query = select(message).where(message.c.state == State.UNKNOWN).order_by(message.c.sent_at).limit(limit)
+    return list(conn.execute(query))

@@ -1,0 +1,8 @@
+"""Alembic's entry: always online, always on the connection that `sequencer.store.migrate` gives."""
+
+from alembic import context
+
+from sequencer.store.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

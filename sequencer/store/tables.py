@@ -1,0 +1,266 @@
+"""The tables. Migrations in `migrations/` create them; a test keeps the two the same.
+
+No foreign keys between hot tables. `bucket` confines claims when one database is no longer enough.
+Business columns hold business time, given by the caller; `lease_until` and `received_at` are operating time.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _at(name: str, **options: object) -> "Column[object]":
+    return Column(name, DateTime(timezone=True), **options)  # type: ignore[arg-type]
+
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    _at("virtual", comment="business time when it was last set; NULL: business time is real"),
+    _at("anchor", comment="operating time at which `virtual` was written"),
+    Column(
+        "speed",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="virtual seconds per real second; 0: only a conductor advances it",
+    ),
+)
+
+release = Table(
+    "release",
+    metadata,
+    Column("hash", Text, primary_key=True, comment="SHA-256 of the bundle's content"),
+    Column("bundle", LargeBinary, nullable=False, comment="compressed JSON: workspace files and compiled content"),
+    _at("created_at", nullable=False),
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("release", Text, nullable=False),
+    _at("at", nullable=False),
+)
+
+company = Table(
+    "company",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("name", Text),
+    Column("owner", Text, comment="the rep's email"),
+    UniqueConstraint("domain"),
+)
+
+lead = Table(
+    "lead",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("email", Text, nullable=False, comment="normalised, lower case"),
+    Column("first_name", Text),
+    Column("last_name", Text),
+    Column("title", Text),
+    Column("zone", Text, comment="IANA time zone"),
+    Column("country", Text),
+    Column("stage", Text),
+    Column("status", Text),
+    Column("campaign", Text, comment="first touch"),
+    Column("owner", Text, comment="the rep's email"),
+    Column("company_id", BigInteger),
+    Column(
+        "suppressed",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="mirror of suppression, written under the lead's lock",
+    ),
+    Column("fields", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("bucket", SmallInteger, nullable=False, server_default="0"),
+    _at("created_at", nullable=False),
+    _at("updated_at", nullable=False),
+    UniqueConstraint("email"),
+    Index(None, "company_id"),
+    postgresql_with={"fillfactor": 85},
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("email", Text, nullable=False),
+    Column("topic", Text, nullable=False, server_default="", comment="empty: every topic"),
+    Column("reason", Text, nullable=False, comment="unsubscribed | complained | bounced | operator"),
+    _at("at", nullable=False),
+    Column("source", Text, nullable=False, comment="the event's key, `operator`, …"),
+    PrimaryKeyConstraint("email", "topic"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("email", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    _at("at", nullable=False),
+    Column("source", Text, nullable=False),
+    PrimaryKeyConstraint("email", "topic"),
+)
+
+enrollment_number = Sequence("enrollment_number", metadata=metadata)
+fence_number = Sequence("fence_number", metadata=metadata)
+
+enrollment = Table(
+    "enrollment",
+    metadata,
+    Column(
+        "id",
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="time-ordered: business milliseconds, then a number",
+    ),
+    Column("lead_id", BigInteger, nullable=False),
+    Column("sequence", Text, nullable=False),
+    Column("deployment", Integer, nullable=False),
+    Column("position", Text, nullable=False),
+    _at("since", nullable=False),
+    _at("due_at"),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("outcomes", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("origin", Text, nullable=False, server_default="", comment="what enrolled: manual, import, the trigger"),
+    _at("entered_at", nullable=False),
+    _at("paused_at"),
+    _at("resume_at"),
+    _at("ended_at"),
+    Column("bucket", SmallInteger, nullable=False, server_default="0"),
+    Index(
+        "ix_enrollment_due", "sequence", "position", "due_at", "lead_id", postgresql_where=text("due_at IS NOT NULL")
+    ),
+    Index("ix_enrollment_deployment", "deployment", postgresql_where=text("status IN ('active', 'paused')")),
+    Index(None, "lead_id"),
+    Index(
+        "uq_enrollment_running",
+        "lead_id",
+        "sequence",
+        unique=True,
+        postgresql_where=text("status IN ('active', 'paused')"),
+    ),
+    postgresql_with={"fillfactor": 75},
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("enrollment_id", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("lead_id", BigInteger, nullable=False),
+    Column("sequence", Text, nullable=False),
+    Column("deployment", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("email", Text, nullable=False, comment="the address it went to"),
+    Column("sender", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("message_id", Text, nullable=False, server_default="", comment="the Message-ID header, for replies"),
+    Column("exempt", Boolean, nullable=False, server_default=text("false"), comment="does not count for gap and caps"),
+    Column("state", Text, nullable=False),
+    Column("attempt", SmallInteger, nullable=False),
+    Column("fence", BigInteger, nullable=False, comment="of the claim that owns the attempt"),
+    _at("lease_until", comment="operating time"),
+    Column("request_id", Text, nullable=False),
+    Column("provider_id", Text, nullable=False, server_default=""),
+    Column("failure", Text),
+    _at("sent_at", nullable=False),
+    _at("retry_at"),
+    _at("accepted_at"),
+    _at("delivered_at"),
+    _at("opened_at", comment="by a human"),
+    _at("clicked_at", comment="by a human"),
+    Column("clicked", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="names of the links"),
+    PrimaryKeyConstraint("enrollment_id", "step"),
+    Index("ix_message_lead_id_sent_at", "lead_id", "sent_at"),
+    Index("ix_message_request_id", "request_id", postgresql_where=text("state IN ('sending', 'unknown')")),
+    Index("ix_message_open", "lease_until", postgresql_where=text("state IN ('sending', 'unknown')")),
+    postgresql_partition_by="RANGE (enrollment_id)",
+)
+
+event = Table(
+    "event",
+    metadata,
+    _at("at", nullable=False),
+    Column("lead_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("enrollment_id", BigInteger),
+    Column("step", Text),
+    Column("machine", Boolean, nullable=False, server_default=text("false")),
+    Column("data", JSONB, nullable=False, server_default=text("'{}'")),
+    PrimaryKeyConstraint("at", "lead_id", "key"),
+    Index("ix_event_lead_id_at", "lead_id", "at"),
+    postgresql_partition_by="RANGE (at)",
+)
+
+intake = Table(
+    "intake",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("door", Text, nullable=False, comment="events | inbound"),
+    Column("body", LargeBinary, nullable=False, comment="raw, as it was signed"),
+    Column("content_type", Text, nullable=False, server_default=""),
+    Column("urgent", Boolean, nullable=False, server_default=text("false")),
+    Column("state", Text, nullable=False, server_default="pending", comment="pending | done | set_aside"),
+    Column("problem", Text, comment="why it was set aside"),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    _at("at", nullable=False, comment="business time of arrival"),
+    Index("ix_intake_pending", "urgent", "id", postgresql_where=text("state = 'pending'")),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("enrollment_id", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("kind", Text, nullable=False, comment="tell | handoff"),
+    Column("lead_id", BigInteger, nullable=False),
+    Column("rep", Text, comment="the rep's email; NULL: nobody owns the lead"),
+    Column("note", Text, nullable=False),
+    Column("reasons", JSONB, nullable=False, server_default=text("'[]'")),
+    _at("at", nullable=False),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        server_default="pending",
+        comment="pending | sending | sent | unknown | refused | no_owner",
+    ),
+    Column("failure", Text),
+    _at("lease_until", comment="operating time"),
+    PrimaryKeyConstraint("enrollment_id", "step"),
+    Index("ix_alert_open", "at", postgresql_where=text("state IN ('pending', 'sending')")),
+)
