@@ -1,0 +1,102 @@
+"""SendGrid's Inbound Parse: a multipart form with one received email in it.
+
+Source: Twilio SendGrid documentation, "Setting up the Inbound Parse Webhook".
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.parser import HeaderParser
+from email.policy import compat32
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+from python_multipart import parse_form
+from python_multipart.exceptions import FormParserError
+
+
+class NotAnEmail(ValueError):
+    """A form that is not one of Inbound Parse's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A received email. Header names are in lower case."""
+
+    sender: str
+    envelope_from: str
+    recipients: tuple[str, ...]
+    subject: str
+    text: str
+    headers: Mapping[str, str]
+    key: str
+    """Message-ID and envelope; the same for a repeat of the same post."""
+    date: datetime | None
+
+
+def parse(body: bytes, content_type: str) -> Received:
+    """Reads the form. Raises NotAnEmail."""
+    fields = _fields(body, content_type)
+    envelope = _json(fields.get("envelope", b"{}"))
+    charsets = _json(fields.get("charsets", b"{}"))
+
+    def text(name: str) -> str:
+        try:
+            decoded = fields.get(name, b"").decode(str(charsets.get(name, "utf-8")), "replace")
+        except LookupError:
+            decoded = fields.get(name, b"").decode("utf-8", "replace")
+        return decoded.replace("\0", "")
+
+    if not fields.get("headers") and not fields.get("from"):
+        raise NotAnEmail("expected the fields `headers` and `from`")
+    headers = {
+        name.lower(): str(value).strip()
+        for name, value in HeaderParser(policy=compat32).parsestr(text("headers")).items()
+    }
+    to = envelope.get("to", [])
+    recipients = tuple(str(address).lower() for address in to) if isinstance(to, list) else (str(to).lower(),)
+    sender = str(envelope.get("from", ""))
+    name = headers.get("message-id") or hashlib.sha256(body).hexdigest()
+    return Received(
+        sender=text("from"),
+        envelope_from=sender,
+        recipients=recipients,
+        subject=text("subject"),
+        text=text("text"),
+        headers=headers,
+        key=hashlib.sha256(repr((name, sender, recipients)).encode()).hexdigest(),
+        date=_date(headers.get("date", "")),
+    )
+
+
+def _fields(body: bytes, content_type: str) -> dict[str, bytes]:
+    fields: dict[str, bytes] = {}
+
+    def on_field(field: Any) -> None:
+        if field.field_name is not None:
+            fields[field.field_name.decode("utf-8", "replace")] = field.value or b""
+
+    try:
+        parse_form({"Content-Type": content_type.encode()}, io.BytesIO(body), on_field, lambda file: file.close())
+    except (FormParserError, ValueError) as error:
+        raise NotAnEmail(f"expected a multipart form: {error}") from error
+    return fields
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(header)
+    except (ValueError, TypeError):
+        return None
+    return date if date.tzinfo is not None else None

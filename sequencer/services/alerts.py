@@ -1,0 +1,82 @@
+"""Mails reps what they are to know: `tell`, `handoff`, and replies of their leads."""
+
+import html
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sequencer.core.lead import Company, Lead
+from sequencer.core.mail import Answer, Batch, Outcome, Recipient, Skeleton
+from sequencer.core.release import Release
+from sequencer.services.context import Context
+from sequencer.store import alerts, leads
+
+AT_ONCE = 100
+_TITLES = {"tell": "{name}: {note}", "handoff": "{name} is ready for a talk", "reply": "{name} answered"}
+_STATES = {
+    Answer.ACCEPTED: "sent",
+    Answer.RETRY: "pending",
+    Answer.REFUSED: "refused",
+    Answer.UNKNOWN: "unknown",
+}
+
+
+def deliver(context: Context) -> bool:
+    """One batch of alerts. True: there may be more. An alert is sent at most once."""
+    with context.engine.begin() as conn:
+        release = context.releases.current(conn)
+        rows = alerts.claim(conn, context.lease, AT_ONCE)
+        known = {lead.id: lead for lead in leads.by_ids(conn, sorted({row.lead_id for row in rows}))}
+        companies = leads.companies(conn, (lead.company_id for lead in known.values() if lead.company_id))
+    for round_ in _rounds(sorted(rows, key=lambda row: (row.at, row.lead_id, row.step))):
+        recipients = [_mail(context, release, row, known.get(row.lead_id), companies) for row in round_]
+        skeleton = Skeleton(subject=(0,), html=(1,), text=(2,))
+        batch = Batch(uuid.uuid4().hex, skeleton, tuple(recipients), categories=("alert",))
+        receipt = context.provider.send(batch)
+        with context.engine.begin() as conn:
+            for number, row in enumerate(round_):
+                outcome: Outcome = receipt.of(number)
+                key = (row.enrollment_id, row.step)
+                alerts.settle(conn, [key], _STATES[outcome.answer], outcome.detail or None)
+    return len(rows) == AT_ONCE
+
+
+def _rounds(rows: Sequence[Any]) -> list[list[Any]]:
+    """Batches in which each address stands once, as the provider demands."""
+    rounds: list[dict[str, Any]] = []
+    for row in rows:
+        free = next((r for r in rounds if row.rep not in r), None)
+        if free is None:
+            free = {}
+            rounds.append(free)
+        free[row.rep] = row
+    return [list(r.values()) for r in rounds]
+
+
+def _mail(context: Context, release: Release, row: Any, lead: Lead | None, companies: dict[int, Company]) -> Recipient:
+    sender = next(iter(release.workspace.senders.values()))
+    rep = release.workspace.reps.get(row.rep)
+    name = lead_name(lead)
+    company = companies.get(lead.company_id) if lead is not None and lead.company_id else None
+    note = " ".join(str(row.note).split())
+    subject = _TITLES[row.kind].format(name=name, note=note)[:150]
+    who = f"{name}{f', {company.name or company.domain}' if company is not None else ''}"
+    lines = [who, str(row.note).strip(), *(f"- {reason}" for reason in row.reasons)]
+    if lead is not None:
+        lines += [lead.email, f"{context.public_url}/dashboard/leads/{lead.id}"]
+    text = "\n\n".join(line for line in lines if line)
+    body = "".join(f"<p>{html.escape(line).replace(chr(10), '<br>')}</p>" for line in lines if line)
+    return Recipient(
+        to_email=row.rep,
+        to_name=rep.name if rep is not None else "",
+        from_email=sender.email,
+        from_name=sender.name,
+        values=(subject, f"<!doctype html><html><body>{body}</body></html>", text),
+    )
+
+
+def lead_name(lead: Lead | None) -> str:
+    """How people call the lead."""
+    if lead is None:
+        return "A lead"
+    return " ".join(filter(None, (lead.first_name, lead.last_name))) or lead.email

@@ -1,0 +1,64 @@
+"""A workspace's files into what workers run: declarations, then content, then sequences; and every problem of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sequencer.core.content import Content
+from sequencer.core.mark import Mark, Problem
+from sequencer.core.workspace import Workspace
+from sequencer.rendering.compile import Source, compile_content
+from sequencer.rendering.names import TemplateNames
+from sequencer.rendering.notes import check_text
+from sequencer.workspace.load import content_files, parts_of
+from sequencer.workspace.sequences import load_sequences, parse_sequences
+from sequencer.workspace.settings import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`workspace` is None when any problem is an error; then `contents` holds what compiled all the same."""
+
+    workspace: Workspace | None
+    contents: Mapping[str, Content]
+    problems: tuple[Problem, ...]
+    """By file, line and column."""
+
+
+def compile_workspace(files: Mapping[str, str], contents: Mapping[str, Content] | None = None) -> Compiled:
+    """Compile a workspace. `contents` that were compiled before, as in a stored release, are taken as they are."""
+    declarations, found = load_settings(files)
+    problems = set(found)
+    if declarations is None:
+        # Without it every topic, sender and field would be reported as unknown.
+        problems.update(parse_sequences(files))
+        return Compiled(None, contents or {}, tuple(sorted(problems)))
+    names = TemplateNames(fields=frozenset(declarations.fields))
+    if contents is None:
+        contents, found = compile_contents(files, names)
+        problems.update(found)
+    sequences, found = load_sequences(
+        files, declarations, contents, lambda template, mark: check_text(template, mark, names)
+    )
+    problems.update(found)
+    ordered = tuple(sorted(problems))
+    if any(problem.severity == "error" for problem in ordered):
+        return Compiled(None, contents, ordered)
+    return Compiled(replace(declarations, sequences=sequences), contents, ordered)
+
+
+def compile_contents(
+    files: Mapping[str, str], names: TemplateNames
+) -> tuple[Mapping[str, Content], tuple[Problem, ...]]:
+    """Every content item that compiles, by id, and the problems of all."""
+    layouts, partials = parts_of(files, "layouts"), parts_of(files, "partials")
+    contents = {}
+    problems: list[Problem] = []
+    for item, paths in content_files(files).items():
+        for other in paths[1:]:
+            message = f"{paths[0]} has the same name and would be mailed as `{item}` too: rename one of them"
+            problems.append(Problem(Mark(other, 1, 1), "duplicate-content", message))
+        content, found = compile_content(Source(item, paths[0], files[paths[0]]), layouts, partials, names)
+        problems += found
+        if content is not None:
+            contents[item] = content
+    return contents, tuple(problems)

@@ -1,0 +1,52 @@
+"""What there is to do now, read from PostgreSQL alone; and when there will be something next."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from sequencer.services.context import Context
+from sequencer.store import alerts, clock, enrollments, intake, partitions, releases
+
+Hint = tuple[str, tuple[object, ...]]
+
+
+def work(context: Context) -> list[Hint]:
+    """The hints to give now, most urgent first."""
+    with context.engine.begin() as conn:
+        return now_due(conn)
+
+
+def now_due(conn: Connection) -> list[Hint]:
+    """The same on an open connection."""
+    now = clock.now(conn)
+    partitions.ensure(conn)
+    hints: list[Hint] = [("intake", (urgent,)) for urgent in sorted(intake.pending(conn), reverse=True)]
+    current = releases.current(conn)
+    if current is None:
+        return hints
+    if _exists(conn, "SELECT 1 FROM message WHERE state = 'sending' AND lease_until < clock_timestamp()"):
+        hints.append(("reap", ()))
+    if _exists(
+        conn,
+        "SELECT 1 FROM enrollment WHERE status IN ('active', 'paused') AND deployment < :number",
+        number=current[0],
+    ):
+        hints.append(("migrate", ()))
+    hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
+    if alerts.pending(conn):
+        hints.append(("alerts", ()))
+    return hints
+
+
+def quiet(conn: Connection) -> bool:
+    """Whether nothing is due, on its way or unprocessed; only then may virtual time move on."""
+    return not now_due(conn) and not _exists(conn, "SELECT 1 FROM message WHERE state = 'sending'")
+
+
+def next_at(conn: Connection) -> datetime | None:
+    """When the next enrollment falls due; None when nobody waits for a time."""
+    return min((due for _, _, due in enrollments.places(conn)), default=None)
+
+
+def _exists(conn: Connection, query: str, **values: object) -> bool:
+    return bool(conn.execute(text(f"SELECT EXISTS ({query})"), values).scalar_one())

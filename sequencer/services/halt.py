@@ -1,0 +1,52 @@
+"""Stops a lead everywhere, at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from sequencer.core.enrollment import Status
+from sequencer.core.message import State
+from sequencer.errors import NotFound
+from sequencer.store import enrollments, leads, messages, suppressions
+
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """What the halt ended."""
+
+    email: str
+    sequences: tuple[str, ...]
+
+
+def halt(conn: Connection, email: str, now: datetime) -> Halted:
+    """Suppresses the address and ends every enrollment; effective when the transaction commits. Raises NotFound."""
+    lead_id = leads.ids_by_email(conn, [email]).get(email)
+    if lead_id is None:
+        raise NotFound(f"there is no lead with the address {email}")
+    leads.lock(conn, [lead_id])
+    suppressions.add(conn, [(email, suppressions.ALL, OPERATOR, now, OPERATOR)])
+    leads.suppress(conn, [lead_id])
+    running = enrollments.running_of(conn, [lead_id])
+    ledger = messages.of_enrollments(conn, [e.id for e in running])
+    enrollments.update(conn, [e.ended(Status.STOPPED, OPERATOR, now) for e in running])
+    messages.cancel(
+        conn,
+        [(e.id, m.step) for e in running for m in ledger.get(e.id, {}).values() if m.state is State.RETRY],
+    )
+    return Halted(email, tuple(e.sequence for e in running))
+
+
+def lift(conn: Connection, email: str) -> bool:
+    """Takes an operator's halt back; other suppressions stay. False: there was none. Enrollments stay ended."""
+    lead_id = leads.ids_by_email(conn, [email]).get(email)
+    if lead_id is None:
+        raise NotFound(f"there is no lead with the address {email}")
+    leads.lock(conn, [lead_id])
+    if suppressions.of(conn, [email]).get((email, suppressions.ALL)) != OPERATOR:
+        return False
+    suppressions.remove(conn, email, suppressions.ALL)
+    leads.release(conn, lead_id)
+    return True

@@ -1,0 +1,116 @@
+"""Imports leads from CSV: batch by batch in bounded memory; a broken row is reported, the rest goes on."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from sequencer.core.lead_input import InvalidLead, LeadInput, read
+from sequencer.errors import InvalidInput, NotFound
+from sequencer.services.context import Context
+from sequencer.services.enroll import Entered
+from sequencer.services.leads import enter, save
+from sequencer.store import clock
+
+ROWS = 1000
+"""A batch, and a transaction."""
+REPORTED = 1000
+"""Rejected rows that are kept with their reasons."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of the rows."""
+
+    new: int = 0
+    updated: int = 0
+    rejected: int = 0
+    problems: list[tuple[int, str]] = field(default_factory=list)
+    """(line of the file, what is wrong); the first REPORTED."""
+    entered: Entered = field(default_factory=Entered)
+
+    def reject(self, line: int, problem: str) -> None:
+        self.rejected += 1
+        if len(self.problems) < REPORTED:
+            self.problems.append((line, problem))
+
+
+def import_csv(
+    context: Context, file: IO[str], sequence: str | None, progress: Callable[[int], None] = lambda rows: None
+) -> Imported:
+    """Saves every valid row and enrols them when a sequence is named.
+
+    Raises InvalidInput when the file as a whole is no CSV of leads, NotFound for an unknown sequence.
+    """
+    result = Imported()
+    seen: dict[str, int] = {}
+    for batch in _batches(_rows(file, result)):
+        with context.engine.begin() as conn:
+            now = clock.now(conn)
+            release = context.releases.current(conn)
+            if sequence is not None and sequence not in release.workspace.sequences:
+                known = ", ".join(sorted(release.workspace.sequences))
+                raise NotFound(f"there is no sequence `{sequence}`; deployed are: {known}")
+            inputs: list[LeadInput] = []
+            for line, row in batch:
+                try:
+                    one = read(row, release.workspace)
+                except InvalidLead as error:
+                    result.reject(line, str(error))
+                    continue
+                if one.email in seen:
+                    result.reject(line, f"email: {one.email} stands in line {seen[one.email]} already")
+                    continue
+                seen[one.email] = line
+                inputs.append(one)
+            saved = save(conn, release, inputs, "import", now, announce_new=False)
+            result.new += len(saved.new)
+            result.updated += len(saved.updated)
+            if sequence is not None:
+                series = release.workspace.sequences[sequence]
+                result.entered += enter(conn, release, series, saved.all, "import", now)
+        progress(len(batch))
+        for place in sorted(saved.awake):
+            context.hint("drain", *place)
+    return result
+
+
+def _rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.DictReader(file, strict=True)
+    try:
+        names = [name.strip().lower() for name in reader.fieldnames or ()]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InvalidInput(f"expected a CSV file in UTF-8 with a header line: {error}") from error
+    if "email" not in names:
+        raise InvalidInput(f"expected a column `email` in the header line, got: {', '.join(names) or 'nothing'}")
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise InvalidInput(f"expected each column once, got twice: {', '.join(sorted(doubled))}")
+    reader.fieldnames = names
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            result.reject(reader.line_num, f"not CSV: {error}")
+            continue
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"expected UTF-8 after line {reader.line_num}: {error}") from error
+        extra = row.pop(None, None)
+        if extra is not None:
+            result.reject(reader.line_num, f"expected {len(names)} columns, got {len(names) + len(extra)}")
+            continue
+        yield reader.line_num, {name: value or "" for name, value in row.items()}
+
+
+def _batches(
+    rows: Iterable[tuple[int, dict[str, str]]],
+) -> Iterator[list[tuple[int, dict[str, str]]]]:
+    batch: list[tuple[int, dict[str, str]]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,189 @@
+"""What people and scripts ask about leads and the whole: plain data, ready for JSON and for pages."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sequencer.core import explain
+from sequencer.core.enrollment import Enrollment
+from sequencer.core.lead import Lead
+from sequencer.core.release import Release
+from sequencer.errors import NotFound
+from sequencer.store import alerts, enrollments, events, intake, leads, messages, suppressions
+
+HELD = 100
+"""Held messages that are listed; the counts are complete."""
+
+
+def lead_by_email(conn: Connection, email: str) -> Lead:
+    found = leads.by_email(conn, email.strip().lower())
+    if found is None:
+        raise NotFound(f"there is no lead with the address {email}")
+    return found
+
+
+def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any]:
+    """Everything about one lead: the lead, enrollments with their outcomes, messages, events, alerts."""
+    company = leads.companies(conn, [lead.company_id] if lead.company_id is not None else []).get(lead.company_id or 0)
+    of_lead = enrollments.all_of(conn, [lead.id])
+    sent = messages.described(conn, [e.id for e in of_lead])
+    return {
+        "lead": {
+            "id": lead.id,
+            "email": lead.email,
+            "first_name": lead.first_name,
+            "last_name": lead.last_name,
+            "title": lead.title,
+            "company": {"domain": company.domain, "name": company.name, "owner": company.owner} if company else None,
+            "time_zone": lead.zone,
+            "country": lead.country,
+            "stage": lead.stage,
+            "status": lead.status,
+            "campaign": lead.campaign,
+            "owner_email": lead.owner,
+            "suppressed": lead.suppressed,
+            "suppressions": [
+                {"topic": topic or None, "reason": reason}
+                for (_, topic), reason in sorted(suppressions.of(conn, [lead.email]).items())
+            ],
+            "fields": dict(lead.fields),
+            "created_at": _iso(lead.created_at),
+        },
+        "enrollments": [_enrollment(e) for e in of_lead],
+        "messages": [_message(row) for row in sent],
+        "events": [
+            {
+                "event": e.kind,
+                "at": _iso(e.at),
+                "source": e.source,
+                "enrollment_id": e.enrollment_id,
+                "step": e.step,
+                "machine": e.machine,
+                "data": dict(e.data),
+                "sentence": explain.event(e),
+            }
+            for e in events.history(conn, lead.id, history)
+        ],
+        "alerts": [
+            {
+                "kind": row.kind,
+                "step": row.step,
+                "rep": row.rep,
+                "note": row.note,
+                "at": _iso(row.at),
+                "state": row.state,
+            }
+            for row in alerts.of_lead(conn, lead.id)
+        ],
+    }
+
+
+def status(conn: Connection, release: Release | None) -> dict[str, Any]:
+    """Enrollments by sequence and status, messages by state, and what is held."""
+    by_sequence: dict[str, dict[str, int]] = {}
+    places: dict[str, dict[str, int]] = {}
+    for sequence, state, position, count in enrollments.counts(conn):
+        in_sequence = by_sequence.setdefault(sequence, {})
+        in_sequence[state] = in_sequence.get(state, 0) + count
+        if state in ("active", "paused"):
+            at = places.setdefault(sequence, {})
+            at[position] = at.get(position, 0) + count
+    by_state: dict[str, int] = {}
+    for _, _, state, count in messages.counts(conn):
+        by_state[state] = by_state.get(state, 0) + count
+    waiting = intake.pending(conn)
+    return {
+        "deployment": release.number if release is not None else None,
+        "enrollments": by_sequence,
+        "positions": places,
+        "messages": by_state,
+        "held": [_message(row) for row in messages.held(conn, HELD)],
+        "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
+        "webhooks_pending": sum(waiting.values()),
+    }
+
+
+def steps(conn: Connection, release: Release) -> dict[str, list[dict[str, Any]]]:
+    """By sequence: its steps in order, how many stand before each, and what became of its mails."""
+    standing: dict[tuple[str, str], int] = {}
+    for sequence, state, position, count in enrollments.counts(conn):
+        if state in ("active", "paused"):
+            standing[sequence, position] = standing.get((sequence, position), 0) + count
+    mailed: dict[tuple[str, str], dict[str, int]] = {}
+    for sequence, step, state, count in messages.counts(conn):
+        mailed.setdefault((sequence, step), {})[state] = count
+    return {
+        name: [
+            {
+                "step": place.step.id,
+                "kind": type(place.step).__name__.lower(),
+                "depth": depth(series.places, position),
+                "arm": place.arm.name,
+                "standing": standing.get((name, position), 0),
+                "messages": mailed.get((name, position), {}),
+                "mark": str(place.step.mark),
+            }
+            for position, place in series.places.items()
+            if place.step is not None
+        ]
+        for name, series in sorted(release.workspace.sequences.items())
+    }
+
+
+def depth(places: Mapping[str, Any], position: str) -> int:
+    """How many branches a place lies in."""
+    found = 0
+    place = places[position]
+    while place.branch is not None:
+        found, place = found + 1, places[place.branch.id]
+    return found
+
+
+def _enrollment(e: Enrollment) -> dict[str, Any]:
+    return {
+        "id": e.id,
+        "sequence": e.sequence,
+        "status": e.status.value,
+        "reason": e.reason or None,
+        "position": e.position,
+        "since": _iso(e.since),
+        "due_at": _iso(e.due_at),
+        "entered_at": _iso(e.entered_at),
+        "ended_at": _iso(e.ended_at),
+        "paused_until": _iso(e.resume_at),
+        "deployment": e.deployment,
+        "sentence": explain.ending(e),
+        "outcomes": [
+            {"step": o.step, "outcome": o.outcome, "at": _iso(o.at), "detail": o.detail, "sentence": explain.outcome(o)}
+            for o in e.outcomes
+        ],
+    }
+
+
+def _message(row: Any) -> dict[str, Any]:
+    return {
+        "enrollment_id": row.enrollment_id,
+        "sequence": row.sequence,
+        "step": row.step,
+        "content": row.content,
+        "state": row.state,
+        "subject": row.subject,
+        "to": row.email,
+        "from": row.sender,
+        "attempt": row.attempt,
+        "request_id": row.request_id,
+        "sent_at": _iso(row.sent_at),
+        "accepted_at": _iso(row.accepted_at),
+        "delivered_at": _iso(row.delivered_at),
+        "opened_at": _iso(row.opened_at),
+        "clicked_at": _iso(row.clicked_at),
+        "clicked": list(row.clicked),
+        "retry_at": _iso(row.retry_at),
+        "failure": row.failure,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None

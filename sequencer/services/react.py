@@ -1,0 +1,212 @@
+"""Stores events and does, in the same transaction, all that follows from them: facts on the ledger, suppression,
+ends and pauses, entering sequences, waking whoever waits for such an event.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sequencer.core import event as kinds
+from sequencer.core.condition import merged
+from sequencer.core.engine import Cancel, departure, owner_of, zone_of
+from sequencer.core.enrollment import RUNNING, Enrollment, Status
+from sequencer.core.event import Event
+from sequencer.core.halts import after_out_of_office, after_reply
+from sequencer.core.lead import Lead
+from sequencer.core.message import State
+from sequencer.core.release import Release
+from sequencer.core.sequence import Sequence as Series
+from sequencer.core.sequence import Trigger
+from sequencer.services import snapshots
+from sequencer.services.enroll import enroll
+from sequencer.store import enrollments, events, leads, messages, suppressions
+from sequencer.store.messages import Engagement
+from sequencer.store.partitions import event_span
+
+_SUPPRESSES = {kinds.UNSUBSCRIBED: "unsubscribed", kinds.COMPLAINED: "complained", kinds.BOUNCED: "bounced"}
+_PROVIDER_SUPPRESSED = {
+    "bounced address": "bounced",
+    "spam reporting address": "complained",
+    "unsubscribed address": "unsubscribed",
+}
+"""SendGrid's reasons for `dropped` that tell of an address it will never mail (documentation: Event Webhook)."""
+
+
+@dataclass(slots=True)
+class Reaction:
+    """What came of a batch of events."""
+
+    new: list[Event] = field(default_factory=list)
+    strange: list[tuple[Event, str]] = field(default_factory=list)
+    """Events that cannot be stored, and why."""
+    awake: set[tuple[str, str]] = field(default_factory=set)
+    """(sequence, position) where somebody fell due."""
+
+
+def react(conn: Connection, release: Release, happened: Iterable[Event], now: datetime) -> Reaction:
+    """Idempotent: an event that is known already changes nothing. Locks the leads concerned."""
+    reaction = Reaction()
+    arrived = list(happened)
+    locked: Mapping[int, Lead] = leads.lock(conn, (e.lead_id for e in arrived))
+    first, after = event_span(now)
+    storable: list[Event] = []
+    for e in arrived:
+        if e.lead_id not in locked:
+            reaction.strange.append((e, f"lead {e.lead_id} is not known"))
+        elif not first <= e.at < after:
+            reaction.strange.append((e, f"{e.at.isoformat()} lies outside {first:%Y-%m} to {after:%Y-%m}"))
+        else:
+            storable.append(e)
+    reaction.new = events.insert(conn, storable)
+    if not reaction.new:
+        return reaction
+    messages.apply(conn, engagement(reaction.new))
+    locked = suppress(conn, locked, reaction.new, now)
+    telling = [e for e in reaction.new if not e.machine and (e.kind not in kinds.DELIVERY or e.kind in _SUPPRESSES)]
+    if telling:
+        settle(conn, release, locked, telling, now, reaction)
+        enter(conn, release, locked, telling, now, reaction)
+    return reaction
+
+
+def engagement(new: Sequence[Event]) -> dict[tuple[int, str], Engagement]:
+    """What events say of the messages they name."""
+    said: dict[tuple[int, str], Engagement] = {}
+    for e in new:
+        if e.enrollment_id is None or e.step is None or e.source != "sendgrid":
+            continue
+        row = said.setdefault((e.enrollment_id, e.step), Engagement())
+        row.accepted_at = min(row.accepted_at or e.at, e.at)
+        if e.kind == kinds.DELIVERED:
+            row.delivered_at = min(row.delivered_at or e.at, e.at)
+        elif e.kind in (kinds.BOUNCED, kinds.BLOCKED):
+            row.state, row.failure = State.BOUNCED, str(e.data.get("reason", "bounced"))
+        elif e.kind == kinds.DROPPED:
+            row.state, row.failure = State.DROPPED, str(e.data.get("reason", "dropped"))
+        elif e.kind == kinds.OPENED and not e.machine:
+            row.opened_at = min(row.opened_at or e.at, e.at)
+        elif e.kind == kinds.CLICKED and not e.machine:
+            row.clicked_at = min(row.clicked_at or e.at, e.at)
+            if link := e.data.get("link"):
+                row.clicked = (*row.clicked, str(link))
+    return said
+
+
+def suppress(conn: Connection, locked: Mapping[int, Lead], new: Sequence[Event], now: datetime) -> Mapping[int, Lead]:
+    """Writes suppressions and their mirror on the lead; returns the leads as they are then."""
+    rows: list[tuple[str, str, str, datetime, str]] = []
+    everywhere: set[int] = set()
+    for e in new:
+        reason = _SUPPRESSES.get(e.kind)
+        if e.kind == kinds.DROPPED:
+            reason = _PROVIDER_SUPPRESSED.get(str(e.data.get("reason", "")).lower())
+        if reason is None or e.machine:
+            continue
+        topic = str(e.data.get("topic", suppressions.ALL))
+        rows.append((locked[e.lead_id].email, topic, reason, now, e.key))
+        if topic == suppressions.ALL:
+            everywhere.add(e.lead_id)
+        else:
+            suppressions.withdraw(conn, locked[e.lead_id].email, topic)
+    suppressions.add(conn, rows)
+    if not everywhere:
+        return locked
+    leads.suppress(conn, sorted(everywhere))
+    return {i: replace(lead, suppressed=True) if i in everywhere else lead for i, lead in locked.items()}
+
+
+def settle(
+    conn: Connection,
+    release: Release,
+    locked: Mapping[int, Lead],
+    telling: Sequence[Event],
+    now: datetime,
+    reaction: Reaction,
+) -> None:
+    """Ends, pauses or wakes the running enrollments of the leads concerned."""
+    told: dict[int, list[Event]] = {}
+    for e in telling:
+        told.setdefault(e.lead_id, []).append(e)
+    known = release.workspace.sequences
+    running = [e for e in enrollments.running_of(conn, sorted(told)) if e.sequence in known]
+    if not running:
+        return
+    asks = merged([known[name].asks for name in sorted({e.sequence for e in running})])
+    subjects: list[snapshots.Subject] = [(e, locked[e.lead_id]) for e in running]
+    changed: list[Enrollment] = []
+    cancelled: list[tuple[int, str]] = []
+    for snapshot, before in zip(snapshots.load(conn, release.workspace, asks, subjects, now), running, strict=True):
+        sequence = known[before.sequence]
+        decision = departure(release.workspace, sequence, snapshot, now)
+        if decision is not None:
+            after = decision.enrollment
+            cancelled += [(before.id, effect.step) for effect in decision.effects if isinstance(effect, Cancel)]
+        else:
+            zone = zone_of(release.workspace, sequence, snapshot.lead, owner_of(release.workspace, snapshot))
+            after = before
+            for e in told[before.lead_id]:
+                if e.kind == kinds.REPLIED and after.status in RUNNING:
+                    after = after_reply(release.workspace, sequence, after, zone, now)
+                elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
+                    after = after_out_of_office(release.workspace, sequence, after, _back(e.data), zone, now)
+            if after.status not in RUNNING:
+                cancelled += [(before.id, m.step) for m in snapshot.messages.values() if m.state is State.RETRY]
+            elif after.status is Status.ACTIVE and wakes(sequence, told[before.lead_id]):
+                if after.due_at is None or after.due_at > now:
+                    after = replace(after, due_at=now)
+                reaction.awake.add((after.sequence, after.position))
+        if after != before:
+            changed.append(after)
+    enrollments.update(conn, changed)
+    messages.cancel(conn, cancelled)
+
+
+def wakes(sequence: Series, told: Sequence[Event]) -> bool:
+    """Whether what happened can matter to where somebody stands in this sequence; waking in vain is harmless."""
+    asked = sequence.asks.events
+    return any(
+        e.kind in asked
+        or e.kind == kinds.CHANGED
+        or (e.kind in (kinds.OPENED, kinds.CLICKED) and e.step in sequence.asks.steps)
+        for e in told
+    )
+
+
+def enter(
+    conn: Connection,
+    release: Release,
+    locked: Mapping[int, Lead],
+    telling: Sequence[Event],
+    now: datetime,
+    reaction: Reaction,
+) -> None:
+    """Lets leads into the sequences whose triggers fit what happened."""
+    for sequence in release.workspace.sequences.values():
+        for trigger in sequence.enroll:
+            fitting = sorted({e.lead_id for e in telling if fits(trigger, e)})
+            if not fitting:
+                continue
+            origin = " ".join(filter(None, (trigger.kind, trigger.name, trigger.value)))
+            entered = enroll(conn, release, sequence, [locked[i] for i in fitting], origin, now, trigger)
+            if entered.leads:
+                reaction.awake.add((sequence.id, sequence.start))
+
+
+def fits(trigger: Trigger, e: Event) -> bool:
+    """Whether this event is what the trigger waits for."""
+    if trigger.kind == "submitted":
+        return e.kind == kinds.SUBMITTED and e.data.get("form") == trigger.name
+    if trigger.kind == "became":
+        if e.kind != kinds.CHANGED or e.data.get("field") != trigger.name:
+            return False
+        after = e.data.get("after")
+        return trigger.value in after if isinstance(after, list) else str(after) == trigger.value
+    return trigger.kind == "did" and e.kind == trigger.name
+
+
+def _back(data: Mapping[str, Any]) -> date | None:
+    back = data.get("back")
+    return date.fromisoformat(back) if isinstance(back, str) else None

@@ -1,0 +1,17 @@
+"""Attempts whose maker is gone. (What proves them is joined in `ingest`, event by event.)"""
+
+import logging
+
+from sequencer.services.context import Context
+from sequencer.store import messages
+
+log = logging.getLogger(__name__)
+
+
+def reap(context: Context) -> bool:
+    """Calls attempts whose lease ran out `unknown`. True: there may be more."""
+    with context.engine.begin() as conn:
+        found = messages.reap(conn, context.batch)
+    if found:
+        log.warning("%d messages are unknown: their lease ran out before an answer was recorded", found)
+    return found == context.batch

@@ -1,0 +1,102 @@
+"""Deploying a workspace, and loading what was deployed. Workers never read the workspace's files themselves."""
+
+import hashlib
+import threading
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection
+
+from sequencer.core.content import Content, Link
+from sequencer.core.mark import Problem
+from sequencer.core.release import Release
+from sequencer.errors import InvalidWorkspace, Misconfigured
+from sequencer.services.compile import compile_workspace
+from sequencer.store import releases
+
+FORMAT = 1
+"""Of the bundle. A bundle of another format cannot be loaded."""
+
+
+class Releases:
+    """Releases by deployment number, kept in memory: a deployment never changes."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[int, Release] = {}
+        self._lock = threading.Lock()
+
+    def current(self, conn: Connection) -> Release:
+        """What runs now. Raises Misconfigured before the first deploy."""
+        found = releases.current(conn)
+        if found is None:
+            raise Misconfigured("nothing is deployed yet: run `sequencer deploy` in the folder of your workspace")
+        return self._get(conn, *found)
+
+    def at(self, conn: Connection, number: int) -> Release | None:
+        """A deployment by its number; None when there was none."""
+        digest = releases.hash_of(conn, number)
+        return self._get(conn, number, digest) if digest is not None else None
+
+    def _get(self, conn: Connection, number: int, digest: str) -> Release:
+        with self._lock:
+            if number not in self._loaded:
+                self._loaded[number] = unpack(number, digest, releases.bundle(conn, digest))
+            return self._loaded[number]
+
+
+def deploy(conn: Connection, files: Mapping[str, str], now: datetime) -> tuple[int, bool]:
+    """Checks, compiles and stores the workspace and makes it current.
+
+    Returns the deployment's number, and whether it is a new one: the same workspace again changes nothing.
+    Raises WorkspaceProblems when `check` would.
+    """
+    compiled = compile_workspace(files)
+    if compiled.workspace is None:
+        raise WorkspaceProblems(tuple(p for p in compiled.problems if p.severity == "error"))
+    packed, digest = pack(files, compiled.contents)
+    running = releases.current(conn)
+    if running is not None and running[1] == digest:
+        return running[0], False
+    releases.put(conn, digest, packed, now)
+    return releases.deploy(conn, digest, now), True
+
+
+class WorkspaceProblems(InvalidWorkspace):
+    """The workspace does not compile; `problems` says where and why."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        super().__init__("\n".join([f"the workspace has {count}, nothing was deployed:", *map(str, problems)]))
+        self.problems = problems
+
+
+def pack(files: Mapping[str, str], contents: Mapping[str, Content]) -> tuple[bytes, str]:
+    """The bundle and its content hash."""
+    body = orjson.dumps(
+        {"format": FORMAT, "files": dict(files), "contents": {name: asdict(c) for name, c in contents.items()}},
+        option=orjson.OPT_SORT_KEYS,
+    )
+    return zlib.compress(body), hashlib.sha256(body).hexdigest()
+
+
+def unpack(number: int, digest: str, packed: bytes) -> Release:
+    """The release in a bundle. Raises Misconfigured when this version of the code cannot run it."""
+    body = orjson.loads(zlib.decompress(packed))
+    if body["format"] != FORMAT:
+        raise Misconfigured(f"deployment {number} has bundle format {body['format']}, expected {FORMAT}: deploy again")
+    contents = {name: _content(plain) for name, plain in body["contents"].items()}
+    compiled = compile_workspace(body["files"], contents)
+    if compiled.workspace is None:
+        raise Misconfigured(f"deployment {number} cannot be run by this version: deploy the workspace again")
+    return Release(number, digest, compiled.workspace, contents, body["files"])
+
+
+def _content(plain: dict[str, object]) -> Content:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    values["links"] = tuple(Link(**link) for link in plain["links"])  # type: ignore[attr-defined]
+    if plain.get("tags"):
+        values["tags"] = {name: tuple(tag) for name, tag in plain["tags"].items()}  # type: ignore[attr-defined]
+    return Content(**values)  # type: ignore[arg-type]

@@ -1,0 +1,58 @@
+"""Reads what decisions need, for a whole batch at a time: a fixed number of queries whatever its size."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from sequencer.core.condition import Asks
+from sequencer.core.enrollment import Enrollment
+from sequencer.core.facts import span
+from sequencer.core.lead import Lead
+from sequencer.core.snapshot import Consent, Snapshot
+from sequencer.core.workspace import Workspace
+from sequencer.store import events, leads, messages, suppressions
+
+Subject = tuple[Enrollment | None, Lead]
+
+
+def load(
+    conn: Connection, workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: datetime
+) -> list[Snapshot]:
+    """Snapshots in the order of `subjects`. The caller holds the leads' locks wherever something is decided."""
+    if not subjects:
+        return []
+    lead_ids = sorted({lead.id for _, lead in subjects})
+    companies = leads.companies(conn, (lead.company_id for _, lead in subjects if lead.company_id is not None))
+    enrolled = [enrollment.id for enrollment, _ in subjects if enrollment is not None]
+    ledger = messages.of_enrollments(conn, enrolled) if enrolled else {}
+    horizon = max(timedelta(days=7), workspace.pressure.gap)
+    mailed = messages.mailed_at(conn, lead_ids, now - horizon - timedelta(days=1)) if enrolled else {}
+    consents = suppressions.consents(conn, [lead.email for _, lead in subjects])
+    happened = (
+        events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
+    )
+    received = messages.received(conn, lead_ids, sorted(asks.contents)) if asks.contents else {}
+    return [
+        Snapshot(
+            lead=lead,
+            company=companies.get(lead.company_id) if lead.company_id is not None else None,
+            enrollment=enrollment,
+            messages=ledger.get(enrollment.id, {}) if enrollment is not None else {},
+            events=tuple(happened.get(lead.id, ())),
+            received=frozenset(received.get(lead.id, ())),
+            mailed_at=tuple(mailed.get(lead.id, ())),
+            consent=consents.get(lead.email, Consent()),
+        )
+        for enrollment, lead in subjects
+    ]
+
+
+def _since(workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: datetime) -> datetime | None:
+    """From when on events matter; None for always."""
+    if asks.ever or any(enrollment is None and asks.bounded is None for enrollment, _ in subjects):
+        return None
+    moments = [enrollment.entered_at for enrollment, _ in subjects if enrollment is not None]
+    if asks.bounded is not None:
+        moments.append(now - span(asks.bounded, now, workspace.quiet_days))
+    return min(moments)

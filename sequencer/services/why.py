@@ -1,0 +1,111 @@
+"""Why a lead did or did not get a mail, rule by rule, with file and line, and when the next comes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from sequencer.core import explain
+from sequencer.core.condition import Asks
+from sequencer.core.engine import decide, owner_of, zone_of
+from sequencer.core.enrollment import RUNNING, Enrollment
+from sequencer.core.lead import Lead
+from sequencer.core.release import Release
+from sequencer.services import snapshots
+from sequencer.services.enroll import refuses
+from sequencer.services.leads import manual
+from sequencer.store import enrollments, suppressions
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One reason. `where` is the file and line that it follows from; empty for what lies outside the files."""
+
+    text: str
+    where: str = ""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is to be said about one lead in one sequence."""
+
+    sequence: str
+    past: list[Sentence] = field(default_factory=list)
+    now: list[Sentence] = field(default_factory=list)
+    next_at: datetime | None = None
+
+
+def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: datetime) -> list[Answer]:
+    """By sequence. With a step, only sequences that have it, and of the past only what concerns it."""
+    before = enrollments.all_of(conn, [lead.id])
+    answers = []
+    for name, series in sorted(release.workspace.sequences.items()):
+        if step is not None and step not in series.steps:
+            continue
+        own = [e for e in before if e.sequence == name]
+        answer = Answer(name)
+        for e in own:
+            answer.past += _past(release, e, step)
+        running = next((e for e in own if e.status in RUNNING), None)
+        if running is not None:
+            _running(conn, release, lead, running, step, answer, now)
+        elif not own:
+            _outside(conn, release, lead, name, answer, now)
+        if own or step is not None or answer.now:
+            answers.append(answer)
+    return answers
+
+
+def suppressed(conn: Connection, lead: Lead) -> list[Sentence]:
+    """Why the address must not be mailed; empty when it may."""
+    return [
+        Sentence(f"{lead.email} must not be mailed{f' about {topic}' if topic else ''}: {reason}")
+        for (_, topic), reason in sorted(suppressions.of(conn, [lead.email]).items())
+    ]
+
+
+def _past(release: Release, e: Enrollment, step: str | None) -> list[Sentence]:
+    series = release.workspace.sequences[e.sequence]
+    zone = ZoneInfo(release.workspace.zone)
+    said = [Sentence(f"entered {explain.moment(e.entered_at, zone)}", str(series.mark))] if step is None else []
+    for passed in e.outcomes:
+        if step is not None and passed.step != step:
+            continue
+        known = series.steps.get(passed.step)
+        said.append(
+            Sentence(f"{explain.outcome(passed)}, {explain.moment(passed.at, zone)}", str(known.mark) if known else "")
+        )
+    if e.status not in RUNNING:
+        ended = f", {explain.moment(e.ended_at, zone)}" if e.ended_at else ""
+        said.append(Sentence(f"{explain.ending(e)}{ended}", str(series.mark)))
+        if step is not None and e.passed(step) is None:
+            said.append(Sentence(f"never came to {step}", str(series.steps[step].mark)))
+    return said
+
+
+def _running(
+    conn: Connection, release: Release, lead: Lead, running: Enrollment, step: str | None, answer: Answer, now: datetime
+) -> None:
+    series = release.workspace.sequences[running.sequence]
+    if running.position not in series.places:
+        answer.now.append(Sentence("stands at a step that is gone; it is moved on by the workers shortly"))
+        return
+    snapshot = snapshots.load(conn, release.workspace, series.asks, [(running, lead)], now)[0]
+    decision = decide(release.workspace, series, snapshot, now)
+    zone = zone_of(release.workspace, series, lead, owner_of(release.workspace, snapshot))
+    answer.now += [Sentence(explain.reason(reason, zone), str(reason.mark)) for reason in decision.reasons]
+    answer.next_at = decision.enrollment.due_at
+    if step is not None and running.passed(step) is None:
+        answer.now.append(Sentence(f"has not come to {step} yet", str(series.steps[step].mark)))
+
+
+def _outside(conn: Connection, release: Release, lead: Lead, name: str, answer: Answer, now: datetime) -> None:
+    series = release.workspace.sequences[name]
+    trigger = manual(series)
+    condition = trigger.condition if trigger is not None else None
+    asks = condition.asks if condition is not None else Asks()
+    snapshot = snapshots.load(conn, release.workspace, asks, [(None, lead)], now)[0]
+    refusal = refuses(release.workspace, series, snapshot, (), condition, now)
+    where = str(trigger.mark if trigger is not None else series.mark)
+    answer.now.append(Sentence(f"never entered; could not: {refusal}" if refusal else "never entered; could", where))

@@ -1,0 +1,91 @@
+"""Real servers for all tests: one PostgreSQL and one Valkey a run, a database of its own for each test."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from sqlalchemy import Engine, create_engine, text
+
+from sequencer.local import postgres, valkey
+from sequencer.store.engine import connect
+from sequencer.store.migrate import upgrade
+
+settings.register_profile("sequencer", deadline=None)
+settings.load_profile("sequencer")
+
+TEMPLATE = "template_sequencer"
+_stack = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The run's own process starts the servers; xdist's workers are told where they are."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="sequencer-tests-")))
+    url = dialect(_stack.enter_context(postgres(folder / "postgres", throwaway=True)))
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {TEMPLATE}"))
+    admin.dispose()
+    upgrade(beside(url, TEMPLATE))
+    config.stash[_URLS] = {"postgres": url, "valkey": _stack.enter_context(valkey(folder / "valkey"))}
+
+
+def pytest_configure_node(node: object) -> None:
+    """xdist's hook: what a worker process is started with."""
+    node.workerinput["urls"] = node.config.stash[_URLS]  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        _stack.close()
+
+
+_URLS = pytest.StashKey[dict[str, str]]()
+
+
+def dialect(url: str) -> str:
+    """The URL as SQLAlchemy wants it."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def beside(url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(scope="session")
+def urls(pytestconfig: pytest.Config) -> dict[str, str]:
+    """`postgres` and `valkey`, for tests that start processes of their own."""
+    worker = getattr(pytestconfig, "workerinput", None)
+    found: dict[str, str] = worker["urls"] if worker is not None else pytestconfig.stash[_URLS]
+    return found
+
+
+@pytest.fixture(scope="session")
+def _admin(urls: dict[str, str]) -> Iterator[Engine]:
+    engine = create_engine(urls["postgres"], isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def database_url(urls: dict[str, str], _admin: Engine) -> Iterator[str]:
+    """A migrated database that nobody else uses."""
+    name = f"test_{uuid.uuid4().hex}"
+    with _admin.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+    yield beside(urls["postgres"], name)
+    with _admin.connect() as conn:
+        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    found = connect(database_url, pool_size=5)
+    yield found
+    found.dispose()

@@ -1,0 +1,189 @@
+"""A small workspace, a provider that keeps what it is given, and a clock that tests move."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from sequencer.core.event import Event
+from sequencer.core.lead import Lead
+from sequencer.core.lead_input import read
+from sequencer.core.mail import Answer, Batch, Outcome, Receipt, join
+from sequencer.services import advance, due, inspect
+from sequencer.services.context import Context
+from sequencer.services.enroll import Entered
+from sequencer.services.leads import enter, save
+from sequencer.services.react import Reaction, react
+from sequencer.services.release import Releases, deploy
+from sequencer.store import clock, leads
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+"""A Monday, 8:00 in London."""
+
+
+class Recorder:
+    """A provider that accepts everything, unless it was told what to answer next."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.answers: list[Receipt | Exception] = []
+
+    def send(self, batch: Batch) -> Receipt:
+        self.batches.append(batch)
+        answer = self.answers.pop(0) if self.answers else Receipt(Outcome(Answer.ACCEPTED, provider_id="p1"))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+    @property
+    def mails(self) -> list[tuple[str, str]]:
+        """(address, step) in the order of sending."""
+        return [(r.to_email, r.custom_args["sq_step"]) for b in self.batches for r in b.recipients if r.custom_args]
+
+    def text(self, number: int = -1) -> str:
+        batch = self.batches[number]
+        return join(batch.skeleton.text, batch.recipients[0].values)
+
+
+WORKSPACE = """
+brand:
+  name: Acme
+  url: https://www.acme.example
+  postal_address: Acme Ltd, 1 Street, London
+stages: [subscriber, lead, mql, sql, customer]
+statuses:
+  working: Working
+  idle-timing: Idle
+fields:
+  pains: {some_of: [cost, risk]}
+  next_attempt: {date: true}
+topics:
+  guides: {label: Guides, default: on}
+  news: {label: News, default: off}
+senders:
+  marketing: {name: Mara at Acme, email: mara@mail.acme.example, zone: Europe/London}
+reps:
+  ana@acme.example: {name: Ana Ruiz, zone: Europe/London, deputy: ben@acme.example}
+  ben@acme.example: {name: Ben Okafor, zone: Europe/London}
+zone: {owner_mail: rep, otherwise: Europe/London}
+reply_domain: reply.acme.example
+quiet: {days: [sat, sun]}
+"""
+
+LAYOUT = """<mjml><mj-body><mj-section><mj-column><mj-text>{{ content }}</mj-text>
+<mj-text>{{ brand.postal_address }} <a href="{{ unsubscribe_url }}">Unsubscribe</a></mj-text>
+</mj-column></mj-section></mj-body></mjml>"""
+
+
+def content(subject: str, body: str = "Hello {{ lead.first_name or 'there' }}") -> str:
+    return f"---\nsubject: {subject}\nkind: guide\n---\n{body}\n"
+
+
+def files(**sequences: str) -> dict[str, str]:
+    """A workspace with these sequences (by name, `_` for `-`)."""
+    found = {
+        "sequences/workspace.yaml": WORKSPACE,
+        "content/layouts/default.mjml": LAYOUT,
+        "content/one.md": content("One", 'See {{ link("price", "https://www.acme.example/price", "prices") }}'),
+        "content/two.md": content("Two"),
+        "content/three.md": content("Three"),
+        "content/four.md": content("Four for {{ lead.first_name or 'you' }}"),
+    }
+    return found | {f"sequences/{name.replace('_', '-')}.yaml": text for name, text in sequences.items()}
+
+
+@dataclass
+class World:
+    """Everything a test of services needs; business time moves only when the test says so."""
+
+    context: Context
+    provider: Recorder
+    hints: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def deploy(self, workspace: dict[str, str]) -> int:
+        with self.context.engine.begin() as conn:
+            return deploy(conn, workspace, clock.now(conn))[0]
+
+    def lead(self, email: str = "kim@harbor.example", **values: Any) -> Lead:
+        with self.context.engine.begin() as conn:
+            release = self.context.releases.current(conn)
+            raw = {"email": email, "time_zone": "Europe/London", **values}
+            save(conn, release, [read(raw, release.workspace)], "test", clock.now(conn), announce_new=False)
+            found = leads.by_email(conn, email)
+        assert found is not None
+        return found
+
+    def enter(self, sequence: str, *people: Lead) -> Entered:
+        with self.context.engine.begin() as conn:
+            release = self.context.releases.current(conn)
+            series = release.workspace.sequences[sequence]
+            return enter(conn, release, series, [p.id for p in people], "manual", clock.now(conn))
+
+    def now(self) -> datetime:
+        with self.context.engine.connect() as conn:
+            return clock.now(conn)
+
+    def work(self) -> None:
+        """Does everything that is due now, as ticker and workers would."""
+        for _ in range(50):
+            hints = [args for name, args in due.work(self.context) if name == "drain"]
+            if not hints:
+                return
+            for sequence, position in hints:
+                advance.drain(self.context, str(sequence), str(position))
+        raise AssertionError("work does not come to an end")
+
+    def pass_(self, **span: float) -> None:
+        """Lets business time pass and does what falls due on the way, at its time."""
+        until = self.now() + timedelta(**span)
+        while True:
+            self.work()
+            with self.context.engine.begin() as conn:
+                now, upcoming = clock.now(conn), due.next_at(conn)
+                target = min(upcoming, until) if upcoming is not None else until
+                assert clock.advance(conn, now, max(target, now))
+            if target >= until:
+                self.work()
+                return
+
+    def happens(self, lead: Lead, kind: str, key: str = "", **data: Any) -> Reaction:
+        with self.context.engine.begin() as conn:
+            release = self.context.releases.current(conn)
+            now = clock.now(conn)
+            names = {name: data.pop(name) for name in ("enrollment_id", "step", "source", "machine") if name in data}
+            event = Event(kind, now, lead.id, key or f"{kind}-{now.isoformat()}", names.pop("source", "api"), data=data)
+            return react(conn, release, [replace(event, **names)], now)
+
+    def view(self, lead: Lead) -> dict[str, Any]:
+        with self.context.engine.connect() as conn:
+            found = leads.by_email(conn, lead.email)
+            assert found is not None
+            return inspect.lead_view(conn, found)
+
+    def status(self, lead: Lead, sequence: str) -> tuple[str, str | None]:
+        """(status, reason) of the lead's last enrollment in a sequence."""
+        last = [e for e in self.view(lead)["enrollments"] if e["sequence"] == sequence][-1]
+        return last["status"], last["reason"]
+
+
+@pytest.fixture
+def world(engine: Engine) -> Iterator[World]:
+    provider = Recorder()
+    hints: list[tuple[Any, ...]] = []
+    context = Context(
+        engine=engine,
+        provider=provider,
+        releases=Releases(),
+        secret=b"secret",
+        public_url="https://mail.acme.example",
+        hint=lambda *hint: hints.append(hint),
+    )
+    with engine.begin() as conn:
+        clock.start_virtual(conn, START)
+    yield World(context, provider, hints)
