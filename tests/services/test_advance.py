@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from sequencer.core.mail import Answer, Outcome, Receipt
-from tests.services.conftest import World, files
+from tests.services.conftest import World
+from tests.workspaces import files
 
 EXEMPT = """
 title: Quick

@@ -1,0 +1,114 @@
+"""The files of a workspace, as texts by their path; and what each of them is."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from sequencer.errors import InvalidWorkspace
+
+LARGEST: Final = 500_000
+"""Bytes of one file. Gmail clips a mail at 102 KB; what is longer than five of them is no text."""
+
+MOST: Final = 5_000
+"""Files of one workspace."""
+
+APART: Final = ("layouts", "partials")
+"""Folders of `content/` that hold parts of mails, not mails."""
+
+
+def read_files(folder: Path) -> Mapping[str, str]:
+    """Every file of `sequences/` and `content/` that means something, by its path below the folder.
+
+    Names that begin with `_` or `.` are left out, and so is `sequences/scenarios/`. Raises InvalidWorkspace.
+    """
+    if not folder.is_dir():
+        raise InvalidWorkspace(f"there is no folder {folder}: expected one that holds `sequences/` and `content/`")
+    root = folder.resolve()
+    if not (root / "sequences").is_dir():
+        raise InvalidWorkspace(f"there is no folder {folder / 'sequences'}: expected it to hold workspace.yaml")
+    paths = sorted(_found(root, root / "sequences", {".yaml", ".yml"}, deep=False))
+    if (root / "content").is_dir():
+        paths += sorted(_found(root, root / "content", {".md", ".mjml"}, deep=True))
+    if len(paths) > MOST:
+        raise InvalidWorkspace(f"{folder} holds {len(paths):,} files: expected at most {MOST:,}")
+    return {path.relative_to(root).as_posix(): _read(root, path) for path in paths}
+
+
+def _found(root: Path, folder: Path, suffixes: set[str], deep: bool) -> Iterator[Path]:
+    _stay_inside(root, folder)
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InvalidWorkspace(f"{folder.relative_to(root)} cannot be read: {error.strerror}") from error
+    for path in entries:
+        if path.name.startswith(("_", ".")):
+            continue
+        if path.is_dir():
+            # A link to a folder may lead back up and never end.
+            if deep and path.is_symlink():
+                raise InvalidWorkspace(f"{path.relative_to(root)} is a link to a folder: put the files there instead")
+            if deep:
+                yield from _found(root, path, suffixes, deep)
+        elif path.suffix in suffixes:
+            yield path
+
+
+def _stay_inside(root: Path, path: Path) -> None:
+    target = Path(os.path.realpath(path))
+    if not target.is_relative_to(root):
+        raise InvalidWorkspace(
+            f"{path.relative_to(root)} is a link that leads out of the workspace: put the file there"
+        )
+
+
+def _read(root: Path, path: Path) -> str:
+    name = path.relative_to(root).as_posix()
+    _stay_inside(root, path)
+    if not path.is_file():
+        raise InvalidWorkspace(f"{name} is not a file, or a link to one that does not exist")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+    except OSError as error:
+        raise InvalidWorkspace(f"{name} cannot be read: {error.strerror}") from error
+    if len(raw) > LARGEST:
+        raise InvalidWorkspace(f"{name} is larger than {LARGEST:,} bytes: split it, and keep images out of it")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InvalidWorkspace(f"{name} is not UTF-8 (line {line}): save it with the encoding UTF-8") from error
+
+
+def sequence_files(files: Mapping[str, str]) -> Mapping[str, str]:
+    """The path of each sequence, by its id: the file's stem."""
+    return {
+        path.stem: name
+        for name in sorted(files)
+        if (path := PurePosixPath(name)).parent.as_posix() == "sequences"
+        and path.suffix == ".yaml"
+        and path.name not in ("workspace.yaml", "forms.yaml", "signals.yaml")
+    }
+
+
+def content_files(files: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    """The paths of each content item, by its id: its path below `content/` without suffix. More than one is wrong."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in sorted(files):
+        path = PurePosixPath(name)
+        if path.parts[:1] == ("content",) and len(path.parts) > 1 and path.parts[1] not in APART:
+            if path.suffix in (".md", ".mjml"):
+                item = path.relative_to("content").with_suffix("").as_posix()
+                found[item] = (*found.get(item, ()), name)
+    return found
+
+
+def parts_of(files: Mapping[str, str], folder: str) -> Mapping[str, str]:
+    """The texts of `content/layouts` or `content/partials` by name: the path below it without `.mjml`."""
+    start = f"content/{folder}/"
+    return {
+        name.removeprefix(start).removesuffix(".mjml"): text
+        for name, text in sorted(files.items())
+        if name.startswith(start) and name.endswith(".mjml")
+    }

@@ -1,0 +1,71 @@
+"""Checks along the ways through a sequence: what comes after what, whichever branches a lead takes."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sequencer.core.mark import Problem
+from sequencer.core.sequence import Arm, Branch, Email, Exit, Sequence
+
+OPENED: Final = re.compile(r"\bopened\s*\(")
+
+STRINGS: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What all ways to a point have in common or may have behind them."""
+
+    just_sent: frozenset[str] = frozenset()
+    """Mails after which there may have been no wait yet."""
+    sent: frozenset[str] = frozenset()
+    """Mails that some way has behind it."""
+
+    def waited(self) -> "Way":
+        return Way(frozenset(), self.sent)
+
+    def joined(self, other: "Way") -> "Way":
+        return Way(self.just_sent | other.just_sent, self.sent | other.sent)
+
+
+def check_paths(sequence: Sequence) -> tuple[Problem, ...]:
+    """Warnings about mails that follow at once, guesses, and questions that come too early."""
+    mails = frozenset(step.id for step in sequence.emails())
+    return tuple(_walk(sequence.body, Way(), mails, []))
+
+
+def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterator[Problem]:
+    """The arm's problems; the way at its end is added to `ends`, unless every way leaves before."""
+    for step in arm.steps:
+        if step.waits:
+            way = way.waited()
+        if isinstance(step, Exit):
+            return
+        if isinstance(step, Email):
+            if way.just_sent:
+                before = " or ".join(f"`{mail}`" for mail in sorted(way.just_sent))
+                message = f"`{step.id}` follows {before} without a wait between them: put `- wait: 3 days` before it"
+                yield Problem(step.mark, "no-wait", message, "warning")
+            way = Way(frozenset({step.id}), way.sent | {step.id})
+        elif isinstance(step, Branch):
+            yield from _asked(step, way, mails)
+            # With `within` the lead waits, or did something: what follows is an answer to it.
+            inside = way.waited() if step.within else way
+            inner: list[Way] = []
+            for branch_arm in step.arms:
+                yield from _walk(branch_arm, inside, mails, inner)
+            if not inner:
+                return
+            way = inner[0] if len(inner) == 1 else inner[0].joined(inner[1])
+    ends.append(way.waited() if arm.waits else way)
+
+
+def _asked(branch: Branch, way: Way, mails: frozenset[str]) -> Iterator[Problem]:
+    condition = branch.condition
+    if OPENED.search(STRINGS.sub("", condition.source)):
+        message = "opening is a guess (mail programs open by themselves, or hide it): ask for a click or a reply"
+        yield Problem(condition.mark, "opens-are-guesses", message, "warning")
+    for step in sorted((condition.asks.steps & mails) - way.sent):
+        message = f"`{step}` is not sent before this step, so this is never true here: move it up, or ask for another"
+        yield Problem(condition.mark, "asked-too-early", message, "warning")

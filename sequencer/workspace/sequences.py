@@ -1,0 +1,261 @@
+"""sequences/NAME.yaml: one sequence a file, the file's stem its id."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Final, Literal
+
+from sequencer.core.condition import Names
+from sequencer.core.content import Content
+from sequencer.core.duration import Duration
+from sequencer.core.lead import BUILT_IN
+from sequencer.core.mark import Mark, Problem
+from sequencer.core.schedule import Hours, opens
+from sequencer.core.sequence import Arm, Sequence, SequenceState, Trigger
+from sequencer.core.workspace import Workspace
+from sequencer.workspace import values
+from sequencer.workspace.keys import LATER_FILES
+from sequencer.workspace.load import content_files, sequence_files
+from sequencer.workspace.nodes import Map, Problems, Text, as_items, as_map, as_text, did_you_mean, shown
+from sequencer.workspace.parse import parse
+from sequencer.workspace.paths import check_paths
+from sequencer.workspace.settings import WORKSPACE_FILE, read_days
+from sequencer.workspace.steps import CheckNote, Surroundings, named_steps, read_arm, settable
+
+TRIGGER: Final = re.compile(r"""(\w+)\(\s*((?:"[^"]*"|'[^']*')(?:\s*,\s*(?:"[^"]*"|'[^']*'))*)?\s*\)""")
+
+ARGUMENT: Final = re.compile(r"""["']([^"']*)["']""")
+
+TRIGGERS: Final = 'expected `manual`, `submitted("form")`, `became("stage", "mql")` or `did("event")`'
+
+LATER_TRIGGERS: Final = ("sales_ready", "silent", "before")
+
+
+def load_sequences(
+    files: Mapping[str, str],
+    workspace: Workspace,
+    contents: Mapping[str, Content],
+    check_note: CheckNote = lambda _text, _mark: (),
+) -> tuple[Mapping[str, Sequence], tuple[Problem, ...]]:
+    """Every sequence that could be read, by id, and every problem of their files.
+
+    `contents` are those that compiled; one that has a file and is not among them has problems of its own, and is not
+    reported again where it is mailed.
+    """
+    problems = Problems()
+    refuse_other_files(files, problems)
+    found = sequence_files(files)
+    known = frozenset(contents) | frozenset(content_files(files))
+    sequences = {}
+    for name, file in found.items():
+        root = as_map(parse(file, files[file], problems), "keys, as `title:` and `steps:`")
+        if not values.KEBAB.fullmatch(name):
+            message = (
+                f"expected a file name in small letters, digits and single hyphens, as `price-faq.yaml`, got {file}"
+            )
+            problems.error(Mark(file, 1, 1), "bad-id", message)
+        if root is None:
+            continue
+        steps = root.entries.get("steps")
+        around = Surroundings(
+            sequence=name,
+            workspace=workspace,
+            sequences=frozenset(found),
+            contents=known,
+            names=names_in(workspace, contents, known, dict(named_steps(steps.node if steps else None))),
+            check_note=check_note,
+            problems=problems,
+        )
+        sequences[name] = read_sequence(root, file, around)
+    return sequences, problems.sorted()
+
+
+def parse_sequences(files: Mapping[str, str]) -> tuple[Problem, ...]:
+    """The problems that the files have by themselves, whatever workspace.yaml declares."""
+    problems = Problems()
+    refuse_other_files(files, problems)
+    for file in sequence_files(files).values():
+        parse(file, files[file], problems)
+    return problems.sorted()
+
+
+def refuse_other_files(files: Mapping[str, str], problems: Problems) -> None:
+    """Files that would silently be left out."""
+    for name in files:
+        path = PurePosixPath(name)
+        if path.parent.as_posix() != "sequences":
+            continue
+        if path.name in LATER_FILES:
+            message = f"{path.name} is not in this version: move it out of sequences/, or put `_` before its name"
+            problems.error(Mark(name, 1, 1), "not-in-this-version", message)
+        elif path.suffix == ".yml":
+            problems.error(Mark(name, 1, 1), "bad-id", f"expected the suffix .yaml: rename it to {path.stem}.yaml")
+
+
+def names_in(
+    workspace: Workspace, contents: Mapping[str, Content], known: frozenset[str], steps: Mapping[str, str | None]
+) -> Names:
+    """What the conditions of one sequence may name."""
+    return Names(
+        fields=workspace.fields,
+        stages=workspace.stages or None,
+        statuses=tuple(workspace.statuses) or None,
+        steps=steps,
+        links={name: frozenset(link.name for link in content.links) for name, content in contents.items()},
+        contents=known,
+        kinds=frozenset(content.kind for content in contents.values()) if known == contents.keys() else None,
+        topics=frozenset(workspace.topics),
+    )
+
+
+def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
+    """The sequence as far as it can be read; what is missing gets a harmless value and a problem."""
+    root.expect("sequence")
+    workspace = around.workspace
+    title = root.need_text("title", "Sales motivational series")
+    state = values.choice(root.need_text("state", "live"), tuple(SequenceState))
+    topic = values.declared(root.need_text("topic", "sales"), workspace.topics, "topic", WORKSPACE_FILE)
+    sender = values.declared(root.need_text("from", "owner"), ("owner", *workspace.senders), "sender", WORKSPACE_FILE)
+    exempt = values.choice(root.text("pressure"), ("exempt",)) is not None
+    enroll, again = read_enroll(root, around)
+    goal = root.text("goal")
+    exits = exit_texts(root)
+    sequence = Sequence(
+        id=around.sequence,
+        mark=Mark(file, 1, 1),
+        title=title.value if title else around.sequence,
+        state=SequenceState(state or "draft"),
+        topic=topic or "",
+        sender=sender or "owner",
+        body=read_body(root, around),
+        enroll=enroll,
+        again=again,
+        goal=around.condition(goal),
+        exit_on=tuple(c for c in map(around.condition, exits) if c is not None),
+        hours=read_hours(root, frozenset() if exempt else workspace.quiet_days),
+        exempt=exempt,
+        max_lateness=values.duration(root.text("max_lateness")),
+    )
+    refuse_goal_in_exits(goal, exits)
+    around.problems.extend(check_paths(sequence))
+    return sequence
+
+
+def read_body(root: Map, around: Surroundings) -> Arm:
+    before = len(around.problems)
+    body = read_arm(root.need("steps", "[{email: sales/pricing}]"), "", around)
+    mails = any(content is not None for content in around.names.steps.values())
+    if not mails and len(around.problems) == before:
+        message = "this sequence sends no email: expected at least one step as `- email: sales/pricing`"
+        around.problems.error(root.entries["steps"].mark, "no-emails", message)
+    return body
+
+
+def exit_texts(root: Map) -> tuple[Text, ...]:
+    node = root.take("exit_on")
+    texts = (as_text(item, "a condition as `replied()`") for item in as_items(node, "a list of conditions"))
+    return tuple(text for text in texts if text is not None)
+
+
+def refuse_goal_in_exits(goal: Text | None, exits: tuple[Text, ...]) -> None:
+    for text in exits:
+        if goal is not None and text.value.split() == goal.value.split():
+            message = "this is the goal already, and the goal ends the sequence: remove it here"
+            text.problems.warning(text.mark, "goal-in-exit", message)
+
+
+def read_hours(root: Map, quiet: frozenset[int]) -> Hours | None:
+    block = as_map(root.take("hours"), '`{days: mon-fri, between: "09:00-17:00"}`')
+    if block is None:
+        return None
+    block.expect("hours")
+    node = block.need("days", "mon-fri")
+    days = read_days(node) if node is not None else frozenset()
+    between = block.need_text("between", '"09:00-17:00"')
+    hours = values.parsed(between, lambda window: Hours.parse("mon-sun", window))
+    if hours is None or not days or node is None:
+        return None
+    hours = Hours(days, hours.start, hours.end)
+    if not opens(hours, quiet):
+        message = "no mail could ever go out: workspace.yaml declares all these days as `quiet`"
+        root.problems.error(node.mark, "never-open", message)
+    return hours
+
+
+def read_enroll(root: Map, around: Surroundings) -> tuple[tuple[Trigger, ...], Duration | None]:
+    block = as_map(root.need("enroll", "{when: manual}"), "keys below `enroll`, as `when: manual`")
+    if block is None:
+        return (), None
+    block.expect("enroll")
+    again = read_again(block.text("again"))
+    if "any" not in block.entries:
+        return read_trigger(block, around), again
+    if "when" in block.entries or "if" in block.entries:
+        message = "expected either `when` (with `if`) or `any`, got both: put them into an item of `any`"
+        around.problems.error(block.entries["any"].mark, "bad-value", message)
+        return (), again
+    triggers: tuple[Trigger, ...] = ()
+    for item in as_items(block.take("any"), "a list of triggers, each with `when`"):
+        each = as_map(item, "a trigger, as `- when: manual`")
+        if each is not None:
+            each.expect("trigger")
+            triggers += read_trigger(each, around)
+    return triggers, again
+
+
+def read_again(text: Text | None) -> Duration | None:
+    if text is None or text.value == "never":
+        return None
+    word, _, rest = text.value.partition(" ")
+    if word == "after":
+        return values.parsed(text, lambda _: Duration.parse(rest), "bad-duration")
+    text.bad("`never` or `after 180 days`")
+    return None
+
+
+def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
+    text = block.text("when") if "at" in block.entries else block.need_text("when", "manual")
+    condition = around.condition(block.text("if"), "ever")
+    if text is None:
+        return ()
+    if text.value == "manual":
+        return (Trigger("manual", text.mark, condition=condition),)
+    match = TRIGGER.fullmatch(text.value)
+    if match is None:
+        text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}")
+        return ()
+    arguments = ARGUMENT.findall(match[2] or "")
+    if match[1] in LATER_TRIGGERS:
+        text.wrong("not-in-this-version", f"the trigger `{match[1]}` is not in this version: {TRIGGERS}")
+        return ()
+    kinds: Mapping[str, tuple[Literal["submitted", "became", "did"], int]] = {
+        "submitted": ("submitted", 1),
+        "did": ("did", 1),
+        "became": ("became", 2),
+    }
+    kind, wanted = kinds.get(match[1], (None, 0))
+    if kind is None or len(arguments) != wanted or not all(arguments):
+        hint = "" if kind else did_you_mean(match[1], kinds)
+        text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}{hint}")
+        return ()
+    if kind == "became" and not check_became(text, arguments[0], arguments[1], around):
+        return ()
+    if kind == "did" and not values.SNAKE.fullmatch(arguments[0]):
+        text.wrong("bad-id", f"expected an event in small letters and underscores, as `meeting_booked`, got {text.got}")
+        return ()
+    value = arguments[1] if kind == "became" else ""
+    return (Trigger(kind, text.mark, arguments[0], value, condition),)
+
+
+def check_became(text: Text, name: str, value: str, around: Surroundings) -> bool:
+    fields = settable(around.workspace)
+    known = BUILT_IN | fields.keys()
+    if name not in known:
+        text.wrong("unknown-field", f"there is no field {shown(name)}{did_you_mean(name, known)}")
+        return False
+    choices = fields[name].choices if name in fields else ()
+    if choices and value not in choices:
+        hint = did_you_mean(value, choices) or f": expected one of {', '.join(choices)}"
+        text.wrong("bad-value", f"`{name}` never becomes {shown(value)}{hint}")
+        return False
+    return True

@@ -1,0 +1,360 @@
+"""sequences/workspace.yaml: the brand, the people who send, the fields of a lead, and the rules for every sequence."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from sequencer.core.duration import Duration
+from sequencer.core.field import Field, FieldType
+from sequencer.core.lead import BUILT_IN, Away, Rep, Sender
+from sequencer.core.mark import Mark, Problem
+from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, parse_days
+from sequencer.core.workspace import Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
+from sequencer.workspace import values
+from sequencer.workspace.nodes import (
+    Items,
+    Map,
+    Node,
+    Problems,
+    Text,
+    as_items,
+    as_map,
+    as_text,
+    as_texts,
+    did_you_mean,
+)
+from sequencer.workspace.parse import parse
+
+WORKSPACE_FILE: Final = "sequences/workspace.yaml"
+
+TYPES: Final[tuple[FieldType, ...]] = ("text", "number", "date", "flag", "one_of", "some_of")
+
+T = TypeVar("T")
+
+
+def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Problem, ...]]:
+    """The workspace without its sequences, and every problem of its file.
+
+    A declaration with a mistake still counts as made, so that it is reported once and not again at each use. None when
+    the file is missing or cannot be read at all.
+    """
+    problems = Problems()
+    if WORKSPACE_FILE not in files:
+        problems.error(Mark(WORKSPACE_FILE, 1, 1), "missing-file", f"expected the file {WORKSPACE_FILE}")
+        return None, problems.sorted()
+    root = as_map(parse(WORKSPACE_FILE, files[WORKSPACE_FILE], problems), "keys, as `brand:` and `senders:`")
+    if root is None:
+        return None, problems.sorted()
+    root.expect("workspace")
+    senders = named(root, "senders", read_sender)
+    zone, zone_of_owner = read_zone(root)
+    reply_pause, unknown, at_most = read_silences(root)
+    workspace = Workspace(
+        brand=read_brand(root),
+        stages=read_stages(root),
+        statuses=named(root, "statuses", read_status),
+        fields=named(root, "fields", read_field),
+        topics=named(root, "topics", read_topic),
+        senders=senders,
+        reps=read_reps(root),
+        sequences={},
+        zone=zone,
+        zone_of_owner=zone_of_owner,
+        locale=read_locale(root),
+        pressure=read_pressure(root),
+        owner=read_owner(root, senders),
+        quiet_days=read_quiet(root),
+        reply_pause=reply_pause,
+        out_of_office=unknown,
+        out_of_office_at_most=at_most,
+        reply_domain=values.domain(root.text("reply_domain")),
+    )
+    return workspace, problems.sorted()
+
+
+def section(root: Map, key: str, place: str | None = None) -> Map | None:
+    """The keys below a key, checked against those known at the place."""
+    found = as_map(root.take(key), f"keys below `{key}`")
+    if found is not None:
+        found.expect(place or key)
+    return found
+
+
+def named(root: Map, key: str, read: Callable[[Text, Node], T | None]) -> dict[str, T]:
+    """Freely named entries, each read by the function given; the names become ids."""
+    found = {}
+    block = as_map(root.take(key), f"names below `{key}`")
+    for name, node in block.items() if block else ():
+        value = read(name, node)
+        if value is not None:
+            found[name.value] = value
+    return found
+
+
+def read_brand(root: Map) -> Brand:
+    node = as_map(root.need("brand", "{name: …, url: …, postal_address: …}"), "keys below `brand`")
+    if node is None:
+        return Brand("", "", "")
+    node.expect("brand")
+    name = node.need_text("name", "Kestrel Planning")
+    address = values.url(node.need_text("url", "https://www.example.com"))
+    postal = node.need_text("postal_address", "Kestrel Planning Ltd, 1 Example Street, London")
+    return Brand(name.value if name else "", address or "", postal.value if postal else "")
+
+
+def read_zone(root: Map) -> tuple[str, bool]:
+    """The zone for leads of unknown zone, and whether the owner's comes first in mail from the owner."""
+    node = root.take("zone")
+    if node is None:
+        return "UTC", True
+    if isinstance(node, Text):
+        return values.zone(node) or "UTC", False
+    block = as_map(node, "a time zone, or `owner_mail` with `otherwise`")
+    if block is None:
+        return "UTC", True
+    block.expect("zone")
+    by_owner = values.choice(block.text("owner_mail"), ("rep", "workspace")) != "workspace"
+    return values.zone(block.need_text("otherwise", "Europe/London")) or "UTC", by_owner
+
+
+def read_locale(root: Map) -> str:
+    text = root.text("locale")
+    if text is None:
+        return "en"
+    parts = text.value.split("-")
+    if all(part.isascii() and part.isalnum() and 2 <= len(part) <= 8 for part in parts) and parts[0].isalpha():
+        return text.value
+    text.bad("a language as `en` or `de-AT`")
+    return "en"
+
+
+def read_stages(root: Map) -> tuple[str, ...]:
+    stages: list[str] = []
+    for text in as_texts(root.need("stages", "[lead, mql, sql, customer]"), "a list of stages"):
+        if text.value in stages:
+            text.wrong("duplicate-key", f"the stage {text.got} stands in this list already: keep one")
+        elif values.identifier(text, "a stage"):
+            stages.append(text.value)
+    return tuple(stages)
+
+
+def read_status(name: Text, node: Node) -> StatusMeaning | None:
+    if values.identifier(name, "a status") is None:
+        return None
+    if isinstance(node, Text):
+        return StatusMeaning(name.value, node.value)
+    block = as_map(node, "a label, or `label` with `stops`")
+    if block is None:
+        return StatusMeaning(name.value, name.value)
+    block.expect("status")
+    label = block.need_text("label", "Bad fit")
+    stops = values.choice(block.text("stops"), ("all",)) is not None
+    return StatusMeaning(name.value, label.value if label else name.value, stops)
+
+
+def read_field(name: Text, node: Node) -> Field | None:
+    if not values.SNAKE.fullmatch(name.value):
+        name.bad("a field's name in small letters, digits and underscores, as `current_tool`", "bad-id")
+        return None
+    if name.value in BUILT_IN or name.value in ("id", "company", "and", "or", "not", "in", "is", "if", "else"):
+        name.wrong("bad-id", f"{name.got} is there for every lead already: choose another name")
+        return None
+    block = as_map(node, "a type, as `{text: true}` or `{one_of: [a, b]}`")
+    if block is None:
+        return Field(name.value, "text")
+    block.expect("field")
+    given = [key for key in TYPES if key in block.entries]
+    if len(given) != 1:
+        name.wrong("bad-value", f"expected one type for {name.got} ({', '.join(TYPES)}), got {len(given)}")
+        return Field(name.value, "text")
+    kind = given[0]
+    ask = block.text("ask")
+    return Field(name.value, kind, read_choices(block, kind), ask.value if ask else "")
+
+
+def read_choices(block: Map, kind: FieldType) -> tuple[str, ...]:
+    node = block.take(kind)
+    if kind not in ("one_of", "some_of"):
+        text = as_text(node, f"`{kind}: true`")
+        if text is not None and text.value != "true":
+            text.bad("`true`")
+        return ()
+    choices = [text.value for text in as_texts(node, "a list of choices")]
+    if isinstance(node, Items) and not choices:
+        node.problems.error(node.mark, "bad-value", "expected at least one choice, as `[cost, risk]`")
+    return tuple(dict.fromkeys(choices))
+
+
+def read_topic(name: Text, node: Node) -> Topic | None:
+    if values.identifier(name, "a topic") is None:
+        return None
+    if isinstance(node, Text):
+        return Topic(name.value, node.value)
+    block = as_map(node, "a label, or `label` with `default`")
+    if block is None:
+        return Topic(name.value, name.value)
+    block.expect("topic")
+    label = block.need_text("label", "Guides and checklists")
+    default = values.flag(block.text("default"))
+    return Topic(name.value, label.value if label else name.value, True if default is None else default)
+
+
+def read_sender(name: Text, node: Node) -> Sender | None:
+    if values.identifier(name, "a sender") is None:
+        return None
+    if name.value in ("owner", "hold"):
+        name.wrong("bad-id", f"{name.got} means something else: choose another name for this sender")
+        return None
+    block = as_map(node, "`name` and `email`")
+    if block is None:
+        return Sender(name.value, name.value, "")
+    block.expect("sender")
+    label = block.need_text("name", "Mara at Kestrel")
+    address = values.email(block.need_text("email", "mara@mail.example.com"))
+    return Sender(name.value, label.value if label else name.value, address or "", values.zone(block.text("zone")))
+
+
+def read_reps(root: Map) -> dict[str, Rep]:
+    reps: dict[str, Rep] = {}
+    deputies: list[Text] = []
+    block = as_map(root.take("reps"), "the reps' email addresses below `reps`")
+    for name, node in block.items() if block else ():
+        address = values.email(name) or name.value.lower()
+        keys = as_map(node, "`name` and what else is known of the rep")
+        if keys is None:
+            continue
+        if address in reps:
+            name.wrong("duplicate-key", f"the rep {name.got} is declared already: keep one")
+            continue
+        keys.expect("rep")
+        label = keys.need_text("name", "Ana Ruiz")
+        deputy = keys.text("deputy")
+        if deputy is not None:
+            deputies.append(deputy)
+            if deputy.value.lower() == address:
+                deputy.wrong("bad-value", f"expected another rep as deputy, got {deputy.got} again")
+        reps[address] = Rep(
+            email=address,
+            name=label.value if label else address,
+            zone=values.zone(keys.text("zone")),
+            phone=text_of(keys.text("phone")),
+            calendar=values.url(keys.text("calendar")),
+            deputy=deputy.value.lower() if deputy else None,
+            away=read_away(keys),
+        )
+    for deputy in deputies:
+        if deputy.value.lower() not in reps:
+            hint = did_you_mean(deputy.value.lower(), reps) or ": declare them under `reps`"
+            deputy.wrong("unknown-rep", f"there is no rep {deputy.got}{hint}")
+    return reps
+
+
+def text_of(text: Text | None) -> str | None:
+    return text.value if text else None
+
+
+def read_away(rep: Map) -> tuple[Away, ...]:
+    away = []
+    for item in as_items(rep.take("away"), "a list of `{from: 2026-12-21, to: 2027-01-02}`"):
+        block = as_map(item, "`from` and `to`")
+        if block is None:
+            continue
+        block.expect("away")
+        first = values.day(block.need_text("from", "2026-12-21"))
+        until = block.need_text("to", "2027-01-02")
+        last = values.day(until)
+        if first is None or last is None or until is None:
+            continue
+        if last < first:
+            until.bad(f"a day not before {first.isoformat()}", "bad-date")
+        else:
+            away.append(Away(first, last))
+    return tuple(away)
+
+
+def read_owner(root: Map, senders: Mapping[str, Sender]) -> OwnerPolicy:
+    policy = OwnerPolicy()
+    block = section(root, "owner")
+    if block is None:
+        return policy
+    missing = policy.missing
+    text = block.text("missing")
+    if text is not None and text.value != "hold":
+        words = text.value.split()
+        if len(words) != 2 or words[0] != "sender":
+            text.bad("`hold` or `sender NAME`")
+        elif words[1] not in senders:
+            hint = did_you_mean(words[1], senders) or ": declare it under `senders`"
+            text.wrong("unknown-sender", f"there is no sender `{words[1]}`{hint}")
+        else:
+            missing = words[1]
+    away = section(block, "away", "owner.away")
+    if away is None:
+        return OwnerPolicy(missing)
+    values.choice(away.text("then"), ("deputy",))
+    return OwnerPolicy(missing, values.duration(away.need_text("hold", "3 business days")) or policy.away_hold)
+
+
+def read_pressure(root: Map) -> Pressure:
+    default = Pressure()
+    block = section(root, "pressure")
+    if block is None:
+        return default
+    over = section(block, "over")
+    wait = default.wait
+    if over is not None:
+        wait = values.duration(over.need_text("wait", "5 business days")) or wait
+        values.choice(over.text("then"), ("skip",))
+    return Pressure(read_cap(block, "day", default.day), read_cap(block, "week", default.week), read_gap(block), wait)
+
+
+def read_cap(block: Map, key: str, default: int | None) -> int | None:
+    text = block.text(key)
+    if text is None:
+        return default
+    return None if text.value == "none" else values.count(text)
+
+
+def read_gap(block: Map) -> timedelta:
+    text = block.text("gap")
+    gap = values.duration(text)
+    if text is None or gap is None:
+        return Pressure().gap
+    if gap.unit == "business day":
+        text.bad("hours or days between two mails, as `20 hours`", "bad-duration")
+        return Pressure().gap
+    return gap.elapsed
+
+
+def read_quiet(root: Map) -> frozenset[int]:
+    block = section(root, "quiet")
+    node = block.need("days", "[sat, sun]") if block else None
+    if node is None:
+        return frozenset({5, 6})
+    days = read_days(node)
+    if days == EVERY_DAY:
+        node.problems.error(
+            node.mark, "bad-value", "expected at least one day that is not quiet: nobody would be mailed"
+        )
+        return frozenset()
+    return days
+
+
+def read_days(node: Node) -> frozenset[int]:
+    """Weekdays: `mon-fri`, or a list."""
+    if isinstance(node, Text):
+        return values.parsed(node, parse_days) or frozenset()
+    found: set[int] = set()
+    for text in as_texts(node, f"a list of weekdays ({', '.join(WEEKDAYS)})"):
+        found |= values.parsed(text, parse_days) or frozenset()
+    return frozenset(found)
+
+
+def read_silences(root: Map) -> tuple[Duration, Duration, Duration]:
+    """How long a reply and an automatic reply pause the other sequences: reply, unknown return date, at most."""
+    contact = section(root, "contact")
+    away = section(root, "out_of_office")
+    reply = values.duration(contact.text("reply")) if contact else None
+    unknown = values.duration(away.text("unknown")) if away else None
+    at_most = values.duration(away.text("at_most")) if away else None
+    return reply or Duration(14, "day"), unknown or Duration(7, "day"), at_most or Duration(30, "day")

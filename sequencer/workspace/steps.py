@@ -1,0 +1,288 @@
+"""The steps of a sequence: each item of `steps`, `then` and `else`, read into what the engine walks."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
+from sequencer.core.duration import Duration
+from sequencer.core.field import Field
+from sequencer.core.mark import Mark, Problem
+from sequencer.core.schedule import Until
+from sequencer.core.sequence import Arm, Branch, Email, Exit, Handoff, Set, Start, Step, Tell, Wait
+from sequencer.core.workspace import Workspace
+from sequencer.workspace import values
+from sequencer.workspace.keys import LATER, STEP_KINDS
+from sequencer.workspace.nodes import (
+    Items,
+    Map,
+    Node,
+    Problems,
+    Text,
+    as_items,
+    as_map,
+    as_text,
+    did_you_mean,
+    listed,
+    shown,
+)
+
+CheckNote = Callable[[str, Mark], tuple[Problem, ...]]
+"""What is wrong with a note's template, given where its first character stands."""
+
+HANDOFF_STAGE: Final = "sql"
+"""Where a handoff moves the lead unless it names a stage: sales-qualified."""
+
+EXAMPLES: Final = {
+    "tell": "id: tell-rep",
+    "set": "id: park",
+    "handoff": "id: to-sales",
+    "start": "id: go-on",
+    "exit": "id: leave",
+    "if": "id: looked-at-price",
+}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the steps of one sequence may name."""
+
+    sequence: str
+    workspace: Workspace
+    sequences: frozenset[str]
+    contents: frozenset[str]
+    names: Names
+    check_note: CheckNote
+    problems: Problems
+    ids: dict[str, Mark] = field(default_factory=dict)
+    """The ids given so far, and where."""
+
+    def condition(self, text: Text | None, scope: Literal["enrollment", "ever"] = "enrollment") -> Condition | None:
+        if text is None:
+            return None
+        try:
+            return compile_condition(text.value, text.start, replace(self.names, scope=scope))
+        except ConditionProblems as wrong:
+            self.problems.extend(wrong.problems)
+            return None
+
+
+def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:
+    """Every step's id with the content that it mails, before anything is checked: conditions may name later steps."""
+    for item in node.items if isinstance(node, Items) else ():
+        if not isinstance(item, Map):
+            continue
+        held = {key: entry.node for key, entry in item.entries.items()}
+        content, given = held.get("email"), held.get("id")
+        mailed = content.value if isinstance(content, Text) else None
+        if isinstance(given, Text):
+            yield given.value, mailed
+        elif mailed is not None:
+            yield last_name(mailed), mailed
+        yield from named_steps(held.get("then"))
+        yield from named_steps(held.get("else"))
+
+
+def last_name(content: str) -> str:
+    """A mail's id unless it has one of its own: `pricing` of `sales/pricing`."""
+    return content.rpartition("/")[2]
+
+
+def read_arm(node: Node | None, name: str, around: Surroundings) -> Arm:
+    """A run of steps. Waits belong to the step that follows them, the last ones to the arm's end."""
+    steps: list[Step] = []
+    waits: list[Wait] = []
+    for item in as_items(node, "a list of steps, each beginning with `- `"):
+        block = as_map(item, "a step, as `- email: sales/pricing`")
+        kind = step_kind(block) if block else None
+        if block is None or kind is None:
+            continue
+        block.expect(f"step: {kind}")
+        if kind == "wait":
+            wait = read_wait(block)
+            if wait is not None:
+                waits.append(wait)
+            continue
+        step = read_step(block, kind, tuple(waits), around)
+        if step is not None:
+            steps.append(step)
+            waits = []
+    return Arm(name, tuple(steps), tuple(waits))
+
+
+def step_kind(block: Map) -> str | None:
+    kinds = [key for key in block.entries if key in STEP_KINDS]
+    if len(kinds) == 1:
+        return kinds[0]
+    if kinds:
+        message = f"expected one thing a step, got {listed(kinds)}: begin each with `- ` on a line of its own"
+        block.problems.error(block.entries[kinds[1]].mark, "bad-step", message)
+        return None
+    for key, entry in block.entries.items():
+        if key in LATER["step"]:
+            block.problems.error(entry.mark, "not-in-this-version", f"`{key}` steps are not in this version: remove it")
+            return None
+    first = next(iter(block.entries), "")
+    hint = did_you_mean(first, STEP_KINDS)
+    message = f"expected a step with one of {listed(STEP_KINDS)}, got {block.got}{hint}"
+    block.problems.error(block.mark, "bad-step", message)
+    return None
+
+
+def read_wait(block: Map) -> Wait | None:
+    node = block.take("wait")
+    if isinstance(node, Map):
+        node.problems.error(
+            node.mark, "not-in-this-version", "`wait` with keys below it is not in this version: write a duration"
+        )
+        return None
+    text = as_text(node, "a duration as `3 days`, or `until tue 10:00`")
+    if text is None:
+        return None
+    word, _, rest = text.value.partition(" ")
+    if word != "until":
+        return values.duration(text)
+    if " before " in rest:
+        text.wrong("not-in-this-version", "waiting for a date of the lead is not in this version: write a duration")
+        return None
+    return values.parsed(text, lambda _: Until.parse(rest))
+
+
+def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundings) -> Step | None:
+    """A step of that kind; None (and a problem) when it cannot be told what was meant."""
+    mark = block.entries[kind].mark
+    step_id = read_id(block, kind, around)
+    match kind:
+        case "email":
+            content = read_content(block, around)
+            return Email(step_id, mark, waits, content) if content else None
+        case "if":
+            return read_branch(block, step_id, mark, waits, around)
+        case "tell":
+            values.choice(block.text("tell"), ("owner",))
+            return Tell(step_id, mark, waits, read_note(block, around, needed=True))
+        case "set":
+            return Set(step_id, mark, waits, read_values(block, around))
+        case "handoff":
+            stage = read_handoff_stage(block, around)
+            return Handoff(step_id, mark, waits, stage, read_note(block, around, needed=False))
+        case "start":
+            return Start(step_id, mark, waits, read_start(block, around) or "")
+    reason = block.text("exit")
+    return Exit(step_id, mark, waits, (values.identifier(reason, "a reason") if reason else None) or "")
+
+
+def read_id(block: Map, kind: str, around: Surroundings) -> str:
+    """The step's id, given or (for mails) taken from the content. What is wrong with it is reported."""
+    text = block.text("id")
+    if text is None and kind == "email":
+        content = block.entries["email"].node
+        if not isinstance(content, Text) or not content.value:
+            return ""
+        text = replace(content, value=last_name(content.value))
+    if text is None:
+        if "id" not in block.entries:
+            message = f"expected an `id` for this step, unique in this file and never reused, as `{EXAMPLES[kind]}`"
+            around.problems.error(block.mark, "missing-id", message)
+        return ""
+    if values.identifier(text, "a step's id") is None:
+        return text.value
+    first = around.ids.setdefault(text.value, text.mark)
+    if first is not text.mark:
+        message = f"the step {shown(text.value)} stands on line {first.line} already: give this one an `id` of its own"
+        around.problems.error(text.mark, "duplicate-id", message)
+    return text.value
+
+
+def read_content(block: Map, around: Surroundings) -> str | None:
+    node = block.take("email")
+    if isinstance(node, Map):
+        node.problems.error(
+            node.mark, "not-in-this-version", "`email` with `pick` is not in this version: name one content item"
+        )
+        return None
+    text = as_text(node, "a content item as `sales/pricing`")
+    if text is None:
+        return None
+    if text.value not in around.contents:
+        hint = did_you_mean(text.value, around.contents)
+        hint = hint or f": expected the file content/{text.value[:60]}.md or .mjml"
+        text.wrong("unknown-content", f"there is no content {text.got}{hint}")
+    return text.value
+
+
+def read_branch(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], around: Surroundings) -> Branch | None:
+    condition = around.condition(block.text("if"))
+    given = block.text("within")
+    within = values.duration(given)
+    if given is not None and within is None:
+        within = Duration(1, "day")  # so that what follows is checked as something waited for
+    if "then" not in block.entries and "else" not in block.entries:
+        around.problems.error(mark, "missing-key", "expected `then`, `else` or both below this `if`")
+    then = read_arm(block.take("then"), "then", around)
+    otherwise = read_arm(block.take("else"), "else", around)
+    if condition is None:
+        return None
+    return Branch(step_id, mark, waits, condition, within, then, otherwise)
+
+
+def read_note(block: Map, around: Surroundings, needed: bool) -> str:
+    text = block.need_text("note", "Opened the price calculator") if needed else block.text("note")
+    if text is None:
+        return ""
+    around.problems.extend(around.check_note(text.value, text.start))
+    return text.value
+
+
+def read_values(block: Map, around: Surroundings) -> Mapping[str, object]:
+    """`set`: values by field, each of the field's type."""
+    node = as_map(block.take("set"), "fields with their values, as `{status: idle}`")
+    known = settable(around.workspace)
+    found: dict[str, object] = {}
+    for name, value in node.items() if node else ():
+        if values.declared(name, known, "field", "sequences/workspace.yaml") is None:
+            continue
+        read = values.field_value(value, known[name.value])
+        if read is not None:
+            found[name.value] = read
+    if node is not None and not node.entries:
+        node.problems.error(node.mark, "bad-value", "expected at least one field with its value, as `{status: idle}`")
+    return found
+
+
+def settable(workspace: Workspace) -> Mapping[str, Field]:
+    """The fields that a step may write: stage, status, and all that are declared."""
+    stage = Field("stage", "one_of", workspace.stages)
+    status = Field("status", "one_of", tuple(workspace.statuses)) if workspace.statuses else Field("status", "text")
+    return {"stage": stage, "status": status, **workspace.fields}
+
+
+def read_handoff_stage(block: Map, around: Surroundings) -> str:
+    stages = around.workspace.stages
+    node = block.take("handoff")
+    if isinstance(node, Map):
+        node.expect("handoff")
+        text = node.need_text("stage", HANDOFF_STAGE)
+        return values.declared(text, stages, "stage", "sequences/workspace.yaml") or ""
+    text = as_text(node, "`owner`, or `{stage: sql}`")
+    if text is None:
+        return ""
+    if text.value in stages:
+        text.bad(f"`handoff: owner`, or to name the stage `handoff: {{stage: {text.value}}}`")
+        return text.value
+    if values.choice(text, ("owner",)) is None:
+        return ""
+    if HANDOFF_STAGE not in stages:
+        text.wrong(
+            "unknown-stage", f"no stage `{HANDOFF_STAGE}` is declared: write `handoff: {{stage: …}}` with one that is"
+        )
+    return HANDOFF_STAGE
+
+
+def read_start(block: Map, around: Surroundings) -> str | None:
+    text = block.text("start")
+    name = values.declared(text, around.sequences, "sequence", "the folder sequences/")
+    if text is not None and name == around.sequence:
+        text.wrong("starts-itself", "a sequence cannot start itself: use `again` below `enroll`")
+        return None
+    return name

@@ -1,0 +1,457 @@
+"""`decide` by tables of cases, and by laws that hold for any program and any history."""
+
+from collections.abc import Sequence as List
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sequencer.core.engine import Alert, Cancel, Change, Decision, Enter, Send, decide, departure, first_due
+from sequencer.core.enrollment import RUNNING, Enrollment, Status
+from sequencer.core.event import Event
+from sequencer.core.lead import Away, Lead
+from sequencer.core.message import Message, State
+from sequencer.core.snapshot import Consent, Snapshot
+from sequencer.core.workspace import Workspace
+from sequencer.services.compile import compile_workspace
+from tests.workspaces import files
+
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+@cache
+def workspace(text: str) -> Workspace:
+    compiled = compile_workspace(files(it=text, other=OTHER))
+    assert compiled.workspace is not None, "\n".join(map(str, compiled.problems))
+    return compiled.workspace
+
+
+OTHER = """
+title: Other
+state: live
+topic: guides
+enroll:
+  when: manual
+from: marketing
+steps:
+  - email: four
+"""
+
+HEAD = """
+title: It
+state: live
+topic: guides
+enroll:
+  when: manual
+from: marketing
+"""
+
+
+@dataclass
+class Passage:
+    """One lead's way through the sequence `it`, on a clock that the test moves; pure."""
+
+    text: str
+    lead: Lead = field(default_factory=lambda: Lead(id=1, email="kim@harbor.example", zone="Europe/London"))
+    now: datetime = MONDAY
+    events: list[Event] = field(default_factory=list)
+    messages: dict[str, Message] = field(default_factory=dict)
+    consent: Consent = field(default_factory=Consent)
+    mailed_before: list[datetime] = field(default_factory=list)
+    done: list[Any] = field(default_factory=list)
+    sent: list[tuple[str, datetime]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.workspace = workspace(self.text)
+        self.sequence = self.workspace.sequences["it"]
+        due = first_due(self.workspace, self.sequence, self.lead, None, self.now)
+        self.enrollment = Enrollment(1, 1, "it", 1, self.now, self.sequence.start, self.now, due)
+
+    def snapshot(self) -> Snapshot:
+        mailed = sorted([*self.mailed_before, *(m.sent_at for m in self.messages.values())])
+        return Snapshot(
+            lead=self.lead,
+            company=None,
+            enrollment=self.enrollment,
+            messages=self.messages,
+            events=tuple(sorted(self.events, key=lambda e: e.at)),
+            mailed_at=tuple(mailed),
+            consent=self.consent,
+        )
+
+    def look(self) -> Decision:
+        """Decides now and does what was decided; the provider accepts at once."""
+        decision = decide(self.workspace, self.sequence, self.snapshot(), self.now)
+        self.enrollment = decision.enrollment
+        for effect in decision.effects:
+            self.done.append(effect)
+            if isinstance(effect, Send):
+                step = effect.step.id
+                self.sent.append((step, self.now))
+                self.messages[step] = Message(
+                    1, step, 1, State.ACCEPTED, effect.attempt, step, self.now, accepted_at=self.now
+                )
+            elif isinstance(effect, Change):
+                self.lead = replace(self.lead, **{k: v for k, v in effect.values.items() if k in ("stage", "status")})
+        return decision
+
+    def until(self, end: datetime, wakes: List[datetime] = ()) -> None:
+        """Looks whenever something is due, and at each of `wakes`, until `end`."""
+        for _ in range(2000):
+            if self.enrollment.status not in RUNNING:
+                return
+            moments = [w for w in wakes if w > self.now]
+            if self.enrollment.due_at is not None:
+                moments.append(max(self.enrollment.due_at, self.now))
+            upcoming = min(moments, default=end)
+            if upcoming >= end:
+                self.now = end
+                return
+            self.now = upcoming
+            self.look()
+        raise AssertionError("it does not come to an end")
+
+    def after(self, **span: float) -> "Passage":
+        self.until(self.now + timedelta(**span))
+        return self
+
+    @property
+    def steps(self) -> list[str]:
+        return [step for step, _ in self.sent]
+
+    @property
+    def why(self) -> str:
+        """The code of what it waits for now, or how it ended."""
+        return decide(self.workspace, self.sequence, self.snapshot(), self.now).reasons[-1].code
+
+
+def clicked(step: str, at: datetime) -> Event:
+    return Event("clicked", at, 1, f"c{at}", "sendgrid", 1, step, data={"content": step, "link": "price"})
+
+
+@pytest.mark.parametrize(
+    ("written", "sent_after"),
+    [
+        ("wait: 30 seconds", timedelta(seconds=30)),
+        ("wait: 2 hours", timedelta(hours=2)),
+        ("wait: 1 day", timedelta(days=1)),
+        ("wait: 5 business days", timedelta(days=7)),
+        ("wait: 1 week", timedelta(days=7)),
+        ("wait: until tue 10:00", timedelta(days=1, hours=1)),
+        ("wait: until 08:00", timedelta(hours=23)),
+    ],
+)
+def test_a_wait_counts_from_the_mail_before(written: str, sent_after: timedelta) -> None:
+    it = Passage(HEAD + f"pressure: exempt\nsteps:\n  - email: one\n  - {written}\n  - email: two\n").after(days=30)
+    assert it.sent == [("one", MONDAY), ("two", MONDAY + sent_after)]
+
+
+def test_waits_in_a_row_add_up() -> None:
+    it = Passage(
+        HEAD + "pressure: exempt\nsteps:\n  - email: one\n  - wait: 1 day\n  - wait: 2 hours\n  - email: two\n"
+    )
+    assert it.after(days=3).sent[1] == ("two", MONDAY + timedelta(days=1, hours=2))
+
+
+GOAL = 'goal: did("meeting_booked")\nexit_on:\n  - replied()\n  - lead.stage == "customer"\n'
+STEPS = "steps:\n  - email: one\n  - wait: 3 days\n  - email: two\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "reason"),
+    [
+        ({"events": [Event("meeting_booked", MONDAY, 1, "k", "api")]}, Status.CONVERTED, "goal"),
+        ({"events": [Event("replied", MONDAY, 1, "k", "inbound")]}, Status.LEFT, "exit_on"),
+        ({"lead": Lead(1, "a@b.example", stage="customer")}, Status.LEFT, "exit_on"),
+        ({"lead": Lead(1, "a@b.example", suppressed=True)}, Status.STOPPED, "suppressed"),
+        ({"consent": Consent(refused=frozenset({"guides"}))}, Status.LEFT, "unsubscribed"),
+        ({"consent": Consent(refused=frozenset({"news"}))}, Status.ACTIVE, ""),
+        ({"events": [Event("meeting_booked", MONDAY - timedelta(1), 1, "k", "api")]}, Status.ACTIVE, ""),
+    ],
+)
+def test_what_ends_an_enrollment(changes: dict[str, Any], status: Status, reason: str) -> None:
+    it = Passage(HEAD + GOAL + STEPS, **changes)
+    decision = departure(it.workspace, it.sequence, it.snapshot(), it.now)
+    ended = decision.enrollment if decision else it.enrollment
+    assert (ended.status, ended.reason.partition(":")[0]) == (status, reason)
+
+
+def test_a_topic_that_is_off_by_default_needs_consent() -> None:
+    text = HEAD.replace("topic: guides", "topic: news") + STEPS
+    assert Passage(text).after(days=1).enrollment.reason == "no-consent: news"
+    assert Passage(text, consent=Consent(given=frozenset({"news"}))).after(days=1).steps == ["one"]
+
+
+BRANCH = """
+pressure: exempt
+steps:
+  - email: one
+  - id: looked
+    if: clicked("one", "price")
+    within: 2 days
+    then:
+      - email: two
+    else:
+      - email: three
+  - wait: 1 hour
+  - email: four
+"""
+
+
+def test_an_awaited_click_is_followed_at_once() -> None:
+    it = Passage(HEAD + BRANCH).after(hours=5)
+    it.messages["one"] = replace(it.messages["one"], clicked=("price",))
+    it.look()
+    assert it.sent[1:] == [("two", MONDAY + timedelta(hours=5))]
+    assert it.after(hours=2).sent[2:] == [("four", MONDAY + timedelta(hours=6))]
+
+
+def test_when_the_time_is_up_else_is_taken() -> None:
+    it = Passage(HEAD + BRANCH).after(days=1)
+    assert (it.steps, it.why) == (["one"], "awaiting")
+    assert it.after(days=3).sent[1:] == [
+        ("three", MONDAY + timedelta(days=2)),
+        ("four", MONDAY + timedelta(days=2, hours=1)),
+    ]
+
+
+def test_within_counts_from_the_providers_acceptance() -> None:
+    it = Passage(HEAD + BRANCH).after(hours=1)
+    it.messages["one"] = replace(it.messages["one"], accepted_at=MONDAY + timedelta(hours=10))
+    assert it.after(days=5).sent[1] == ("three", MONDAY + timedelta(days=2, hours=10))
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [(State.SENDING, "sending"), (State.UNKNOWN, "unknown"), (State.RETRY, "retry")]
+)
+def test_no_mail_goes_while_the_one_before_is_open(state: State, code: str) -> None:
+    it = Passage(HEAD + "pressure: exempt\nsteps:\n  - email: one\n  - wait: 1 minute\n  - email: two\n").after(
+        seconds=1
+    )
+    later = MONDAY + timedelta(hours=3)
+    it.messages["one"] = replace(it.messages["one"], state=state, accepted_at=None, retry_at=later)
+    it.now = MONDAY + timedelta(minutes=5)
+    decision = it.look()
+    assert (decision.effects, decision.reasons[-1].code) == ((), code)
+
+
+def test_a_retry_carries_the_next_attempt_and_counts_anew() -> None:
+    it = Passage(HEAD + "pressure: exempt\nsteps:\n  - email: one\n  - wait: 1 hour\n  - email: two\n").after(seconds=1)
+    it.messages["one"] = replace(it.messages["one"], state=State.RETRY, accepted_at=None, retry_at=it.now)
+    it.look()
+    assert [e.attempt for e in it.done if isinstance(e, Send)] == [1, 2]
+    assert it.after(days=1).sent[-1] == ("two", MONDAY + timedelta(hours=1, seconds=1))
+
+
+def test_what_was_to_go_again_is_cancelled_when_the_lead_leaves() -> None:
+    it = Passage(HEAD + STEPS).after(seconds=1)
+    it.messages["one"] = replace(it.messages["one"], state=State.RETRY)
+    it.lead = replace(it.lead, suppressed=True)
+    assert it.look().effects == (Cancel("one"),)
+
+
+def test_a_pause_keeps_the_rest_of_the_wait() -> None:
+    it = Passage(HEAD + "pressure: exempt\nsteps:\n  - email: one\n  - wait: 3 days\n  - email: two\n").after(days=1)
+    resume = it.now + timedelta(days=10)
+    it.enrollment = replace(
+        it.enrollment, status=Status.PAUSED, paused_at=it.now, resume_at=resume, due_at=resume, reason="replied"
+    )
+    it.look()
+    assert it.why == "paused"
+    assert it.after(days=30).sent[1] == ("two", resume + timedelta(days=2))
+
+
+def test_a_stopped_sequence_holds_everybody_where_they_are() -> None:
+    it = Passage(HEAD.replace("state: live", "state: stopped") + STEPS)
+    it.after(days=5)
+    assert (it.steps, it.why, it.enrollment.position) == ([], "sequence-stopped", "one")
+
+
+HOURS = 'hours: {days: mon-fri, between: "09:00-17:00"}\n'
+
+
+@pytest.mark.parametrize(
+    ("entered", "goes"),
+    [
+        (datetime(2026, 11, 23, 7, 0, tzinfo=UTC), datetime(2026, 11, 23, 9, 0, tzinfo=UTC)),
+        (datetime(2026, 11, 23, 16, 59, tzinfo=UTC), datetime(2026, 11, 23, 16, 59, tzinfo=UTC)),
+        (datetime(2026, 11, 23, 17, 0, tzinfo=UTC), datetime(2026, 11, 24, 9, 0, tzinfo=UTC)),
+        (datetime(2026, 11, 27, 18, 0, tzinfo=UTC), datetime(2026, 11, 30, 9, 0, tzinfo=UTC)),
+    ],
+)
+def test_hours_move_a_mail_forward(entered: datetime, goes: datetime) -> None:
+    assert Passage(HEAD + HOURS + STEPS, now=entered).after(days=3).sent == [("one", goes)]
+
+
+def test_hours_are_the_leads_own() -> None:
+    tokyo = Lead(id=1, email="k@b.example", zone="Asia/Tokyo")
+    it = Passage(HEAD + HOURS + STEPS, lead=tokyo).after(days=1)
+    assert it.sent == [("one", datetime(2026, 11, 24, 0, 0, tzinfo=UTC))]
+
+
+def test_a_mail_over_the_cap_waits_and_is_then_skipped_with_the_reason() -> None:
+    mailed = [MONDAY - timedelta(days=1), *(MONDAY + timedelta(days=n) for n in range(0, 12))]
+    it = Passage(HEAD + STEPS, mailed_before=mailed).after(hours=1)
+    assert it.why == "week"
+    it.after(days=7)
+    assert [(o.step, o.outcome, o.detail) for o in it.enrollment.outcomes] == [("one", "skipped", "pressure: week")]
+
+
+OWNER = HEAD.replace("from: marketing", "from: owner") + STEPS
+
+
+def owned(**away: Any) -> Passage:
+    it = Passage(OWNER, lead=Lead(1, "k@b.example", zone="Europe/London", owner="ana@acme.example"))
+    ana = replace(it.workspace.reps["ana@acme.example"], **away)
+    it.workspace = replace(it.workspace, reps={**it.workspace.reps, ana.email: ana})
+    return it
+
+
+def test_owner_mail_comes_from_the_rep() -> None:
+    it = owned().after(hours=1)
+    assert [e.sender.email for e in it.done if isinstance(e, Send) and e.sender] == ["ana@acme.example"]
+
+
+def test_owner_mail_waits_for_a_short_absence() -> None:
+    it = owned(away=(Away(date(2026, 11, 20), date(2026, 11, 23)),)).after(hours=1)
+    assert it.why == "owner-away"
+    assert it.after(days=2).sent == [("one", datetime(2026, 11, 24, 0, 0, tzinfo=UTC))]
+
+
+def test_in_a_long_absence_the_deputy_mails_after_three_business_days() -> None:
+    it = owned(away=(Away(date(2026, 11, 20), date(2026, 12, 20)),)).after(days=5)
+    sends = [e for e in it.done if isinstance(e, Send)]
+    assert [(e.sender.email, e.standing_in_for.email) for e in sends if e.sender and e.standing_in_for] == [
+        ("ben@acme.example", "ana@acme.example")
+    ]
+    assert it.sent == [("one", MONDAY + timedelta(days=3))]
+
+
+ACTS = """
+pressure: exempt
+steps:
+  - id: up
+    set: {stage: mql, next_attempt: in 60 days}
+  - id: down
+    set: {stage: lead}
+  - id: tell
+    tell: owner
+    note: Hello
+  - id: over
+    handoff: owner
+    note: Ready
+  - id: begin
+    start: other
+  - id: out
+    exit: enough
+  - email: one
+"""
+
+
+def test_steps_that_are_no_mails_happen_at_once_and_in_order() -> None:
+    it = Passage(HEAD + ACTS, lead=Lead(1, "k@b.example", stage="subscriber", zone="Europe/London"))
+    decision = it.look()
+    assert [type(e) for e in decision.effects] == [Change, Alert, Change, Alert, Enter]
+    assert [e.values for e in decision.effects if isinstance(e, Change)] == [
+        {"stage": "mql", "next_attempt": "2027-01-22"},
+        {"stage": "sql"},
+    ]
+    assert (it.enrollment.status, it.enrollment.reason) == (Status.LEFT, "exit: enough")
+
+
+def test_too_late_a_mail_is_skipped() -> None:
+    text = HEAD + "pressure: exempt\nmax_lateness: 2 hours\n" + STEPS
+    it = Passage(text)
+    it.now = MONDAY + timedelta(hours=3)
+    it.look()
+    assert [(o.step, o.outcome, o.detail) for o in it.enrollment.outcomes] == [("one", "skipped", "too-late")]
+
+
+# --- laws
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> str:
+    """Sequences of up to four mails in nested branches, with waits of all kinds."""
+    left = ["one", "two", "three", "four"]
+    number = 0
+
+    def steps(depth: int, indent: str) -> list[str]:
+        nonlocal number
+        lines: list[str] = []
+        for _ in range(draw(st.integers(1, 4))):
+            kind = draw(st.sampled_from(["mail", "wait", "if", "set"] if depth < 3 else ["mail", "wait"]))
+            number += 1
+            if kind == "mail" and left:
+                lines.append(f"{indent}- email: {left.pop(0)}")
+            elif kind == "wait":
+                span = draw(st.sampled_from(["3 hours", "1 day", "2 business days", "until tue 10:00", "40 minutes"]))
+                lines.append(f"{indent}- wait: {span}")
+            elif kind == "if":
+                condition = draw(st.sampled_from(['did("asked")', 'lead.stage == "mql"', "replied()"]))
+                lines.append(f"{indent}- id: b{number}")
+                lines.append(f"{indent}  if: {condition}")
+                if draw(st.booleans()):
+                    lines.append(f"{indent}  within: {draw(st.sampled_from(['1 day', '5 hours', '3 business days']))}")
+                lines.append(f"{indent}  then:")
+                lines += steps(depth + 1, indent + "    ")
+                if draw(st.booleans()):
+                    lines.append(f"{indent}  else:")
+                    lines += steps(depth + 1, indent + "    ")
+            else:
+                lines += [f"{indent}- id: s{number}", f"{indent}  set: {{stage: mql}}"]
+        if not lines or all("wait" in line for line in lines):
+            lines.append(f"{indent}- id: x{number}\n{indent}  set: {{status: working}}")
+        return lines
+
+    body = steps(0, "  ")
+    if len(left) == 4:
+        body.append("  - email: one")
+    hours = draw(st.sampled_from(["", HOURS, 'hours: {days: tue-thu, between: "10:00-11:00"}\n']))
+    exempt = draw(st.sampled_from(["", "pressure: exempt\n"]))
+    return HEAD + hours + exempt + "steps:\n" + "\n".join(body) + "\n"
+
+
+moments = st.integers(0, 40 * 24 * 60).map(lambda minutes: MONDAY + timedelta(minutes=minutes))
+zones = st.sampled_from(["Europe/London", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
+
+
+@given(programs(), zones, st.lists(moments, max_size=3), st.lists(moments, max_size=8))
+def test_any_program_ends_mails_each_step_once_and_keeps_every_rule(
+    text: str, zone: str, asked: list[datetime], wakes: list[datetime]
+) -> None:
+    it = Passage(text, lead=Lead(1, "k@b.example", zone=zone))
+    it.events = []
+    for at in sorted(asked):
+        it.until(at, wakes)
+        it.events.append(Event("asked", at, 1, f"a{at}", "api"))
+        if it.enrollment.status in RUNNING:
+            it.look()
+    it.until(MONDAY + timedelta(days=300), wakes)
+    assert it.enrollment.status is Status.FINISHED
+    assert len(it.steps) == len(set(it.steps))
+    local = [at.astimezone(ZoneInfo(zone)) for _, at in it.sent]
+    if it.sequence.hours is not None:
+        assert all(it.sequence.hours.start <= at.time() < it.sequence.hours.end for at in local)
+        assert all(at.weekday() in it.sequence.hours.days for at in local)
+    if not it.sequence.exempt:
+        assert all(at.weekday() < 5 for at in local)
+        times = [at for _, at in it.sent]
+        assert all(b - a >= timedelta(hours=20) for a, b in pairwise(times))
+        assert all(c - a >= timedelta(days=7) for a, c in zip(times, times[2:], strict=False))
+
+
+@given(programs(), zones, st.lists(moments, max_size=30))
+def test_looking_more_often_changes_nothing(text: str, zone: str, wakes: list[datetime]) -> None:
+    lead = Lead(1, "k@b.example", zone=zone)
+    calm, restless = Passage(text, lead=lead), Passage(text, lead=lead)
+    calm.until(MONDAY + timedelta(days=200))
+    restless.until(MONDAY + timedelta(days=200), wakes)
+    assert restless.sent == calm.sent
+    assert restless.enrollment.outcomes == calm.enrollment.outcomes

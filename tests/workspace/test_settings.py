@@ -1,0 +1,176 @@
+"""workspace.yaml: what it declares, and mistakes reported where they stand."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from sequencer.core.duration import Duration
+from sequencer.core.field import Field
+from sequencer.core.lead import Away, Rep, Sender
+from sequencer.core.mark import Problem
+from sequencer.core.workspace import Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
+from sequencer.workspace.settings import load_settings
+
+from .mistakes import broken, places
+
+Load = Callable[[Mapping[str, str]], tuple[Problem, ...]]
+
+# What is changed in which file, and what must be reported: line, column and code (with the file, if it is another).
+MISTAKES = [
+    ("unknown key", "locale: en", "local: en", ["6:1 unknown-key"]),
+    ("later key", "locale: en", "crm: {truth: ours}", ["6:1 not-in-this-version"]),
+    ("no brand", "brand:", "brand_:", ["1:1 missing-key", "1:1 unknown-key"]),
+    (
+        "brand without address",
+        "  postal_address: Kestrel Planning Ltd, 1 Example Street, London\n",
+        "",
+        ["2:3 missing-key"],
+    ),
+    ("brand url", "url: https://www", "url: www", ["3:8 bad-value"]),
+    ("bad zone", "otherwise: Europe/London", "otherwise: Europe/Lodnon", ["5:36 bad-zone"]),
+    ("bad locale", "locale: en", "locale: English please", ["6:9 bad-value"]),
+    ("stage twice", "customer, lost]", "customer, lead, lost]", ["7:48 duplicate-key"]),
+    ("status stops", "stops: all", "stops: some", ["11:36 bad-value"]),
+    ("status of a later version", "stops: all", "pauses: [guide]", ["11:29 not-in-this-version"]),
+    ("field of two types", "number: true", "number: true, text: true", ["15:3 bad-value"]),
+    (
+        "field built in",
+        "  employees: {number",
+        "  title: {number",
+        ["motivation.yaml:47:73 unknown-field", "15:3 bad-id"],
+    ),
+    (
+        "field name",
+        "  current_tool: {text",
+        "  current-tool: {text",
+        ["motivation.yaml:37:15 unknown-field", "motivation.yaml:37:40 unknown-field", "16:3 bad-id"],
+    ),
+    ("field without choices", "one_of: [retail, logistics]", "one_of: []", ["14:22 bad-value"]),
+    ("topic default", "default: off", "default: maybe", ["22:40 bad-value"]),
+    ("sender email", "mara@mail.kestrel.example", "mara@kestrel", ["24:45 bad-email"]),
+    ("rep email", "  ben@kestrel.example: {", "  ben.kestrel.example: {", ["27:77 unknown-rep", "28:3 bad-email"]),
+    ("rep calendar", "calendar: https://cal", "calendar: cal", ["26:94 bad-value"]),
+    ("rep deputy", "deputy: ben@kestrel.example", "deputy: bob@kestrel.example", ["27:77 unknown-rep"]),
+    ("own deputy", "deputy: ben@kestrel.example", "deputy: ana@kestrel.example", ["27:77 bad-value"]),
+    ("away backwards", "to: 2027-01-02", "to: 2026-12-02", ["27:55 bad-date"]),
+    ("away no date", "to: 2027-01-02", "to: 2 January", ["27:55 bad-date"]),
+    ("owner missing", "missing: sender marketing", "missing: sender sales", ["30:12 unknown-sender"]),
+    ("owner missing word", "missing: sender marketing", "missing: skip", ["30:12 bad-value"]),
+    ("owner later", "  missing: sender marketing", "  of: company", ["30:3 not-in-this-version"]),
+    ("cap", "day: 1", "day: 0", ["32:17 bad-value"]),
+    ("gap in business days", "gap: 18 hours", "gap: 1 business day", ["32:34 bad-duration"]),
+    ("over", "then: skip", "then: send", ["32:80 bad-value"]),
+    ("all quiet", "[sat, sun]", "[mon-sun]", ["33:15 bad-value"]),
+    (
+        "quiet holidays",
+        "quiet: {days: [sat, sun]}",
+        "quiet: {days: [sat, sun], holidays: lead}",
+        ["33:27 not-in-this-version"],
+    ),
+    (
+        "reply domain",
+        "reply_domain: reply.kestrel.example",
+        "reply_domain: https://reply.kestrel.example",
+        ["36:15 bad-value"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("mistake", "old", "new", "expected"), MISTAKES, ids=[row[0] for row in MISTAKES])
+def test_a_mistake_is_reported_where_it_stands_and_nothing_else(
+    mistake: str, old: str, new: str, expected: list[str], good: Mapping[str, str], problems_of: Load
+) -> None:
+    assert expected == places(problems_of(broken(good, "workspace", old, new)), "workspace")
+
+
+def test_a_workspace_carries_everything_that_was_declared(good: Mapping[str, str]) -> None:
+    ana = Rep(
+        "ana@kestrel.example",
+        "Ana Ruiz",
+        "Europe/Madrid",
+        "+34 000 000",
+        "https://cal.kestrel.example/ana",
+        "ben@kestrel.example",
+        (Away(date(2026, 12, 21), date(2027, 1, 2)),),
+    )
+    expected = Workspace(
+        brand=Brand(
+            "Kestrel Planning", "https://www.kestrel.example", "Kestrel Planning Ltd, 1 Example Street, London"
+        ),
+        stages=("subscriber", "lead", "mql", "sql", "customer", "lost"),
+        statuses={
+            "new": StatusMeaning("new", "New"),
+            "idle-timing": StatusMeaning("idle-timing", "Idle – Timing"),
+            "bad-fit": StatusMeaning("bad-fit", "Bad fit", stops=True),
+        },
+        fields={
+            "pains": Field("pains", "some_of", ("cost", "risk"), "What gets in your way most?"),
+            "industry": Field("industry", "one_of", ("retail", "logistics")),
+            "employees": Field("employees", "number"),
+            "current_tool": Field("current_tool", "text"),
+            "pilot": Field("pilot", "flag"),
+            "next_attempt": Field("next_attempt", "date"),
+        },
+        topics={
+            "guides": Topic("guides", "Guides"),
+            "sales": Topic("sales", "Messages from your contact"),
+            "news": Topic("news", "Monthly news", default=False),
+        },
+        senders={"marketing": Sender("marketing", "Mara at Kestrel", "mara@mail.kestrel.example", "Europe/London")},
+        reps={"ana@kestrel.example": ana, "ben@kestrel.example": Rep("ben@kestrel.example", "Ben Okafor")},
+        sequences={},
+        zone="Europe/London",
+        zone_of_owner=True,
+        locale="en",
+        pressure=Pressure(1, 3, timedelta(hours=18), Duration(4, "business day")),
+        owner=OwnerPolicy("marketing", Duration(2, "business day")),
+        quiet_days=frozenset({5, 6}),
+        reply_pause=Duration(10, "day"),
+        out_of_office=Duration(5, "day"),
+        out_of_office_at_most=Duration(20, "day"),
+        reply_domain="reply.kestrel.example",
+    )
+    assert load_settings(good) == (expected, ())
+
+
+def test_what_is_not_declared_has_its_default() -> None:
+    brand = "brand: {name: K, url: https://k.example, postal_address: 1 Example Street}\nstages: [lead, sql]\n"
+    workspace, problems = load_settings({"sequences/workspace.yaml": brand})
+    assert workspace is not None
+    expected = Workspace(Brand("K", "https://k.example", "1 Example Street"), ("lead", "sql"), {}, {}, {}, {}, {}, {})
+    assert (workspace, problems) == (expected, ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "zone: {owner_mail: rep, otherwise: Europe/London}",
+            "zone: Asia/Tokyo",
+            {"zone": "Asia/Tokyo", "zone_of_owner": False},
+        ),
+        (
+            "day: 1, week: 3",
+            "day: none, week: none",
+            {"pressure": Pressure(None, None, timedelta(hours=18), Duration(4, "business day"))},
+        ),
+        ("missing: sender marketing", "missing: hold", {"owner": OwnerPolicy("hold", Duration(2, "business day"))}),
+        ("days: [sat, sun]", "days: fri-sat", {"quiet_days": frozenset({4, 5})}),
+        ("days: [sat, sun]", "days: []", {"quiet_days": frozenset()}),
+    ],
+)
+def test_a_rule_may_be_written_otherwise(
+    old: str, new: str, expected: dict[str, object], good: Mapping[str, str]
+) -> None:
+    before, _ = load_settings(good)
+    after, problems = load_settings(broken(good, "workspace", old, new))
+    assert before is not None
+    assert (after, problems) == (replace(before, **expected), ())  # type: ignore[arg-type]
+
+
+def test_a_missing_workspace_file_is_named(problems_of: Load) -> None:
+    assert [f"{problem.mark} {problem.code}" for problem in problems_of({})] == [
+        "sequences/workspace.yaml:1:1 missing-file"
+    ]
