@@ -1,0 +1,82 @@
+"""Puts a layout, its partials and the item's body together, each piece remembering its file."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sequencer.core.mark import Problem
+from sequencer.rendering.names import suggest
+from sequencer.rendering.origin import FileText
+from sequencer.rendering.tokens import Kind, Piece, scan
+
+DEPTH: Final = 8
+"""How deep partials may include partials."""
+
+_INCLUDE: Final = re.compile(r"""include\s+(?:"([^"]+)"|'([^']+)')\Z""")
+
+
+@dataclass
+class Assembler:
+    """Layouts and partials by name (`footer`), and what was found wrong while using them."""
+
+    layouts: Mapping[str, str]
+    partials: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+
+    def body(self, source: FileText, start: int) -> list[Piece]:
+        """The pieces of an item's body, partials inlined."""
+        pieces, problems = scan(source.text[start:], source, start)
+        self.problems += problems
+        return self._inline(pieces, ())
+
+    def layout(self, name: str, asked_by: Piece | None, fallback: Piece) -> tuple[list[Piece], int] | None:
+        """A layout's pieces, and which of them is the place for the content."""
+        if name not in self.layouts:
+            hint = suggest(name, self.layouts)
+            message = f"expected content/layouts/{name}.mjml, got no such file{hint}"
+            self.problems.append(Problem((asked_by or fallback).mark(), "missing-layout", message))
+            return None
+        source = file_text(f"content/layouts/{name}.mjml", self.layouts[name])
+        scanned, problems = scan(source.text, source)
+        self.problems += problems
+        pieces = self._inline(scanned, ())
+        places = [n for n, piece in enumerate(pieces) if piece.kind is Kind.PRINT and piece.inner == "content"]
+        if len(places) != 1:
+            message = f"expected {{{{ content }}}} once in a layout, got it {len(places)} times"
+            mark = pieces[places[1]].mark() if places else source.mark(0)
+            self.problems.append(Problem(mark, "layout-place", message))
+            return None
+        return pieces, places[0]
+
+    def _inline(self, pieces: Sequence[Piece], inside: tuple[str, ...]) -> list[Piece]:
+        out: list[Piece] = []
+        for piece in pieces:
+            if piece.keyword != "include":
+                out.append(piece)
+                continue
+            found = _INCLUDE.match(piece.inner)
+            if found is None:
+                message = 'expected {% include "NAME" %}, got ' + piece.text
+                self.problems.append(Problem(piece.mark(), "template-syntax", message))
+                continue
+            name = found.group(1) or found.group(2)
+            if name not in self.partials:
+                hint = suggest(name, self.partials)
+                message = f"expected content/partials/{name}.mjml, got no such file{hint}"
+                self.problems.append(Problem(piece.mark(), "missing-partial", message))
+            elif name in inside or len(inside) >= DEPTH:
+                way = " → ".join((*inside, name))
+                message = f"partials may not include one another in a circle or over {DEPTH} deep: {way}"
+                self.problems.append(Problem(piece.mark(), "include-depth", message))
+            else:
+                source = file_text(f"content/partials/{name}.mjml", self.partials[name])
+                inner, problems = scan(source.text, source)
+                self.problems += problems
+                out += self._inline(inner, (*inside, name))
+        return out
+
+
+def file_text(file: str, text: str) -> FileText:
+    """A file with its newlines and byte order mark put right."""
+    return FileText(file, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))

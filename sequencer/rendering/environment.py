@@ -1,0 +1,282 @@
+"""The Jinja environments mails are rendered in: sandboxed, bounded, kind to unknown values.
+
+Three of them differ in what becomes of a printed value: escaped in HTML, as it is in text, on one line in the subject.
+Differences from plain Jinja, the same for slots and whole templates:
+a comparison with an unknown value is false, None prints as nothing, a list as `a, b`, 50.0 as 50;
+what would cost memory or time beyond any mail's need is refused.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, nodes, pass_context, pass_eval_context
+from jinja2.exceptions import SecurityError
+from jinja2.filters import FILTERS, do_join, do_replace
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context, markup_join, str_join
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.tests import TESTS
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup, escape
+
+from sequencer.rendering.links import harmless_address
+
+OUTPUT: Final = 100_000
+"""Characters that one slot, or one value on the way to it, may have. Gmail clips a whole mail at 102 KB."""
+REPEAT: Final = 1_000
+"""What `range` may count to."""
+
+URL_FILTER: Final = "_address"
+"""Put around values that stand at the beginning of an href or src; not for people to write."""
+
+ALLOWED_FILTERS: Final = frozenset(
+    "abs capitalize count d date default first float int join last length list lower max min replace reverse round "
+    "sort string striptags sum title trim truncate unique upper urlencode wordcount".split()
+)
+ALLOWED_TESTS: Final = frozenset("defined divisibleby even none number odd string undefined".split())
+
+
+class Mode(StrEnum):
+    """The kind of place a value is printed into."""
+
+    HTML = "html"
+    TEXT = "text"
+    HEADER = "header"
+
+
+class Record:
+    """A lead, company, owner, sender or brand, as templates see it: fields to read and nothing else."""
+
+    __slots__ = ("read",)
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self.read = read
+
+
+class _Unknowns(NodeTransformer):
+    """Replaces comparisons and `~` by filters that know None and the bounds."""
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Expr:
+        self.generic_visit(node)
+        left: nodes.Expr = node.expr
+        whole: nodes.Expr | None = None
+        for operand in node.ops:
+            arguments: list[nodes.Expr] = [nodes.Const(operand.op, lineno=node.lineno), operand.expr]
+            pair = _filter(left, "_compare", arguments)
+            whole = pair if whole is None else nodes.And(whole, pair, lineno=node.lineno)
+            left = operand.expr
+        assert whole is not None
+        return whole
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:
+        self.generic_visit(node)
+        return _filter(nodes.List(node.nodes, lineno=node.lineno), "_concat", [])
+
+
+def _filter(node: nodes.Expr, name: str, arguments: list[nodes.Expr]) -> nodes.Filter:
+    return nodes.Filter(node, name, arguments, [], None, None, lineno=node.lineno)
+
+
+class MailEnvironment(ImmutableSandboxedEnvironment):
+    """One per mode; see the module."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self, mode: Mode) -> None:
+        super().__init__(
+            autoescape=mode is Mode.HTML,
+            undefined=StrictUndefined,
+            keep_trailing_newline=True,
+            finalize=_finalize_header if mode is Mode.HEADER else _finalize,
+            cache_size=0,
+        )
+        self.globals = {"range": _range}
+        self.filters = {name: _known(FILTERS[name]) for name in ALLOWED_FILTERS if name in FILTERS}
+        self.filters |= {
+            "d": default,
+            "date": long_date,
+            "default": default,
+            "join": _join,
+            "replace": _replace,
+            "round": _round,
+            "_compare": compare,
+            "_concat": _concat,
+            URL_FILTER: address,
+        }
+        self.tests = {name: TESTS[name] for name in ALLOWED_TESTS}
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        template = super()._parse(source, name, filename)
+        _Unknowns().visit(template)
+        return template.set_environment(self)  # type: ignore[return-value]
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return obj.read(attribute) if isinstance(obj, Record) else super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return obj.read(argument) if isinstance(obj, Record) else super().getitem(obj, argument)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+":
+            if hasattr(left, "__len__") and hasattr(right, "__len__"):
+                _bounded(len(left) + len(right))
+            return left + right
+        numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if operator == "**" or not numbers:
+            raise SecurityError(f"expected numbers for “{operator}”, and no powers")
+        result = left * right if operator == "*" else left % right
+        if isinstance(result, int) and result.bit_length() > 128:
+            raise SecurityError("a number grew beyond all measure")
+        return result
+
+
+def _known(filtered: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, leaving the unknown unknown: Jinja's `upper` would print NONE."""
+    place = 1 if hasattr(filtered, "jinja_pass_arg") else 0
+
+    @wraps(filtered)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return None if arguments[place] is None else filtered(*arguments, **options)
+
+    return call
+
+
+def printed(value: Any) -> Any:
+    """What a value prints as, before escaping. Characters that no mail may hold are dropped."""
+    if isinstance(value, Markup):
+        return Markup(_clean(str(value)))
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(
+            str(printed(item)) for item in (sorted(value) if isinstance(value, set | frozenset) else value)
+        )
+    if isinstance(value, StrictUndefined):
+        return value
+    return _clean(str(value))
+
+
+def in_header(value: Any) -> Any:
+    """As `printed`, on one line."""
+    value = printed(value)
+    return value if isinstance(value, StrictUndefined) else one_line(str(value))
+
+
+# Taking the context keeps Jinja from printing constants at compile time, by other rules than these.
+@pass_context
+def _finalize(context: Context, value: Any) -> Any:
+    return printed(value)
+
+
+@pass_context
+def _finalize_header(context: Context, value: Any) -> Any:
+    return in_header(value)
+
+
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_BREAKS: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]+")
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("", text.replace("\r\n", "\n")) if _FORBIDDEN.search(text) else text
+
+
+def one_line(text: str) -> str:
+    """Text fit for a header: line breaks and control characters become a space."""
+    return _BREAKS.sub(" ", text)
+
+
+def _bounded(size: int) -> None:
+    if size > OUTPUT:
+        raise SecurityError(f"expected at most {OUTPUT} characters, got {size}")
+
+
+def capped(text: str) -> str:
+    """The text, when it is no longer than a slot may be."""
+    _bounded(len(text))
+    return text
+
+
+def compare(left: Any, operator: str, right: Any) -> bool:
+    """A comparison; false when either side is unknown, whatever the operator."""
+    if left is None or right is None:
+        return False
+    return bool(_OPERATORS[operator](left, right))
+
+
+_OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "eq": lambda left, right: left == right,
+    "ne": lambda left, right: left != right,
+    "lt": lambda left, right: left < right,
+    "lteq": lambda left, right: left <= right,
+    "gt": lambda left, right: left > right,
+    "gteq": lambda left, right: left >= right,
+    "in": lambda left, right: left in right,
+    "notin": lambda left, right: left not in right,
+}
+
+
+@pass_eval_context
+def _concat(context: EvalContext, parts: list[Any]) -> str:
+    known = [part if isinstance(part, Markup) else str(printed(part)) for part in parts]
+    _bounded(sum(map(len, known)))
+    return str_join(known) if not context.autoescape else markup_join(known)
+
+
+@pass_eval_context
+def _join(context: EvalContext, value: Iterable[Any] | None, d: str = "") -> str:
+    items = [item if isinstance(item, Markup) else str(printed(item)) for item in value or ()]
+    _bounded(sum(map(len, items)) + len(d) * len(items))
+    joined: str = do_join(context, items, d)
+    return joined
+
+
+@pass_eval_context
+def _replace(context: EvalContext, value: Any, old: str, new: str) -> str:
+    text = value if isinstance(value, Markup) else str(printed(value))
+    _bounded(len(text) + (str(text).count(old) if old else len(text) + 1) * len(escape(new)))
+    return do_replace(context, text, old, new)
+
+
+def default(value: Any, instead: Any = "", boolean: bool = False) -> Any:
+    """Jinja's `default`, to which an unknown field is as good as a missing one."""
+    missing = value is None or isinstance(value, StrictUndefined)
+    return instead if missing or (boolean and not value) else value
+
+
+def _round(value: float | None, digits: int = 0) -> float | None:
+    return None if value is None else round(float(value), max(-12, min(12, digits)))
+
+
+def _range(*bounds: int) -> range:
+    counted = range(*bounds)
+    if len(counted) > REPEAT:
+        raise SecurityError(f"range: expected at most {REPEAT} numbers, got {len(counted)}")
+    return counted
+
+
+def long_date(value: date | None) -> str:
+    """`{{ lead.renewal_date | date }}` prints as 21 December 2026 (English, whatever the machine's locale)."""
+    if value is None:
+        return ""
+    day = value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+_MONTHS: Final = (
+    "January February March April May June July August September October November December".split()
+)  # fmt: skip
+
+
+def address(value: Any) -> str:
+    """A value that an href or src begins with; `#` unless it is harmless."""
+    return harmless_address(str(printed(value)))
+
+
+ENVIRONMENTS: Final[Mapping[Mode, MailEnvironment]] = {mode: MailEnvironment(mode) for mode in Mode}

@@ -1,0 +1,71 @@
+"""A compiled item made ready for mailing: a skeleton for everyone, and each lead's values for its slots."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+from sequencer.core.content import Content, Link
+from sequencer.core.mail import Parts, Skeleton
+from sequencer.rendering.environment import Mode, capped
+from sequencer.rendering.errors import RenderingFailed
+from sequencer.rendering.scope import Line, Scope
+from sequencer.rendering.slots import Parts as Split
+from sequencer.rendering.slots import Slot, split
+from sequencer.rendering.view import View
+
+CACHED: Final = 256
+"""Items kept prepared in a process; about 100 KB each."""
+
+
+class Prepared:
+    """Reusable for every lead and from every thread: nothing in it changes."""
+
+    def __init__(self, name: str, subject: str, preheader: str, html: str, text: str, links: Sequence[Link]) -> None:
+        self._name = name
+        self._numbers: Mapping[str, int] = {link.name: number for number, link in enumerate(links, 1)}
+        lines: dict[str, Split] = {
+            "subject": split(subject, Mode.HEADER, self._numbers, {}),
+            "preheader": split(preheader, Mode.HEADER, self._numbers, {}),
+        }
+        self._lines = {line: _writer(parts) for line, parts in lines.items()}
+        split_html = split(html, Mode.HTML, self._numbers, lines)
+        split_text = split(text, Mode.TEXT, self._numbers, lines)
+        order: dict[Slot, int] = {}
+        self.skeleton: Final = Skeleton(
+            subject=_numbered(lines["subject"], order),
+            html=_numbered(split_html, order),
+            text=_numbered(split_text, order),
+        )
+        self._slots = tuple(order)
+
+    def values(self, view: View) -> tuple[str, ...]:
+        """The values of the skeleton's slots, in their order. Raises RenderingFailed."""
+        scope = Scope(view, self._numbers, self._lines)
+        values: list[str] = []
+        for slot in self._slots:
+            try:
+                values.append(capped(slot.fill(scope)))
+            except Exception as error:
+                # Whatever a template does wrong with one lead's data is that lead's failure only.
+                what = f"{slot.what}: {error or type(error).__name__}"
+                raise RenderingFailed(self._name, what) from error
+        return tuple(values)
+
+
+def prepare(content: Content) -> Prepared:
+    """The item, prepared once as long as what it says is the same."""
+    return _prepare(content.id, content.subject, content.preheader, content.html, content.text, content.links)
+
+
+_prepare = lru_cache(maxsize=CACHED)(Prepared)
+
+
+def _writer(parts: Split) -> Line:
+    def write(scope: Scope) -> str:
+        return "".join([part if isinstance(part, str) else part.fill(scope) for part in parts])
+
+    return write
+
+
+def _numbered(parts: Split, order: dict[Slot, int]) -> Parts:
+    return tuple(part if isinstance(part, str) else order.setdefault(part, len(order)) for part in parts)

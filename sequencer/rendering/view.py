@@ -1,0 +1,22 @@
+"""What a template may see of one lead's mail."""
+
+from dataclasses import dataclass
+
+from sequencer.core.lead import Company, Lead, Rep, Sender
+from sequencer.core.workspace import Brand
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything is as it stands at the moment of rendering; what is unknown is None and prints as nothing."""
+
+    lead: Lead
+    company: Company | None
+    owner: Rep | None
+    sender: Sender | Rep
+    """Whose name is in From: a shared sender, or the owner."""
+    brand: Brand
+    link_token: str
+    """Goes into every named link; a-z2-7 only, so it is the same in every part of the mail."""
+    unsubscribe_url: str
+    preferences_url: str
