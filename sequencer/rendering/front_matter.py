@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -13,6 +13,8 @@ from sequencer.rendering.origin import FileText, Scalar
 
 TEXTS: Final = ("subject", "preheader", "kind", "layout")
 LISTS: Final = ("stage", "pains", "industry", "role", "published")
+DEEPEST: Final = 8
+_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HEAD: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -39,9 +41,13 @@ def read_front_matter(source: FileText) -> tuple[FrontMatter, tuple[Problem, ...
         message = "expected front matter: a line `---`, `subject: …`, a line `---`, and then the text"
         return FrontMatter(), (Problem(source.mark(0), "front-matter", message),)
     body = head.end()
+    # The first newline stands for the `---`, so that YAML counts lines as the file does.
+    yaml_text = "\n" + head.group(1)
     try:
-        # The first newline stands for the `---`, so that YAML counts lines as the file does.
-        node = yaml.compose("\n" + head.group(1), Loader=yaml.CSafeLoader)
+        if _depth(yaml_text) > DEEPEST:
+            message = f"expected texts and lists of texts, got something nested more than {DEEPEST} levels deep"
+            return FrontMatter(body=body), (Problem(source.mark(0), "front-matter", message),)
+        node = yaml.compose(yaml_text, Loader=_LOADER)
     except yaml.YAMLError as error:
         return FrontMatter(body=body), (_yaml_problem(source, error),)
     if not isinstance(node, yaml.MappingNode):
@@ -53,6 +59,20 @@ def read_front_matter(source: FileText) -> tuple[FrontMatter, tuple[Problem, ...
     if not reader.texts.get("subject", Value("", Scalar(source.mark(0)))).text.strip():
         reader.problem(source.mark(0), "front-matter", "expected a `subject:`, got none")
     return FrontMatter(reader.texts, reader.lists, body), tuple(reader.problems)
+
+
+def _depth(text: str) -> int:
+    """How deep the nodes nest, from the parser's events: libyaml's composer recurses and overruns the C stack."""
+    depth = deepest = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > DEEPEST:
+                break
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return deepest
 
 
 class _Reader:

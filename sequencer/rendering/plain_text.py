@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-import lxml.html  # type: ignore[import-untyped]
+import lxml.html
 from inscriptis import get_text
 from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig

@@ -234,6 +234,10 @@ def test_faults_of_the_front_matter_are_told(head: str, expected: list[str]) -> 
     assert problems("x", head) == expected
 
 
+def test_deep_nesting_is_a_problem_and_not_the_end_of_the_process() -> None:
+    assert problems("x", f"subject: {'[' * 100_000}") == ["1:1 front-matter"]
+
+
 def test_a_file_without_front_matter_is_told_what_to_write() -> None:
     content, found = compile_content(Source("x", "content/x.md", "Hello"), LAYOUTS, PARTIALS, NAMES)
     assert content is None
