@@ -1,0 +1,87 @@
+"""The sandbox as an ASGI application. Point SENDGRID_HOST at `http://host:port/sandbox`.
+
+POST   /sandbox/v3/mail/send            SendGrid's API
+GET    /sandbox/                        the inbox, for people
+GET    /sandbox/messages.json           accepted messages (`?to=`, `?after=`, `?limit=`)
+DELETE /sandbox/messages                forgets them
+GET    /sandbox/requests.json           every request and whether it was valid; /sandbox/requests/{id}.json its body
+GET    /sandbox/pending.json            what recipients have yet to do; `tables.py` tells how to ask PostgreSQL
+GET, PUT, DELETE /sandbox/faults        what goes wrong, and how often
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Connection, Engine
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from sequencer.sandbox import inbox, tables
+from sequencer.sandbox.facts import FactsDoor
+from sequencer.sandbox.inbox import InboxDoor
+from sequencer.sandbox.mail import MailDoor
+from sequencer.sandbox.reactor import Reactor
+from sequencer.store import clock
+
+
+def build(
+    engine: Engine,
+    *,
+    webhook_url: str,
+    inbound_url: str,
+    private_key: ec.EllipticCurvePrivateKey,
+    seed: int = 1,
+    audience: bool = False,
+    now: Callable[[Connection], datetime] = clock.now,
+) -> Starlette:
+    """One process serves it, by uvicorn over HTTP/1.1 (only there a connection can be reset).
+
+    `audience`: recipients react by themselves, drawn from `seed`. The engine stays the caller's to dispose of.
+    """
+    reactor = Reactor(engine, now, webhook_url, inbound_url, private_key)
+    mail = MailDoor(engine, now, seed, audience, reactor.wake)
+    facts = FactsDoor(engine, now)
+    pages = InboxDoor(engine, now, reactor)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(tables.create, engine)
+        reactor.start()
+        yield
+        await run_in_threadpool(reactor.stop)
+
+    routes = [
+        Route("/v3/mail/send", mail.send, methods=["POST"]),
+        Route("/messages.json", facts.messages),
+        Route("/messages", facts.forget, methods=["DELETE"]),
+        Route("/requests.json", facts.requests),
+        Route("/requests/{id}.json", facts.request_body),
+        Route("/schema.json", facts.schema),
+        Route("/pending.json", facts.pending),
+        Route("/faults", facts.faults),
+        Route("/faults", facts.set_faults, methods=["PUT"]),
+        Route("/faults", facts.clear_faults, methods=["DELETE"]),
+        Route("/", pages.inbox),
+        Route("/messages/{id:int}", pages.message),
+        Route("/messages/{id:int}/frame", pages.frame),
+        Route("/messages/{id:int}/links/{number:int}", pages.link),
+        Route("/messages/{id:int}/{action}", pages.act, methods=["POST"]),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+    ]
+    return Starlette(
+        routes=[Route("/", _to_inbox), Route("/sandbox", _to_inbox), Mount("/sandbox", routes=routes)],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: inbox.problem_page},
+    )
+
+
+def _to_inbox(request: Request) -> Response:
+    return RedirectResponse("/sandbox/")

@@ -1,0 +1,193 @@
+"""Posts what recipients do, when its business time comes: signed events, replies, one-click unsubscribes.
+
+Runs in a thread beside the ASGI app. The table is the truth: a post that fails or dies is made again, so what reaches
+the sender may come twice, as with SendGrid, but is not lost.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import orjson
+import urllib3
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Connection, Engine
+
+from sequencer.sandbox import inbound, store
+from sequencer.sandbox.compose import one_click_url
+from sequencer.sandbox.reaction import REPLIES, Due, event
+from sequencer.sandbox.signing import signed
+
+EVENTS_A_POST: Final = 500
+"""Keeps a body well under the 768 KB that SendGrid posts at most."""
+_CLAIM: Final = 1000
+_LEASE: Final = 60.0
+_TIMEOUT: Final = urllib3.Timeout(connect=3, read=15)
+_LONGEST_BACKOFF: Final = 30.0
+_FAST, _RETRYING, _SLOW = 0.01, 0.05, 0.2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """`problem` None: received. `final`: it will never be taken."""
+
+    problem: str | None = None
+    final: bool = False
+
+
+class Reactor:
+    """`start()`, `wake()` whenever there is something new, `stop()`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        now: Callable[[Connection], datetime],
+        webhook_url: str,
+        inbound_url: str,
+        private_key: ec.EllipticCurvePrivateKey,
+    ) -> None:
+        self._engine = engine
+        self._now = now
+        self._webhook_url = webhook_url
+        self._inbound_url = inbound_url
+        self._key = private_key
+        self._http = urllib3.PoolManager(maxsize=2, retries=False, timeout=_TIMEOUT)
+        self._awake = threading.Event()
+        self._stopping = False
+        self._turned = threading.Condition()
+        self._seen: tuple[float, datetime] | None = None
+        self._thread = threading.Thread(target=self._run, name="reactor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Returns when the post under way has ended."""
+        self._stopping = True
+        self._awake.set()
+        self._thread.join()
+        self._http.clear()
+
+    def settle(self, settled: Callable[[], bool], seconds: float) -> bool:
+        """Wakes the reactor and waits until `settled()`, asked after each of its turns, or the time is up."""
+        until = time.monotonic() + seconds
+        while not settled():
+            self.wake()
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            with self._turned:
+                self._turned.wait(min(left, 0.1))
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                pause = self.turn()
+            except Exception:
+                # The thread must outlive a database that is away for a while.
+                log.exception("the sandbox could not post reactions; trying again in a second")
+                pause = 1.0
+            with self._turned:
+                self._turned.notify_all()
+            self._awake.wait(pause)
+            self._awake.clear()
+
+    def turn(self) -> float:
+        """Posts all that is due, and says after how many seconds to look again."""
+        with self._engine.begin() as conn:
+            now = self._now(conn)
+            due = store.claim(conn, now, _CLAIM, _LEASE)
+            upcoming = None if due else store.next_due(conn)
+            clock = store.operating_time(conn) if due else 0
+        if not due:
+            return self._pause(now, upcoming)
+        for batch in _batches(due):
+            self._settle(batch, self._post(batch, clock))
+        return 0.0
+
+    def _pause(self, now: datetime, upcoming: datetime | None) -> float:
+        """Short while something is near. Time that does not run like a real clock may jump to the next any moment."""
+        elapsed = time.monotonic()
+        before, self._seen = self._seen, (elapsed, now)
+        if upcoming is None or before is None:
+            return _SLOW
+        if upcoming <= now:
+            return _RETRYING
+        passed = timedelta(seconds=elapsed - before[0])
+        if abs((now - before[1]) - passed) > passed / 2 or upcoming - now < timedelta(seconds=1):
+            return _FAST
+        return _SLOW
+
+    def _post(self, batch: Sequence[Due], clock: int) -> _Outcome:
+        first = batch[0]
+        try:
+            if first.kind == "one_click":
+                return self._one_click(first)
+            if first.kind in REPLIES:
+                answer = self._http.request("POST", self._inbound_url, fields=inbound.fields(first))
+                # Inbound Parse drops a mail for good on 4xx and repeats it on anything else.
+                return _judge(answer.status, final=400 <= answer.status < 500)
+            body = orjson.dumps([event(one) for one in batch])
+            headers = {"Content-Type": "application/json", "User-Agent": "SendGrid Event API"}
+            answer = self._http.request(
+                "POST", self._webhook_url, body=body, headers={**headers, **signed(self._key, clock, body)}
+            )
+            return _judge(answer.status, final=False)
+        except urllib3.exceptions.HTTPError as problem:
+            return _Outcome(str(problem))
+
+    def _one_click(self, due: Due) -> _Outcome:
+        url = one_click_url(due.headers)
+        if url is None:
+            return _Outcome("the mail has no List-Unsubscribe header for one click", final=True)
+        answer = self._http.request(
+            "POST",
+            url,
+            body=b"List-Unsubscribe=One-Click",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            redirect=False,
+        )
+        return _judge(answer.status, final=300 <= answer.status < 500)
+
+    def _settle(self, batch: Sequence[Due], outcome: _Outcome) -> None:
+        ids = [due.id for due in batch]
+        with self._engine.begin() as conn:
+            if outcome.problem is None:
+                store.posted(conn, ids)
+            elif outcome.final:
+                store.failed(conn, ids, outcome.problem)
+            else:
+                backoff = min(0.1 * 2.0 ** min(batch[0].attempts, 20), _LONGEST_BACKOFF)
+                store.postpone(conn, ids, backoff, outcome.problem)
+        if outcome.problem is not None:
+            log.warning("%s of %s not received: %s", batch[0].kind, batch[0].to_email, outcome.problem)
+
+
+def _judge(status: int, final: bool) -> _Outcome:
+    return _Outcome() if 200 <= status < 300 else _Outcome(f"answered with status {status}", final)
+
+
+def _batches(due: Sequence[Due]) -> Iterator[list[Due]]:
+    """Runs of events that go in one post, in order; everything else goes alone."""
+    run: list[Due] = []
+    for one in due:
+        alone = one.kind in REPLIES or one.kind == "one_click"
+        if run and (alone or len(run) == EVENTS_A_POST):
+            yield run
+            run = []
+        if alone:
+            yield [one]
+        else:
+            run.append(one)
+    if run:
+        yield run
