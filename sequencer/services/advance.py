@@ -36,6 +36,8 @@ LONGEST = 10.0
 """Seconds of operating time after which a drain hands on to another, so that a dyno can go within its grace."""
 HOLD = 0.25
 """Seconds that leads may stay locked; batches shrink when they take longer."""
+FAILED = timedelta(hours=1)
+"""How soon an enrollment that failed to be decided is looked at again."""
 GONE = timedelta(days=1)
 """How often people in a sequence whose file is gone are looked at."""
 
@@ -88,7 +90,7 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 return _Claimed([], fence, first_due, len(rows) == size, set())
             subjects: list[snapshots.Subject] = [(migrated(conn, context, release, e), lead) for e, lead in rows]
             known = snapshots.load(conn, release.workspace, series.asks, subjects, now)
-            decisions = [decide(release.workspace, series, snapshot, now) for snapshot in known]
+            decisions = [decided(release, series, snapshot, now) for snapshot in known]
             outgoing, awake = apply(context, conn, release, series, known, decisions, fence, now)
     except DBAPIError:
         _release(context, outgoing)
@@ -105,6 +107,26 @@ def migrated(conn: Connection, context: Context, release: Release, enrollment: E
         before = old.workspace.sequences.get(enrollment.sequence) if old is not None else None
         enrollment = migrate(before, after, enrollment, number + 1)
     return replace(enrollment, deployment=release.number)
+
+
+def decided(release: Release, series: Series, snapshot: Snapshot, now: datetime) -> Decision:
+    """The decision; a failure concerns this lead only, who is looked at again later."""
+    enrollment = snapshot.enrollment
+    assert enrollment is not None
+    try:
+        return decide(release.workspace, series, snapshot, now)
+    except Exception:
+        log.exception("enrollment %d in %s cannot be decided; looking again %s", enrollment.id, series.id, FAILED)
+        return Decision(replace(enrollment, due_at=now + FAILED))
+
+
+def _only(out: Outgoing, begun: set[tuple[int, str]]) -> Outgoing | None:
+    """The request without recipients whose ledger row is not ours."""
+    kept = [n for n, attempt in enumerate(out.attempts) if (attempt.enrollment_id, attempt.step) in begun]
+    if not kept:
+        return None
+    batch = replace(out.batch, recipients=tuple(out.batch.recipients[n] for n in kept))
+    return Outgoing(batch, tuple(out.attempts[n] for n in kept))
 
 
 def apply(
@@ -129,8 +151,9 @@ def apply(
     attempts = [attempt for out in outgoing for attempt in out.attempts]
     begun = messages.begin(conn, [*attempts, *failed], fence, context.lease, now)
     if lost := [a for a in attempts if (a.enrollment_id, a.step) not in begun]:
-        # The key refused them: this step was begun before. Cannot happen while the lead's lock is kept.
-        raise RuntimeError(f"step {lost[0].step} of {len(lost)} enrollments was begun before; nothing was sent")
+        # Cannot happen while the leads' locks are kept; the key is there for the day when it does.
+        log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
+        outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
     messages.cancel(
         conn,
         [
@@ -237,6 +260,6 @@ def _release(context: Context, outgoing: Sequence[Outgoing]) -> None:
     try:
         with context.engine.begin() as conn:
             now = clock.now(conn)
-            enrollments.redate(conn, sorted(messages.release(conn, requests, now)), now)
+            enrollments.redate(conn, dict.fromkeys(messages.release(conn, requests, now), now))
     except DBAPIError:
         log.error("the database is away; %d requests are left to the reaper, none of them was sent", len(requests))

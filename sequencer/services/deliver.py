@@ -47,9 +47,9 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
             provider_id = next(o.provider_id for o in outcomes if o.answer is Answer.ACCEPTED)
             messages.accept(conn, out.batch.request_id, accepted, provider_id, now)
         ours = messages.settle(conn, out.batch.request_id, fence, settled)
-        for again in settled:
-            if again.enrollment_id in ours and again.retry_at is not None:
-                enrollments.redate(conn, [again.enrollment_id], again.retry_at)
+        enrollments.redate(
+            conn, {s.enrollment_id: s.retry_at for s in settled if s.enrollment_id in ours and s.retry_at is not None}
+        )
     if settled:
         worst = next(o for o in outcomes if o.answer is not Answer.ACCEPTED)
         level = logging.ERROR if worst.scope == "credentials" else logging.WARNING

@@ -19,6 +19,7 @@ from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import SequenceState, Trigger
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
+from sequencer.errors import NotFound
 from sequencer.services import snapshots
 from sequencer.store import enrollments
 
@@ -34,6 +35,15 @@ class Entered:
         self.leads |= other.leads
         self.refused += other.refused
         return self
+
+
+def named(release: Release, name: str) -> Series:
+    """The sequence of this name. Raises NotFound, with what is deployed."""
+    found = release.workspace.sequences.get(name)
+    if found is None:
+        known = ", ".join(sorted(release.workspace.sequences))
+        raise NotFound(f"there is no sequence `{name}`; deployed are: {known}")
+    return found
 
 
 def enroll(

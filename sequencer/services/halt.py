@@ -9,8 +9,7 @@ from sequencer.core.enrollment import Status
 from sequencer.core.message import State
 from sequencer.errors import NotFound
 from sequencer.store import enrollments, leads, messages, suppressions
-
-OPERATOR = "operator"
+from sequencer.store.suppressions import OPERATOR
 
 
 @dataclass(frozen=True, slots=True)

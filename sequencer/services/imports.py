@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from sequencer.core.lead_input import InvalidLead, LeadInput, read
-from sequencer.errors import InvalidInput, NotFound
+from sequencer.core.lead_input import InvalidLead, LeadInput, is_text, read
+from sequencer.errors import InvalidInput
 from sequencer.services.context import Context
-from sequencer.services.enroll import Entered
+from sequencer.services.enroll import Entered, named
 from sequencer.services.leads import enter, save
 from sequencer.store import clock
 
@@ -42,15 +42,15 @@ def import_csv(
 
     Raises InvalidInput when the file as a whole is no CSV of leads, NotFound for an unknown sequence.
     """
+    if sequence is not None:
+        with context.engine.begin() as conn:
+            named(context.releases.current(conn), sequence)
     result = Imported()
     seen: dict[str, int] = {}
     for batch in _batches(_rows(file, result)):
         with context.engine.begin() as conn:
             now = clock.now(conn)
             release = context.releases.current(conn)
-            if sequence is not None and sequence not in release.workspace.sequences:
-                known = ", ".join(sorted(release.workspace.sequences))
-                raise NotFound(f"there is no sequence `{sequence}`; deployed are: {known}")
             inputs: list[LeadInput] = []
             for line, row in batch:
                 try:
@@ -67,8 +67,11 @@ def import_csv(
             result.new += len(saved.new)
             result.updated += len(saved.updated)
             if sequence is not None:
-                series = release.workspace.sequences[sequence]
-                result.entered += enter(conn, release, series, saved.all, "import", now)
+                series = named(release, sequence)
+                entered = enter(conn, release, series, saved.all, "import", now)
+                if entered.leads:
+                    saved.awake.add((series.id, series.start))
+                result.entered += entered
         progress(len(batch))
         for place in sorted(saved.awake):
             context.hint("drain", *place)
@@ -81,9 +84,12 @@ def _rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]
         names = [name.strip().lower() for name in reader.fieldnames or ()]
     except (csv.Error, UnicodeDecodeError) as error:
         raise InvalidInput(f"expected a CSV file in UTF-8 with a header line: {error}") from error
+    if not all(is_text(name) for name in names):
+        raise InvalidInput("expected a CSV file in UTF-8, got other bytes in the header line")
     if "email" not in names:
         raise InvalidInput(f"expected a column `email` in the header line, got: {', '.join(names) or 'nothing'}")
-    if doubled := {name for name in names if names.count(name) > 1}:
+    # Spreadsheets leave columns without a name at the end; nothing stands in them that could be asked for.
+    if doubled := {name for name in names if name and names.count(name) > 1}:
         raise InvalidInput(f"expected each column once, got twice: {', '.join(sorted(doubled))}")
     reader.fieldnames = names
     while True:
@@ -95,12 +101,14 @@ def _rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]
             result.reject(reader.line_num, f"not CSV: {error}")
             continue
         except UnicodeDecodeError as error:
-            raise InvalidInput(f"expected UTF-8 after line {reader.line_num}: {error}") from error
+            raise InvalidInput(
+                f"expected UTF-8 after line {reader.line_num}: {error}; what was read before may be imported already"
+            ) from error
         extra = row.pop(None, None)
         if extra is not None:
             result.reject(reader.line_num, f"expected {len(names)} columns, got {len(names) + len(extra)}")
             continue
-        yield reader.line_num, {name: value or "" for name, value in row.items()}
+        yield reader.line_num, {name: value or "" for name, value in row.items() if name}
 
 
 def _batches(

@@ -68,6 +68,7 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
         ],
         "alerts": [
             {
+                "enrollment_id": row.enrollment_id,
                 "kind": row.kind,
                 "step": row.step,
                 "rep": row.rep,
@@ -99,10 +100,19 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "enrollments": by_sequence,
         "positions": places,
         "messages": by_state,
+        "without_owner": _ownerless(conn, release) if release is not None else {},
         "held": [_message(row) for row in messages.held(conn, HELD)],
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
     }
+
+
+def _ownerless(conn: Connection, release: Release) -> dict[str, int]:
+    """By sequence: people whose mail waits because it comes from the owner, and they have none."""
+    if release.workspace.owner.missing != "hold":
+        return {}
+    from_owner = [name for name, series in release.workspace.sequences.items() if series.sender == "owner"]
+    return enrollments.ownerless(conn, from_owner, list(release.workspace.reps))
 
 
 def steps(conn: Connection, release: Release) -> dict[str, list[dict[str, Any]]]:

@@ -16,7 +16,7 @@ from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import Trigger
 from sequencer.services.enroll import Entered, enroll
 from sequencer.services.react import react
-from sequencer.store import leads
+from sequencer.store import leads, suppressions
 
 
 @dataclass(slots=True)
@@ -48,6 +48,9 @@ def save(
         conn, {one.domain: one.company for one in by_email.values() if one.domain is not None}
     )
     written = leads.upsert(conn, [_row(one, companies) for one in by_email.values()], now)
+    # An address stays suppressed whoever brings it back.
+    barred = {email for email, topic in suppressions.of(conn, sorted(by_email)) if topic == suppressions.ALL}
+    leads.suppress(conn, [written[email][0] for email in sorted(barred)])
     happened: list[Event] = []
     for email, (lead_id, is_new) in sorted(written.items()):
         (saved.new if is_new else saved.updated).add(lead_id)

@@ -1,8 +1,8 @@
 """Why a lead did or did not get a mail, rule by rule, with file and line, and when the next comes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -11,11 +11,12 @@ from sequencer.core.condition import Asks
 from sequencer.core.engine import decide, owner_of, zone_of
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.lead import Lead
+from sequencer.core.message import Message
 from sequencer.core.release import Release
 from sequencer.services import snapshots
 from sequencer.services.enroll import refuses
 from sequencer.services.leads import manual
-from sequencer.store import enrollments, suppressions
+from sequencer.store import enrollments, messages, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Answer:
 def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: datetime) -> list[Answer]:
     """By sequence. With a step, only sequences that have it, and of the past only what concerns it."""
     before = enrollments.all_of(conn, [lead.id])
+    ledger = messages.of_enrollments(conn, [e.id for e in before])
     answers = []
     for name, series in sorted(release.workspace.sequences.items()):
         if step is not None and step not in series.steps:
@@ -46,7 +48,7 @@ def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: d
         own = [e for e in before if e.sequence == name]
         answer = Answer(name)
         for e in own:
-            answer.past += _past(release, e, step)
+            answer.past += _past(release, lead, e, ledger.get(e.id, {}), step)
         running = next((e for e in own if e.status in RUNNING), None)
         if running is not None:
             _running(conn, release, lead, running, step, answer, now)
@@ -65,17 +67,20 @@ def suppressed(conn: Connection, lead: Lead) -> list[Sentence]:
     ]
 
 
-def _past(release: Release, e: Enrollment, step: str | None) -> list[Sentence]:
+def _past(
+    release: Release, lead: Lead, e: Enrollment, ledger: Mapping[str, Message], step: str | None
+) -> list[Sentence]:
     series = release.workspace.sequences[e.sequence]
-    zone = ZoneInfo(release.workspace.zone)
+    zone = zone_of(release.workspace, series, lead, None)
     said = [Sentence(f"entered {explain.moment(e.entered_at, zone)}", str(series.mark))] if step is None else []
     for passed in e.outcomes:
         if step is not None and passed.step != step:
             continue
         known = series.steps.get(passed.step)
-        said.append(
-            Sentence(f"{explain.outcome(passed)}, {explain.moment(passed.at, zone)}", str(known.mark) if known else "")
-        )
+        where = str(known.mark) if known else ""
+        said.append(Sentence(f"{explain.outcome(passed)}, {explain.moment(passed.at, zone)}", where))
+        if passed.outcome == "sent" and (message := ledger.get(passed.step)) is not None:
+            said.append(Sentence(explain.message(message)))
     if e.status not in RUNNING:
         ended = f", {explain.moment(e.ended_at, zone)}" if e.ended_at else ""
         said.append(Sentence(f"{explain.ending(e)}{ended}", str(series.mark)))

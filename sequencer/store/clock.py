@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, text, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.store.tables import clock
@@ -19,6 +19,12 @@ _NOW = text(
 def now(conn: Connection) -> datetime:
     """Business time, aware, UTC. Read it once per transaction."""
     moment: datetime = conn.execute(_NOW).scalar_one()
+    return moment
+
+
+def operating(conn: Connection) -> datetime:
+    """Operating time, always real: for the age of signatures, never for business."""
+    moment: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
     return moment
 
 

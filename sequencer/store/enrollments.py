@@ -1,6 +1,6 @@
 """Enrollments: claims, set-based writes, look-ups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.lead import Lead
 from sequencer.store import leads
 from sequencer.store.partitions import SHIFT
-from sequencer.store.tables import enrollment, lead
+from sequencer.store.tables import company, enrollment, lead
 
 COLUMNS = (
     enrollment.c.id,
@@ -91,11 +91,15 @@ def places(conn: Connection) -> list[tuple[str, str, datetime]]:
 
 
 def running_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
-    """Running enrollments of leads that the caller has locked."""
-    query = select(*COLUMNS).where(
-        enrollment.c.lead_id == func.any(list(lead_ids)), enrollment.c.status == func.any(_RUNNING)
+    """Running enrollments of leads that the caller has locked; locks them too, in order."""
+    query = (
+        select(*COLUMNS)
+        .where(enrollment.c.lead_id == func.any(list(lead_ids)), enrollment.c.status == func.any(_RUNNING))
+        .order_by(enrollment.c.id)
+        # In this order, because whoever records refusals dates several enrollments without their leads' locks.
+        .with_for_update(key_share=True)
     )
-    return [of(row) for row in conn.execute(query.order_by(enrollment.c.id))]
+    return [of(row) for row in conn.execute(query)]
 
 
 def all_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
@@ -200,12 +204,22 @@ def _outcomes(e: Enrollment) -> str:
     ).decode()
 
 
-def redate(conn: Connection, ids: Sequence[int], due: datetime) -> None:
-    """Falls due again at `due` at the earliest (after a refusal that may be mended by waiting)."""
-    conn.execute(
-        text("UPDATE enrollment SET due_at = :due WHERE id = ANY(:ids) AND status IN ('active', 'paused')"),
-        {"due": due, "ids": list(ids)},
+_REDATE = text(
+    """
+    WITH again AS MATERIALIZED (
+        SELECT e.id, v.due_at
+        FROM enrollment e JOIN unnest(CAST(:ids AS bigint[]), CAST(:dues AS timestamptz[])) v(id, due_at) ON v.id = e.id
+        WHERE e.status IN ('active', 'paused') ORDER BY e.id FOR NO KEY UPDATE OF e
     )
+    UPDATE enrollment e SET due_at = again.due_at FROM again WHERE e.id = again.id
+    """
+)
+
+
+def redate(conn: Connection, dues: Mapping[int, datetime]) -> None:
+    """Dates running enrollments anew: what surely was not sent falls due again."""
+    if dues:
+        conn.execute(_REDATE, {"ids": list(dues), "dues": list(dues.values())})
 
 
 def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollment, Lead]]:
@@ -226,3 +240,17 @@ def counts(conn: Connection) -> list[tuple[str, str, str, int]]:
     e = enrollment.c
     query = select(e.sequence, e.status, e.position, func.count()).group_by(e.sequence, e.status, e.position)
     return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query)]
+
+
+def ownerless(conn: Connection, sequences: Sequence[str], reps: Sequence[str]) -> dict[str, int]:
+    """By sequence: how many running enrollments are of leads that none of these reps owns, nor their company."""
+    owns = func.any(list(reps))
+    query = (
+        select(enrollment.c.sequence, func.count())
+        .join(lead, lead.c.id == enrollment.c.lead_id)
+        .join(company, company.c.id == lead.c.company_id, isouter=True)
+        .where(enrollment.c.sequence == func.any(list(sequences)), enrollment.c.status == func.any(_RUNNING))
+        .where(~func.coalesce(lead.c.owner == owns, False), ~func.coalesce(company.c.owner == owns, False))
+        .group_by(enrollment.c.sequence)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}

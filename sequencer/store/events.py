@@ -56,6 +56,13 @@ def of_leads(
     return found
 
 
+def known_since(conn: Connection, lead_id: int, key: str, since: datetime) -> bool:
+    """Whether the lead has an event of this key that is not older; for callers whose repeats bear another time."""
+    e = event.c
+    query = select(e.key).where(e.lead_id == lead_id, e.at >= since, e.key == key).limit(1)
+    return conn.execute(query).first() is not None
+
+
 def history(conn: Connection, lead_id: int, limit: int) -> list[Event]:
     """Everything known of one lead, newest first."""
     e = event.c

@@ -12,12 +12,30 @@ from sequencer.store.tables import consent, suppression
 ALL = ""
 """The topic that stands for every topic."""
 
+OPERATOR = "operator"
+"""The reason that `halt` gives and `halt --lift` takes back."""
+
 
 def add(conn: Connection, rows: Sequence[tuple[str, str, str, datetime, str]]) -> None:
-    """Suppresses (email, topic, reason, at, source); the first reason stays."""
-    if rows:
-        values = [dict(zip(("email", "topic", "reason", "at", "source"), row, strict=True)) for row in sorted(rows)]
-        conn.execute(insert(suppression).values(values).on_conflict_do_nothing())
+    """Suppresses (email, topic, reason, at, source). The first reason stays, unless it was an operator's.
+
+    Otherwise, lifting a halt would forget what the lead said after it.
+    """
+    if not rows:
+        return
+    first: dict[tuple[str, str], dict[str, object]] = {}
+    for row in sorted(rows):
+        values = dict(zip(("email", "topic", "reason", "at", "source"), row, strict=True))
+        first.setdefault((row[0], row[1]), values)
+    statement = insert(suppression).values(list(first.values()))
+    new = statement.excluded
+    conn.execute(
+        statement.on_conflict_do_update(
+            index_elements=["email", "topic"],
+            set_={"reason": new.reason, "at": new.at, "source": new.source},
+            where=(suppression.c.reason == OPERATOR) & (new.reason != OPERATOR),
+        )
+    )
 
 
 def remove(conn: Connection, email: str, topic: str) -> None:
