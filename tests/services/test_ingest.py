@@ -1,0 +1,240 @@
+"""Webhook bodies: what they prove, what they change, and what cannot be read."""
+
+import json
+import re
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+
+from sequencer.core.lead import Lead
+from sequencer.core.mail import Answer, Outcome, Receipt
+from sequencer.services import ingest
+from sequencer.store import clock, intake
+from tests.services.conftest import World
+from tests.services.test_advance import BRANCH, EXEMPT, PACED
+from tests.workspaces import content, files
+
+
+def post(world: World, *events: dict[str, Any], urgent: bool = False) -> None:
+    take(world, json.dumps(events).encode(), urgent)
+
+
+def take(world: World, body: bytes, urgent: bool = False, door: str = "events", content_type: str = "") -> None:
+    with world.context.engine.begin() as conn:
+        intake.put(conn, door, body, content_type, urgent, clock.now(conn))
+    ingest.process(world.context, urgent)
+
+
+def event(world: World, kind: str, number: int = -1, **more: Any) -> dict[str, Any]:
+    """An event of SendGrid's about the mail in a batch, as custom arguments make it."""
+    recipient = world.provider.batches[number].recipients[0]
+    return {
+        "event": kind,
+        "timestamp": int(world.now().timestamp()),
+        "email": recipient.to_email,
+        "sg_event_id": f"{kind}-{number}-{more.get('url', '')}",
+        **recipient.custom_args,
+        **more,
+    }
+
+
+def bodies(world: World) -> list[tuple[str, str | None]]:
+    with world.context.engine.connect() as conn:
+        return [tuple(row) for row in conn.execute(text("SELECT state, problem FROM intake ORDER BY id"))]
+
+
+def enrolled(world: World, sequence: str, **values: Any) -> Lead:
+    kim = world.lead(**values)
+    world.enter(sequence, kim)
+    world.pass_(hours=2)
+    return kim
+
+
+def links(world: World) -> list[str]:
+    return re.findall(r"https://www\.acme\.example[^\s)\"]+", world.provider.text())
+
+
+def test_a_clicked_url_names_its_link(world: World) -> None:
+    world.deploy(files(branch=BRANCH))
+    kim = enrolled(world, "branch")
+    post(world, event(world, "click", url=links(world)[0], useragent="Mozilla/5.0"))
+    message = world.view(kim)["messages"][0]
+    assert (message["clicked"], message["state"]) == (["price"], "accepted")
+    world.work()
+    assert [step for _, step in world.provider.mails] == ["one", "two"]
+
+
+def test_a_scanner_that_follows_every_link_at_once_does_not_count(world: World) -> None:
+    two = content(
+        "One",
+        '{{ link("price", "https://www.acme.example/p", "p") }} {{ link("b", "https://www.acme.example/b", "b") }}',
+    )
+    world.deploy(files(branch=BRANCH) | {"content/one.md": two})
+    kim = enrolled(world, "branch")
+    found = links(world)
+    assert len(found) == 2
+    post(world, *(event(world, "click", url=url, useragent="Mozilla/5.0") for url in found))
+    assert world.view(kim)["messages"][0]["clicked"] == []
+    assert [e["machine"] for e in world.view(kim)["events"] if e["event"] == "clicked"] == [True, True]
+
+
+def test_a_scanner_that_names_itself_does_not_count(world: World) -> None:
+    world.deploy(files(branch=BRANCH))
+    kim = enrolled(world, "branch")
+    post(world, event(world, "click", url=links(world)[0], useragent="Barracuda Sentinel"))
+    assert world.view(kim)["messages"][0]["clicked"] == []
+
+
+def test_states_only_advance_whatever_the_order(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    kim = world.lead()
+    world.enter("quick", kim)
+    world.work()
+    post(world, event(world, "delivered"))
+    post(world, event(world, "processed"))
+    assert [m["state"] for m in world.view(kim)["messages"]] == ["delivered"]
+    post(world, event(world, "bounce", reason="550 no such user"))
+    post(world, event(world, "delivered", sg_event_id="again"))
+    assert [(m["state"], m["failure"]) for m in world.view(kim)["messages"]] == [("bounced", "550 no such user")]
+    assert world.status(kim, "quick") == ("stopped", "suppressed")
+
+
+def test_a_blocked_mail_does_not_suppress(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    kim = world.lead()
+    world.enter("quick", kim)
+    world.work()
+    post(world, event(world, "bounce", type="blocked", reason="451 later"))
+    assert world.view(kim)["lead"]["suppressed"] is False
+
+
+def test_an_event_for_one_message_proves_its_whole_request(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    people = [world.lead(f"p{n}@harbor.example") for n in range(3)]
+    world.enter("quick", *people)
+    world.provider.answers = [Receipt(Outcome(Answer.UNKNOWN, "timeout"))]
+    world.work()
+    assert [world.view(p)["messages"][0]["state"] for p in people] == ["unknown"] * 3
+    post(world, event(world, "processed"))
+    assert [world.view(p)["messages"][0]["state"] for p in people] == ["accepted"] * 3
+
+
+def test_each_event_counts_once_in_any_number_of_posts(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    kim = world.lead()
+    world.enter("quick", kim)
+    world.work()
+    for _ in range(3):
+        post(world, event(world, "delivered"), event(world, "open"), event(world, "open"))
+    assert sorted(e["event"] for e in world.view(kim)["events"]) == ["delivered", "opened"]
+
+
+def test_machine_opens_are_kept_and_do_not_count(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    kim = world.lead()
+    world.enter("quick", kim)
+    world.work()
+    post(world, event(world, "open", sg_machine_open=True))
+    assert world.view(kim)["messages"][0]["opened_at"] is None
+
+
+def test_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    kim = world.lead()
+    world.enter("quick", kim)
+    world.work()
+    good = event(world, "delivered")
+    take(world, b"not json")
+    take(world, b'{"event": "open"}')
+    take(world, b"[" * 100_000)
+    post(world, {**good, "timestamp": 10**40}, {**good, "sq_lead": "x"}, {"event": "open"}, 7, good)
+    take(world, orjson.dumps([{**good, "sg_event_id": "nul\0", "useragent": "a\0b"}]))
+    assert [state for state, _ in bodies(world)] == ["set_aside"] * 4 + ["done"]
+    assert bodies(world)[3][1].count("event ") == 3  # type: ignore[union-attr]
+    assert world.view(kim)["messages"][0]["state"] == "delivered"
+
+
+def reply_form(world: World, text_: str, **headers: str) -> tuple[bytes, str]:
+    """What Inbound Parse posts for an answer to the last mail."""
+    recipient = world.provider.batches[-1].recipients[0]
+    reply_to = "".join(
+        recipient.values[part] if isinstance(part, int) else part
+        for part in world.provider.batches[-1].skeleton.reply_to
+    )
+    named = {"Message-ID": "<answer@harbor.example>", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    fields = {
+        "headers": "".join(f"{k}: {v}\n" for k, v in named.items()),
+        "from": f"Kim <{recipient.to_email}>",
+        "to": reply_to,
+        "subject": "Re: One",
+        "text": text_,
+        "envelope": orjson.dumps({"to": [reply_to], "from": recipient.to_email}).decode(),
+        "charsets": '{"text": "utf-8"}',
+    }
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()]
+    return ("".join(parts) + "--b--\r\n").encode(), "multipart/form-data; boundary=b"
+
+
+def test_a_reply_ends_the_series_and_is_forwarded_to_the_rep(world: World) -> None:
+    world.deploy(files(branch=BRANCH))
+    kim = enrolled(world, "branch", owner_email="ana@acme.example")
+    body, content_type = reply_form(world, "Please call me, ünïcode too")
+    take(world, body, urgent=True, door="inbound", content_type=content_type)
+    take(world, body, urgent=True, door="inbound", content_type=content_type)
+    assert world.status(kim, "branch") == ("left", "exit_on: replied()")
+    forwarded = [(a["kind"], a["rep"], a["note"]) for a in world.view(kim)["alerts"]]
+    assert forwarded == [("reply", "ana@acme.example", "Please call me, ünïcode too")]
+
+
+def test_a_reply_is_matched_by_the_message_it_answers_too(world: World) -> None:
+    world.deploy(files(branch=BRANCH))
+    kim = enrolled(world, "branch")
+    message_id = world.provider.batches[-1].recipients[0].headers["Message-ID"]
+    body, content_type = reply_form(world, "Yes", In_Reply_To=message_id)
+    body = re.sub(rb"r-[a-z2-7]{32}@reply", b"sales@reply", body)
+    take(world, body, urgent=True, door="inbound", content_type=content_type)
+    assert world.status(kim, "branch") == ("left", "exit_on: replied()")
+
+
+def test_an_out_of_office_note_pauses_until_the_return(world: World) -> None:
+    world.deploy(files(branch=BRANCH.replace("pressure: exempt\n", "")))
+    kim = world.lead()
+    world.enter("branch", kim)
+    world.pass_(hours=2)
+    body, content_type = reply_form(world, "I am back on 7 December 2026.", Auto_Submitted="auto-replied")
+    take(world, body, urgent=True, door="inbound", content_type=content_type)
+    paused = world.view(kim)["enrollments"][0]
+    assert (paused["status"], paused["reason"]) == ("paused", "out of office")
+    assert paused["paused_until"].startswith("2026-12-07T00:00")
+
+
+def test_a_reply_ends_the_owners_series_and_pauses_the_others(world: World) -> None:
+    other = BRANCH.replace("pressure: exempt\n", "").replace("exit_on:\n  - replied()\n", "")
+    world.deploy(files(paced=PACED, branch=other))
+    kim = world.lead(owner_email="ana@acme.example")
+    world.enter("branch", kim)
+    world.enter("paced", kim)
+    world.pass_(hours=2)
+    body, content_type = reply_form(world, "Call me")
+    take(world, body, urgent=True, door="inbound", content_type=content_type)
+    assert world.status(kim, "paced") == ("left", "replied")
+    assert world.status(kim, "branch") == ("paused", "replied")
+    sent = len(world.provider.mails)
+    world.pass_(days=13)
+    assert len(world.provider.mails) == sent
+
+
+def test_mail_that_answers_nothing_of_ours_is_set_aside(world: World) -> None:
+    world.deploy(files(branch=BRANCH))
+    enrolled(world, "branch")
+    body, content_type = reply_form(world, "Buy now")
+    take(
+        world,
+        re.sub(rb"r-[a-z2-7]{32}@reply", b"r-" + b"a" * 32 + b"@reply", body),
+        urgent=True,
+        door="inbound",
+        content_type=content_type,
+    )
+    take(world, b"garbage", urgent=True, door="inbound", content_type="multipart/form-data; boundary=b")
+    assert [state for state, _ in bodies(world)] == ["set_aside", "set_aside"]
