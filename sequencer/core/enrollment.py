@@ -64,6 +64,11 @@ class Enrollment:
     resume_at: datetime | None = None
     ended_at: datetime | None = None
 
+    @property
+    def counts_from(self) -> datetime:
+        """From when on what the lead does counts here. Providers tell times in whole seconds, cut off."""
+        return self.entered_at.replace(microsecond=0)
+
     def passed(self, step: str) -> Outcome | None:
         """How this enrollment passed a step, or None."""
         return next((o for o in self.outcomes if o.step == step), None)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from sequencer.core.engine import Reason
 from sequencer.core.enrollment import Enrollment, Outcome, Status
 from sequencer.core.event import Event
+from sequencer.core.message import Message, State
 from sequencer.core.snapshot import Snapshot
 
 _REASONS = {
@@ -54,6 +55,20 @@ _OUTCOMES = {
     "exit": "left at {step}: {detail}",
 }
 
+_STATES = {
+    State.SENDING: "the provider's answer about {step} is still out",
+    State.RETRY: "{step} was not sent yet and goes again ({detail})",
+    State.UNKNOWN: "nobody knows whether {step} went ({detail})",
+    State.ACCEPTED: "the provider took {step}",
+    State.DELIVERED: "{step} was delivered",
+    State.BOUNCED: "{step} bounced ({detail})",
+    State.DROPPED: "the provider took {step}, but did not send it ({detail})",
+    State.REFUSED: "{step} was refused and never went ({detail})",
+    State.CANCELLED: "{step} never went: the lead was halted or left first",
+}
+
+_NOT_KNOWN_TO_GO = frozenset({State.SENDING, State.RETRY, State.UNKNOWN, State.REFUSED, State.CANCELLED})
+
 _ENDS = {
     Status.ACTIVE: "is in it",
     Status.PAUSED: "is paused",
@@ -92,6 +107,18 @@ def reason(why: Reason, zone: ZoneInfo) -> str:
 
 def outcome(passed: Outcome) -> str:
     return _OUTCOMES[passed.outcome].format(step=passed.step, detail=passed.detail)
+
+
+def came_to(passed: Outcome, sent: Message | None) -> str:
+    """The same, but no mail is called sent of which that is not known."""
+    if passed.outcome == "sent" and sent is not None and sent.state in _NOT_KNOWN_TO_GO:
+        return f"came to {passed.step}"
+    return outcome(passed)
+
+
+def message(sent: Message) -> str:
+    """What became of a mail after the sequence sent it."""
+    return _STATES[sent.state].format(step=sent.step, detail=sent.failure or "no reason was given")
 
 
 def ending(enrollment: Enrollment) -> str:

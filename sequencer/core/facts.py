@@ -96,7 +96,7 @@ class LeadFacts:
             return self.now - span(within, self.now, self.workspace.quiet_days)
         if ever or self.snapshot.enrollment is None:
             return None
-        return self.snapshot.enrollment.entered_at
+        return self.snapshot.enrollment.counts_from
 
 
 def span(duration: Duration, now: datetime, quiet: frozenset[int]) -> timedelta:

@@ -74,10 +74,16 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
     for name, value in raw.items():
         if value is None or value == "" or value == []:
             continue
+        if not is_text(name):
+            problems.append("expected names of fields in UTF-8 without NUL")
+            continue
         if isinstance(value, str):
             value = value.strip()
-            if len(value) > LONGEST or "\0" in value:
-                problems.append(f"{name}: expected at most {LONGEST} characters without NUL")
+            if len(value) > LONGEST:
+                problems.append(f"{name}: expected at most {LONGEST} characters, got {len(value):,}")
+                continue
+            if not is_text(value):
+                problems.append(f"{name}: expected text in UTF-8 without NUL")
                 continue
         if value != "":
             values[name] = value
@@ -115,6 +121,11 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
     )
 
 
+def is_text(value: str) -> bool:
+    """Whether a database takes it: no NUL is in it, and no half of a surrogate pair, as bytes not in UTF-8 leave."""
+    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+
+
 def _field(declared: Field | None, name: str, value: Any, problems: list[str]) -> Any:
     """A declared field's value by its type; attributes stay text."""
     if declared is None or declared.type == "text":
@@ -136,7 +147,7 @@ def _field(declared: Field | None, name: str, value: Any, problems: list[str]) -
             return int(number) if number.is_integer() else number
         if declared.type == "date":
             return date.fromisoformat(str(value)).isoformat()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         expected = "a number" if declared.type == "number" else "a date as 2026-11-30"
         problems.append(f"{name}: expected {expected}, got `{str(value)[:100]}`")
         return None

@@ -54,3 +54,8 @@ def read(secret: bytes, purpose: Purpose, token: str) -> Ref | None:
 
 def _mac(secret: bytes, purpose: Purpose, body: bytes) -> bytes:
     return hmac.digest(secret, purpose.encode() + b"\0" + body, "sha256")[:_MAC]
+
+
+def inbound_key(secret: bytes) -> str:
+    """The last part of the path that Inbound Parse posts to: it signs nothing, so its address is the secret."""
+    return hmac.digest(secret, b"inbound\0path", "sha256").hex()[:40]

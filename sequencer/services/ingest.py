@@ -148,7 +148,8 @@ def _reply(context: Context, conn: Connection, release: Release, body: Body) -> 
     )
     at = body.at
     if received.date is not None and at - PLAUSIBLE <= received.date <= at:
-        at = received.date
+        # Nobody answers a mail before it was sent, whatever their clock says.
+        at = max(received.date, row.sent_at)
     data = {"subject": received.subject[:500], "text": received.text[:5000]}
     if automatic and (back := return_date(received.text, body.at.date())) is not None:
         data["back"] = back.isoformat()

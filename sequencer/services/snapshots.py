@@ -52,7 +52,7 @@ def _since(workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: d
     """From when on events matter; None for always."""
     if asks.ever or any(enrollment is None and asks.bounded is None for enrollment, _ in subjects):
         return None
-    moments = [enrollment.entered_at for enrollment, _ in subjects if enrollment is not None]
+    moments = [enrollment.counts_from for enrollment, _ in subjects if enrollment is not None]
     if asks.bounded is not None:
         moments.append(now - span(asks.bounded, now, workspace.quiet_days))
     return min(moments)

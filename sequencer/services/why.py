@@ -78,8 +78,9 @@ def _past(
             continue
         known = series.steps.get(passed.step)
         where = str(known.mark) if known else ""
-        said.append(Sentence(f"{explain.outcome(passed)}, {explain.moment(passed.at, zone)}", where))
-        if passed.outcome == "sent" and (message := ledger.get(passed.step)) is not None:
+        message = ledger.get(passed.step) if passed.outcome == "sent" else None
+        said.append(Sentence(f"{explain.came_to(passed, message)}, {explain.moment(passed.at, zone)}", where))
+        if message is not None:
             said.append(Sentence(explain.message(message)))
     if e.status not in RUNNING:
         ended = f", {explain.moment(e.ended_at, zone)}" if e.ended_at else ""
