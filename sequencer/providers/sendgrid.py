@@ -1,0 +1,148 @@
+"""SendGrid as a provider: a batch becomes as few requests as it can, and each recipient gets one outcome."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from python_http_client.exceptions import HTTPError
+
+from sequencer.core.mail import Answer, Batch, Outcome, Receipt, Recipient
+from sequencer.providers.sendgrid_answer import Verdict, judge
+from sequencer.providers.sendgrid_body import build, fits
+from sequencer.providers.sendgrid_client import Accepted, Client, Lost, NotSent
+
+MOST_RECIPIENTS = 1_000
+MOST_REQUESTS = 32
+"""Of one batch: enough to find one bad recipient among 1,000 twice over, by halves."""
+
+
+class SendGrid:
+    """Sends batches through SendGrid's v3 API. Thread safe; one for a process.
+
+    host: with the scheme, and a path if the API lies below one.
+    total: seconds for a whole batch, however many requests it takes. A lease must be at least twice that.
+    """
+
+    def __init__(self, api_key: str, host: str, connect: float = 5.0, total: float = 20.0) -> None:
+        self._client = Client(api_key, host, connect=connect)
+        self._total = total
+
+    def send(self, batch: Batch) -> Receipt:
+        if not batch.recipients:
+            return Receipt(Outcome(Answer.ACCEPTED))
+        sending = _Sending(self._client, batch, time.monotonic() + self._total)
+        for group in _groups(batch):
+            sending.post(group)
+        return sending.receipt()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _groups(batch: Batch) -> list[list[int]]:
+    """Recipients by request: one domain of the sender's address each, and who has too much text alone."""
+    together: dict[str, list[int]] = {}
+    alone = []
+    for number, recipient in enumerate(batch.recipients):
+        if fits(batch, recipient):
+            together.setdefault(recipient.from_email.rpartition("@")[2].lower(), []).append(number)
+        else:
+            alone.append([number])
+    shared = [
+        numbers[start : start + MOST_RECIPIENTS]
+        for numbers in together.values()
+        for start in range(0, len(numbers), MOST_RECIPIENTS)
+    ]
+    return shared + alone
+
+
+class _Sending:
+    """One batch under way."""
+
+    def __init__(self, client: Client, batch: Batch, deadline: float) -> None:
+        self._client = client
+        self._batch = batch
+        self._deadline = deadline
+        self._outcomes: dict[int, Outcome] = {}
+        self._requests = 0
+        self._stopped: Outcome | None = None
+        self._detail = ""
+        self._blamed: list[int] = []
+        """Refused alone, without a word."""
+        self._undecided: list[int] = []
+        """Not sent, because looking for who is to blame took too many requests."""
+
+    def post(self, numbers: list[int]) -> None:
+        """Sends to these recipients, splitting and repeating only what was surely not sent."""
+        waiting = [numbers]
+        while waiting:
+            group = waiting.pop(0)
+            if self._stopped is not None:
+                self._settle(group, self._stopped)
+                continue
+            if self._requests >= MOST_REQUESTS:
+                self._undecided += group
+                continue
+            verdict = self._request(group)
+            if verdict.outcome is not None:
+                self._settle(group, verdict.outcome)
+                self._stopped = _for_the_rest(verdict.outcome)
+                continue
+            refused = {group[place]: outcome for place, outcome in verdict.refused.items() if place < len(group)}
+            self._outcomes.update(refused)
+            self._detail = verdict.detail
+            if refused:
+                rest = [number for number in group if number not in refused]
+                waiting += [rest] if rest else []
+            elif len(group) == 1:
+                self._blamed += group
+            else:
+                # Breadth first, so that what all share is recognised before any single one is blamed for it.
+                middle = len(group) // 2
+                waiting += [group[:middle], group[middle:]]
+
+    def receipt(self) -> Receipt:
+        """The commonest outcome for all, and the others by number."""
+        if self._blamed or self._undecided:
+            self._blame()
+        common, _ = Counter(self._outcomes.values()).most_common(1)[0]
+        each = {number: outcome for number, outcome in self._outcomes.items() if outcome != common}
+        return Receipt(common, each)
+
+    def _blame(self) -> None:
+        """Refusals that named nobody: who was refused alone is at fault only if others with the same text were not."""
+        told_apart = any(o.answer is Answer.ACCEPTED for o in self._outcomes.values())
+        if told_apart or len(self._batch.recipients) == 1:
+            self._settle(self._blamed, Outcome(Answer.REFUSED, detail=self._detail))
+            self._settle(self._undecided, Outcome(Answer.RETRY, detail=self._detail))
+        else:
+            self._settle(self._blamed + self._undecided, Outcome(Answer.REFUSED, detail=self._detail, scope="content"))
+
+    def _settle(self, numbers: list[int], outcome: Outcome) -> None:
+        self._outcomes.update(dict.fromkeys(numbers, outcome))
+
+    def _request(self, numbers: list[int]) -> Verdict:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            return Verdict(Outcome(Answer.RETRY, detail="the time for this batch was up before its turn came"))
+        recipients: Sequence[Recipient] = [self._batch.recipients[number] for number in numbers]
+        body = build(self._batch, recipients)
+        self._requests += 1
+        try:
+            accepted: Accepted = self._client.send(body, total=max(self._deadline - time.monotonic(), 0.001))
+        except NotSent as error:
+            return Verdict(Outcome(Answer.RETRY, detail=str(error)))
+        except Lost as error:
+            return Verdict(Outcome(Answer.UNKNOWN, detail=str(error)))
+        except HTTPError as error:
+            return judge(error.status_code, error.headers, error.body)
+        return Verdict(Outcome(Answer.ACCEPTED, provider_id=accepted.headers.get("X-Message-Id", "")))
+
+
+def _for_the_rest(outcome: Outcome) -> Outcome | None:
+    """What becomes of requests that were still to be made: an outage must not make all of a batch unknown."""
+    if outcome.answer is Answer.UNKNOWN:
+        return Outcome(Answer.RETRY, detail=f"not tried, because of another request of the batch: {outcome.detail}")
+    if outcome.answer is Answer.RETRY or outcome.scope == "credentials":
+        return outcome
+    return None

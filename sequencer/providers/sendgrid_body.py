@@ -1,0 +1,131 @@
+"""A batch as the JSON of `mail/send`: the skeleton once, with short tags where a recipient's values go."""
+
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from typing import Any
+
+from sendgrid.helpers.mail import (
+    Category,
+    ClickTracking,
+    From,
+    Header,
+    HtmlContent,
+    Mail,
+    OpenTracking,
+    PlainTextContent,
+    ReplyTo,
+    SubscriptionTracking,
+    TrackingSettings,
+)
+
+from sequencer.core.mail import Batch, Parts, Recipient
+
+LIMIT = 9_500
+"""Bytes of a recipient's substitutions, keys and values in UTF-8; SendGrid refuses more than 10,000."""
+
+_TAG = 6
+_ALPHABET = string.ascii_lowercase + string.digits
+_NOT_IN_NAMES = re.compile(r"[;,\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_BREAKS = re.compile(r"[\r\n\x00]+")
+
+
+def clean_name(name: str) -> str:
+    """A display name that SendGrid takes: it refuses `;` and `,`, and a line break would begin another header."""
+    return " ".join(_NOT_IN_NAMES.sub(" ", name).split())
+
+
+def fits(batch: Batch, recipient: Recipient) -> bool:
+    """Whether the recipient's values may travel as substitutions; else its text goes in full, alone."""
+    values = recipient.values
+    return sum(len(values[slot].encode()) + _TAG for slot in _slots(batch)) <= LIMIT
+
+
+def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
+    """The body of one request. What is the same for all of these recipients stands in the text itself."""
+    slots = _slots(batch)
+    first = recipients[0]
+    inline = {
+        slot: first.values[slot] for slot in slots if all(r.values[slot] == first.values[slot] for r in recipients)
+    }
+    varying = [slot for slot in slots if slot not in inline]
+    skeleton = batch.skeleton
+    every_part = (skeleton.subject, skeleton.html, skeleton.text, skeleton.reply_to)
+    fixed = [_fill(part, inline, "\0") for part in every_part]
+    tags = _tags(varying, [*fixed, *(recipient.values[slot] for recipient in recipients for slot in varying)])
+    filling = inline | tags
+    subject, html, text, reply_to = (
+        "".join(filling[p] if isinstance(p, int) else p for p in part) for part in every_part
+    )
+
+    mail = Mail()
+    mail.from_email = From(first.from_email, clean_name(first.from_name) or None)
+    mail.subject = _BREAKS.sub(" ", subject)
+    if text:
+        mail.add_content(PlainTextContent(text))
+    if html:
+        mail.add_content(HtmlContent(html))
+    if reply_to:
+        mail.reply_to = ReplyTo(_BREAKS.sub("", reply_to))
+    for name, value in batch.headers.items():
+        mail.add_header(Header(name, _BREAKS.sub(" ", value)))
+    for category in batch.categories:
+        mail.add_category(Category(category))
+    mail.tracking_settings = TrackingSettings(
+        click_tracking=ClickTracking(enable=True, enable_text=False),
+        open_tracking=OpenTracking(enable=True),
+        subscription_tracking=SubscriptionTracking(enable=False),
+    )
+    body: dict[str, Any] = mail.get()
+    # As dicts: the package's Personalization objects cost more than everything else of a batch together.
+    body["personalizations"] = [_personalization(recipient, first, tags) for recipient in recipients]
+    return body
+
+
+def _personalization(recipient: Recipient, first: Recipient, tags: dict[int, str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"to": [_address(recipient.to_email, recipient.to_name)]}
+    if (recipient.from_email, recipient.from_name) != (first.from_email, first.from_name):
+        entry["from"] = _address(recipient.from_email, recipient.from_name)
+    if recipient.headers:
+        entry["headers"] = {name: _BREAKS.sub(" ", value) for name, value in recipient.headers.items()}
+    if tags:
+        entry["substitutions"] = {tag: recipient.values[slot] for slot, tag in tags.items()}
+    if recipient.custom_args:
+        entry["custom_args"] = dict(recipient.custom_args)
+    return entry
+
+
+def _address(email: str, name: str) -> dict[str, str]:
+    name = clean_name(name)
+    return {"email": email, "name": name} if name else {"email": email}
+
+
+def _slots(batch: Batch) -> list[int]:
+    skeleton = batch.skeleton
+    parts = (*skeleton.subject, *skeleton.html, *skeleton.text, *skeleton.reply_to)
+    return sorted({part for part in parts if isinstance(part, int)})
+
+
+def _fill(part: Parts, inline: dict[int, str], gap: str) -> str:
+    return "".join(inline.get(p, gap) if isinstance(p, int) else p for p in part)
+
+
+def _tags(slots: list[int], texts: list[str]) -> dict[int, str]:
+    """A tag for each slot: a capital, three random characters that occur nowhere, and the slot's place.
+
+    The capital stands in no other place of a tag, so that text and tag, side by side, cannot look like a tag that
+    begins in the text; all are equally long, so that none begins another. Letters and digits only: one may stand in
+    the local part of Reply-To.
+    """
+    if len(slots) > len(_ALPHABET) ** 2:
+        raise ValueError(f"expected at most {len(_ALPHABET) ** 2} slots that differ by recipient, got {len(slots)}")
+    everything = "\0".join(texts)
+    while True:
+        prefix = secrets.choice(string.ascii_uppercase) + "".join(secrets.choice(_ALPHABET) for _ in range(3))
+        if prefix not in everything:
+            break
+    return {
+        slot: prefix + _ALPHABET[place // len(_ALPHABET)] + _ALPHABET[place % len(_ALPHABET)]
+        for place, slot in enumerate(slots)
+    }

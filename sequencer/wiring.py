@@ -1,0 +1,61 @@
+"""The composition root: from Settings to the Context that services are given. One per process, built after any fork."""
+
+import logging
+from typing import Any
+
+from sequencer.core.mail import Answer, Batch, Outcome, Receipt
+from sequencer.hints import Hints
+from sequencer.providers import Provider
+from sequencer.providers.sendgrid import SendGrid
+from sequencer.providers.smtp import Smtp
+from sequencer.services.context import Context
+from sequencer.services.release import Releases
+from sequencer.settings import Settings
+from sequencer.store.engine import connect
+
+_log = logging.getLogger(__name__)
+
+
+def build(settings: Settings, connections: int | None = None, hints: Hints | None = None) -> Context:
+    """Opens nothing yet: connections are made when first used.
+
+    `connections`: to PostgreSQL at most; by default as many as a web process takes.
+    `hints`: when the caller has some already, as workers do.
+    Raises Misconfigured when what signs and addresses links is missing.
+    """
+    settings.need("SECRET_KEY", "PUBLIC_URL")
+    if hints is None and settings.redis_url:
+        hints = Hints(settings.redis_url)
+    engine = connect(settings.database_url, settings.web_connections if connections is None else connections)
+    return Context(
+        engine=engine,
+        provider=provider_of(settings),
+        releases=Releases(),
+        secret=(settings.secret_key or "").encode(),
+        public_url=settings.public_url or "",
+        hint=hints.hint if hints else _no_hint,
+    )
+
+
+def provider_of(settings: Settings) -> Provider:
+    """SMTP when SMTP_URL is set, else SendGrid; without either, one that refuses loudly."""
+    if settings.smtp_url:
+        return Smtp(settings.smtp_url)
+    if settings.sendgrid_api_key:
+        return SendGrid(settings.sendgrid_api_key, settings.sendgrid_host)
+    return Nowhere()
+
+
+class Nowhere:
+    """What processes that never send (a web process, an `enroll`) may be given: sending pauses, nothing is lost."""
+
+    def send(self, batch: Batch) -> Receipt:
+        detail = "no provider: neither SENDGRID_API_KEY nor SMTP_URL is set"
+        return Receipt(Outcome(Answer.REFUSED, detail=detail, scope="credentials"))
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+
+def _no_hint(name: str, *args: Any) -> None:
+    _log.debug("REDIS_URL is not set: hint %s is left to the clock", name)
