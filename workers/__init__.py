@@ -1,0 +1,1 @@
+"""The Dramatiq workers and the ticker: what the `worker` and `clock` dynos run. The package never imports this."""

@@ -1,0 +1,51 @@
+"""The actors: each takes ids only, calls one service, and hints again while there is more to do.
+
+They run any number of times without harm: what they find is what the database says is due.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import dramatiq
+from dramatiq import Broker
+
+from sequencer.hints import DEFAULT, QUEUES, Hints
+from sequencer.logs import describe
+from sequencer.services import advance, alerts, ingest, migrate, reconcile
+from sequencer.services.context import Context
+
+_log = logging.getLogger(__name__)
+
+FIRST, LATER = 0, 10
+"""Priorities among what a process has fetched; the lower goes first."""
+
+
+def declare(broker: Broker, hints: Hints, context: Context) -> None:
+    """Tells the broker what this process can do, and which queues it takes from."""
+    for queue in QUEUES:
+        broker.declare_queue(queue)
+    register(broker, hints, "intake", lambda urgent: ingest.process(context, urgent), FIRST)
+    register(broker, hints, "reap", lambda: reconcile.reap(context))
+    register(broker, hints, "drain", lambda sequence, position: advance.drain(context, sequence, position))
+    register(broker, hints, "migrate", lambda: migrate.migrate(context))
+    register(broker, hints, "alerts", lambda: alerts.deliver(context))
+
+
+def register(broker: Broker, hints: Hints, name: str, work: Callable[..., bool], priority: int = LATER) -> None:
+    """Makes an actor of `work`, which says whether more is due.
+
+    A failure is logged and forgotten: what was due still is, and the clock finds it.
+    """
+
+    def run(*args: Any) -> None:
+        hints.started(name, *args)
+        try:
+            more = work(*args)
+        except Exception as error:
+            _log.error("%s failed, args=%s: %s", name, list(args), describe(error))
+            return
+        if more:
+            hints.hint(name, *args)
+
+    dramatiq.actor(broker=broker, actor_name=name, queue_name=DEFAULT, priority=priority)(run)
