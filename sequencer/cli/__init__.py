@@ -1,0 +1,56 @@
+"""The `sequencer` command: a table of its commands, each loaded only when it is used."""
+
+import importlib
+from typing import Any
+
+import click
+
+from sequencer.errors import SequencerError
+
+COMMANDS = {
+    "dev": "Run everything on this machine: databases, web, workers, clock and a SendGrid look-alike.",
+    "check": "Report every problem of the workspace, with file, line and column.",
+    "deploy": "Check and compile the workspace and make it what the workers run.",
+    "leads": "Import leads from CSV, or show one.",
+    "enroll": "Enrol leads into a sequence.",
+    "halt": "Stop all mail to a lead.",
+    "status": "Count enrollments by sequence and status, and messages by state.",
+    "why": "Explain why a lead did or did not get a mail, and when the next comes.",
+    "web": "Serve webhooks, unsubscribe pages, the API and the dashboard.",
+    "worker": "Run the workers that send mail and process events.",
+    "clock": "Run the ticker that wakes the workers when something is due.",
+    "db": "Bring the database to the newest schema.",
+}
+
+
+class LazyGroup(click.Group):
+    """Lists commands from the table; imports `sequencer.cli.<name>` when one is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"sequencer.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What the package refuses is a message and exit code 1; wrong use stays click's exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except SequencerError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Email sequences as code: committed to git, proved before they are sent, steered by engagement.
+
+    Example: sequencer check
+    """

@@ -1,0 +1,115 @@
+"""`sequencer leads`."""
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+from zoneinfo import ZoneInfo
+
+import click
+
+from sequencer.cli import output, timeline
+from sequencer.cli.database import opened, transaction
+from sequencer.services.imports import Imported, import_csv
+from sequencer.services.inspect import lead_by_email, lead_view
+from sequencer.services.release import Releases
+
+_KEPT = "surrogateescape"
+"""What is not UTF-8 spoils its row, not the file."""
+
+
+@click.group()
+def command() -> None:
+    """Import leads from CSV, or show one.
+
+    Example: sequencer leads import leads.csv
+    """
+
+
+@command.command("import", short_help="Import leads from a CSV file.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--enroll", "sequence", metavar="SEQUENCE", help="Enrol every imported lead into this sequence, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def import_(file: str, sequence: str | None, as_json: bool) -> None:
+    """Import leads from FILE, a CSV file in UTF-8 with a header line; `-` reads standard input.
+
+    Columns: email (needed), first_name, last_name, title, company, country, time_zone, owner_email, stage, status,
+    campaign, and the fields that workspace.yaml declares, several values separated by `;`. Any other column becomes an
+    attribute of the lead. A lead that is known is updated; empty cells leave what is known. Rows with problems are
+    listed and left out, the rest is imported, and the exit code is 1.
+
+    \b
+    Examples:
+      sequencer leads import leads.csv
+      sequencer leads import leads.csv --enroll education
+      cut -d, -f1-3 leads.csv | sequencer leads import -
+    """
+    with opened() as context, rows_of(file) as rows, output.Progress("row") as progress:
+        imported = import_csv(context, rows, sequence, progress)
+    if as_json:
+        output.json(as_object(imported))
+    else:
+        say(imported, sequence)
+    if imported.rejected:
+        raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def rows_of(file: str) -> Iterator[IO[str]]:
+    """The text of a file that a spreadsheet may have begun with a byte order mark."""
+    if file != "-":
+        with open(file, encoding="utf-8-sig", errors=_KEPT, newline="") as text:
+            yield text
+        return
+    text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors=_KEPT, newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def as_object(imported: Imported) -> dict[str, object]:
+    return {
+        "new": imported.new,
+        "updated": imported.updated,
+        "rejected": imported.rejected,
+        "problems": [{"line": line, "problem": problem} for line, problem in sorted(imported.problems)],
+        "entered": len(imported.entered.leads),
+        "refused": dict(imported.entered.refused.most_common()),
+    }
+
+
+def say(imported: Imported, sequence: str | None) -> None:
+    """Rejected rows, then who did not enter and why; last, one line that counts."""
+    for line, problem in sorted(imported.problems):
+        output.line(f"line {line}: {problem}")
+    if imported.rejected > len(imported.problems):
+        output.line(f"… and {imported.rejected - len(imported.problems):,} more")
+    output.table([(count, reason) for reason, count in imported.entered.refused.most_common()], indent="  ")
+    counts = [f"{imported.new:,} new", f"{imported.updated:,} updated"]
+    if imported.rejected:
+        counts.append(f"{imported.rejected:,} rejected")
+    if sequence is not None:
+        counts.append(f"{len(imported.entered.leads):,} entered {sequence}")
+    output.line(", ".join(counts))
+
+
+@command.command(short_help="Show what is known of one lead.")
+@click.argument("email")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def show(email: str, as_json: bool) -> None:
+    """Show the lead with the address EMAIL: what is known, its sequences, and everything that happened.
+
+    Times are those of the lead's own time zone, else the workspace's; in JSON they are UTC.
+
+    Example: sequencer leads show jane@example.com --json
+    """
+    with transaction() as conn:
+        lead = lead_by_email(conn, email)
+        found = lead_view(conn, lead)
+        zone = lead.zone or Releases().current(conn).workspace.zone
+    if as_json:
+        output.json(found)
+    else:
+        timeline.show(found, ZoneInfo(zone))

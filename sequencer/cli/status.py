@@ -1,0 +1,68 @@
+"""`sequencer status`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from sequencer.cli import output
+from sequencer.cli.database import transaction
+from sequencer.core.enrollment import Status
+from sequencer.core.message import State
+from sequencer.services.inspect import status
+from sequencer.services.release import Releases
+from sequencer.store import releases
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def command(as_json: bool) -> None:
+    """Count enrollments by sequence and status and messages by state, and list what is held.
+
+    A message is held when nobody knows whether the provider took it: it is never sent again by itself, and the list
+    says why. In sequences from the owner, people without one are held too, and counted.
+
+    Example: sequencer status --json
+    """
+    with transaction() as conn:
+        release = Releases().current(conn) if releases.current(conn) is not None else None
+        found = status(conn, release)
+    if as_json:
+        output.json(found)
+    else:
+        say(found)
+
+
+def say(found: Mapping[str, Any]) -> None:
+    """Compact tables; what there is nothing of is left out."""
+    number = found["deployment"]
+    output.line(f"deployment {number}" if number is not None else "nothing is deployed yet: run `sequencer deploy`")
+    if found["enrollments"]:
+        states = [s.value for s in Status if any(s.value in counts for counts in found["enrollments"].values())]
+        output.line()
+        output.table(
+            [
+                ("enrollments", *states),
+                *(
+                    (name, *(counts.get(state, 0) for state in states))
+                    for name, counts in sorted(found["enrollments"].items())
+                ),
+            ]
+        )
+    section("messages", {s.value: found["messages"][s.value] for s in State if s.value in found["messages"]})
+    section("alerts", found["alerts"])
+    section("webhooks", {"pending": found["webhooks_pending"]} if found["webhooks_pending"] else {})
+    section("without an owner: their mail waits until a rep owns them", found["without_owner"])
+    if found["held"]:
+        output.line()
+        output.line("held: nobody knows whether these went")
+        output.table(
+            [(m["sent_at"][:16], m["sequence"], m["step"], m["to"], m["failure"]) for m in found["held"]], indent="  "
+        )
+
+
+def section(title: str, counts: Mapping[str, int]) -> None:
+    if counts:
+        output.line()
+        output.line(title)
+        output.table(counts.items(), indent="  ")

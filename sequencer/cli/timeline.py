@@ -1,0 +1,73 @@
+"""One lead for people to read: who it is, where it stands, and what happened, by its own clock."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sequencer.cli import output
+
+_FACTS = ("title", "stage", "status", "owner_email", "campaign", "country", "time_zone")
+_DOUBTED = ("sending", "retry", "unknown", "refused", "cancelled")
+"""States of messages that may not be called sent."""
+
+
+def show(found: Mapping[str, Any], zone: ZoneInfo) -> None:
+    """Prints what `inspect.lead_view` found."""
+    lead = found["lead"]
+    name = " ".join(filter(None, (lead["first_name"], lead["last_name"])))
+    output.line(f"{name} <{lead['email']}>" if name else lead["email"])
+    for barred in lead["suppressions"]:
+        topic = f" about {barred['topic']}" if barred["topic"] else ""
+        output.line(f"must not be mailed{topic}: {barred['reason']}")
+    company = lead["company"]
+    facts: list[tuple[str, object]] = [("company", company["name"] or company["domain"])] if company else []
+    facts += [(label.removesuffix("_email").replace("_", " "), lead[label]) for label in _FACTS]
+    facts += [(label.replace("_", " "), _value(value)) for label, value in sorted(lead["fields"].items())]
+    output.table([(label, str(value)) for label, value in facts if value not in (None, "")], indent="  ")
+    if found["enrollments"]:
+        output.line()
+        output.table([_standing(e, zone) for e in found["enrollments"]])
+    output.line()
+    output.line(f"what happened ({zone.key})")
+    output.table([(_local(at, zone), sequence, said) for at, sequence, said in happened(found)], indent="  ")
+
+
+def happened(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(ISO time, sequence, sentence), oldest first."""
+    names = {e["id"]: e["sequence"] for e in found["enrollments"]}
+    doubted = {(m["enrollment_id"], m["step"]): m for m in found["messages"] if m["state"] in _DOUBTED}
+    rows = [(found["lead"]["created_at"], "", "became known")]
+    for e in found["enrollments"]:
+        rows.append((e["entered_at"], e["sequence"], "entered"))
+        for passed in e["outcomes"]:
+            message = doubted.get((e["id"], passed["step"])) if passed["outcome"] == "sent" else None
+            rows.append((passed["at"], e["sequence"], _doubted(message) if message else passed["sentence"]))
+        if e["ended_at"]:
+            rows.append((e["ended_at"], e["sequence"], e["sentence"]))
+    rows += [(one["at"], names.get(one["enrollment_id"], ""), one["sentence"]) for one in found["events"]]
+    rows += [
+        (one["at"], "", f"{one['kind']} for {one['rep'] or 'nobody: the lead has no owner'} ({one['state']})")
+        for one in found["alerts"]
+    ]
+    return sorted((row for row in rows if row[0]), key=lambda row: datetime.fromisoformat(row[0]))
+
+
+def _doubted(message: Mapping[str, Any]) -> str:
+    return f"came to {message['step']} – {message['state']}{': ' + message['failure'] if message['failure'] else ''}"
+
+
+def _standing(e: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, str, str]:
+    if e["ended_at"]:
+        return e["sequence"], e["status"], f"{_local(e['ended_at'], zone)}{', ' + e['reason'] if e['reason'] else ''}"
+    place = "at the end" if e["position"] == ":end" else f"at {e['position']}"
+    due = f", next {_local(e['due_at'], zone)}" if e["due_at"] else ""
+    return e["sequence"], e["status"], place + due
+
+
+def _local(at: str, zone: ZoneInfo) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(zone):%a %-d %b %Y %H:%M}"
+
+
+def _value(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

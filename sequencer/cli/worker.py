@@ -1,0 +1,15 @@
+"""`sequencer worker`."""
+
+import os
+import sys
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Run the workers that send mail and process events: WORKER_PROCESSES processes of WORKER_THREADS threads.
+
+    Example: WORKER_THREADS=8 sequencer worker
+    """
+    os.execv(sys.executable, [sys.executable, "-m", "workers"])

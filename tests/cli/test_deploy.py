@@ -1,0 +1,79 @@
+"""`sequencer deploy`."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from sequencer.settings import variables
+from sequencer.store import tables
+
+from .conftest import ROOT, START, Sequencer
+
+
+@pytest.fixture
+def copy(tmp_path: Path, sequencer: Sequencer) -> Path:
+    """A copy of the shipped workspace, which is what the commands see."""
+    for folder in ("sequences", "content"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    sequencer.environ["WORKSPACE_DIR"] = str(tmp_path)
+    return tmp_path
+
+
+def test_the_shipped_workspace_becomes_the_first_deployment(sequencer: Sequencer) -> None:
+    assert "deployment 1: 3 sequences, 25 contents\n" == sequencer("deploy")
+
+
+def test_the_same_workspace_again_changes_nothing(sequencer: Sequencer) -> None:
+    sequencer("deploy")
+    assert "nothing changes: deployment 1 already runs this workspace\n" == sequencer("deploy")
+    expected = {"ok": True, "deployment": 1, "new": False, "sequences": 3, "contents": 25}
+    assert expected == sequencer.json("deploy")
+
+
+def test_a_changed_workspace_is_the_next_deployment(sequencer: Sequencer, copy: Path) -> None:
+    sequencer("deploy")
+    file = copy / "sequences" / "handbook-delivery.yaml"
+    file.write_text(file.read_text().replace("after 1 hour", "after 2 hours"))
+    assert "deployment 2: 3 sequences, 25 contents\n" == sequencer("deploy")
+    assert 2 == sequencer.json("status")["deployment"]
+
+
+def test_problems_are_printed_as_check_prints_them_and_nothing_is_deployed(sequencer: Sequencer, copy: Path) -> None:
+    sequencer("deploy")
+    file = copy / "sequences" / "handbook-delivery.yaml"
+    file.write_text(file.read_text().replace("topic: guides", "topic: guide").replace("state: live", "state: alive"))
+    said = sequencer("deploy", code=1)
+    assert sequencer("check", code=1) == said
+    assert "sequences/handbook-delivery.yaml:4:8: " in said
+    assert 1 == sequencer.json("status")["deployment"]
+    found = json.loads(sequencer("deploy", "--json", code=1))
+    assert (False, [3, 4]) == (found["ok"], [problem["line"] for problem in found["problems"]])
+
+
+def test_of_two_deploys_at_once_the_second_says_that_it_was_second(sequencer: Sequencer, engine: Engine) -> None:
+    with engine.connect() as first:
+        first.execute(tables.deployment.insert().values(number=1, release="of somebody else", at=START))
+        environ = {**variables(), **sequencer.environ}
+        command = [sys.executable, "-m", "sequencer", "deploy"]
+        second = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
+            while second.poll() is None and not watch.execute(_WAITING).scalar_one():
+                watch.execute(text("SELECT pg_sleep(0.02)"))
+        first.commit()
+    assert (
+        "",
+        "Error: another deploy came first: look at what it deployed, then deploy again\n",
+    ) == second.communicate()
+
+
+_WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+
+def test_a_folder_that_is_none_is_refused(sequencer: Sequencer) -> None:
+    sequencer.environ["WORKSPACE_DIR"] = "/nowhere/at/all"
+    assert sequencer.refusal("deploy").startswith("WORKSPACE_DIR: expected a folder")
