@@ -54,8 +54,8 @@ class Settings:
 
     @property
     def clock_connections(self) -> int:
-        """One, and one to spare."""
-        return 2
+        """It does one thing at a time."""
+        return 1
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":

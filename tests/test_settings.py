@@ -35,7 +35,7 @@ def test_defaults_need_nothing_but_the_database() -> None:
 
 def test_connections_of_one_dyno_of_each_kind_take_half_of_a_small_plan() -> None:
     settings = read()
-    assert 10 == settings.web_connections + settings.worker_connections + settings.clock_connections
+    assert 9 == settings.web_connections + settings.worker_connections + settings.clock_connections
 
 
 def test_a_self_signed_redis_is_not_verified_unless_its_url_asks_for_it() -> None:

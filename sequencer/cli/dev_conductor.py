@@ -16,8 +16,10 @@ from sequencer.store import clock
 
 PATIENCE = 60.0
 """Seconds of operating time that one moment of business time may take."""
-_LOOK = 0.004
+_LOOK = 0.003
 """Seconds between two looks at whether the others are done."""
+_AGAIN = 0.1
+"""Seconds after which hints are given again: one may have been lost."""
 
 
 class Conductor:
@@ -44,22 +46,26 @@ class Conductor:
 
     def _rest(self, conn: Connection) -> tuple[datetime, datetime | None]:
         """Waits until nobody has anything to do now: that moment, and the next at which somebody has."""
-        deadline = time.monotonic() + PATIENCE
+        began = hinted_at = time.monotonic()
+        phase: tuple[bool, bool] | None = None
         while True:
             with conn.begin():
-                now = clock.now(conn)
-                hints = due.now_due(conn)
+                state = due.rest(conn)
                 reaction = _next_reaction(conn)
-                reacting = reaction is not None and reaction <= now
-                if not hints and not reacting and due.quiet(conn):
-                    moments = [at for at in (due.next_at(conn), reaction) if at is not None]
-                    return now, min(moments, default=None)
-            self._give(hints, reacting)
+                reacting = reaction is not None and reaction <= state.now
+                if not state.busy and not reacting:
+                    moments = [at for at in (state.next_at, reaction) if at is not None]
+                    return state.now, min(moments, default=None)
+                before, phase = phase, (reacting, state.arriving)
+                hints = due.now_due(conn) if phase != before or time.monotonic() > hinted_at + _AGAIN else []
+            if hints:
+                hinted_at = time.monotonic()
+                self._give(hints, reacting)
             if gone := self._died():
                 raise SequencerError(f"{' and '.join(gone)} ended by itself; its last lines above say why")
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + PATIENCE:
                 waiting = ", ".join(f"{name}{args}" for name, args in hints) or "mail on its way, or the sandbox"
-                raise SequencerError(f"virtual time stands at {now:%Y-%m-%d %H:%M:%S}: still to do: {waiting}")
+                raise SequencerError(f"virtual time stands at {state.now:%Y-%m-%d %H:%M:%S}: still to do: {waiting}")
             time.sleep(_LOOK)
 
     def _give(self, hints: list[due.Hint], reacting: bool) -> None:

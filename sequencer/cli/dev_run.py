@@ -15,11 +15,13 @@ import click
 
 from sequencer.cli import dev_stack
 from sequencer.cli.database import understood
+from sequencer.cli.dev_checks import checks
 from sequencer.cli.dev_conductor import Conductor
 from sequencer.errors import SequencerError
 from sequencer.local.children import Children
 from sequencer.local.process import Answers
 from sequencer.local.state import State
+from sequencer.services.audit import audit
 from sequencer.services.report import report
 from sequencer.settings import Settings, variables, workspace_dir
 from sequencer.store import migrate
@@ -67,14 +69,14 @@ def serve(choices: Choices) -> None:
         dev_stack.import_leads(engine, workspace, made.environ, _say)
         stack.callback(children.stop)
         dev_stack.start_doors(children, made, choices.seed, audience=virtual)
-        state.remember({**servers.pids, **children.pids()})
+        state.remember(children.pids())
         if _await_doors(children, made, stopping):
             dev_stack.start_workers(children, made, led=False)
-            state.remember({**servers.pids, **children.pids()})
+            state.remember(children.pids())
             _banner(made, choices)
         while not stopping.wait(0.5):
             if children.revive():
-                state.remember({**servers.pids, **children.pids()})
+                state.remember(children.pids())
         _say("dev", "stopping")
     (state.folder / "processes.json").unlink(missing_ok=True)
     _say("dev", "stopped; the next start goes on from here")
@@ -89,12 +91,13 @@ def race(choices: Choices, until: timedelta, as_json: bool) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sequencer-dev-")))
         children = Children(_complain)
         _on_signals(stopping, children)
-        given = {name: value for name, value in environ.items() if name not in ("DATABASE_URL", "PORT")}
+        given = {name: value for name, value in environ.items() if name != "PORT"}
         servers = dev_stack.start_databases(stack, given, folder, throwaway=True, say=_quietly)
         made = dev_stack.plan(given | _HEADLESS, servers, State(folder), workspace, _quietly)
         engine, url = dev_stack.engine_of(made)
         stack.callback(engine.dispose)
         migrate.upgrade(url)
+        dev_stack.refuse_leads(engine)
         dev_stack.set_clock(engine, BEGIN, 0)
         dev_stack.prepare(engine, url, workspace, _quietly)
         dev_stack.import_leads(engine, workspace, made.environ, _complain)
@@ -113,7 +116,8 @@ def race(choices: Choices, until: timedelta, as_json: bool) -> None:
 
         Conductor(context, died).conduct(BEGIN + until, _Progress(until))
         with engine.begin() as conn:
-            result = report(conn)
+            contradictions = {**audit(conn, context.releases.current(conn)), **checks(conn)}
+            result = {**report(conn), "contradictions": contradictions}
     click.echo(json.dumps(result, indent=2, sort_keys=True, default=str) if as_json else _as_text(result))
 
 

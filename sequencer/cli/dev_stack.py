@@ -39,25 +39,22 @@ class Servers:
 
     database_url: str
     redis_url: str
-    pids: Mapping[str, int]
-    """Of the servers that were started here."""
 
 
 def start_databases(stack: ExitStack, environ: Mapping[str, str], folder: Path, throwaway: bool, say: Say) -> Servers:
     """PostgreSQL and Valkey from their wheels, unless DATABASE_URL or REDIS_URL point elsewhere."""
-    pids = {}
     database_url, redis_url = environ.get("DATABASE_URL", ""), environ.get("REDIS_URL", "")
     if not database_url:
         server = Postgres(folder, throwaway=throwaway)
         stack.callback(server.stop)
-        database_url, pids["postgres"] = server.start().url, server.pid
+        database_url = server.start().url
         say("postgres", f"PostgreSQL on port {_said(server.port, postgresql.PREFERRED)}, data in {server.data}")
     if not redis_url:
         broker = Valkey(folder)
         stack.callback(broker.stop)
-        redis_url, pids["valkey"] = broker.start().url, broker.pid
+        redis_url = broker.start().url
         say("valkey", f"Valkey on port {_said(broker.port, valkeyd.PREFERRED)}")
-    return Servers(database_url, redis_url, pids)
+    return Servers(database_url, redis_url)
 
 
 def _said(port: int, preferred: int) -> str:
@@ -143,6 +140,13 @@ def set_clock(engine: Engine, at: datetime | None, speed: int) -> None:
     with engine.begin() as conn:
         clock.start_virtual(conn, at or clock.now(conn), speed)
         partitions.ensure(conn)
+
+
+def refuse_leads(engine: Engine) -> None:
+    """A headless run begins with nobody, and its virtual clock must never move anybody real."""
+    with engine.connect() as conn:
+        if conn.execute(select(func.count()).select_from(tables.lead)).scalar_one():
+            raise SequencerError("--until needs an empty database: the one of DATABASE_URL holds leads; give another")
 
 
 def is_virtual(engine: Engine) -> bool:

@@ -130,11 +130,16 @@ def ending(enrollment: Enrollment) -> str:
 def event(happened: Event) -> str:
     data = {"link": "a link", "form": "", "page": "", "field": "", "after": "", **happened.data}
     sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
-    words = sentence.format(step=happened.step or "a mail", **{k: data[k] for k in _NAMES})
+    words = sentence.format(step=happened.step or "a mail", **{k: _plain(data[k]) for k in _NAMES})
     return f"{words} (by software, not counted)" if happened.machine else words
 
 
 _NAMES = ("link", "form", "page", "field", "after")
+
+
+def _plain(value: object) -> object:
+    """Lists as people write them."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def moment(at: datetime, zone: ZoneInfo) -> str:

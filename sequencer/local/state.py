@@ -68,7 +68,7 @@ class State:
         return path, base64.b64encode(public).decode()
 
     def remember(self, pids: dict[str, int]) -> None:
-        """Notes the processes that run, so that they can be ended should this one be killed."""
+        """Notes the processes that run, so that they can be ended should this one be killed. (Databases see to it.)"""
         known = {name: [pid, process.started(pid)] for name, pid in pids.items()}
         process.write_private(self.folder / "processes.json", json.dumps(known))
 
@@ -78,7 +78,7 @@ class State:
         if not path.exists():
             return []
         ended = []
-        for name, (pid, started) in json.loads(path.read_text()).items():
+        for name, (pid, started) in reversed(json.loads(path.read_text()).items()):
             if started and process.started(pid) == started:
                 process.stop(pid, signal.SIGTERM, patience=5)
                 ended.append(name)

@@ -23,7 +23,7 @@ class SendGrid:
     total: seconds for a whole batch, however many requests it takes. A lease must be at least twice that.
     """
 
-    def __init__(self, api_key: str, host: str, connect: float = 5.0, total: float = 20.0) -> None:
+    def __init__(self, api_key: str, host: str, connect: float = 5.0, total: float = 12.0) -> None:
         self._client = Client(api_key, host, connect=connect)
         self._total = total
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import uvicorn
 
+from sequencer.core.token import inbound_key
 from sequencer.errors import SequencerError
 from sequencer.logs import configure
 from sequencer.sandbox.app import build
@@ -29,12 +30,14 @@ def main(host: str, port: int, web: str, key: Path, seed: int, audience: bool) -
     Example: python -m sequencer.sandbox --port 8001 --web http://127.0.0.1:8000 --key webhook-key.pem
     """
     settings = Settings.read()
+    settings.need("SECRET_KEY")
+    inbound = inbound_key((settings.secret_key or "").encode())
     configure(settings.log_level)
     engine = connect(settings.database_url, CONNECTIONS)
     app = build(
         engine,
         webhook_url=f"{web}/webhooks/sendgrid/events",
-        inbound_url=f"{web}/webhooks/sendgrid/inbound",
+        inbound_url=f"{web}/webhooks/sendgrid/inbound/{inbound}",
         private_key=load_key(key.read_text()),
         seed=seed,
         audience=audience,

@@ -170,7 +170,7 @@ class Reactor:
                 backoff = min(0.1 * 2.0 ** min(batch[0].attempts, 20), _LONGEST_BACKOFF)
                 store.postpone(conn, ids, backoff, outcome.problem)
         if outcome.problem is not None:
-            log.warning("%s of %s not received: %s", batch[0].kind, batch[0].to_email, outcome.problem)
+            log.warning("reaction %d (%s) not received: %s", batch[0].id, batch[0].kind, outcome.problem)
 
 
 def _judge(status: int, final: bool) -> _Outcome:

@@ -32,8 +32,9 @@ from sequencer.store.alerts import NewAlert
 
 log = logging.getLogger(__name__)
 
-LONGEST = 10.0
-"""Seconds of operating time after which a drain hands on to another, so that a dyno can go within its grace."""
+LONGEST = 5.0
+"""Seconds of operating time after which a drain hands on to another: with one request more, it ends within the grace
+that a dyno has to go."""
 HOLD = 0.25
 """Seconds that leads may stay locked; batches shrink when they take longer."""
 FAILED = timedelta(hours=1)

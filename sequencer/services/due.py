@@ -1,5 +1,6 @@
 """What there is to do now, read from PostgreSQL alone; and when there will be something next."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -38,14 +39,36 @@ def now_due(conn: Connection) -> list[Hint]:
     return hints
 
 
-def quiet(conn: Connection) -> bool:
-    """Whether nothing is due, on its way or unprocessed; only then may virtual time move on."""
-    return not now_due(conn) and not _exists(conn, "SELECT 1 FROM message WHERE state = 'sending'")
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How things stand at one moment of business time."""
 
-
-def next_at(conn: Connection) -> datetime | None:
+    now: datetime
+    arriving: bool
+    """Webhook bodies wait to be taken in."""
+    busy: bool
+    """Something is due, on its way or unprocessed; only when nothing is may virtual time move on."""
+    next_at: datetime | None
     """When the next enrollment falls due; None when nobody waits for a time."""
-    return min((due for _, _, due in enrollments.places(conn)), default=None)
+
+
+_REST = text(
+    f"""
+    SELECT (SELECT min(due_at) FROM ({enrollments.DUE_PLACES}) place),
+           EXISTS (SELECT 1 FROM intake WHERE state = 'pending'),
+           EXISTS (SELECT 1 FROM message WHERE state = 'sending')
+           OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
+           OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')
+                      AND deployment < (SELECT max(number) FROM deployment))
+    """
+)
+
+
+def rest(conn: Connection) -> Rest:
+    """Everything that a conductor asks, in two queries: it asks often."""
+    now = clock.now(conn)
+    upcoming, arriving, busy = conn.execute(_REST).one()
+    return Rest(now, arriving, arriving or busy or (upcoming is not None and upcoming <= now), upcoming)
 
 
 def _exists(conn: Connection, query: str, **values: object) -> bool:

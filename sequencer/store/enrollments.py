@@ -64,8 +64,7 @@ def claim(
     return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
 
 
-_DUE_PLACES = text(
-    """
+DUE_PLACES = """
     WITH RECURSIVE place AS (
         (SELECT sequence, position FROM enrollment WHERE due_at IS NOT NULL ORDER BY sequence, position LIMIT 1)
         UNION ALL
@@ -81,13 +80,13 @@ _DUE_PLACES = text(
         ORDER BY due_at LIMIT 1
     ) first
     ORDER BY first.due_at, place.sequence, place.position
-    """
-)
+"""
+"""Every place where somebody waits, and when the first there is due; a walk from key to key through the index."""
 
 
 def places(conn: Connection) -> list[tuple[str, str, datetime]]:
-    """Every place where somebody waits, and when the first there is due; a walk from key to key through the index."""
-    return [(row.sequence, row.position, row.due_at) for row in conn.execute(_DUE_PLACES)]
+    """(sequence, position, when the first there is due), earliest first."""
+    return [(row.sequence, row.position, row.due_at) for row in conn.execute(text(DUE_PLACES))]
 
 
 def running_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:

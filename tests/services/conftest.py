@@ -98,7 +98,7 @@ class World:
         while True:
             self.work()
             with self.context.engine.begin() as conn:
-                now, upcoming = clock.now(conn), due.next_at(conn)
+                now, upcoming = clock.now(conn), due.rest(conn).next_at
                 target = min(upcoming, until) if upcoming is not None else until
                 assert clock.advance(conn, now, max(target, now))
             if target >= until:

@@ -1,0 +1,109 @@
+"""Holds what was done against what is known: branches against events, mail against halts.
+
+Independent of what the engine noted while it ran: every passed branch is judged anew on the events as they were then.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from sequencer.core import event as kinds
+from sequencer.core.enrollment import Enrollment, Outcome
+from sequencer.core.event import Event
+from sequencer.core.facts import LeadFacts
+from sequencer.core.lead import BUILT_IN, Lead
+from sequencer.core.message import Message
+from sequencer.core.release import Release
+from sequencer.core.sequence import Branch
+from sequencer.core.snapshot import Snapshot
+from sequencer.store import enrollments, events, leads, messages
+
+PAGE = 500
+HISTORY = 100_000
+"""Events of one lead at most."""
+
+
+def audit(conn: Connection, release: Release) -> dict[str, int]:
+    """Counts of contradictions; every one of them should be 0."""
+    return {
+        "branches_against_events": sum(1 for _ in wrong_branches(conn, release)),
+        "mailed_after_halt": int(conn.execute(text(_AFTER_HALT)).scalar_one()),
+        "mailed_after_reply": int(conn.execute(text(_AFTER_REPLY)).scalar_one()),
+    }
+
+
+_AFTER_HALT = """
+SELECT count(*) FROM message m
+WHERE EXISTS (
+    SELECT 1 FROM event e
+    WHERE e.lead_id = m.lead_id AND e.at < m.sent_at AND NOT e.machine AND NOT e.data ? 'topic'
+      AND e.kind IN ('unsubscribed', 'complained', 'bounced')
+) AND m.state NOT IN ('refused', 'cancelled', 'retry')
+"""
+"""Nobody was mailed after an unsubscribe, a complaint or a bounce."""
+
+_AFTER_REPLY = """
+SELECT count(*) FROM message m JOIN enrollment n ON n.id = m.enrollment_id
+WHERE NOT m.exempt AND EXISTS (
+    SELECT 1 FROM event e
+    WHERE e.lead_id = m.lead_id AND e.kind = 'replied' AND n.entered_at <= e.at AND e.at < m.sent_at
+      AND (e.enrollment_id = n.id OR m.sent_at < e.at + interval '14 days')
+)
+"""
+"""Nobody was mailed by the series that they had answered, nor by another of theirs within 14 days."""
+
+
+def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollment, Outcome]]:
+    """Passed branches whose arm does not follow from what had happened by then."""
+    after = 0
+    while page := leads.page(conn, after, PAGE):
+        after = page[-1].id
+        passages = enrollments.all_of(conn, [lead.id for lead in page])
+        ledger = messages.of_enrollments(conn, [e.id for e in passages])
+        people = {lead.id: lead for lead in page}
+        for enrollment in passages:
+            history = events.history(conn, enrollment.lead_id, HISTORY)
+            series = release.workspace.sequences.get(enrollment.sequence)
+            for passed in enrollment.outcomes:
+                step = series.steps.get(passed.step) if series is not None else None
+                if isinstance(step, Branch):
+                    snapshot = as_of(
+                        people[enrollment.lead_id], enrollment, ledger.get(enrollment.id, {}), history, passed.at
+                    )
+                    facts = LeadFacts(release.workspace, snapshot, passed.at)
+                    if step.condition.test(facts) != (passed.outcome == "then"):
+                        yield enrollment, passed
+
+
+def as_of(
+    lead: Lead, enrollment: Enrollment, ledger: dict[str, Message], history: Sequence[Event], at: datetime
+) -> Snapshot:
+    """What was known at a moment, built from events alone: later changes of fields are taken back."""
+    until = [e for e in reversed(history) if e.at <= at and not e.machine]
+    for e in history:
+        if e.kind == kinds.CHANGED and e.at > at:
+            lead = _with(lead, str(e.data["field"]), e.data.get("before"))
+    return Snapshot(
+        lead=lead,
+        company=None,
+        enrollment=enrollment,
+        messages={step: _engaged(message, until) for step, message in ledger.items()},
+        events=tuple(until),
+        received=frozenset(m.content for m in ledger.values() if m.sent_at <= at),
+    )
+
+
+def _engaged(message: Message, until: Sequence[Event]) -> Message:
+    own = [e for e in until if e.enrollment_id == message.enrollment_id and e.step == message.step]
+    clicks = {str(e.data["link"]) for e in own if e.kind == kinds.CLICKED and e.data.get("link")}
+    opened = min((e.at for e in own if e.kind == kinds.OPENED), default=None)
+    return replace(message, clicked=tuple(sorted(clicks)), opened_at=opened)
+
+
+def _with(lead: Lead, field: str, value: Any) -> Lead:
+    if field in BUILT_IN:
+        return replace(lead, **{("zone" if field == "time_zone" else field): value})
+    return replace(lead, fields={**lead.fields, field: value})
