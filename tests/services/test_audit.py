@@ -19,7 +19,7 @@ def tamper(world: World, statement: str) -> None:
 
 
 def played(world: World) -> None:
-    world.deploy(files(branch=BRANCH))
+    world.deploy(files(branch=BRANCH.replace("pressure: exempt\n", "")))
     clicks, waits = world.lead("clicks@harbor.example"), world.lead("waits@harbor.example")
     world.enter("branch", clicks, waits)
     world.pass_(hours=1)
@@ -46,7 +46,8 @@ def test_mail_after_a_halt_or_a_reply_is_found(world: World) -> None:
     for kind in ("unsubscribed", "replied"):
         tamper(
             world,
-            f"INSERT INTO event (at, lead_id, key, kind, source) SELECT entered_at + interval '1 minute', lead_id, '{kind}',"
-            f" '{kind}', 'test' FROM enrollment ORDER BY id LIMIT 1",
+            "INSERT INTO event (at, lead_id, key, kind, source)"
+            f" SELECT entered_at + interval '1 minute', lead_id, '{kind}', '{kind}', 'test'"
+            " FROM enrollment ORDER BY id LIMIT 1",
         )
-    assert found(world) == {"mailed_after_halt": 2, "mailed_after_reply": 2}
+    assert found(world) == {"mailed_after_halt": 1, "mailed_after_reply": 1}

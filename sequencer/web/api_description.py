@@ -1,0 +1,209 @@
+"""The API in OpenAPI 3.1, written by hand: short, and a test posts every example in it."""
+
+from typing import Any, Final
+
+_LEAD: Final = {
+    "email": "jane@acme.example",
+    "first_name": "Jane",
+    "last_name": "Doe",
+    "company": "Acme",
+    "time_zone": "Europe/Madrid",
+    "owner_email": "daan@counterweigh.example",
+    "stage": "lead",
+    "campaign": "webinar-fuel-surcharges",
+    "enroll": "education",
+}
+_EVENT: Final = {
+    "email": "jane@acme.example",
+    "event": "meeting_booked",
+    "key": "crm-meeting-8841",
+    "data": {"with": "daan@counterweigh.example"},
+}
+_SUBMITTED: Final = {"email": "jane@acme.example", "event": "submitted", "data": {"form": "handbook"}}
+
+
+def describe(url: str) -> dict[str, Any]:
+    """The document. `url`: where this process is reached."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "sequencer",
+            "version": "1",
+            "description": "Tell the sequencer about leads and about what they do.",
+        },
+        "servers": [{"url": url}],
+        "security": [{"token": []}],
+        "paths": {
+            "/api/leads": {"post": _PUT_LEAD},
+            "/api/leads/{email}": {"get": _GET_LEAD},
+            "/api/events": {"post": _PUT_EVENT},
+        },
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "The value of API_TOKEN."}
+            },
+            "schemas": {
+                "Lead": _LEAD_SCHEMA,
+                "Saved": _SAVED_SCHEMA,
+                "Event": _EVENT_SCHEMA,
+                "Recorded": _RECORDED_SCHEMA,
+                "Problems": _PROBLEMS_SCHEMA,
+            },
+        },
+    }
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _body(name: str, **examples: dict[str, Any]) -> dict[str, Any]:
+    shown = {title: {"value": value} for title, value in examples.items()}
+    return {"required": True, "content": {"application/json": {"schema": _schema(name), "examples": shown}}}
+
+
+def _answer(description: str, name: str, example: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": _schema(name), "example": example}},
+    }
+
+
+def _problem(description: str, *problems: str) -> dict[str, Any]:
+    return _answer(description, "Problems", {"problems": list(problems)})
+
+
+_TEXT: Final = {"type": "string", "maxLength": 1000}
+_REFUSALS: Final = {
+    "400": _problem("Not JSON.", "expected a JSON object"),
+    "401": _problem("No token, or a wrong one.", "expected the header `Authorization: Bearer …`"),
+    "413": _problem("More than 1 MB.", "expected a body of at most 1,048,576 bytes"),
+    "422": _problem(
+        "Something in it is wrong; all problems are listed and nothing was done.",
+        "time_zone: expected an IANA zone such as Europe/Madrid, got `Madrid`",
+    ),
+    "503": _problem("The database is away, or nothing is deployed: try again later.", "try again later"),
+}
+
+_LEAD_SCHEMA: Final = {
+    "type": "object",
+    "description": "Built-in fields, declared ones of workspace.yaml, and any others, which become attributes. "
+    "What is left out stays as it was.",
+    "required": ["email"],
+    "properties": {
+        "email": {"type": "string", "format": "email"},
+        **{
+            name: _TEXT
+            for name in ("first_name", "last_name", "title", "company", "country", "stage", "status", "campaign")
+        },
+        "time_zone": {**_TEXT, "description": "IANA name."},
+        "owner_email": {"type": "string", "format": "email", "description": "The rep who owns the lead."},
+        "enroll": {
+            "description": "Sequences to enter. Who may not enter one is told why; that is no error.",
+            "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        },
+    },
+    "additionalProperties": True,
+}
+_SAVED_SCHEMA: Final = {
+    "type": "object",
+    "required": ["id", "email", "new", "enrolled"],
+    "properties": {
+        "id": {"type": "integer"},
+        "email": {"type": "string", "description": "As it is kept: lower case."},
+        "new": {"type": "boolean"},
+        "enrolled": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["entered"],
+                "properties": {"entered": {"type": "boolean"}, "why": {"type": ["string", "null"]}},
+            },
+        },
+    },
+}
+_EVENT_SCHEMA: Final = {
+    "type": "object",
+    "required": ["email", "event"],
+    "additionalProperties": False,
+    "properties": {
+        "email": {"type": "string", "format": "email", "description": "Of a lead that is known."},
+        "event": {
+            "type": "string",
+            "maxLength": 64,
+            "pattern": "^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$",
+            "description": "A name of your own, or `submitted`, `visited`, `replied`, `unsubscribed`, `complained`.",
+        },
+        "at": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it happened; now, when left out. A repeat must carry the same.",
+        },
+        "key": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 200,
+            "description": "Makes repeats count once: with `at`, for good; without, within a day. "
+            "Without a key every post counts.",
+        },
+        "data": {
+            "type": "object",
+            "description": "`submitted` says `form`, `visited` says `page`, `unsubscribed` may say `topic`.",
+        },
+    },
+}
+_RECORDED_SCHEMA: Final = {
+    "type": "object",
+    "required": ["lead", "recorded"],
+    "properties": {
+        "lead": {"type": "integer", "description": "The lead's id."},
+        "recorded": {"type": "boolean", "description": "False for a repeat."},
+    },
+}
+_PROBLEMS_SCHEMA: Final = {
+    "type": "object",
+    "required": ["problems"],
+    "properties": {"problems": {"type": "array", "items": {"type": "string"}}},
+}
+
+_SAVED: Final = {
+    "id": 17,
+    "email": "jane@acme.example",
+    "new": True,
+    "enrolled": {"education": {"entered": False, "why": "was in it before"}},
+}
+_PUT_LEAD: Final = {
+    "summary": "Save a lead, and let it into sequences",
+    "operationId": "saveLead",
+    "requestBody": _body("Lead", lead=_LEAD),
+    "responses": {
+        "200": _answer("A known lead was updated.", "Saved", {**_SAVED, "new": False}),
+        "201": _answer("A new lead was saved.", "Saved", _SAVED),
+        **_REFUSALS,
+    },
+}
+_GET_LEAD: Final = {
+    "summary": "Everything about one lead: enrollments, messages, events",
+    "operationId": "showLead",
+    "parameters": [
+        {"name": "email", "in": "path", "required": True, "schema": {"type": "string"}, "example": "jane@acme.example"}
+    ],
+    "responses": {
+        "200": {
+            "description": "As `sequencer leads show EMAIL --json` prints it.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        },
+        "401": _REFUSALS["401"],
+        "404": _problem("No such lead.", "there is no lead with the address jane@acme.example"),
+    },
+}
+_PUT_EVENT: Final = {
+    "summary": "Tell what a lead did",
+    "operationId": "recordEvent",
+    "requestBody": _body("Event", meeting=_EVENT, form=_SUBMITTED),
+    "responses": {
+        "200": _answer("Recorded, or known already.", "Recorded", {"lead": 17, "recorded": True}),
+        "404": _problem("No such lead.", "there is no lead with the address jane@acme.example"),
+        **_REFUSALS,
+    },
+}

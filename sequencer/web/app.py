@@ -1,0 +1,163 @@
+"""The web process as an ASGI application: routes, who may use them, and what is answered when something is wrong."""
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Final
+
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Lifespan
+
+from sequencer import wiring
+from sequencer.errors import Misconfigured
+from sequencer.logs import describe
+from sequencer.services.context import Context
+from sequencer.settings import Settings
+from sequencer.web.api import ApiDoor, refused
+from sequencer.web.api_input import Refused
+from sequencer.web.dashboard import Dashboard
+from sequencer.web.gate import Gate, Headers, harden
+from sequencer.web.health import HealthDoor
+from sequencer.web.login import LoginDoor
+from sequencer.web.options import WebSettings
+from sequencer.web.pages import STATIC, page
+from sequencer.web.unsubscribe import UnsubscribeDoor
+from sequencer.web.webhooks import WebhookDoor
+
+log = logging.getLogger(__name__)
+
+SESSION: Final = 14 * 24 * 3600
+"""Seconds for which a login holds."""
+OURS: Final = (DataError, IntegrityError, ProgrammingError)
+"""What the database refuses because we asked wrongly; anything else is its absence."""
+
+
+def create() -> Starlette:
+    """For uvicorn, in each of its processes. Raises Misconfigured."""
+    settings = Settings.read()
+    context = wiring.build(settings)
+
+    @contextlib.asynccontextmanager
+    async def closing(_: Starlette) -> AsyncIterator[None]:
+        yield
+        context.provider.close()
+        context.engine.dispose()
+
+    return build(context, WebSettings.of(settings), closing)
+
+
+def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """The application around a context. Without a `lifespan`, what is open in it stays the caller's to close."""
+    secure = context.public_url.startswith("https://")
+    webhooks = WebhookDoor(context, web_settings.webhook_keys)
+    unsubscribe = UnsubscribeDoor(context)
+    api = ApiDoor(context)
+    login = LoginDoor(web_settings.dashboard_password)
+    dashboard = Dashboard(context)
+    routes = [
+        Route("/webhooks/sendgrid/events", webhooks.events, methods=["POST"]),
+        Route("/webhooks/sendgrid/inbound", webhooks.inbound, methods=["POST"]),
+        Route("/webhooks/sendgrid/inbound/{key}", webhooks.inbound, methods=["POST"]),
+        Route("/u/{token}", unsubscribe.show),
+        Route("/u/{token}", unsubscribe.act, methods=["POST"]),
+        Route("/preferences/{token}", unsubscribe.preferences),
+        Route("/preferences/{token}", unsubscribe.choose, methods=["POST"]),
+        Route("/api/leads", api.put_lead, methods=["POST"]),
+        Route("/api/leads/{email}", api.lead),
+        Route("/api/events", api.put_event, methods=["POST"]),
+        Route("/api/openapi.json", api.description),
+        Route("/login", login.show),
+        Route("/login", login.enter, methods=["POST"]),
+        Route("/logout", login.leave, methods=["POST"]),
+        Route("/", dashboard.root),
+        Route("/dashboard", dashboard.overview),
+        Route("/dashboard/leads", dashboard.leads),
+        Route("/dashboard/leads/{id:int}", dashboard.lead),
+        Route("/healthz", HealthDoor(context).show),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+
+    def broken(request: Request, error: Exception) -> Response:
+        """Unforeseen. It runs outside the other middleware, and the server logs the exception."""
+        answer = _answer(request, 500, "Something went wrong here. It was noted.")
+        harden(answer.headers, request.url.path, secure)
+        return answer
+
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(Headers, secure=secure),
+            Middleware(
+                SessionMiddleware,
+                secret_key=_session_key(context.secret, web_settings.dashboard_password),
+                session_cookie="__Host-sequencer" if secure else "sequencer",
+                max_age=SESSION,
+                same_site="lax",
+                https_only=secure,
+            ),
+            Middleware(Gate, api_token=web_settings.api_token),
+        ],
+        exception_handlers={
+            HTTPException: _refused,
+            Refused: refused,
+            Misconfigured: _not_ready,
+            SQLAlchemyError: _database,
+            ClientDisconnect: _gone,
+            Exception: broken,
+        },
+    )
+
+
+def _session_key(secret: bytes, password: str | None) -> str:
+    """Another password ends every session."""
+    return hashlib.blake2b(
+        (password or "").encode(), key=hashlib.sha256(secret).digest(), person=b"session"
+    ).hexdigest()
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = error.detail
+    if detail == HTTPStatus(error.status_code).phrase:
+        detail = {404: "There is nothing here.", 405: "This cannot be done here."}.get(error.status_code, detail)
+    answer = _answer(request, error.status_code, detail)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _not_ready(request: Request, error: Exception) -> Response:
+    log.error("%s %s: %s", request.method, request.scope["route"].path, error)
+    return _answer(request, 503, str(error))
+
+
+def _database(request: Request, error: Exception) -> Response:
+    if isinstance(error, OURS):
+        raise error
+    log.error("%s %s: the database does not answer: %s", request.method, request.scope["route"].path, describe(error))
+    return _answer(request, 503, "The database does not answer. Please try again in a minute.")
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    """The caller hung up while sending; nobody reads this."""
+    return PlainTextResponse("the body is incomplete\n", 400)
+
+
+def _answer(request: Request, status: int, detail: str) -> Response:
+    """A refusal in the language of the door."""
+    path = request.url.path
+    if path.startswith("/api/"):
+        return JSONResponse({"problems": [detail]}, status)
+    if path.startswith("/webhooks/"):
+        return PlainTextResponse(f"{detail}\n", status)
+    return page(request, "problem.html", status, detail=detail)

@@ -1,0 +1,139 @@
+"""The dashboard: every sequence with the people in it, and every lead's story. It shows, and changes nothing."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sequencer.core.lead import Lead
+from sequencer.core.release import Release
+from sequencer.services import inspect
+from sequencer.services.context import Context
+from sequencer.services.why import suppressed, why
+from sequencer.store import clock, leads
+from sequencer.web.flow import flow, slices
+from sequencer.web.login import csrf_token
+from sequencer.web.pages import page
+from sequencer.web.timeline import timeline
+from sequencer.web.webhooks import inbound_url
+
+FOUND: Final = 100
+"""Leads on a page."""
+HISTORY: Final = 500
+"""Events on a lead's page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Each method answers one route."""
+
+    context: Context
+
+    def root(self, request: Request) -> Response:
+        return RedirectResponse("/dashboard", 303)
+
+    def overview(self, request: Request) -> Response:
+        with self.context.engine.connect() as conn:
+            now, release = clock.now(conn), self.context.releases.current(conn)
+            status, rows = inspect.status(conn, release), inspect.steps(conn, release)
+        cards = [
+            {
+                "series": series,
+                "topic": release.workspace.topics.get(series.topic),
+                "counts": status["enrollments"].get(name, {}),
+                "flow": flow(series, release.contents, rows[name], status["positions"].get(name, {})),
+                "without_owner": status["without_owner"].get(name, 0),
+            }
+            for name, series in release.workspace.sequences.items()
+        ]
+        return self._page(
+            request,
+            "overview.html",
+            release,
+            now=now,
+            cards=sorted(cards, key=lambda card: -card["counts"].get("active", 0)),
+            gone=sorted(set(status["enrollments"]) - set(release.workspace.sequences)),
+            state=status,
+            people=sum(counts.get("active", 0) + counts.get("paused", 0) for counts in status["enrollments"].values()),
+            mails=slices(status["messages"]),
+            mailed=sum(status["messages"].values()),
+            zone=ZoneInfo(release.workspace.zone),
+            addresses={
+                "Event webhook": f"{self.context.public_url}/webhooks/sendgrid/events",
+                "Inbound Parse": inbound_url(self.context),
+            },
+        )
+
+    def leads(self, request: Request) -> Response:
+        words = request.query_params.get("q", "").replace("\0", "").strip()[:200]
+        with self.context.engine.connect() as conn:
+            release = self.context.releases.current(conn)
+            found = leads.search(conn, words, FOUND + 1)
+            companies = leads.companies(conn, (lead.company_id for lead in found if lead.company_id is not None))
+        return self._page(
+            request,
+            "leads.html",
+            release,
+            words=words,
+            leads=[(lead, companies.get(lead.company_id or 0)) for lead in found[:FOUND]],
+            more=len(found) > FOUND,
+        )
+
+    def lead(self, request: Request) -> Response:
+        lead_id = request.path_params["id"]
+        with self.context.engine.connect() as conn:
+            now, release = clock.now(conn), self.context.releases.current(conn)
+            found = leads.by_ids(conn, [lead_id]) if lead_id < 2**63 else []
+            if not found:
+                raise HTTPException(404, "There is no such lead.")
+            [lead] = found
+            view = inspect.lead_view(conn, lead, HISTORY)
+            answers = why(conn, release, lead, None, now)
+            stops = suppressed(conn, lead)
+        zone = ZoneInfo(lead.zone or release.workspace.zone)
+        running = {e["sequence"] for e in view["enrollments"] if e["status"] in ("active", "paused")}
+        return self._page(
+            request,
+            "lead.html",
+            release,
+            lead=lead,
+            company=view["lead"]["company"],
+            facts=_facts(release, lead),
+            answers=[(answer, answer.sequence in running) for answer in answers if answer.now],
+            titles={name: series.title for name, series in release.workspace.sequences.items()},
+            stops=stops,
+            held=[mail for mail in view["messages"] if mail["state"] == "unknown"],
+            days=timeline(view, zone),
+            cut=len(view["events"]) == HISTORY,
+            zone=zone,
+            now=now,
+        )
+
+    def _page(self, request: Request, name: str, release: Release, **values: Any) -> Response:
+        return page(
+            request, name, brand=release.workspace.brand.name, number=release.number, csrf=csrf_token(request), **values
+        )
+
+
+def _facts(release: Release, lead: Lead) -> list[tuple[str, str]]:
+    """What is known of a lead, with the labels that people use."""
+    rep = release.workspace.reps.get(lead.owner or "")
+    status = release.workspace.statuses.get(lead.status or "")
+    known = [
+        ("Stage", lead.stage),
+        ("Status", status.label if status is not None else lead.status),
+        ("Owner", rep.name if rep is not None else lead.owner),
+        ("First touch", lead.campaign),
+        ("Country", lead.country),
+        *((name.replace("_", " ").capitalize(), value) for name, value in sorted(lead.fields.items())),
+    ]
+    return [(label, _text(value)) for label, value in known if value not in (None, "", [])]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

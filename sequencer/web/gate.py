@@ -1,0 +1,106 @@
+"""Who may come in. Everything is shut unless it is listed here; and what every answer carries for browsers.
+
+Deny by default: a route that somebody adds and forgets to guard asks for the dashboard's password.
+"""
+
+import hashlib
+import hmac
+from typing import Final
+from urllib.parse import quote
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/api/openapi.json"})
+OPEN_FOLDERS: Final = ("/webhooks/", "/u/", "/preferences/", "/static/")
+"""What strangers may ask for. Webhooks and unsubscribe pages have proofs of their own in what they are sent."""
+
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_ALWAYS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Addresses of unsubscribe pages are keys: no other site may learn them.
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+_ASSETS: Final = "public, max-age=86400"
+
+
+def is_open(path: str) -> bool:
+    """Whether a path needs neither token nor session."""
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+
+
+def same(given: str, expected: str) -> bool:
+    """Compares secrets in a time that tells nothing, not even their lengths."""
+    return hmac.compare_digest(
+        *(hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (given, expected))
+    )
+
+
+class Gate:
+    """Refuses who has no business here: `/api` wants the bearer token, all else a session of the dashboard."""
+
+    def __init__(self, app: ASGIApp, api_token: str | None) -> None:
+        self.app = app
+        self.api_token = api_token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and is_open(scope["path"])):
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(Request(scope)) if scope["type"] == "http" else Response(status_code=403)
+        await (refusal or self.app)(scope, receive, send)
+
+    def _refusal(self, request: Request) -> Response | None:
+        path = request.url.path
+        if path == "/api" or path.startswith("/api/"):
+            return self._without_token(request)
+        if request.session.get("in") is True:
+            return None
+        if request.method not in ("GET", "HEAD"):
+            return Response("Log in first.\n", 403, media_type="text/plain")
+        query = f"?next={quote(path)}" if path.startswith("/dashboard/") else ""
+        return RedirectResponse(f"/login{query}", 303)
+
+    def _without_token(self, request: Request) -> Response | None:
+        if self.api_token is None:
+            return JSONResponse({"problems": ["the API is shut: API_TOKEN is not set"]}, 503)
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and same(token.strip(), self.api_token):
+            return None
+        problem = "expected the header `Authorization: Bearer …` with the value of API_TOKEN"
+        return JSONResponse({"problems": [problem]}, 401, {"WWW-Authenticate": "Bearer"})
+
+
+class Headers:
+    """Puts on every answer what keeps browsers from being used against us."""
+
+    def __init__(self, app: ASGIApp, secure: bool) -> None:
+        self.app = app
+        self.secure = secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                harden(MutableHeaders(scope=message), scope["path"], self.secure)
+            await send(message)
+
+        await self.app(scope, receive, hardened if scope["type"] == "http" else send)
+
+
+def harden(headers: MutableHeaders, path: str, secure: bool) -> None:
+    """Sets the headers of one answer. `secure`: people reach us by HTTPS only."""
+    for name, value in _ALWAYS.items():
+        headers[name] = value
+    if secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    headers.setdefault("Cache-Control", _ASSETS if path.startswith("/static/") else "no-store")

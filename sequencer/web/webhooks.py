@@ -1,0 +1,98 @@
+"""What SendGrid posts: verified over its raw bytes, stored raw, answered at once. Workers look into it later.
+
+Event webhooks are repeated for a day on anything but 2xx. Inbound Parse drops a mail for good on 4xx and repeats it
+on 5xx, and a lost reply means mail to somebody who answered: hence 503 wherever the fault may be ours.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sequencer.core.token import inbound_key
+from sequencer.providers import sendgrid_events
+from sequencer.services.context import Context
+from sequencer.store import clock, intake
+from sequencer.web.bodies import read
+from sequencer.web.gate import same
+
+log = logging.getLogger(__name__)
+
+SIGNATURE: Final = "X-Twilio-Email-Event-Webhook-Signature"
+TIMESTAMP: Final = "X-Twilio-Email-Event-Webhook-Timestamp"
+
+LARGEST_EVENTS: Final = 4 * 1024 * 1024
+"""Bytes. SendGrid's documentation says 768 KB."""
+LARGEST_EMAIL: Final = 30 * 1024 * 1024
+"""Bytes. Inbound Parse takes no larger ones (its documentation)."""
+OLDEST: Final = timedelta(hours=26)
+"""Honest repeats carry the first attempt's time for up to 24 hours. What comes twice counts once anyway."""
+AHEAD: Final = timedelta(minutes=10)
+"""How far the sender's clock may be ahead of ours."""
+
+
+def inbound_url(context: Context) -> str:
+    """What to enter as the destination of SendGrid's Inbound Parse."""
+    return f"{context.public_url}/webhooks/sendgrid/inbound/{inbound_key(context.secret)}"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDoor:
+    """Each method answers one route."""
+
+    context: Context
+    keys: Sequence[EllipticCurvePublicKey]
+
+    async def events(self, request: Request) -> Response:
+        if not self.keys:
+            log.error("event webhooks are refused: SENDGRID_WEBHOOK_PUBLIC_KEY is not set")
+            raise HTTPException(503, "event webhooks cannot be verified here yet")
+        body = await read(request, LARGEST_EVENTS)
+        return await run_in_threadpool(self._events, request, body)
+
+    def _events(self, request: Request, body: bytes) -> Response:
+        stamp = request.headers.get(TIMESTAMP, "")
+        if not sendgrid_events.signed(self.keys, stamp, request.headers.get(SIGNATURE, ""), body):
+            log.warning("an event webhook was refused: its signature is wrong")
+            raise HTTPException(403, "expected a body signed with the key of this event webhook")
+        urgent = any(mark in body for mark in sendgrid_events.URGENT)
+        with self.context.engine.begin() as conn:
+            if not is_fresh(stamp, clock.operating(conn)):
+                log.warning("an event webhook was refused: its timestamp is too far from now")
+                raise HTTPException(403, "expected a timestamp of the last 26 hours")
+            intake.put(conn, "events", body, _content_type(request), urgent, clock.now(conn))
+        self.context.hint("intake", urgent)
+        return Response(status_code=204)
+
+    async def inbound(self, request: Request) -> Response:
+        if not same(request.path_params.get("key", ""), inbound_key(self.context.secret)):
+            # SECRET_KEY may just have changed: the mail must still be there when the address is mended.
+            log.warning("an inbound mail was refused: its address is not the one that the dashboard shows")
+            raise HTTPException(503, "unknown address")
+        body = await read(request, LARGEST_EMAIL)
+        return await run_in_threadpool(self._inbound, request, body)
+
+    def _inbound(self, request: Request, body: bytes) -> Response:
+        with self.context.engine.begin() as conn:
+            intake.put(conn, "inbound", body, _content_type(request), True, clock.now(conn))
+        self.context.hint("intake", True)
+        return Response(status_code=204)
+
+
+def is_fresh(timestamp: str, now: datetime) -> bool:
+    """Whether a signature's Unix time lies near enough to operating time."""
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 11):
+        return False
+    at = datetime.fromtimestamp(int(timestamp), UTC)
+    return now - OLDEST <= at <= now + AHEAD
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "")[:500]
