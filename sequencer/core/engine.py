@@ -192,6 +192,7 @@ class _Run:
         self.owner = owner_of(self.workspace, self.snapshot)
         self.zone = zone_of(self.workspace, self.sequence, self.snapshot.lead, self.owner)
         self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
+        self.dated = self.enrollment.due_at
 
     # --- the whole
 
@@ -224,7 +225,8 @@ class _Run:
         if isinstance(step, Branch):
             return self.branch(step, due)
         self.act(step)
-        return self.enrollment.status is Status.ACTIVE
+        # What a step changed may be what ends the enrollment: no mail goes before that was asked.
+        return self.enrollment.status is Status.ACTIVE and not self.leaves()
 
     # --- what ends or holds an enrollment
 
@@ -291,7 +293,7 @@ class _Run:
         if message.retry_at is not None and message.retry_at > self.now:
             self.hold("retry", step.mark, message.retry_at, step.id, message.failure or "")
             return True
-        send = self.may_mail(step, message.sent_at)
+        send = self.may_mail(step, self.enrollment.since)
         if isinstance(send, _Skip):
             self.reasons.append(Reason(f"skipped-{send.why}", step.mark, step.id, detail=send.detail))
             self.effects.append(Cancel(step.id))
@@ -323,7 +325,9 @@ class _Run:
         quiet = _quiet(self.workspace, self.sequence)
         opens = next_open(due, self.sequence.hours, self.zone, quiet)
         lateness = self.sequence.max_lateness
-        if lateness is not None and self.now > shift(opens, lateness, self.zone, self.workspace.quiet_days):
+        # From when it was to go by our own rules: a mail that these held is not late.
+        expected = max(opens, self.dated) if self.dated is not None else opens
+        if lateness is not None and self.now > shift(expected, lateness, self.zone, self.workspace.quiet_days):
             return _Skip("too-late")
         earliest = next_open(max(due, self.now), self.sequence.hours, self.zone, quiet)
         rule = ""
@@ -365,12 +369,16 @@ class _Run:
         return Send(step, 1, deputy, standing_in_for=self.owner)
 
     def branch(self, step: Branch, due: datetime) -> bool:
-        if step.condition.test(self.facts):
+        if self.holds(step):
             return self.take(step, "then")
         if step.within is not None:
             deadline = shift(max(due, self.accepted()), step.within, self.zone, self.workspace.quiet_days)
             if deadline > self.now:
-                self.hold("awaiting", step.condition.mark, deadline, step.id, step.condition.source)
+                asks = step.condition.asks
+                # What other sequences mail, and consent, wake nobody: these are looked at from time to time.
+                silent = bool(asks.contents or asks.topics)
+                until = min(deadline, self.now + RELOOK) if silent else deadline
+                self.hold("awaiting", step.condition.mark, until, step.id, step.condition.source)
                 return False
         return self.take(step, "else")
 
@@ -469,9 +477,13 @@ class _Run:
         self.enrollment = replace(self.enrollment, since=self.now)
         place = self.sequence.places[position]
         due = _due(self.workspace, self.sequence, place, self.now, self.zone)
-        if isinstance(place.step, Branch) and place.step.within is not None and not place.waits:
-            due = shift(self.now, place.step.within, self.zone, self.workspace.quiet_days)
+        step = place.step
+        if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
+            due = shift(self.now, step.within, self.zone, self.workspace.quiet_days)
         self.enrollment = replace(self.enrollment, due_at=due)
+
+    def holds(self, step: Branch) -> bool:
+        return step.condition.test(self.facts)
 
     def wait(self, code: str, until: datetime, place: Place) -> None:
         step = place.step

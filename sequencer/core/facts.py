@@ -36,7 +36,7 @@ class LeadFacts:
 
     def clicked(self, step: str, link: str | None) -> bool:
         message = self.snapshot.messages.get(step)
-        return message is not None and (bool(message.clicked) if link is None else link in message.clicked)
+        return message is not None and (message.clicked_at is not None if link is None else link in message.clicked)
 
     def opened_content(self, content: str, within: Duration | None, at_least: int, ever: bool) -> bool:
         return self._count(

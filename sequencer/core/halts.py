@@ -13,9 +13,7 @@ from sequencer.core.workspace import Workspace
 def after_reply(
     workspace: Workspace, sequence: Sequence, enrollment: Enrollment, zone: ZoneInfo, now: datetime
 ) -> Enrollment:
-    """A human reply ends the owner's sequences and pauses the others; transactional ones go on."""
-    if sequence.exempt:
-        return enrollment
+    """A human reply ends the owner's sequences and pauses the others."""
     if sequence.sender == "owner":
         return enrollment.ended(Status.LEFT, "replied", now)
     return _paused(enrollment, "replied", shift(now, workspace.reply_pause, zone, workspace.quiet_days), now)
@@ -30,8 +28,6 @@ def after_out_of_office(
     now: datetime,
 ) -> Enrollment:
     """An automatic reply pauses until the day of return, else as long as workspace.yaml says."""
-    if sequence.exempt:
-        return enrollment
     until = shift(now, workspace.out_of_office, zone, workspace.quiet_days)
     if back is not None:
         latest = shift(now, workspace.out_of_office_at_most, zone, workspace.quiet_days)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -166,12 +167,18 @@ def _text(name: str, value: Any, problems: list[str]) -> str:
 
 def _zone(value: Any, problems: list[str]) -> str | None:
     text = str(value)
-    if text not in available_timezones():
-        close = get_close_matches(text, available_timezones(), 1)
+    if text not in _zones():
+        close = get_close_matches(text, _zones(), 1)
         hint = f"; did you mean `{close[0]}`?" if close else ""
         problems.append(f"time_zone: expected an IANA zone such as Europe/Madrid, got `{text[:60]}`{hint}")
         return None
     return ZoneInfo(text).key
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Read from disk once: it takes milliseconds."""
+    return frozenset(available_timezones())
 
 
 def _expected(got: str, choices: tuple[str, ...]) -> str:

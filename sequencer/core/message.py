@@ -48,6 +48,8 @@ class Message:
     retry_at: datetime | None = None
     opened_at: datetime | None = None
     """First opening by a human."""
+    clicked_at: datetime | None = None
+    """First click by a human, on any link."""
     clicked: tuple[str, ...] = ()
     """Names of the links a human clicked."""
     failure: str | None = None

@@ -21,7 +21,7 @@ def is_automatic(headers: Mapping[str, str], subject: str, envelope_from: str, c
         return True
     if any(name in headers for name in ("x-autoreply", "x-autorespond", "x-auto-response-suppress-reply")):
         return True
-    if headers.get("precedence", "").strip().lower() in ("auto_reply", "bulk", "junk", "list"):
+    if headers.get("precedence", "").strip().lower() in ("auto_reply", "bulk", "junk"):
         return True
     if envelope_from.strip() in ("", "<>") or content_type.startswith("multipart/report"):
         return True

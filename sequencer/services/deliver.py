@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 CONTENT_PAUSE = timedelta(hours=1)
 """The provider refuses the content itself: nobody's fault but the file's, so it goes again once that is mended."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 CREDENTIALS_PAUSE = timedelta(minutes=5)
 
 
@@ -70,7 +71,8 @@ def settlement(enrollment_id: int, attempt: int, outcome: Outcome, now: datetime
         return Settled(enrollment_id, State.UNKNOWN, outcome.detail)
     if outcome.answer is Answer.REFUSED and outcome.scope == "message":
         return Settled(enrollment_id, State.REFUSED, outcome.detail)
-    wait = timedelta(seconds=max(outcome.retry_after or 0.0, min(30.0 * 2 ** (attempt - 1), 3600.0)))
+    asked = min(outcome.retry_after or 0.0, LONGEST_PAUSE.total_seconds())
+    wait = max(timedelta(seconds=asked), min(FIRST_PAUSE * 2 ** min(attempt - 1, 10), LONGEST_PAUSE))
     if outcome.scope == "content":
         wait = CONTENT_PAUSE
     elif outcome.scope == "credentials":

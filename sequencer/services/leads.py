@@ -64,6 +64,7 @@ def changes(before: Lead | None, lead_id: int, after: LeadInput, source: str, no
     """One event for each field that gets another value."""
     events = []
     for name, value in {**after.own, **after.fields}.items():
+        name = "time_zone" if name == "zone" else name
         old = before.get(name) if before is not None else None
         if old != value and not (name == "campaign" and old is not None):
             key = f"{source}.{name}.{now.timestamp()}"

@@ -202,9 +202,15 @@ def fits(trigger: Trigger, e: Event) -> bool:
     if trigger.kind == "became":
         if e.kind != kinds.CHANGED or e.data.get("field") != trigger.name:
             return False
-        after = e.data.get("after")
-        return trigger.value in after if isinstance(after, list) else str(after) == trigger.value
+        return trigger.value in _values(e.data.get("after")) - _values(e.data.get("before"))
     return trigger.kind == "did" and e.kind == trigger.name
+
+
+def _values(value: Any) -> set[str]:
+    """A field's value or values as they are written in sequence files."""
+    if isinstance(value, bool):
+        return {"true" if value else "false", "yes" if value else "no"}
+    return {str(one) for one in value} if isinstance(value, list) else {str(value)}
 
 
 def _back(data: Mapping[str, Any]) -> date | None:

@@ -1,6 +1,7 @@
 """Deploying a workspace, and loading what was deployed. Workers never read the workspace's files themselves."""
 
 import hashlib
+import logging
 import threading
 import zlib
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from sequencer.core.release import Release
 from sequencer.errors import InvalidWorkspace, Misconfigured
 from sequencer.services.compile import compile_workspace
 from sequencer.store import releases
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 """Of the bundle. A bundle of another format cannot be loaded."""
@@ -36,9 +39,15 @@ class Releases:
         return self._get(conn, *found)
 
     def at(self, conn: Connection, number: int) -> Release | None:
-        """A deployment by its number; None when there was none."""
+        """A deployment by its number; None when there was none, or when this version of the code cannot run it."""
+        if number in self._loaded:
+            return self._loaded[number]
         digest = releases.hash_of(conn, number)
-        return self._get(conn, number, digest) if digest is not None else None
+        try:
+            return self._get(conn, number, digest) if digest is not None else None
+        except Misconfigured as error:
+            log.error("%s", error)
+            return None
 
     def _get(self, conn: Connection, number: int, digest: str) -> Release:
         with self._lock:

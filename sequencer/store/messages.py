@@ -21,6 +21,7 @@ COLUMNS = (
     message.c.accepted_at,
     message.c.retry_at,
     message.c.opened_at,
+    message.c.clicked_at,
     message.c.clicked,
     message.c.failure,
 )
@@ -29,7 +30,7 @@ COLUMNS = (
 def of(row: Sequence[Any]) -> Message:
     values = list(row[: len(COLUMNS)])
     values[3] = State(values[3])
-    values[10] = tuple(values[10])
+    values[11] = tuple(values[11])
     return Message(*values)
 
 
