@@ -16,8 +16,8 @@ def command(email: str, lift: bool, as_json: bool) -> None:
     """Stop all mail to the lead with the address EMAIL, at once and in every sequence.
 
     The address is suppressed: nobody can enrol it again until the halt is lifted. What the lead itself asked for (an
-    unsubscription, a complaint) and bounces cannot be lifted: with --lift the exit code is 1 when there is no halt by
-    an operator.
+    unsubscription, a complaint) and bounces cannot be lifted: with --lift the exit code is 1 when the address still
+    must not be mailed, or no operator halted it.
 
     \b
     Examples:
@@ -27,17 +27,19 @@ def command(email: str, lift: bool, as_json: bool) -> None:
     address = email.strip().lower()
     with transaction() as conn:
         if lift:
-            lifted = halt.lift(conn, address)
+            done = halt.lift(conn, address)
         else:
             ended = halt.halt(conn, address, clock.now(conn)).sequences
     if lift:
         if as_json:
-            output.json({"email": address, "lifted": lifted})
-        elif lifted:
-            output.line(f"{address} may be mailed again; the sequences that the halt stopped stay stopped")
-        else:
+            output.json({"email": address, "lifted": done.lifted, "still_suppressed": done.still})
+        elif not done.lifted:
             output.line(f"nothing changes: no operator halted {address}")
-        if not lifted:
+        elif done.still is not None:
+            output.line(f"the halt is lifted, but {address} still must not be mailed: {done.still}")
+        else:
+            output.line(f"{address} may be mailed again; the sequences that the halt stopped stay stopped")
+        if not done.lifted or done.still is not None:
             raise click.exceptions.Exit(1)
     elif as_json:
         output.json({"email": address, "halted": True, "sequences": list(ended)})

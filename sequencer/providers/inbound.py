@@ -46,9 +46,11 @@ def parse(body: bytes, content_type: str) -> Received:
     def text(name: str) -> str:
         try:
             decoded = fields.get(name, b"").decode(str(charsets.get(name, "utf-8")), "replace")
-        except LookupError:
+        except (LookupError, ValueError):
+            # Not a character set, or one that is no text encoding (`idna`).
             decoded = fields.get(name, b"").decode("utf-8", "replace")
-        return decoded.replace("\0", "")
+        # Some (`utf-7`) give halves of surrogate pairs, which no database takes.
+        return decoded.replace("\0", "").encode("utf-8", "replace").decode()
 
     if not fields.get("headers") and not fields.get("from"):
         raise NotAnEmail("expected the fields `headers` and `from`")
@@ -97,6 +99,6 @@ def _json(raw: bytes) -> dict[str, Any]:
 def _date(header: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(header)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return date if date.tzinfo is not None else None

@@ -103,7 +103,7 @@ def parse(body: bytes) -> tuple[list[Incoming], list[str]]:
     for number, item in enumerate(items):
         try:
             one = _one(item)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             wrong.append(f"event {number}: {type(error).__name__} {error}"[:300])
             continue
         if one is not None:

@@ -13,12 +13,8 @@ from sequencer.store import alerts, leads
 
 AT_ONCE = 100
 _TITLES = {"tell": "{name}: {note}", "handoff": "{name} is ready for a talk", "reply": "{name} answered"}
-_STATES = {
-    Answer.ACCEPTED: "sent",
-    Answer.RETRY: "pending",
-    Answer.REFUSED: "refused",
-    Answer.UNKNOWN: "unknown",
-}
+AGAIN = 60.0
+"""Seconds of operating time after which an alert that surely was not sent goes again."""
 
 
 def deliver(context: Context) -> bool:
@@ -37,8 +33,18 @@ def deliver(context: Context) -> bool:
             for number, row in enumerate(round_):
                 outcome: Outcome = receipt.of(number)
                 key = (row.enrollment_id, row.step)
-                alerts.settle(conn, [key], _STATES[outcome.answer], outcome.detail or None)
+                state = state_of(outcome)
+                alerts.settle(conn, [key], state, outcome.detail or None, AGAIN if state == "pending" else None)
     return len(rows) == AT_ONCE
+
+
+def state_of(outcome: Outcome) -> str:
+    """What the alert is after an attempt. What is not its own fault (rate limits, our credentials) goes again."""
+    if outcome.answer is Answer.ACCEPTED:
+        return "sent"
+    if outcome.answer is Answer.UNKNOWN:
+        return "unknown"
+    return "refused" if outcome.answer is Answer.REFUSED and outcome.scope == "message" else "pending"
 
 
 def _rounds(rows: Sequence[Any]) -> list[list[Any]]:

@@ -47,7 +47,7 @@ WHERE EXISTS (
 
 _AFTER_REPLY = """
 SELECT count(*) FROM message m JOIN enrollment n ON n.id = m.enrollment_id
-WHERE NOT m.exempt AND EXISTS (
+WHERE EXISTS (
     SELECT 1 FROM event e
     WHERE e.lead_id = m.lead_id AND e.kind = 'replied' AND n.entered_at <= e.at AND e.at < m.sent_at
       AND (e.enrollment_id = n.id OR m.sent_at < e.at + interval '14 days')
@@ -64,14 +64,22 @@ def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollm
         passages = enrollments.all_of(conn, [lead.id for lead in page])
         ledger = messages.of_enrollments(conn, [e.id for e in passages])
         people = {lead.id: lead for lead in page}
+        companies = leads.companies(conn, (lead.company_id for lead in page if lead.company_id is not None))
+        got: dict[int, list[Message]] = {}
+        for e in passages:
+            got.setdefault(e.lead_id, []).extend(ledger.get(e.id, {}).values())
         for enrollment in passages:
             history = events.history(conn, enrollment.lead_id, HISTORY)
             series = release.workspace.sequences.get(enrollment.sequence)
             for passed in enrollment.outcomes:
                 step = series.steps.get(passed.step) if series is not None else None
-                if isinstance(step, Branch):
-                    snapshot = as_of(
-                        people[enrollment.lead_id], enrollment, ledger.get(enrollment.id, {}), history, passed.at
+                # What a lead consented to then is not kept, only what holds now.
+                if isinstance(step, Branch) and not step.condition.asks.topics:
+                    lead = people[enrollment.lead_id]
+                    snapshot = replace(
+                        as_of(lead, enrollment, ledger.get(enrollment.id, {}), history, passed.at),
+                        company=companies.get(lead.company_id or 0),
+                        received=frozenset(m.content for m in got[lead.id] if m.sent_at <= passed.at),
                     )
                     facts = LeadFacts(release.workspace, snapshot, passed.at)
                     if step.condition.test(facts) != (passed.outcome == "then"):
@@ -92,7 +100,6 @@ def as_of(
         enrollment=enrollment,
         messages={step: _engaged(message, until) for step, message in ledger.items()},
         events=tuple(until),
-        received=frozenset(m.content for m in ledger.values() if m.sent_at <= at),
     )
 
 
@@ -100,7 +107,8 @@ def _engaged(message: Message, until: Sequence[Event]) -> Message:
     own = [e for e in until if e.enrollment_id == message.enrollment_id and e.step == message.step]
     clicks = {str(e.data["link"]) for e in own if e.kind == kinds.CLICKED and e.data.get("link")}
     opened = min((e.at for e in own if e.kind == kinds.OPENED), default=None)
-    return replace(message, clicked=tuple(sorted(clicks)), opened_at=opened)
+    clicked = min((e.at for e in own if e.kind == kinds.CLICKED), default=None)
+    return replace(message, clicked=tuple(sorted(clicks)), clicked_at=clicked, opened_at=opened)
 
 
 def _with(lead: Lead, field: str, value: Any) -> Lead:

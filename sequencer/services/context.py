@@ -1,11 +1,12 @@
 """What services are given: values and open things, never the environment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
 from sequencer.providers import Provider
+from sequencer.services.probe import Probe
 from sequencer.services.release import Releases
 
 
@@ -24,5 +25,6 @@ class Context:
     """`hint("drain", sequence, position)`: wakes the workers. Losing one loses nothing."""
     batch: int = 500
     """Enrollments a claim takes at most."""
+    probe: Probe = field(default_factory=Probe)
     lease: float = 60.0
     """Seconds of operating time that an attempt to send may take; at least twice the provider's total timeout."""

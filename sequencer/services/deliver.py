@@ -1,8 +1,11 @@
 """Hands batches to the provider and records what it said. No transaction is open during the request."""
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+
+from sqlalchemy.exc import DBAPIError
 
 from sequencer.core.mail import Answer, Outcome
 from sequencer.core.message import State
@@ -19,12 +22,36 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 CREDENTIALS_PAUSE = timedelta(minutes=5)
 
 
-def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int) -> None:
-    """Sends each batch and records its receipt."""
-    for out in outgoing:
-        receipt = context.provider.send(out.batch)
-        outcomes = [receipt.of(number) for number in range(len(out.attempts))]
-        record(context, out, outcomes, fence)
+def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_at: float) -> None:
+    """Sends each batch and records its receipt. `leased_at`: monotonic time at which the ledger was written.
+
+    What cannot be begun (an earlier batch failed, the lease is half over) was surely not sent and is released.
+    """
+    for number, out in enumerate(outgoing):
+        if time.monotonic() > leased_at + context.lease / 2:
+            release(context, outgoing[number:])
+            return
+        try:
+            receipt = context.provider.send(out.batch)
+            outcomes = [receipt.of(recipient) for recipient in range(len(out.attempts))]
+            context.probe.answered(outcome.answer for outcome in outcomes)
+            record(context, out, outcomes, fence)
+        except Exception:
+            release(context, outgoing[number + 1 :])
+            raise
+
+
+def release(context: Context, outgoing: Sequence[Outgoing]) -> None:
+    """Makes due again what surely was never handed over."""
+    requests = [out.batch.request_id for out in outgoing]
+    if not requests:
+        return
+    try:
+        with context.engine.begin() as conn:
+            now = clock.now(conn)
+            enrollments.redate(conn, dict.fromkeys(messages.release(conn, requests, now), now))
+    except DBAPIError:
+        log.error("the database is away; %d requests are left to the reaper, none of them was sent", len(requests))
 
 
 def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: int) -> None:
@@ -48,9 +75,11 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
             provider_id = next(o.provider_id for o in outcomes if o.answer is Answer.ACCEPTED)
             messages.accept(conn, out.batch.request_id, accepted, provider_id, now)
         ours = messages.settle(conn, out.batch.request_id, fence, settled)
-        enrollments.redate(
-            conn, {s.enrollment_id: s.retry_at for s in settled if s.enrollment_id in ours and s.retry_at is not None}
-        )
+        again = {s.enrollment_id: s.retry_at for s in settled if s.enrollment_id in ours and s.retry_at is not None}
+        running = enrollments.redate(conn, again)
+        # Who was halted during the request: it will not go again.
+        step = {attempt.enrollment_id: attempt.step for attempt in out.attempts}
+        messages.cancel(conn, [(number, step[number]) for number in again if number not in running])
     if settled:
         worst = next(o for o in outcomes if o.answer is not Answer.ACCEPTED)
         level = logging.ERROR if worst.scope == "credentials" else logging.WARNING

@@ -34,7 +34,7 @@ def now_due(conn: Connection) -> list[Hint]:
     ):
         hints.append(("migrate", ()))
     hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
-    if alerts.pending(conn):
+    if alerts.due(conn):
         hints.append(("alerts", ()))
     return hints
 

@@ -38,14 +38,24 @@ def halt(conn: Connection, email: str, now: datetime) -> Halted:
     return Halted(email, tuple(e.sequence for e in running))
 
 
-def lift(conn: Connection, email: str) -> bool:
-    """Takes an operator's halt back; other suppressions stay. False: there was none. Enrollments stay ended."""
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """What became of taking a halt back."""
+
+    lifted: bool
+    """False: no operator halted the address."""
+    still: str | None
+    """The reason that goes on forbidding all mail; None: it may be mailed."""
+
+
+def lift(conn: Connection, email: str) -> Lifted:
+    """Takes an operator's halt back; other suppressions stay, and enrollments stay ended. Raises NotFound."""
     lead_id = leads.ids_by_email(conn, [email]).get(email)
     if lead_id is None:
         raise NotFound(f"there is no lead with the address {email}")
     leads.lock(conn, [lead_id])
-    if suppressions.of(conn, [email]).get((email, suppressions.ALL)) != OPERATOR:
-        return False
-    suppressions.remove(conn, email, suppressions.ALL)
-    leads.release(conn, lead_id)
-    return True
+    lifted = suppressions.remove(conn, email, suppressions.ALL, OPERATOR)
+    still = suppressions.of(conn, [email]).get((email, suppressions.ALL))
+    if lifted and still is None:
+        leads.release(conn, lead_id)
+    return Lifted(lifted, still)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from sequencer.core import event as kinds
 from sequencer.core.event import Event
@@ -19,7 +19,7 @@ from sequencer.providers import inbound, sendgrid_events
 from sequencer.providers.sendgrid_events import Incoming
 from sequencer.services.context import Context
 from sequencer.services.react import Reaction, react
-from sequencer.store import alerts, clock, intake, leads, messages
+from sequencer.store import alerts, clock, enrollments, intake, leads, messages
 from sequencer.store.alerts import NewAlert
 from sequencer.store.intake import Body
 
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 BODIES = 20
 """Taken at a time; one holds up to 768 KB."""
+BYTES = 32 * 1024 * 1024
+"""Taken at a time; an inbound email may hold 30 MB."""
 PLAUSIBLE = timedelta(days=7)
 """How far a received email's own date may lie before its arrival to be believed."""
 
@@ -37,38 +39,34 @@ _LINK = re.compile(r"[?&]sq=([a-z2-7]{32})\.(\d{1,4})(?:[&#]|$)")
 def process(context: Context, urgent: bool) -> bool:
     """Works off pending bodies. True: there may be more."""
     try:
-        with context.engine.begin() as conn:
-            bodies = intake.claim(conn, urgent, BODIES)
-            awake = _work(context, conn, bodies)
+        return _batch(context, urgent, BODIES) == BODIES
     except OperationalError:
         raise
-    except DBAPIError:
-        # One of them is poison: take them one by one, and set that one aside.
-        log.warning("a batch of webhook bodies failed; taking them one by one")
-        return _one_by_one(context, urgent)
-    for place in sorted(awake):
-        context.hint("drain", *place)
-    return len(bodies) == BODIES
-
-
-def _one_by_one(context: Context, urgent: bool) -> bool:
+    except Exception:
+        # One of them is poison, and must not hold up the others: each is taken by itself, that one set aside.
+        log.exception("a batch of webhook bodies failed; taking them one by one")
     for _ in range(BODIES):
-        body: list[Body] = []
         try:
-            with context.engine.begin() as conn:
-                body = intake.claim(conn, urgent, 1)
-                awake = _work(context, conn, body)
+            if not _batch(context, urgent, 1):
+                return False
         except OperationalError:
             raise
-        except DBAPIError as error:
+        except Exception as error:
+            log.exception("a webhook body cannot be processed and is set aside")
             with context.engine.begin() as conn:
-                intake.set_aside(conn, body[0].id, f"{type(error).__name__}: {error.orig}")
-            continue
-        if not body:
-            return False
-        for place in sorted(awake):
-            context.hint("drain", *place)
+                for body in intake.claim(conn, urgent, 1, BYTES):
+                    intake.set_aside(conn, body.id, f"{type(error).__name__} in processing; see the worker's log")
     return True
+
+
+def _batch(context: Context, urgent: bool, limit: int) -> int:
+    """How many bodies were taken."""
+    with context.engine.begin() as conn:
+        bodies = intake.claim(conn, urgent, limit, BYTES)
+        awake = _work(context, conn, bodies)
+    for place in sorted(awake):
+        context.hint("drain", *place)
+    return len(bodies)
 
 
 def _work(context: Context, conn: Connection, bodies: Sequence[Body]) -> set[tuple[str, str]]:
@@ -79,47 +77,60 @@ def _work(context: Context, conn: Connection, bodies: Sequence[Body]) -> set[tup
     aside: dict[int, str] = {}
     incoming: list[Incoming] = []
     replies: list[Event] = []
+    whence: dict[str, int] = {}
     for body in bodies:
         try:
             if body.door == "inbound":
-                replies.append(_reply(context, conn, release, body))
+                replies.append(_reply(context, conn, body))
             else:
                 found, wrong = sendgrid_events.parse(body.body)
                 incoming += found
+                whence |= {i.key: body.id for i in found}
                 if wrong:
                     aside[body.id] = "; ".join(wrong)
         except (sendgrid_events.NotEvents, inbound.NotAnEmail) as error:
             aside[body.id] = str(error)
-    messages.prove(conn, sorted({i.request_id for i in incoming if i.request_id}), now)
-    reaction = react(conn, release, [*_judged(context, conn, incoming), *replies], now)
+    proven = messages.prove(conn, sorted({i.request_id for i in incoming if i.request_id}), now)
+    judged, foreign = _judged(context, conn, incoming)
+    reaction = react(conn, release, [*judged, *replies], now)
+    # Whoever stood behind a mail of which nobody knew whether it went need not wait any longer.
+    enrollments.redate(conn, dict.fromkeys(proven, now))
     _forward(conn, release, reaction, now)
-    if reaction.strange:
-        log.warning("%d events set aside: %s", len(reaction.strange), reaction.strange[0][1])
+    for key, problem in [*foreign, *((e.key, said) for e, said in reaction.strange)]:
+        if key in whence:
+            aside[whence[key]] = f"{problem}; {aside.get(whence[key], '')}".rstrip("; ")
+    if aside:
+        log.warning("%d webhook bodies are set aside, in whole or in part", len(aside))
     intake.done(conn, [body.id for body in bodies if body.id not in aside])
     for body_id, problem in aside.items():
         intake.set_aside(conn, body_id, problem)
     return reaction.awake
 
 
-def _judged(context: Context, conn: Connection, incoming: Sequence[Incoming]) -> list[Event]:
-    """Events with what the ledger knows of their messages: content, link name, whether a machine did it."""
-    engaged = [i for i in incoming if i.kind in (kinds.OPENED, kinds.CLICKED)]
-    rows = {
-        (row.enrollment_id, row.step): row
-        for row in messages.described(conn, sorted({i.enrollment_id for i in engaged}))
-    }
+def _judged(
+    context: Context, conn: Connection, incoming: Sequence[Incoming]
+) -> tuple[list[Event], list[tuple[str, str]]]:
+    """Events with what the ledger knows of their messages: content, link name, whether a machine did it.
+
+    Second, the keys of events about messages that are not in our ledger as they say: another installation's, say.
+    """
+    origins = messages.origins(conn, sorted({i.enrollment_id for i in incoming}))
     clicks: dict[tuple[int, str], list[tuple[datetime, str]]] = {}
-    for i in engaged:
+    for i in incoming:
         if i.kind == kinds.CLICKED:
             clicks.setdefault((i.enrollment_id, i.step), []).append((i.at, str(i.data.get("url", ""))))
-    found = []
+    found: list[Event] = []
+    foreign: list[tuple[str, str]] = []
     for i in incoming:
+        origin = origins.get((i.enrollment_id, i.step))
+        if origin is None or origin.lead_id != i.lead_id:
+            foreign.append((i.key, "an event is about a message that is not in this ledger"))
+            continue
         event = Event(i.kind, i.at, i.lead_id, i.key, "sendgrid", i.enrollment_id, i.step, i.machine, i.data)
-        row = rows.get((i.enrollment_id, i.step))
-        if row is not None and i.kind in (kinds.OPENED, kinds.CLICKED):
-            release = context.releases.at(conn, row.deployment)
-            content = release.contents.get(row.content) if release is not None else None
-            data = {**i.data, "content": row.content, **({"kind": content.kind} if content is not None else {})}
+        if i.kind in (kinds.OPENED, kinds.CLICKED):
+            release = context.releases.at(conn, origin.deployment)
+            content = release.contents.get(origin.content) if release is not None else None
+            data = {**i.data, "content": origin.content, **({"kind": content.kind} if content is not None else {})}
             machine = i.machine or is_machine(str(i.data.get("useragent", "")))
             if i.kind == kinds.CLICKED and content is not None:
                 if (number := link_number(str(i.data.get("url", "")))) and number <= len(content.links):
@@ -127,7 +138,7 @@ def _judged(context: Context, conn: Connection, incoming: Sequence[Incoming]) ->
                 machine = machine or bursts(clicks[i.enrollment_id, i.step], len(content.links))
             event = replace(event, machine=machine, data=data)
         found.append(event)
-    return found
+    return found, foreign
 
 
 def link_number(url: str) -> int | None:
@@ -136,7 +147,7 @@ def link_number(url: str) -> int | None:
     return int(match[2]) if match else None
 
 
-def _reply(context: Context, conn: Connection, release: Release, body: Body) -> Event:
+def _reply(context: Context, conn: Connection, body: Body) -> Event:
     received = inbound.parse(body.body, body.content_type)
     ref = _answered(context, received)
     rows = messages.described(conn, [ref.enrollment_id]) if ref is not None else []

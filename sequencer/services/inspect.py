@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sequencer.core import explain
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Lead
+from sequencer.core.message import Message
 from sequencer.core.release import Release
 from sequencer.errors import NotFound
 from sequencer.store import alerts, enrollments, events, intake, leads, messages, suppressions
@@ -29,6 +30,7 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
     company = leads.companies(conn, [lead.company_id] if lead.company_id is not None else []).get(lead.company_id or 0)
     of_lead = enrollments.all_of(conn, [lead.id])
     sent = messages.described(conn, [e.id for e in of_lead])
+    ledger = messages.of_enrollments(conn, [e.id for e in of_lead])
     return {
         "lead": {
             "id": lead.id,
@@ -51,7 +53,7 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
             "fields": dict(lead.fields),
             "created_at": _iso(lead.created_at),
         },
-        "enrollments": [_enrollment(e) for e in of_lead],
+        "enrollments": [_enrollment(e, ledger.get(e.id, {})) for e in of_lead],
         "messages": [_message(row) for row in sent],
         "events": [
             {
@@ -151,7 +153,7 @@ def depth(places: Mapping[str, Any], position: str) -> int:
     return found
 
 
-def _enrollment(e: Enrollment) -> dict[str, Any]:
+def _enrollment(e: Enrollment, ledger: Mapping[str, Message]) -> dict[str, Any]:
     return {
         "id": e.id,
         "sequence": e.sequence,
@@ -166,7 +168,13 @@ def _enrollment(e: Enrollment) -> dict[str, Any]:
         "deployment": e.deployment,
         "sentence": explain.ending(e),
         "outcomes": [
-            {"step": o.step, "outcome": o.outcome, "at": _iso(o.at), "detail": o.detail, "sentence": explain.outcome(o)}
+            {
+                "step": o.step,
+                "outcome": o.outcome,
+                "at": _iso(o.at),
+                "detail": o.detail,
+                "sentence": explain.came_to(o, ledger.get(o.step)),
+            }
             for o in e.outcomes
         ],
     }

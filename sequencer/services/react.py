@@ -58,6 +58,9 @@ def react(conn: Connection, release: Release, happened: Iterable[Event], now: da
             reaction.strange.append((e, f"lead {e.lead_id} is not known"))
         elif not first <= e.at < after:
             reaction.strange.append((e, f"{e.at.isoformat()} lies outside {first:%Y-%m} to {after:%Y-%m}"))
+            if e.kind in _SUPPRESSES:
+                # Too old (or too new) to be stored, and still to be respected.
+                storable.append(replace(e, at=now, data={**e.data, "said_at": e.at.isoformat()}))
         else:
             storable.append(e)
     reaction.new = events.insert(conn, storable)
@@ -171,6 +174,7 @@ def wakes(sequence: Series, told: Sequence[Event]) -> bool:
         e.kind in asked
         or e.kind == kinds.CHANGED
         or (e.kind in (kinds.OPENED, kinds.CLICKED) and e.step in sequence.asks.steps)
+        or (e.kind in (kinds.UNSUBSCRIBED, kinds.RESUBSCRIBED) and sequence.asks.topics)
         for e in told
     )
 

@@ -65,7 +65,8 @@ def claim(conn: Connection, lease: float, limit: int) -> list[Any]:
             text(
                 """
                 WITH next AS MATERIALIZED (
-                    SELECT enrollment_id, step FROM alert WHERE state = 'pending'
+                    SELECT enrollment_id, step FROM alert
+                    WHERE state = 'pending' AND coalesce(retry_at <= clock_timestamp(), true)
                     ORDER BY at, lead_id, step LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
                 )
                 UPDATE alert a SET state = 'sending', lease_until = clock_timestamp() + make_interval(secs => :lease)
@@ -78,20 +79,34 @@ def claim(conn: Connection, lease: float, limit: int) -> list[Any]:
     )
 
 
-def settle(conn: Connection, keys: Sequence[tuple[int, str]], state: str, failure: str | None) -> None:
+def settle(
+    conn: Connection, keys: Sequence[tuple[int, str]], state: str, failure: str | None, again: float | None
+) -> None:
+    """Records an attempt; `again`: seconds of operating time until a pending one goes again."""
     conn.execute(
         text(
-            "UPDATE alert a SET state = :state, failure = :failure, lease_until = NULL"
+            "UPDATE alert a SET state = :state, failure = :failure, lease_until = NULL,"
+            " retry_at = clock_timestamp() + make_interval(secs => CAST(:again AS float))"
             " FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)"
             " WHERE a.enrollment_id = v.id AND a.step = v.step AND a.state = 'sending'"
         ),
-        {"ids": [k[0] for k in keys], "steps": [k[1] for k in keys], "state": state, "failure": failure},
+        {
+            "ids": [k[0] for k in keys],
+            "steps": [k[1] for k in keys],
+            "state": state,
+            "failure": failure,
+            "again": again,
+        },
     )
 
 
-def pending(conn: Connection) -> int:
-    query = select(func.count()).select_from(alert).where(alert.c.state.in_(("pending", "sending")))
-    return int(conn.execute(query).scalar_one())
+def due(conn: Connection) -> bool:
+    """Whether some alert may be sent now, or lies with somebody whose lease ran out."""
+    query = text(
+        "SELECT EXISTS (SELECT 1 FROM alert WHERE state = 'pending' AND coalesce(retry_at <= clock_timestamp(), true)"
+        " OR state = 'sending' AND lease_until < clock_timestamp())"
+    )
+    return bool(conn.execute(query).scalar_one())
 
 
 def of_lead(conn: Connection, lead_id: int) -> list[Any]:

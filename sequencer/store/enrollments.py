@@ -210,15 +210,16 @@ _REDATE = text(
         FROM enrollment e JOIN unnest(CAST(:ids AS bigint[]), CAST(:dues AS timestamptz[])) v(id, due_at) ON v.id = e.id
         WHERE e.status IN ('active', 'paused') ORDER BY e.id FOR NO KEY UPDATE OF e
     )
-    UPDATE enrollment e SET due_at = again.due_at FROM again WHERE e.id = again.id
+    UPDATE enrollment e SET due_at = again.due_at FROM again WHERE e.id = again.id RETURNING e.id
     """
 )
 
 
-def redate(conn: Connection, dues: Mapping[int, datetime]) -> None:
-    """Dates running enrollments anew: what surely was not sent falls due again."""
-    if dues:
-        conn.execute(_REDATE, {"ids": list(dues), "dues": list(dues.values())})
+def redate(conn: Connection, dues: Mapping[int, datetime]) -> set[int]:
+    """Dates enrollments anew, when what was sent is due again or at last known. Returns those that still run."""
+    if not dues:
+        return set()
+    return set(conn.execute(_REDATE, {"ids": list(dues), "dues": list(dues.values())}).scalars())
 
 
 def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollment, Lead]]:

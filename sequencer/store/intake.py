@@ -23,16 +23,26 @@ def put(conn: Connection, door: str, body: bytes, content_type: str, urgent: boo
     conn.execute(insert(intake).values(door=door, body=body, content_type=content_type, urgent=urgent, at=at))
 
 
-def claim(conn: Connection, urgent: bool, limit: int) -> list[Body]:
-    """Takes pending bodies in the order they came; what others hold is passed over."""
-    query = (
-        select(intake.c.id, intake.c.door, intake.c.body, intake.c.content_type, intake.c.at)
+def claim(conn: Connection, urgent: bool, limit: int, size: int) -> list[Body]:
+    """Takes pending bodies in the order they came; what others hold is passed over.
+
+    At most `limit`, and `size` bytes together unless the first alone is larger.
+    """
+    waiting = (
+        select(intake.c.id, func.octet_length(intake.c.body))
         .where(intake.c.state == "pending", intake.c.urgent == urgent)
         .order_by(intake.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return [Body(*row) for row in conn.execute(query)]
+    taken: list[int] = []
+    for body_id, length in conn.execute(waiting):
+        size -= length
+        if taken and size < 0:
+            break
+        taken.append(body_id)
+    query = select(intake.c.id, intake.c.door, intake.c.body, intake.c.content_type, intake.c.at)
+    return [Body(*row) for row in conn.execute(query.where(intake.c.id == func.any(taken)).order_by(intake.c.id))]
 
 
 def done(conn: Connection, ids: Sequence[int]) -> None:

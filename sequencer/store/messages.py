@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
@@ -326,10 +326,13 @@ def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> None:
     )
 
 
-def prove(conn: Connection, request_ids: Sequence[str], now: datetime) -> int:
-    """The join that reconciles: an event for any message of a request proves that the provider took all of it."""
+def prove(conn: Connection, request_ids: Sequence[str], now: datetime) -> set[int]:
+    """The join that reconciles: an event for any message of a request proves that the provider took all of it.
+
+    Returns the enrollments whose message was open until now.
+    """
     if not request_ids:
-        return 0
+        return set()
     done = conn.execute(
         text(
             """
@@ -341,11 +344,28 @@ def prove(conn: Connection, request_ids: Sequence[str], now: datetime) -> int:
             UPDATE message m SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), lease_until = NULL,
                                  failure = NULL
             FROM proven WHERE m.enrollment_id = proven.enrollment_id AND m.step = proven.step
+            RETURNING m.enrollment_id
             """
         ),
         {"ids": list(request_ids), "now": now},
     )
-    return done.rowcount
+    return set(done.scalars())
+
+
+class Origin(NamedTuple):
+    """Where a message came from: whom it went to, and the content of which deployment."""
+
+    lead_id: int
+    deployment: int
+    content: str
+
+
+def origins(conn: Connection, enrollment_ids: Sequence[int]) -> dict[tuple[int, str], Origin]:
+    """By enrollment and step, for what webhooks say of them."""
+    m = message.c
+    query = select(m.enrollment_id, m.step, m.lead_id, m.deployment, m.content)
+    rows = conn.execute(query.where(m.enrollment_id == func.any(list(enrollment_ids))))
+    return {(row[0], row[1]): Origin(*row[2:]) for row in rows}
 
 
 def described(conn: Connection, enrollment_ids: Sequence[int]) -> list[Any]:

@@ -12,40 +12,33 @@ from sequencer.store.tables import consent, suppression
 ALL = ""
 """The topic that stands for every topic."""
 
+UNSUBSCRIBED = "unsubscribed"
 OPERATOR = "operator"
 """The reason that `halt` gives and `halt --lift` takes back."""
 
 
+_STRENGTH = (UNSUBSCRIBED, OPERATOR, "bounced", "complained")
+"""The later weighs more: of several reasons it is the one that is told."""
+
+
 def add(conn: Connection, rows: Sequence[tuple[str, str, str, datetime, str]]) -> None:
-    """Suppresses (email, topic, reason, at, source). The first reason stays, unless it was an operator's.
-
-    Otherwise, lifting a halt would forget what the lead said after it.
-    """
-    if not rows:
-        return
-    first: dict[tuple[str, str], dict[str, object]] = {}
-    for row in sorted(rows):
-        values = dict(zip(("email", "topic", "reason", "at", "source"), row, strict=True))
-        first.setdefault((row[0], row[1]), values)
-    statement = insert(suppression).values(list(first.values()))
-    new = statement.excluded
-    conn.execute(
-        statement.on_conflict_do_update(
-            index_elements=["email", "topic"],
-            set_={"reason": new.reason, "at": new.at, "source": new.source},
-            where=(suppression.c.reason == OPERATOR) & (new.reason != OPERATOR),
-        )
-    )
+    """Suppresses (email, topic, reason, at, source). Each reason is kept by itself, as it first came."""
+    if rows:
+        values = [dict(zip(("email", "topic", "reason", "at", "source"), row, strict=True)) for row in sorted(rows)]
+        conn.execute(insert(suppression).values(values).on_conflict_do_nothing())
 
 
-def remove(conn: Connection, email: str, topic: str) -> None:
-    conn.execute(delete(suppression).where(suppression.c.email == email, suppression.c.topic == topic))
+def remove(conn: Connection, email: str, topic: str, reason: str) -> bool:
+    """Takes one reason back. False: it was not there. Other reasons stay."""
+    row = suppression.c
+    gone = conn.execute(delete(suppression).where(row.email == email, row.topic == topic, row.reason == reason))
+    return gone.rowcount > 0
 
 
 def of(conn: Connection, emails: Sequence[str]) -> dict[tuple[str, str], str]:
-    """Reason by (email, topic)."""
+    """The strongest reason by (email, topic)."""
     rows = conn.execute(select(suppression).where(suppression.c.email == func.any(list(emails))))
-    return {(row.email, row.topic): row.reason for row in rows}
+    return {(row.email, row.topic): row.reason for row in sorted(rows, key=lambda r: _STRENGTH.index(r.reason))}
 
 
 def consents(conn: Connection, emails: Sequence[str]) -> dict[str, Consent]:
@@ -69,7 +62,7 @@ def consents(conn: Connection, emails: Sequence[str]) -> dict[str, Consent]:
 def give(conn: Connection, email: str, topic: str, at: datetime, source: str) -> None:
     """The lead asked for this topic."""
     conn.execute(insert(consent).values(email=email, topic=topic, at=at, source=source).on_conflict_do_nothing())
-    remove(conn, email, topic)
+    remove(conn, email, topic, UNSUBSCRIBED)
 
 
 def withdraw(conn: Connection, email: str, topic: str) -> None:

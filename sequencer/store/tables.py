@@ -118,7 +118,8 @@ suppression = Table(
     Column("reason", Text, nullable=False, comment="unsubscribed | complained | bounced | operator"),
     _at("at", nullable=False),
     Column("source", Text, nullable=False, comment="the event's key, `operator`, …"),
-    PrimaryKeyConstraint("email", "topic"),
+    # Each reason stands for itself: taking one back leaves the others.
+    PrimaryKeyConstraint("email", "topic", "reason"),
 )
 
 consent = Table(
@@ -261,6 +262,7 @@ alert = Table(
     ),
     Column("failure", Text),
     _at("lease_until", comment="operating time"),
+    _at("retry_at", comment="operating time"),
     PrimaryKeyConstraint("enrollment_id", "step"),
     Index("ix_alert_open", "at", postgresql_where=text("state IN ('pending', 'sending')")),
 )

@@ -126,7 +126,7 @@ def choose(conn: Connection, release: Release, lead: Lead, chosen: Collection[st
         return set()
     before = wanted(conn, release, lead.email)
     if reason is not None:
-        suppressions.remove(conn, lead.email, suppressions.ALL)
+        suppressions.remove(conn, lead.email, suppressions.ALL, _UNSUBSCRIBED)
         leads.release(conn, lead.id)
     # What was off because everything was must stay off now that the rest is on again.
     after = wanted(conn, release, lead.email)

@@ -27,6 +27,7 @@ STATEMENTS = (
         state TEXT DEFAULT 'pending' NOT NULL,
         failure TEXT,
         lease_until TIMESTAMP WITH TIME ZONE,
+        retry_at TIMESTAMP WITH TIME ZONE,
         CONSTRAINT pk_alert PRIMARY KEY (enrollment_id, step)
     )
     """,
@@ -35,6 +36,7 @@ STATEMENTS = (
     "COMMENT ON COLUMN alert.rep IS 'the rep''s email; NULL: nobody owns the lead'",
     "COMMENT ON COLUMN alert.state IS 'pending | sending | sent | unknown | refused | no_owner'",
     "COMMENT ON COLUMN alert.lease_until IS 'operating time'",
+    "COMMENT ON COLUMN alert.retry_at IS 'operating time'",
     """
     CREATE TABLE clock (
         id INTEGER NOT NULL,
@@ -233,7 +235,7 @@ STATEMENTS = (
         reason TEXT NOT NULL,
         at TIMESTAMP WITH TIME ZONE NOT NULL,
         source TEXT NOT NULL,
-        CONSTRAINT pk_suppression PRIMARY KEY (email, topic)
+        CONSTRAINT pk_suppression PRIMARY KEY (email, topic, reason)
     )
     """,
     "COMMENT ON COLUMN suppression.topic IS 'empty: every topic'",
