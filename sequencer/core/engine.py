@@ -7,15 +7,17 @@ waits in between and the sequence as it is now. So waking an enrollment too earl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from sequencer.core.decision import Alert, Cancel, Change, Decision, Effect, Enter, Reason, Send
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.facts import LeadFacts
-from sequencer.core.lead import BUILT_IN, Lead, Rep
+from sequencer.core.lead import Lead, Rep
 from sequencer.core.mark import Mark
 from sequencer.core.message import Message, State
+from sequencer.core.people import back_from, changed, owner_of, zone_of
 from sequencer.core.pressure import allowed
 from sequencer.core.schedule import next_open, shift
 from sequencer.core.sequence import (
@@ -46,73 +48,9 @@ RELOOK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """Email this step's content now. `sender` is the rep in whose name, None for the sequence's shared sender."""
-
-    step: Email
-    attempt: int
-    sender: Rep | None
-    standing_in_for: Rep | None = None
-    """The owner who is away, when `sender` is the deputy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Tell the owner. `kind` is `tell` or `handoff`."""
-
-    step: Tell | Handoff
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Write fields of the lead."""
-
-    step: Set | Handoff
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Enter:
-    """Enrol the lead in another sequence."""
-
-    step: Start
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """A mail that was to go again will not."""
-
-    step: str
-
-
-Effect: TypeAlias = Send | Alert | Change | Enter | Cancel
-
-
-@dataclass(frozen=True, slots=True)
 class _Skip:
     why: str
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why something happened or did not. `explain` turns it into a sentence."""
-
-    code: str
-    mark: Mark
-    step: str = ""
-    until: datetime | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The enrollment as it stands afterwards, what is to be done, and why; the last reason says what it waits for."""
-
-    enrollment: Enrollment
-    effects: tuple[Effect, ...] = ()
-    reasons: tuple[Reason, ...] = ()
 
 
 def decide(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: datetime) -> Decision:
@@ -140,23 +78,6 @@ def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now:
 def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None, now: datetime) -> datetime:
     """When someone who enters now falls due."""
     return _due(workspace, sequence, sequence.places[sequence.start], now, zone_of(workspace, sequence, lead, owner))
-
-
-def owner_of(workspace: Workspace, snapshot: Snapshot) -> Rep | None:
-    """The rep who owns the lead, else the one who owns the company; None when nobody known does."""
-    for email in (snapshot.lead.owner, snapshot.company.owner if snapshot.company else None):
-        if email and (rep := workspace.reps.get(email)):
-            return rep
-    return None
-
-
-def zone_of(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None) -> ZoneInfo:
-    """The lead's zone; unknown: the rep's for mail from the owner, else the workspace's."""
-    if lead.zone:
-        return ZoneInfo(lead.zone)
-    if sequence.sender == "owner" and workspace.zone_of_owner and owner and owner.zone:
-        return ZoneInfo(owner.zone)
-    return ZoneInfo(workspace.zone)
 
 
 def _due(workspace: Workspace, sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo) -> datetime:
@@ -503,21 +424,3 @@ class _Run:
     def mark_of(self, step: str) -> Mark:
         found = self.sequence.steps.get(step)
         return found.mark if found is not None else self.sequence.mark
-
-
-def back_from(rep: Rep, now: datetime) -> datetime | None:
-    """The start of the day on which a rep who is away now is back; None when the rep is there."""
-    zone = ZoneInfo(rep.zone or "UTC")
-    today = now.astimezone(zone).date()
-    for away in rep.away:
-        if away.first <= today <= away.last:
-            back = away.last + timedelta(days=1)
-            return datetime(back.year, back.month, back.day, tzinfo=zone)
-    return None
-
-
-def changed(lead: Lead, values: Mapping[str, Any]) -> Lead:
-    """The lead with these fields set."""
-    own = {("zone" if name == "time_zone" else name): value for name, value in values.items() if name in BUILT_IN}
-    declared = {name: value for name, value in values.items() if name not in BUILT_IN}
-    return replace(lead, **own, fields={**lead.fields, **declared})

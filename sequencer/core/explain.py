@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sequencer.core.engine import Reason
+from sequencer.core.decision import Reason
 from sequencer.core.enrollment import Enrollment, Outcome, Status
 from sequencer.core.event import Event
 from sequencer.core.message import Message, State

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from sequencer.core.engine import Decision, decide
+from sequencer.core.decision import Decision
+from sequencer.core.engine import decide
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.migrate import migrate
 from sequencer.core.release import Release

@@ -8,10 +8,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
-from sequencer.core.engine import Alert, Cancel, Change, Decision, Enter, Send, owner_of
+from sequencer.core.decision import Alert, Cancel, Change, Decision, Enter, Send
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead
+from sequencer.core.people import owner_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Handoff, Tell
 from sequencer.core.sequence import Sequence as Series

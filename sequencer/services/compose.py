@@ -4,11 +4,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sequencer.core.engine import Send, owner_of
+from sequencer.core.decision import Send
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.mail import Batch, Recipient, join
 from sequencer.core.message import State
+from sequencer.core.people import owner_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from sequencer.core.condition import Asks, Condition
-from sequencer.core.engine import first_due, owner_of
+from sequencer.core.engine import first_due
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.facts import LeadFacts
 from sequencer.core.lead import Lead
+from sequencer.core.people import owner_of
 from sequencer.core.release import Release
 from sequencer.core.schedule import shift
 from sequencer.core.sequence import Sequence as Series

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from sequencer.core import event as kinds
 from sequencer.core.event import Event
-from sequencer.core.machines import bursts, is_machine
+from sequencer.core.machines import BURST, bursts, is_machine
 from sequencer.core.release import Release
 from sequencer.core.replies import is_automatic, return_date
 from sequencer.core.token import Ref, read
@@ -19,7 +19,7 @@ from sequencer.providers import inbound, sendgrid_events
 from sequencer.providers.sendgrid_events import Incoming
 from sequencer.services.context import Context
 from sequencer.services.react import Reaction, react
-from sequencer.store import alerts, clock, enrollments, intake, leads, messages
+from sequencer.store import alerts, clock, enrollments, events, intake, leads, messages
 from sequencer.store.alerts import NewAlert
 from sequencer.store.intake import Body
 
@@ -91,8 +91,10 @@ def _work(context: Context, conn: Connection, bodies: Sequence[Body]) -> set[tup
         except (sendgrid_events.NotEvents, inbound.NotAnEmail) as error:
             aside[body.id] = str(error)
     proven = messages.prove(conn, sorted({i.request_id for i in incoming if i.request_id}), now)
-    judged, foreign = _judged(context, conn, incoming)
+    judged, foreign, mistaken = _judged(context, conn, incoming)
     reaction = react(conn, release, [*judged, *replies], now)
+    events.call_machine(conn, mistaken)
+    messages.recount_clicks(conn, {(e.enrollment_id or 0, e.step or "") for e in mistaken})
     # Whoever stood behind a mail of which nobody knew whether it went need not wait any longer.
     enrollments.redate(conn, dict.fromkeys(proven, now))
     _forward(conn, release, reaction, now)
@@ -109,16 +111,25 @@ def _work(context: Context, conn: Connection, bodies: Sequence[Body]) -> set[tup
 
 def _judged(
     context: Context, conn: Connection, incoming: Sequence[Incoming]
-) -> tuple[list[Event], list[tuple[str, str]]]:
+) -> tuple[list[Event], list[tuple[str, str]], list[Event]]:
     """Events with what the ledger knows of their messages: content, link name, whether a machine did it.
 
     Second, the keys of events about messages that are not in our ledger as they say: another installation's, say.
+    Third, stored clicks that turn out to be the beginning of a scanner's burst.
     """
     origins = messages.origins(conn, sorted({i.enrollment_id for i in incoming}))
     clicks: dict[tuple[int, str], list[tuple[datetime, str]]] = {}
     for i in incoming:
         if i.kind == kinds.CLICKED:
             clicks.setdefault((i.enrollment_id, i.step), []).append((i.at, str(i.data.get("url", ""))))
+    earlier: dict[tuple[int, str], list[Event]] = {}
+    if clicks:
+        since = min(at for followed in clicks.values() for at, _ in followed) - BURST
+        for e in events.clicks(conn, sorted({i.lead_id for i in incoming if i.kind == kinds.CLICKED}), since):
+            if (key := (e.enrollment_id or 0, e.step or "")) in clicks:
+                clicks[key].append((e.at, str(e.data.get("url", ""))))
+                earlier.setdefault(key, []).append(e)
+    mistaken: dict[tuple[int, str], list[Event]] = {}
     found: list[Event] = []
     foreign: list[tuple[str, str]] = []
     for i in incoming:
@@ -135,10 +146,13 @@ def _judged(
             if i.kind == kinds.CLICKED and content is not None:
                 if (number := link_number(str(i.data.get("url", "")))) and number <= len(content.links):
                     data["link"] = content.links[number - 1].name
-                machine = machine or bursts(clicks[i.enrollment_id, i.step], len(content.links))
+                key = (i.enrollment_id, i.step)
+                if bursts(clicks[key], len(content.links)):
+                    machine = True
+                    mistaken[key] = earlier.get(key, [])
             event = replace(event, machine=machine, data=data)
         found.append(event)
-    return found, foreign
+    return found, foreign, [e for several in mistaken.values() for e in several]
 
 
 def link_number(url: str) -> int | None:

@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
 from sequencer.core.condition import merged
-from sequencer.core.engine import Cancel, departure, owner_of, zone_of
+from sequencer.core.decision import Cancel
+from sequencer.core.engine import departure
 from sequencer.core.enrollment import RUNNING, Enrollment, Status
 from sequencer.core.event import Event
 from sequencer.core.halts import after_out_of_office, after_reply
 from sequencer.core.lead import Lead
 from sequencer.core.message import State
+from sequencer.core.people import owner_of, zone_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import Trigger

@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 
 from sequencer.core import explain
 from sequencer.core.condition import Asks
-from sequencer.core.engine import decide, owner_of, zone_of
+from sequencer.core.engine import decide
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.lead import Lead
 from sequencer.core.message import Message
+from sequencer.core.people import owner_of, zone_of
 from sequencer.core.release import Release
 from sequencer.services import snapshots
 from sequencer.services.enroll import refuses

@@ -6,7 +6,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import Connection, func, select, text
 
-from sequencer.core.event import Event
+from sequencer.core.event import CLICKED, Event
 from sequencer.store.tables import event
 
 _INSERT = text(
@@ -61,6 +61,25 @@ def known_since(conn: Connection, lead_id: int, key: str, since: datetime) -> bo
     e = event.c
     query = select(e.key).where(e.lead_id == lead_id, e.at >= since, e.key == key).limit(1)
     return conn.execute(query).first() is not None
+
+
+def clicks(conn: Connection, lead_ids: Sequence[int], since: datetime) -> list[Event]:
+    """What counted as people's clicks on mails since then."""
+    found = of_leads(conn, lead_ids, [CLICKED], since)
+    return [e for events in found.values() for e in events if e.enrollment_id is not None]
+
+
+def call_machine(conn: Connection, wrong: Sequence[Event]) -> None:
+    """These were software after all; they stay stored, and count for nothing any more."""
+    if wrong:
+        conn.execute(
+            text(
+                "UPDATE event e SET machine = true"
+                " FROM unnest(CAST(:at AS timestamptz[]), CAST(:lead AS bigint[]), CAST(:key AS text[]))"
+                " v(at, lead_id, key) WHERE e.at = v.at AND e.lead_id = v.lead_id AND e.key = v.key"
+            ),
+            {"at": [e.at for e in wrong], "lead": [e.lead_id for e in wrong], "key": [e.key for e in wrong]},
+        )
 
 
 def history(conn: Connection, lead_id: int, limit: int) -> list[Event]:

@@ -1,6 +1,6 @@
 """The ledger: one row for each email to one lead for one step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -323,6 +323,30 @@ def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> None:
             "states": [r.state.value if r.state else None for r in rows],
             "failures": [r.failure for r in rows],
         },
+    )
+
+
+def recount_clicks(conn: Connection, keys: Collection[tuple[int, str]]) -> None:
+    """Writes the facts about clicks anew from events, after some turned out to be a machine's. Leads are locked."""
+    if not keys:
+        return
+    conn.execute(
+        text(
+            """
+            UPDATE message m
+            SET clicked_at = counted.first, clicked = coalesce(counted.links, '{}')
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
+            JOIN message own ON own.enrollment_id = v.id AND own.step = v.step
+            CROSS JOIN LATERAL (
+                SELECT min(e.at) AS first, array_agg(DISTINCT e.data ->> 'link') FILTER (WHERE e.data ? 'link') AS links
+                FROM event e
+                WHERE e.lead_id = own.lead_id AND e.enrollment_id = v.id AND e.step = v.step
+                  AND e.kind = 'clicked' AND NOT e.machine
+            ) counted
+            WHERE m.enrollment_id = v.id AND m.step = v.step
+            """
+        ),
+        {"ids": [key[0] for key in keys], "steps": [key[1] for key in keys]},
     )
 
 

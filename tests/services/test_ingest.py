@@ -79,6 +79,20 @@ def test_a_scanner_that_follows_every_link_at_once_does_not_count(world: World) 
     assert [e["machine"] for e in world.view(kim)["events"] if e["event"] == "clicked"] == [True, True]
 
 
+def test_a_scanner_whose_clicks_come_in_several_posts_is_found_out_in_the_end(world: World) -> None:
+    two = content(
+        "One",
+        '{{ link("price", "https://www.acme.example/p", "p") }} {{ link("b", "https://www.acme.example/b", "b") }}',
+    )
+    world.deploy(files(branch=BRANCH) | {"content/one.md": two})
+    kim = enrolled(world, "branch")
+    for url in links(world):
+        post(world, event(world, "click", url=url, useragent="Mozilla/5.0"))
+    message = world.view(kim)["messages"][0]
+    assert (message["clicked"], message["clicked_at"]) == ([], None)
+    assert [e["machine"] for e in world.view(kim)["events"] if e["event"] == "clicked"] == [True, True]
+
+
 def test_a_scanner_that_names_itself_does_not_count(world: World) -> None:
     world.deploy(files(branch=BRANCH))
     kim = enrolled(world, "branch")

@@ -1,0 +1,75 @@
+"""What `decide` says: how the enrollment stands afterwards, what is to be done, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sequencer.core.enrollment import Enrollment
+from sequencer.core.lead import Rep
+from sequencer.core.mark import Mark
+from sequencer.core.sequence import Email, Handoff, Set, Start, Tell
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Email this step's content now. `sender` is the rep in whose name, None for the sequence's shared sender."""
+
+    step: Email
+    attempt: int
+    sender: Rep | None
+    standing_in_for: Rep | None = None
+    """The owner who is away, when `sender` is the deputy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Tell the owner. `kind` is `tell` or `handoff`."""
+
+    step: Tell | Handoff
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Write fields of the lead."""
+
+    step: Set | Handoff
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Enrol the lead in another sequence."""
+
+    step: Start
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A mail that was to go again will not."""
+
+    step: str
+
+
+Effect: TypeAlias = Send | Alert | Change | Enter | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something happened or did not. `explain` turns it into a sentence."""
+
+    code: str
+    mark: Mark
+    step: str = ""
+    until: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The enrollment as it stands afterwards, what is to be done, and why; the last reason says what it waits for."""
+
+    enrollment: Enrollment
+    effects: tuple[Effect, ...] = ()
+    reasons: tuple[Reason, ...] = ()

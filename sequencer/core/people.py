@@ -1,0 +1,47 @@
+"""Who owns a lead, by whose clock it lives, and whether the owner is there."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sequencer.core.lead import BUILT_IN, Lead, Rep
+from sequencer.core.sequence import Sequence
+from sequencer.core.snapshot import Snapshot
+from sequencer.core.workspace import Workspace
+
+
+def owner_of(workspace: Workspace, snapshot: Snapshot) -> Rep | None:
+    """The rep who owns the lead, else the one who owns the company; None when nobody known does."""
+    for email in (snapshot.lead.owner, snapshot.company.owner if snapshot.company else None):
+        if email and (rep := workspace.reps.get(email)):
+            return rep
+    return None
+
+
+def zone_of(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None) -> ZoneInfo:
+    """The lead's zone; unknown: the rep's for mail from the owner, else the workspace's."""
+    if lead.zone:
+        return ZoneInfo(lead.zone)
+    if sequence.sender == "owner" and workspace.zone_of_owner and owner and owner.zone:
+        return ZoneInfo(owner.zone)
+    return ZoneInfo(workspace.zone)
+
+
+def back_from(rep: Rep, now: datetime) -> datetime | None:
+    """The start of the day on which a rep who is away now is back; None when the rep is there."""
+    zone = ZoneInfo(rep.zone or "UTC")
+    today = now.astimezone(zone).date()
+    for away in rep.away:
+        if away.first <= today <= away.last:
+            back = away.last + timedelta(days=1)
+            return datetime(back.year, back.month, back.day, tzinfo=zone)
+    return None
+
+
+def changed(lead: Lead, values: Mapping[str, Any]) -> Lead:
+    """The lead with these fields set."""
+    own = {("zone" if name == "time_zone" else name): value for name, value in values.items() if name in BUILT_IN}
+    declared = {name: value for name, value in values.items() if name not in BUILT_IN}
+    return replace(lead, **own, fields={**lead.fields, **declared})
