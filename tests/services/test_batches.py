@@ -1,0 +1,64 @@
+"""What a batch costs, and who it leaves alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+from sqlalchemy import Engine, event, text
+
+from sequencer.services import advance
+from tests.services.conftest import World
+from tests.services.test_advance import BRANCH
+from tests.workspaces import files
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(conn: object, cursor: object, statement: str, *rest: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def cost(world: World, name: str, count: int) -> int:
+    people = [world.lead(f"{name}{n}@harbor.example") for n in range(count)]
+    world.enter("branch", *people)
+    with counted(world.context.engine) as statements:
+        advance.drain(world.context, "branch", "one")
+    assert len(world.provider.batches[-1].recipients) == count
+    return len(statements)
+
+
+def test_a_batch_takes_the_same_number_of_queries_whatever_its_size(world: World) -> None:
+    world.deploy(files(branch=BRANCH))
+    cost(world, "warm", 1)
+    assert cost(world, "few", 3) == cost(world, "many", 60)
+
+
+def test_two_workers_share_what_is_due_and_nobody_is_mailed_twice(world: World) -> None:
+    world.deploy(files(branch=BRANCH))
+    people = [world.lead(f"p{n}@harbor.example") for n in range(120)]
+    world.enter("branch", *people)
+    small = [Thread(target=advance.drain, args=(world.context, "branch", "one")) for _ in range(4)]
+    for thread in small:
+        thread.start()
+    for thread in small:
+        thread.join()
+    world.work()
+    assert sorted(world.provider.mails) == sorted((p.email, "one") for p in people)
+
+
+def test_a_lead_who_is_locked_is_passed_over_and_served_later(world: World) -> None:
+    world.deploy(files(branch=BRANCH))
+    kim, lee = world.lead("kim@harbor.example"), world.lead("lee@harbor.example")
+    world.enter("branch", kim, lee)
+    with world.context.engine.begin() as conn:
+        conn.execute(text("SELECT 1 FROM lead WHERE id = :id FOR UPDATE"), {"id": kim.id})
+        advance.drain(world.context, "branch", "one")
+    assert world.provider.mails == [("lee@harbor.example", "one")]
+    world.work()
+    assert world.provider.mails == [("lee@harbor.example", "one"), ("kim@harbor.example", "one")]
