@@ -21,9 +21,8 @@ def build(settings: Settings, connections: int | None = None, hints: Hints | Non
 
     `connections`: to PostgreSQL at most; by default as many as a web process takes.
     `hints`: when the caller has some already, as workers do.
-    Raises Misconfigured when what signs and addresses links is missing.
+    Whoever sends or signs asks for SECRET_KEY and PUBLIC_URL first, with `settings.need`.
     """
-    settings.need("SECRET_KEY", "PUBLIC_URL")
     if hints is None and settings.redis_url:
         hints = Hints(settings.redis_url)
     engine = connect(settings.database_url, settings.web_connections if connections is None else connections)
