@@ -24,7 +24,7 @@ from sequencer.local.state import State
 from sequencer.services.audit import audit
 from sequencer.services.report import report
 from sequencer.settings import Settings, variables, workspace_dir
-from sequencer.store import migrate
+from sequencer.store import clock, migrate
 from sequencer.wiring import build
 
 FOLDER = ".sequencer"
@@ -57,7 +57,7 @@ def serve(choices: Choices) -> None:
         children = Children(_say)
         _on_signals(stopping, children)
         servers = dev_stack.start_databases(stack, environ, state.folder, throwaway=False, say=_say)
-        made = dev_stack.plan(environ, servers, state, workspace, _say)
+        made = dev_stack.plan({"LOG_LEVEL": "WARNING"} | environ, servers, state, workspace, _say)
         engine, url = dev_stack.engine_of(made)
         stack.callback(engine.dispose)
         dev_stack.prepare(engine, url, workspace, _say)
@@ -73,7 +73,9 @@ def serve(choices: Choices) -> None:
         if _await_doors(children, made, stopping):
             dev_stack.start_workers(children, made, led=False)
             state.remember(children.pids())
-            _banner(made, choices)
+            with engine.connect() as conn:
+                now = clock.now(conn)
+            _banner(made, choices, virtual, now)
         while not stopping.wait(0.5):
             if children.revive():
                 state.remember(children.pids())
@@ -162,7 +164,7 @@ def _on_signals(stopping: threading.Event, children: Children) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-def _banner(made: dev_stack.Plan, choices: Choices) -> None:
+def _banner(made: dev_stack.Plan, choices: Choices, virtual: bool, now: datetime) -> None:
     environ = made.environ
     lines = [
         f"inbox      {made.inbox_url}",
@@ -170,8 +172,14 @@ def _banner(made: dev_stack.Plan, choices: Choices) -> None:
         f"API        {made.web_url}/api   (bearer token: {environ['API_TOKEN']})",
         f"database   {environ['DATABASE_URL']}",
     ]
-    if choices.speed is not None:
-        lines.append(f"time       {choices.speed} virtual seconds per second; the audience reacts by itself")
+    if virtual:
+        lines.append(
+            f"time       virtual: it is {now:%a %-d %b %Y %H:%M} UTC, and {choices.speed or 1} seconds pass in one;"
+            " the audience reacts by itself; --fresh returns to real time"
+        )
+    else:
+        lines.append("time       real: mail waits for its hours; `bin/dev --speed 3600` gets there in seconds")
+    lines.append(f"terminal   set -a; . {made.file}   (then `.venv/bin/sequencer status` and the rest work there)")
     lines.append("Ctrl-C stops everything; the next start goes on where this one was.")
     click.echo("\n" + "\n".join(f"  {line}" for line in lines) + "\n")
 

@@ -1,5 +1,6 @@
 """What `sequencer dev` starts: databases, the prepared database, and the processes that run on it."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select
 
 from sequencer.errors import SequencerError
-from sequencer.local import Postgres, Valkey, ports, postgresql, valkeyd
+from sequencer.local import Postgres, Valkey, ports, postgresql, process, valkeyd
 from sequencer.local.children import Children
 from sequencer.local.state import State
 from sequencer.services.release import deploy
@@ -22,10 +23,12 @@ from sequencer.workspace.load import read_files
 
 EXAMPLE_LEADS = Path("examples/leads.csv")
 EXAMPLE_ENROLLMENTS = {
-    "education": 'not (lead.stage in ["mql", "sql", "opportunity", "customer", "lost"])',
+    "education": 'lead.stage in ["subscriber", "lead"]',
     "sales-motivation": 'lead.stage in ["mql", "sql", "opportunity"]',
+    # It mails at any hour, so that the inbox has something to show at once, on a Sunday too.
+    "handbook-delivery": 'lead.campaign == "handbook-2026" and lead.stage == "lead"',
 }
-"""Who of the example's leads enters what on the first start."""
+"""Who is enrolled in what on the first start."""
 
 WEB_PORT = 8000
 SANDBOX_PORT = 8001
@@ -78,6 +81,8 @@ class Plan:
     """None: SENDGRID_HOST points to another look-alike."""
     key: Path
     """The private key that the sandbox signs webhooks with."""
+    file: Path
+    """The environment as a file, for commands in another terminal."""
 
     @property
     def web_url(self) -> str:
@@ -117,11 +122,16 @@ def plan(environ: Mapping[str, str], servers: Servers, state: State, workspace: 
     }
     if sandbox is not None:
         fixed["SENDGRID_WEBHOOK_PUBLIC_KEY"] = public_key
-    return Plan(generated | given | fixed, web, sandbox, key)
+    ours = {name: value for name, value in (generated | given | fixed).items() if name in {*generated, *fixed}}
+    file = state.folder / "env"
+    process.write_private(file, "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(ours.items())))
+    return Plan(generated | given | fixed, web, sandbox, key, file)
 
 
 def _port(name: str, preferred: int, avoid: frozenset[int], say: Say) -> int:
-    port = ports.free(preferred, avoid)
+    # Always the same ones, so that links in mails from an earlier start go on working.
+    port = next((p for p in range(preferred, preferred + 100, 10) if ports.free(p, avoid) == p), 0)
+    port = port or ports.free(preferred, avoid)
     if port != preferred:
         say(name, f"port {preferred} is taken: using {port}")
     return port

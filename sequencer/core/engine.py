@@ -295,10 +295,7 @@ class _Run:
         if step.within is not None:
             deadline = shift(max(due, self.accepted()), step.within, self.zone, self.workspace.quiet_days)
             if deadline > self.now:
-                asks = step.condition.asks
-                # What other sequences mail, and consent, wake nobody: these are looked at from time to time.
-                silent = bool(asks.contents or asks.topics)
-                until = min(deadline, self.now + RELOOK) if silent else deadline
+                until = self.look_again(step, deadline)
                 self.hold("awaiting", step.condition.mark, until, step.id, step.condition.source)
                 return False
         return self.take(step, "else")
@@ -400,11 +397,16 @@ class _Run:
         due = _due(self.workspace, self.sequence, place, self.now, self.zone)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
-            due = shift(self.now, step.within, self.zone, self.workspace.quiet_days)
+            due = self.look_again(step, shift(self.now, step.within, self.zone, self.workspace.quiet_days))
         self.enrollment = replace(self.enrollment, due_at=due)
 
     def holds(self, step: Branch) -> bool:
         return step.condition.test(self.facts)
+
+    def look_again(self, step: Branch, deadline: datetime) -> datetime:
+        """What other sequences mail wakes nobody here: a branch that asks for it looks from time to time."""
+        asks = step.condition.asks
+        return min(deadline, self.now + RELOOK) if asks.contents or asks.topics else deadline
 
     def wait(self, code: str, until: datetime, place: Place) -> None:
         step = place.step

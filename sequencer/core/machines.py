@@ -1,11 +1,11 @@
 """Tells software from people: scanners and proxies open and click too, and must not count as engagement."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 AGENTS = (
     "barracuda",
-    "bot",
     "crawler",
     "curl/",
     "google-http-java-client",
@@ -22,6 +22,9 @@ AGENTS = (
 )
 """Parts of user agents that link scanners and crawlers name themselves by."""
 
+_BOT = re.compile(r"(?<!cu)bot\b")
+"""Googlebot and its like; CUBOT makes phones."""
+
 BURST = timedelta(seconds=5)
 """Nobody reads and follows several links within so little time."""
 
@@ -29,7 +32,7 @@ BURST = timedelta(seconds=5)
 def is_machine(agent: str) -> bool:
     """Whether a user agent admits to being software."""
     lowered = agent.lower()
-    return any(part in lowered for part in AGENTS)
+    return _BOT.search(lowered) is not None or any(part in lowered for part in AGENTS)
 
 
 def bursts(clicks: Iterable[tuple[datetime, str]], links: int) -> bool:

@@ -17,13 +17,13 @@ _MONTH_DAY = re.compile(r"\b([A-Za-z]{3,9}) (\d{1,2})(?:st|nd|rd|th)?\b,?(?: (20
 
 def is_automatic(headers: Mapping[str, str], subject: str, envelope_from: str, content_type: str = "") -> bool:
     """RFC 3834's marks of an automatic message, and those that vendors use besides. Header names in lower case."""
-    if headers.get("auto-submitted", "no").strip().lower() not in ("", "no"):
+    if headers.get("auto-submitted", "no").partition(";")[0].strip().lower() not in ("", "no"):
         return True
     if any(name in headers for name in ("x-autoreply", "x-autorespond", "x-auto-response-suppress-reply")):
         return True
     if headers.get("precedence", "").strip().lower() in ("auto_reply", "bulk", "junk"):
         return True
-    if envelope_from.strip() in ("", "<>") or content_type.startswith("multipart/report"):
+    if envelope_from.strip() in ("", "<>") or content_type.lower().startswith("multipart/report"):
         return True
     return _SUBJECT.match(subject) is not None
 
@@ -43,10 +43,9 @@ def _named(month: str, day: str, year: str, today: date) -> date | None:
     if month[:3].lower() not in _MONTHS:
         return None
     number = _MONTHS.index(month[:3].lower()) + 1
-    found = _date(int(year) if year else today.year, number, int(day))
-    if found is not None and not year and found < today:
-        return _date(today.year + 1, number, int(day))
-    return found
+    years = [int(year)] if year else [today.year, today.year + 1]
+    found = [_date(one, number, int(day)) for one in years]
+    return next((d for d in found if d is not None and (year or d >= today)), None)
 
 
 def _date(year: int, month: int, day: int) -> date | None:

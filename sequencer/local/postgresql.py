@@ -106,7 +106,8 @@ class Postgres:
         """initdb, and the database. The file `complete` comes last, so that a half-made folder is made anew."""
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir(parents=True, mode=0o700)
-        secret = self.data.parent / f"{self.data.name}.password"
+        # Beside the data, where its server's user may read it; not the secret itself, which stays.
+        secret = self.data.parent / f"{self.data.name}.initdb"
         process.write_private(secret, self._password())
         if self._user is not None:
             os.chown(self.data, self._user, self._group or -1)

@@ -3,6 +3,7 @@
 Source: Twilio SendGrid documentation, "Setting up the Inbound Parse Webhook".
 """
 
+import codecs
 import hashlib
 import io
 from collections.abc import Mapping
@@ -44,12 +45,7 @@ def parse(body: bytes, content_type: str) -> Received:
     charsets = _json(fields.get("charsets", b"{}"))
 
     def text(name: str) -> str:
-        try:
-            decoded = fields.get(name, b"").decode(str(charsets.get(name, "utf-8")), "replace")
-        except (LookupError, ValueError):
-            # Not a character set, or one that is no text encoding (`idna`).
-            decoded = fields.get(name, b"").decode("utf-8", "replace")
-        # Some (`utf-7`) give halves of surrogate pairs, which no database takes.
+        decoded = fields.get(name, b"").decode(_charset(charsets.get(name)), "replace")
         return decoded.replace("\0", "").encode("utf-8", "replace").decode()
 
     if not fields.get("headers") and not fields.get("from"):
@@ -72,6 +68,22 @@ def parse(body: bytes, content_type: str) -> Received:
         key=hashlib.sha256(repr((name, sender, recipients)).encode()).hexdigest(),
         date=_date(headers.get("date", "")),
     )
+
+
+def _charset(named: object) -> str:
+    """A character set that mail is really written in, else UTF-8.
+
+    The sender names it: others of Python's codecs are no text (`idna`), slow (`punycode` is quadratic), or give halves
+    of surrogate pairs (`utf-7`).
+    """
+    try:
+        found = codecs.lookup(str(named)).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return found if found.startswith(_WRITTEN) else "utf-8"
+
+
+_WRITTEN = ("utf-8", "ascii", "iso8859", "cp125", "cp87", "gb", "big5", "shift_jis", "euc", "iso2022", "koi8")
 
 
 def _fields(body: bytes, content_type: str) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from sequencer.core.enrollment import Enrollment, Outcome
 from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
 from sequencer.core.lead import BUILT_IN, Lead
-from sequencer.core.message import Message
+from sequencer.core.message import MAYBE_SENT, Message
 from sequencer.core.release import Release
 from sequencer.core.sequence import Branch
 from sequencer.core.snapshot import Snapshot
@@ -79,7 +79,9 @@ def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollm
                     snapshot = replace(
                         as_of(lead, enrollment, ledger.get(enrollment.id, {}), history, passed.at),
                         company=companies.get(lead.company_id or 0),
-                        received=frozenset(m.content for m in got[lead.id] if m.sent_at <= passed.at),
+                        received=frozenset(
+                            m.content for m in got[lead.id] if m.sent_at < passed.at and m.state in MAYBE_SENT
+                        ),
                     )
                     facts = LeadFacts(release.workspace, snapshot, passed.at)
                     if step.condition.test(facts) != (passed.outcome == "then"):

@@ -44,9 +44,11 @@ def save(
     by_email = {one.email: one for one in inputs}
     before = leads.lock(conn, leads.ids_by_email(conn, sorted(by_email)).values())
     was = {lead.email: lead for lead in before.values()}
-    companies = leads.put_companies(
-        conn, {one.domain: one.company for one in by_email.values() if one.domain is not None}
-    )
+    named: dict[str, str | None] = {}
+    for one in by_email.values():
+        if one.domain is not None:
+            named[one.domain] = named.get(one.domain) or one.company
+    companies = leads.put_companies(conn, named)
     written = leads.upsert(conn, [_row(one, companies) for one in by_email.values()], now)
     # An address stays suppressed whoever brings it back.
     barred = {email for email, topic in suppressions.of(conn, sorted(by_email)) if topic == suppressions.ALL}

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequencer.core.engine import Alert, Cancel, Change, Decision, Enter, Send, decide, departure, first_due
+from sequencer.core.decision import Alert, Cancel, Change, Decision, Enter, Send
+from sequencer.core.engine import decide, departure, first_due
 from sequencer.core.enrollment import RUNNING, Enrollment, Status
 from sequencer.core.event import Event
 from sequencer.core.lead import Away, Lead
@@ -306,8 +307,8 @@ def test_a_mail_over_the_cap_waits_and_is_then_skipped_with_the_reason() -> None
 OWNER = HEAD.replace("from: marketing", "from: owner") + STEPS
 
 
-def owned(**away: Any) -> Passage:
-    it = Passage(OWNER, lead=Lead(1, "k@b.example", zone="Europe/London", owner="ana@acme.example"))
+def owned(text: str = OWNER, **away: Any) -> Passage:
+    it = Passage(text, lead=Lead(1, "k@b.example", zone="Europe/London", owner="ana@acme.example"))
     ana = replace(it.workspace.reps["ana@acme.example"], **away)
     it.workspace = replace(it.workspace, reps={**it.workspace.reps, ana.email: ana})
     return it
@@ -371,6 +372,83 @@ def test_too_late_a_mail_is_skipped() -> None:
     it.now = MONDAY + timedelta(hours=3)
     it.look()
     assert [(o.step, o.outcome, o.detail) for o in it.enrollment.outcomes] == [("one", "skipped", "too-late")]
+
+
+def test_what_holds_already_when_a_branch_is_reached_is_not_waited_for() -> None:
+    later = BRANCH.replace("  - email: one\n", "  - email: one\n  - wait: 1 day\n  - email: four\n").replace(
+        "  - wait: 1 hour\n  - email: four\n", ""
+    )
+    it = Passage(HEAD + later).after(hours=1)
+    it.messages["one"] = replace(it.messages["one"], clicked=("price",))
+    it.after(days=1, hours=1)
+    assert it.sent[1:] == [("four", MONDAY + timedelta(days=1)), ("two", MONDAY + timedelta(days=1))]
+
+
+def test_what_a_step_sets_may_end_the_enrollment_before_the_next_mail() -> None:
+    text = (
+        HEAD
+        + 'exit_on:\n  - lead.stage == "customer"\nsteps:\n  - id: up\n    set: {stage: customer}\n  - email: one\n'
+    )
+    it = Passage(text).after(days=1)
+    assert (it.steps, it.enrollment.status) == ([], Status.LEFT)
+    assert [type(e) for e in it.done] == [Change]
+
+
+SILENT = """
+pressure: exempt
+steps:
+FIRST  - id: looked
+    if: CONDITION
+    within: 10 days
+    then:
+      - email: two
+    else:
+      - email: three
+"""
+
+
+@pytest.mark.parametrize("condition", ['received("four")', 'consent("news")'])
+@pytest.mark.parametrize("first", ["", "  - email: one\n", "  - email: one\n  - wait: 1 hour\n"])
+def test_a_branch_that_no_event_of_its_own_wakes_looks_again_once_a_day(first: str, condition: str) -> None:
+    it = Passage(HEAD + SILENT.replace("FIRST", first).replace("CONDITION", condition))
+    looked: list[datetime] = []
+    while it.enrollment.due_at is not None and it.enrollment.due_at < MONDAY + timedelta(days=9):
+        it.now = it.enrollment.due_at
+        looked.append(it.now)
+        it.look()
+    assert it.why == "awaiting"
+    assert max(b - a for a, b in pairwise([*looked, MONDAY + timedelta(days=9)])) <= timedelta(days=1)
+
+
+LATE = "max_lateness: 2 hours\n"
+
+
+def test_a_mail_that_the_gap_held_is_not_late() -> None:
+    it = Passage(HEAD + LATE + STEPS, mailed_before=[MONDAY - timedelta(hours=1)]).after(days=1)
+    assert it.sent == [("one", MONDAY + timedelta(hours=19))]
+
+
+def test_a_mail_that_an_absence_held_is_not_late() -> None:
+    it = owned(OWNER.replace("steps:", LATE + "steps:"), away=(Away(date(2026, 11, 20), date(2026, 12, 20)),)).after(
+        days=5
+    )
+    assert it.sent == [("one", MONDAY + timedelta(days=3))]
+
+
+def test_a_mail_that_a_pause_held_is_not_late() -> None:
+    it = Passage(HEAD + "pressure: exempt\n" + LATE + STEPS).after(days=1)
+    resume = it.now + timedelta(days=10)
+    it.enrollment = replace(it.enrollment, status=Status.PAUSED, paused_at=it.now, resume_at=resume, due_at=resume)
+    assert it.after(days=30).sent[1] == ("two", resume + timedelta(days=2))
+
+
+def test_a_mail_that_goes_again_is_not_late_for_what_held_the_lead() -> None:
+    it = Passage(HEAD + "pressure: exempt\n" + LATE + STEPS).after(seconds=1)
+    resume = MONDAY + timedelta(days=7)
+    it.messages["one"] = replace(it.messages["one"], state=State.RETRY, accepted_at=None, retry_at=it.now)
+    it.enrollment = replace(it.enrollment, status=Status.PAUSED, paused_at=MONDAY, resume_at=resume, due_at=resume)
+    it.until(MONDAY + timedelta(days=8))
+    assert it.sent == [("one", MONDAY), ("one", resume)]
 
 
 # --- laws

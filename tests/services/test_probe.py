@@ -1,0 +1,35 @@
+"""How much may be under way at once after an outage."""
+
+import pytest
+
+from sequencer.core.mail import Answer
+from sequencer.services.probe import Probe
+
+A, R, X, U = Answer.ACCEPTED, Answer.RETRY, Answer.REFUSED, Answer.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("batches", "limits"),
+    [
+        ([[A], [A, A]], [None, None]),
+        ([[R], [X]], [None, None]),
+        ([[U], [A], [A], [A]], [1, 10, 100, None]),
+        ([[U], [U], [A]], [1, 1, 10]),
+        ([[U], [A], [A], [U], [A]], [1, 10, 100, 1, 10]),
+        ([[U], [R], [X], [], [A]], [1, 1, 1, 1, 10]),
+        ([[A, X, U, A], [A, X, R]], [1, 10]),
+        ([[U], [A], [A], [A], [A]], [1, 10, 100, None, None]),
+    ],
+)
+def test_an_unclear_answer_limits_what_is_under_way_and_clear_ones_widen_it_again(
+    batches: list[list[Answer]], limits: list[int | None]
+) -> None:
+    probe, seen = Probe(), []
+    for answers in batches:
+        probe.answered(answers)
+        seen.append(probe.limit)
+    assert seen == limits
+
+
+def test_a_probe_that_saw_nothing_limits_nothing() -> None:
+    assert Probe().limit is None
