@@ -75,7 +75,9 @@ class Hints:
         self._attempt(lambda: self._broker.client.delete(_key(name, args)))
 
     def close(self) -> None:
+        """Gives back the connections; the client leaves a pool that was given to it alone."""
         self._broker.client.close()
+        self._broker.client.connection_pool.disconnect()
 
     def _enqueue(self, name: str, args: tuple[Any, ...]) -> None:
         if not self._broker.client.set(_key(name, args), b"1", nx=True, px=WAITING):
