@@ -27,7 +27,7 @@ def ask(url: str, question: LiteralString) -> str:
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Whatever runs on it when the test ends is ended, and its data removed."""
     yield tmp_path
-    for state in (tmp_path, *tmp_path.iterdir()):
+    for state in (tmp_path, *filter(Path.is_dir, tmp_path.iterdir())):
         server = Postgres(state)
         with contextlib.suppress(FileNotFoundError):
             os.kill(int((server.data / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
