@@ -4,6 +4,7 @@ import click
 
 from sequencer.cli import output
 from sequencer.cli.database import transaction
+from sequencer.core import explain
 from sequencer.services import halt
 from sequencer.store import clock
 
@@ -36,7 +37,9 @@ def command(email: str, lift: bool, as_json: bool) -> None:
         elif not done.lifted:
             output.line(f"nothing changes: no operator halted {address}")
         elif done.still is not None:
-            output.line(f"the halt is lifted, but {address} still must not be mailed: {done.still}")
+            output.line(
+                f"the halt is lifted, but {address} still must not be mailed: {explain.suppression(done.still)}"
+            )
         else:
             output.line(f"{address} may be mailed again; the sequences that the halt stopped stay stopped")
         if not done.lifted or done.still is not None:

@@ -6,6 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sequencer.cli import output
+from sequencer.core import explain
+from sequencer.services.inspect import told_at
 
 _FACTS = ("title", "stage", "status", "owner_email", "campaign", "country", "time_zone")
 _DOUBTED = ("sending", "retry", "unknown", "refused", "cancelled")
@@ -19,7 +21,7 @@ def show(found: Mapping[str, Any], zone: ZoneInfo) -> None:
     output.line(f"{name} <{lead['email']}>" if name else lead["email"])
     for barred in lead["suppressions"]:
         topic = f" about {barred['topic']}" if barred["topic"] else ""
-        output.line(f"must not be mailed{topic}: {barred['reason']}")
+        output.line(f"must not be mailed{topic}: {explain.suppression(barred['reason'])}")
     company = lead["company"]
     facts: list[tuple[str, object]] = [("company", company["name"] or company["domain"])] if company else []
     facts += [(label.removesuffix("_email").replace("_", " "), lead[label]) for label in _FACTS]
@@ -45,7 +47,10 @@ def happened(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             rows.append((passed["at"], e["sequence"], _doubted(message) if message else passed["sentence"]))
         if e["ended_at"]:
             rows.append((e["ended_at"], e["sequence"], e["sentence"]))
-    rows += [(one["at"], names.get(one["enrollment_id"], ""), one["sentence"]) for one in found["events"]]
+    rows += [
+        (told_at(found, one).isoformat(), names.get(one["enrollment_id"], ""), one["sentence"])
+        for one in reversed(found["events"])  # they come newest first
+    ]
     rows += [
         (one["at"], "", f"{one['kind']} for {one['rep'] or 'nobody: the lead has no owner'} ({one['state']})")
         for one in found["alerts"]

@@ -1,7 +1,7 @@
 """The bench on which one condition is checked and turned into code: what was found wrong, named and asked so far."""
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
@@ -16,6 +16,9 @@ FACTS: Final = "facts"
 
 _LISTED: Final = 12
 """More options than this are not listed in a message."""
+
+_CHOICES: Final = 10
+"""The same of choices, which are named also where one was probably meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,16 @@ class Bench:
             return True
         self.flaw(column, f"unknown-{kind}", f"expected {article(kind)}, got `{name}`{suggestion(name, options)}")
         return False
+
+    def is_choice(self, column: int, value: str, choices: Sequence[str]) -> None:
+        """Notes a flaw `unknown-choice` unless the value is one of them; they are named as they are declared."""
+        if value in choices:
+            return
+        listed = ", ".join(choices[:_CHOICES]) + (" …" if len(choices) > _CHOICES else "")
+        close = get_close_matches(value, choices, 1)
+        hint = f"; did you mean `{close[0]}`?" if close else ""
+        expected = f"expected one of {listed}" if choices else "expected a choice, of which none is declared"
+        self.flaw(column, "unknown-choice", f"{expected}, got `{value}`{hint}")
 
     def field(self, column: int, name: str) -> Field | None:
         """A field of the lead, which the condition then depends on; None and a flaw if there is none."""

@@ -24,6 +24,11 @@ COMPANY: Final = frozenset({"name", "domain", "owner"})
 
 _CALLABLE: Final = FUNCTIONS.keys() | {"has"}
 
+_LATER: Final = frozenset(
+    {"score", "fit", "in_audience", "sales_ready", "engaged_people", "became", "silent", "before"}
+)
+"""Names that people may have read of; this version has none of them."""
+
 _KINDS: Final[dict[Kind, str]] = {
     "text": "text",
     "number": "a number",
@@ -185,11 +190,8 @@ class _Checker:
             return self.has(node)
         if name in FUNCTIONS:
             return build_call(self.bench, name, node)
-        self.bench.flaw(
-            node.node.lineno,
-            "condition-name",
-            f"`{name}()` is not available in this version{suggestion(name, _CALLABLE)}",
-        )
+        told = f"{_absent(f'{name}()', name)}{suggestion(name, _CALLABLE)}"
+        self.bench.flaw(node.node.lineno, "condition-name", told)
         return None
 
     def has(self, node: nodes.Call) -> ast.expr | None:
@@ -272,7 +274,7 @@ class _Checker:
             expected = 'expected `known("field")` to ask whether a value is known, got ""'
             self.bench.flaw(side.column, "condition-type", expected)
         elif other.choices is not None:
-            self.bench.is_among(side.column, "choice", side.value, other.choices)
+            self.bench.is_choice(side.column, side.value, other.choices)
         return side
 
     def refuse(self, node: nodes.Expr) -> None:
@@ -284,11 +286,10 @@ class _Checker:
             case nodes.Name(name=name) if name in self.bench.names.fields or name in ("stage", "status", "owner"):
                 expected = f"expected `lead.{name}`, got `{name}`"
             case nodes.Name(name=name):
-                expected = f"`{name}` is not available in this version; expected `lead.`, `company.` or a function"
+                expected = f"{_absent(name, name)}; expected `lead.`, `company.` or a function"
                 expected += f" ({', '.join(sorted(_CALLABLE))})"
             case nodes.Getattr(node=nodes.Name(name=name)):
-                expected = f"`{name}.{node.attr}` is not available in this version; expected `lead.FIELD`"
-                expected += " or `company.FIELD`"
+                expected = f"{_absent(f'{name}.{node.attr}', node.attr)}; expected `lead.FIELD` or `company.FIELD`"
             case nodes.Getattr() | nodes.Getitem():
                 expected = "expected `lead.FIELD` or `company.FIELD`"
             case nodes.Tuple():
@@ -302,6 +303,10 @@ class _Checker:
 
 _NEVER: Final = ast.Constant(False)
 """Stands in for what is wrong: there are flaws, so it never runs."""
+
+
+def _absent(written: str, name: str) -> str:
+    return f"`{written}` is not available in this version" if name in _LATER else f"there is no `{written}`"
 
 
 def _parts(node: nodes.Expr, kind: type[nodes.BinExpr]) -> Iterator[nodes.Expr]:

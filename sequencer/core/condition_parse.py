@@ -31,6 +31,9 @@ _OPERATORS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "(", ")", "[", 
 
 _WORDS: Final = frozenset({"and", "or", "not", "in"})
 
+_CURLY: Final = "“”„‟‘’‚‛«»"
+_STRAIGHT: Final = ': write straight quotes, `"`'
+
 _INSTEAD: Final = {
     "|": "`or`; filters are not part of conditions",
     "&": "`and`",
@@ -68,7 +71,7 @@ def parse(source: str) -> nodes.Expr:
         parser.stream = TokenStream(tokens, None, None)
         found = parser.parse_expression()
     except TemplateSyntaxError as error:
-        raise SyntaxProblem(*_from_jinja(error, source)) from None
+        raise SyntaxProblem(*_from_jinja(error, source, pieces)) from None
     rest = parser.stream.current
     if not parser.stream.eos:
         raise SyntaxProblem(rest.lineno, _leftover(rest))
@@ -89,9 +92,11 @@ def _pieces(source: str) -> Iterator[tuple[int, str, str]]:
     except TemplateSyntaxError:
         got = source[position : position + 1]
         if got in "\"'":
-            raise SyntaxProblem(position + 1, f"expected a closing quote for {got}") from None
+            hint = _STRAIGHT if any(c in _CURLY for c in source[position:]) else ""
+            raise SyntaxProblem(position + 1, f"expected a closing quote for {got}{hint}") from None
         expected = _INSTEAD.get(got, "a condition")
-        raise SyntaxProblem(position + 1, f"expected {expected}, got `{got}`") from None
+        hint = _STRAIGHT if got in _CURLY else ""
+        raise SyntaxProblem(position + 1, f"expected {expected}, got `{got}`{hint}") from None
 
 
 def _refuse_foreign(column: int, kind: str, text: str, before: str) -> None:
@@ -125,12 +130,32 @@ def _refuse_deep(pieces: list[tuple[int, str, str]]) -> None:
             raise SyntaxProblem(column, f"expected brackets and `not` at most {NESTING} deep")
 
 
-def _from_jinja(error: TemplateSyntaxError, source: str) -> tuple[int, str]:
+def _from_jinja(error: TemplateSyntaxError, source: str, pieces: list[tuple[int, str, str]]) -> tuple[int, str]:
     message = (error.message or "").replace("'end of template'", "the end").replace("end of template", "the end")
     if surprise := _SURPRISE.fullmatch(message):
         message = f"expected {surprise['expected'] or 'a value'}, got {surprise['got']}"
     message = message[:1].lower() + message[1:].replace("token '", "'").replace("'", "`")
-    return len(source.rstrip()) + 1 if "the end" in message else error.lineno, message
+    column = len(source.rstrip()) + 1 if "the end" in message else error.lineno
+    # Jinja asks for the next comma; what was forgotten is as likely the bracket's end.
+    if message.startswith("expected `,`") and (bracket := _open_bracket(pieces, column)):
+        message = message.replace("`,`", f"`,` or `{_ENDS[bracket]}`", 1)
+    return column, message
+
+
+_ENDS: Final = {"(": ")", "[": "]"}
+
+
+def _open_bracket(pieces: list[tuple[int, str, str]], column: int) -> str:
+    """The innermost one that is open before a column."""
+    opened = []
+    for at, kind, text in pieces:
+        if at >= column:
+            break
+        if kind == "operator" and text in _ENDS:
+            opened.append(text)
+        elif kind == "operator" and text in ")]":
+            opened.pop()
+    return opened[-1] if opened else ""
 
 
 def _leftover(token: Token) -> str:

@@ -98,6 +98,19 @@ _EVENTS = {
 }
 
 
+_SUPPRESSIONS = {
+    "operator": "halted by an operator",
+    "unsubscribed": "unsubscribed",
+    "bounced": "mail to it bounced",
+    "complained": "reported spam",
+}
+
+
+def suppression(code: str) -> str:
+    """Why an address must not be mailed, in words."""
+    return _SUPPRESSIONS.get(code, code)
+
+
 def reason(why: Reason, zone: ZoneInfo) -> str:
     """One sentence without its subject: `waits until Tue 24 Nov 2026 09:00 (Madrid), before pricing`."""
     return _REASONS[why.code].format(

@@ -71,12 +71,13 @@ def normal_email(text: str) -> str:
 def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
     """Checks and types one lead. Empty values count as absent. Raises InvalidLead with every problem."""
     problems: list[str] = []
+    unreadable: list[str] = []
     values = {}
     for name, value in raw.items():
         if value is None or value == "" or value == []:
             continue
         if not is_text(name):
-            problems.append("expected names of fields in UTF-8 without NUL")
+            unreadable.append("expected names of fields in UTF-8 without NUL")
             continue
         if isinstance(value, str):
             value = value.strip()
@@ -84,15 +85,21 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
                 problems.append(f"{name}: expected at most {LONGEST} characters, got {len(value):,}")
                 continue
             if not is_text(value):
-                problems.append(f"{name}: expected text in UTF-8 without NUL")
+                unreadable.append(f"{name}: expected text in UTF-8 without NUL")
                 continue
         if value != "":
             values[name] = value
+    if unreadable:
+        # In a wrong encoding nothing else that is wrong is sure to be.
+        raise InvalidLead(unreadable)
     email = ""
-    try:
-        email = normal_email(str(values.pop("email", "")))
-    except InvalidLead as error:
-        problems += error.problems
+    if "email" in values:
+        try:
+            email = normal_email(str(values.pop("email")))
+        except InvalidLead as error:
+            problems += error.problems
+    elif not any(problem.startswith("email:") for problem in problems):
+        problems.append("email: is missing")
     own: dict[str, str] = {}
     for name, column in _PLAIN.items():
         if name in values:

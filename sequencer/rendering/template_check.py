@@ -77,12 +77,18 @@ def check_template(
         tree = _PARSER.parse("\n".join(token.text.replace("\n", " ") for token in tokens))
     except TemplateSyntaxError as error:
         piece = tokens[min(error.lineno, len(tokens)) - 1]
-        message = f"{error.message or 'not understood'} in {piece.text}"
+        message = f"{error.message or 'not understood'} in {_shown(piece)}"
         findings.problems.append(Problem(piece.mark(), "template-syntax", message))
         return findings
     _Checker(tokens, names, findings, links, warnings).run(tree)
     findings.problems.sort()
     return findings
+
+
+def _shown(piece: Piece) -> str:
+    """A token's first line: one that is not closed goes on to the end of the file."""
+    first, newline, _ = piece.text.partition("\n")
+    return f"{first.rstrip()} …" if newline else first
 
 
 _ENDS: Final = {"endif": "if", "endfor": "for", "endset": "set"}
@@ -111,12 +117,12 @@ def _statements_fit(tokens: Sequence[Piece], findings: Findings) -> bool:
                 problem(piece, "template-syntax", f"{{% {keyword} %}} belongs into an {{% if %}}, got none here")
         elif keyword in _ENDS:
             if not stack or stack[-1].keyword != _ENDS[keyword]:
-                opened = f"{stack[-1].text} at {stack[-1].mark()} is open" if stack else "nothing is open"
+                opened = f"{_shown(stack[-1])} at {stack[-1].mark()} is open" if stack else "nothing is open"
                 problem(piece, "template-syntax", f"{{% {keyword} %}} does not fit: {opened}")
                 return False
             stack.pop()
     for piece in stack:
-        problem(piece, "template-syntax", f"expected {{% end{piece.keyword} %}} for {piece.text}, got the end")
+        problem(piece, "template-syntax", f"expected {{% end{piece.keyword} %}} for {_shown(piece)}, got the end")
     return len(findings.problems) == before
 
 
@@ -178,7 +184,7 @@ class _Checker:
                 self._forbidden(node)
 
     def _forbidden(self, node: nodes.Node) -> None:
-        self._problem(node, "forbidden-expression", f"content may not use this: {self._piece(node).text}")
+        self._problem(node, "forbidden-expression", f"content may not use this: {_shown(self._piece(node))}")
 
     def _set(self, node: nodes.Node, name: str, known: set[str]) -> None:
         if name in self._names.roots or name == "loop" or name.startswith("_"):

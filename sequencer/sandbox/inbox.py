@@ -21,6 +21,7 @@ from starlette.templating import Jinja2Templates
 from sequencer.sandbox import mailbox, reaction, store
 from sequencer.sandbox.links import redirect
 from sequencer.sandbox.mailbox import Message
+from sequencer.sandbox.preheader import preheader
 from sequencer.sandbox.reaction import Reaction
 from sequencer.sandbox.reactor import Reactor
 
@@ -97,14 +98,18 @@ class InboxDoor:
             tabs=[name for name in _TABS if name != "html" or mail.html],
             links=list(enumerate(mail.links)),
             followed=[{**one, "label": _label(one["kind"], one["data"])} for one in followed],
+            frame=f"/sandbox/messages/{mail.id}/frame{'?seen=1' if 'seen' in request.query_params else ''}",
             now=now,
         )
 
     def frame(self, request: Request) -> Response:
-        """The mail's HTML. Loading it loads the tracking pixel, so to speak: it counts as opened."""
+        """The mail's HTML. Loading it loads the tracking pixel, so to speak: it counts as opened.
+
+        Coming back to it with `seen`, from a button or a link, does not.
+        """
         with self.engine.begin() as conn:
             mail = self._find(conn, request)
-            if mail.track_opens:
+            if mail.track_opens and "seen" not in request.query_params:
                 told = _by(reaction.opened(self.now(conn)), request)
                 store.add_reactions(conn, [(mail.id, mail.to_email, told)])
         self.reactor.wake()
@@ -123,7 +128,9 @@ class InboxDoor:
                 told = _by(reaction.clicked(self.now(conn), links[number].url, number), request)
                 ids = store.add_reactions(conn, [(mail.id, mail.to_email, told)])
         self._settle(ids)
-        return _page(request, "link.html", mail=mail, link=links[number], tracked=mail.track_clicks)
+        return _page(
+            request, "link.html", mail=mail, link=links[number], tracked=mail.track_clicks, back=_back(mail, request)
+        )
 
     async def act(self, request: Request) -> Response:
         """A button: `open`, `reply`, `auto_reply`, `unsubscribe`, `spamreport`, `bounce`."""
@@ -141,7 +148,7 @@ class InboxDoor:
                 raise HTTPException(404, "The mail does not offer that.")
             ids = store.add_reactions(conn, [(mail.id, mail.to_email, _by(told, request))])
         self._settle(ids)
-        return RedirectResponse(f"/sandbox/messages/{mail.id}?tab=text#activity", status_code=303)
+        return RedirectResponse(f"{_back(mail, request)}#activity", status_code=303)
 
     def _find(self, conn: Connection, request: Request) -> Message:
         number = request.path_params["id"]
@@ -183,6 +190,12 @@ def _reaction(action: str, mail: Message, now: datetime, words: str) -> Reaction
     return None
 
 
+def _back(mail: Message, request: Request) -> str:
+    """The mail's page with the tab that was left."""
+    tab = request.query_params.get("tab", "html")
+    return f"/sandbox/messages/{mail.id}?tab={tab if tab in _TABS else 'html'}&seen=1"
+
+
 def _by(told: Reaction, request: Request) -> Reaction:
     """The person at the browser did it."""
     if told.kind not in ("open", "click"):
@@ -195,8 +208,8 @@ def _listed(line: mailbox.Line) -> dict[str, Any]:
     chips = [kind for kind in _CHIPS if kind in line.followed]
     if chips != ["delivered"]:
         chips = [kind for kind in chips if kind != "delivered"]
-    text = " ".join((line.message.text or "").split())[:160]
-    return {"mail": line.message, "chips": [(kind, _LABELS[kind]) for kind in chips[:3]], "snippet": text}
+    text = preheader(line.message.html or "") or " ".join((line.message.text or "").split())
+    return {"mail": line.message, "chips": [(kind, _LABELS[kind]) for kind in chips[:3]], "snippet": text[:160]}
 
 
 def _label(kind: str, data: dict[str, Any]) -> str:

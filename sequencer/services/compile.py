@@ -12,6 +12,7 @@ from sequencer.rendering.notes import check_text
 from sequencer.workspace.load import content_files, parts_of
 from sequencer.workspace.sequences import load_sequences, parse_sequences
 from sequencer.workspace.settings import load_settings
+from sequencer.workspace.values import KEBAB
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ def compile_contents(
     contents = {}
     problems: list[Problem] = []
     for item, paths in content_files(files).items():
+        if wrong := next((part for part in item.split("/") if not KEBAB.fullmatch(part)), None):
+            message = (
+                f"expected names in small letters, digits and single hyphens, as `price-faq`, got `{wrong}`: rename it"
+            )
+            problems.append(Problem(Mark(paths[0], 1, 1), "bad-id", message))
         for other in paths[1:]:
             message = f"{paths[0]} has the same name and would be mailed as `{item}` too: rename one of them"
             problems.append(Problem(Mark(other, 1, 1), "duplicate-content", message))

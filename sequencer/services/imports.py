@@ -79,19 +79,23 @@ def import_csv(
 
 
 def _rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.DictReader(file, strict=True)
+    reader = csv.reader(file, strict=True)
     try:
-        names = [name.strip().lower() for name in reader.fieldnames or ()]
+        names = [name.strip().lower() for name in next(reader, ())]
     except (csv.Error, UnicodeDecodeError) as error:
         raise InvalidInput(f"expected a CSV file in UTF-8 with a header line: {error}") from error
     if not all(is_text(name) for name in names):
         raise InvalidInput("expected a CSV file in UTF-8, got other bytes in the header line")
+    if "email" not in names and any(";" in name for name in names):
+        raise InvalidInput(
+            "expected a column `email` in the header line, but the columns are separated by `;`: "
+            "save the file with commas"
+        )
     if "email" not in names:
         raise InvalidInput(f"expected a column `email` in the header line, got: {', '.join(names) or 'nothing'}")
     # Spreadsheets leave columns without a name at the end; nothing stands in them that could be asked for.
     if doubled := {name for name in names if name and names.count(name) > 1}:
         raise InvalidInput(f"expected each column once, got twice: {', '.join(sorted(doubled))}")
-    reader.fieldnames = names
     while True:
         try:
             row = next(reader)
@@ -104,11 +108,12 @@ def _rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]
             raise InvalidInput(
                 f"expected UTF-8 after line {reader.line_num}: {error}; what was read before may be imported already"
             ) from error
-        extra = row.pop(None, None)
-        if extra is not None:
-            result.reject(reader.line_num, f"expected {len(names)} columns, got {len(names) + len(extra)}")
+        if not row:  # an empty line
             continue
-        yield reader.line_num, {name: value or "" for name, value in row.items() if name}
+        if len(row) != len(names):
+            result.reject(reader.line_num, f"expected {len(names)} columns, got {len(row)}")
+            continue
+        yield reader.line_num, {name: value for name, value in zip(names, row, strict=True) if name}
 
 
 def _batches(

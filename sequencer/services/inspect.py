@@ -83,6 +83,23 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
     }
 
 
+def not_before(view: Mapping[str, Any], event: Mapping[str, Any]) -> datetime | None:
+    """What an event of a `lead_view` can only have followed: its mail's sending, or that the enrollment was entered.
+
+    Providers tell whole seconds and we tell fractions, so by its own time it may seem to come first.
+    """
+    enrollment = event["enrollment_id"]
+    mails = [m["sent_at"] for m in view["messages"] if (m["enrollment_id"], m["step"]) == (enrollment, event["step"])]
+    entries = [e["entered_at"] for e in view["enrollments"] if e["id"] == enrollment]
+    return max((datetime.fromisoformat(at) for at in mails + entries if at), default=None)
+
+
+def told_at(view: Mapping[str, Any], event: Mapping[str, Any]) -> datetime:
+    """When an event is shown to have happened."""
+    at = datetime.fromisoformat(event["at"])
+    return max(at, not_before(view, event) or at)
+
+
 def status(conn: Connection, release: Release | None) -> dict[str, Any]:
     """Enrollments by sequence and status, messages by state, and what is held."""
     by_sequence: dict[str, dict[str, int]] = {}

@@ -63,8 +63,8 @@ def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: d
 def suppressed(conn: Connection, lead: Lead) -> list[Sentence]:
     """Why the address must not be mailed; empty when it may."""
     return [
-        Sentence(f"{lead.email} must not be mailed{f' about {topic}' if topic else ''}: {reason}")
-        for (_, topic), reason in sorted(suppressions.of(conn, [lead.email]).items())
+        Sentence(f"{lead.email} must not be mailed{f' about {topic}' if topic else ''}: {explain.suppression(code)}")
+        for (_, topic), code in sorted(suppressions.of(conn, [lead.email]).items())
     ]
 
 

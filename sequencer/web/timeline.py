@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sequencer.core.event import DELIVERY, ENGAGEMENT, URGENT
+from sequencer.services.inspect import not_before, told_at
 from sequencer.web.pages import day
 
 
@@ -43,7 +44,8 @@ def _entries(view: Mapping[str, Any]) -> Iterator[Entry]:
     events = view["events"][::-1]
     if view["lead"]["created_at"]:
         yield Entry(_at(view["lead"]["created_at"]), "quiet", "became known")
-    yield from (_event(event, sequences) for event in events if event["event"] not in DELIVERY)
+    late = [event["event"] in DELIVERY or _follows(view, event) for event in events]
+    yield from (_event(view, event, sequences) for event, after in zip(events, late, strict=True) if not after)
     for enrollment in view["enrollments"]:
         yield from _passage(enrollment, mails, told)
     # Rows that no outcome names; the passages took the others.
@@ -57,12 +59,17 @@ def _entries(view: Mapping[str, Any]) -> Iterator[Entry]:
             sequences.get(alert["enrollment_id"], ""),
             chip=alert["state"],
         )
-    yield from (_event(event, sequences) for event in events if event["event"] in DELIVERY)
+    yield from (_event(view, event, sequences) for event, after in zip(events, late, strict=True) if after)
 
 
-def _event(event: Mapping[str, Any], sequences: Mapping[int, str]) -> Entry:
+def _follows(view: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Whether an event is shown at the very moment of what it followed."""
+    return told_at(view, event) == not_before(view, event)
+
+
+def _event(view: Mapping[str, Any], event: Mapping[str, Any], sequences: Mapping[int, str]) -> Entry:
     sequence = sequences.get(event["enrollment_id"], "")
-    return Entry(_at(event["at"]), _tone(event), event["sentence"], sequence, _said(event["data"]))
+    return Entry(told_at(view, event), _tone(event), event["sentence"], sequence, _said(event["data"]))
 
 
 def _passage(enrollment: Mapping[str, Any], mails: dict[Any, Any], told: dict[Any, Any]) -> Iterator[Entry]:

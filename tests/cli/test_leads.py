@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sequencer.cli.timeline import happened
+
 from .conftest import LEADS, ROOT, Sequencer
 
 BROKEN = b"""\
@@ -15,8 +17,10 @@ Fine@Harbor.example,C,,
 wide@harbor.example,D,lead,UTC,extra
 stage@harbor.example,E,hot,
 zone@harbor.example,F,,Europe/Madrd
-latin@harbor.example,Ren\xe9,,
+latin@harbor.example,Ren\xe9,hot,
+ren\xe9@harbor.example,L,,
 ,G,,
+short@harbor.example,S
 alsofine@harbor.example,"H
 I",,
 """
@@ -31,7 +35,7 @@ def test_broken_rows_are_listed_and_the_others_are_imported(released: Sequencer,
     file = tmp_path / "broken.csv"
     file.write_bytes(BROKEN)
     *problems, last = released("leads", "import", str(file), code=1).splitlines()
-    assert "2 new, 0 updated, 7 rejected" == last
+    assert "2 new, 0 updated, 9 rejected" == last
     assert [
         "line 2: email: expected an address, got `not-an-address`",
         "line 4: email: fine@harbor.example stands in line 3 already",
@@ -40,7 +44,9 @@ def test_broken_rows_are_listed_and_the_others_are_imported(released: Sequencer,
         "line 7: time_zone: expected an IANA zone such as Europe/Madrid, got `Europe/Madrd`; "
         "did you mean `Europe/Madrid`?",
         "line 8: first_name: expected text in UTF-8 without NUL",
-        "line 9: email: expected an address, got ``",
+        "line 9: email: expected text in UTF-8 without NUL",
+        "line 10: email: is missing",
+        "line 11: expected 4 columns, got 2",
     ] == [re.sub(r" \([^)]*\)$", "", problem) for problem in problems]
     assert "B" == released.json("leads", "show", "fine@harbor.example")["lead"]["first_name"]
     assert "H\nI" == released.json("leads", "show", "alsofine@harbor.example")["lead"]["first_name"]
@@ -49,7 +55,7 @@ def test_broken_rows_are_listed_and_the_others_are_imported(released: Sequencer,
 def test_a_rejected_row_fails_the_command_in_json_too(released: Sequencer) -> None:
     found = released.json("leads", "import", "-", given=BROKEN, code=1)
     counts = (found["new"], found["updated"], found["rejected"])
-    assert ((2, 0, 7), [2, 4, 5, 6, 7, 8, 9]) == (counts, [problem["line"] for problem in found["problems"]])
+    assert ((2, 0, 9), [2, 4, 5, 6, 7, 8, 9, 10, 11]) == (counts, [problem["line"] for problem in found["problems"]])
 
 
 def test_leads_are_enrolled_as_they_are_imported(released: Sequencer) -> None:
@@ -91,6 +97,11 @@ def test_an_unknown_sequence_is_refused_whatever_the_file_holds(released: Sequen
     [
         ("", "expected a column `email` in the header line, got: nothing"),
         ("name,mail\n", "expected a column `email` in the header line, got: name, mail"),
+        (
+            "name;email\n",
+            "expected a column `email` in the header line, but the columns are separated by `;`: "
+            "save the file with commas",
+        ),
         ("email,stage,stage\n", "expected each column once, got twice: stage"),
         ("email\n".encode("utf-16"), "expected a CSV file in UTF-8, got other bytes in the header line"),
         (b"email,pr\xe9nom\n", "expected a CSV file in UTF-8, got other bytes in the header line"),
@@ -145,3 +156,29 @@ def test_a_name_cannot_steer_the_terminal(released: Sequencer) -> None:
 
 def test_an_unknown_lead_is_refused(deployed: Sequencer) -> None:
     assert "there is no lead with the address x@y.example" == deployed.refusal("leads", "show", "x@y.example")
+
+
+def test_what_became_of_a_mail_is_listed_after_it_was_sent() -> None:
+    """Providers' times are whole seconds, ours have fractions."""
+    sent = "2026-11-24T09:00:00.700000+00:00"
+    whole = "2026-11-24T09:00:00+00:00"
+    outcome = {"step": "welcome", "outcome": "sent", "at": sent, "sentence": "was sent welcome"}
+    enrollment = {"id": 1, "sequence": "education", "entered_at": sent, "outcomes": [outcome], "ended_at": None}
+    events = [
+        {"enrollment_id": 1, "step": "welcome", "at": whole, "sentence": said}
+        for said in ("welcome was delivered", "the provider took welcome")
+    ]
+    found = {
+        "lead": {"created_at": whole},
+        "enrollments": [enrollment],
+        "messages": [{"enrollment_id": 1, "step": "welcome", "state": "delivered", "sent_at": sent}],
+        "events": events,
+        "alerts": [],
+    }
+    assert [
+        "became known",
+        "entered",
+        "was sent welcome",
+        "the provider took welcome",
+        "welcome was delivered",
+    ] == [said for _, _, said in happened(found)]

@@ -76,7 +76,7 @@ def test_a_mail_that_went_is_called_sent_and_delivered(deployed: Sequencer, engi
 def test_whoever_never_entered_is_told_whether_they_could(deployed: Sequencer) -> None:
     deployed("halt", "ana@harbor.example")
     said = deployed("why", "ana@harbor.example").splitlines()
-    assert "ana@harbor.example must not be mailed: operator" == said[0]
+    assert "ana@harbor.example must not be mailed: halted by an operator" == said[0]
     assert ["never entered; could not: must not be mailed"] * 3 == [
         re.split(r"  +", line.strip())[1] for line in said if line.startswith("  now")
     ]

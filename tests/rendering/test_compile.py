@@ -263,3 +263,9 @@ def test_unsubscribing_may_not_depend_on_the_lead() -> None:
 
 def test_compiling_twice_gives_the_same_bytes() -> None:
     assert item("Hi {{ lead.email }}") == item("Hi {{ lead.email }}")
+
+
+def test_an_unclosed_token_is_told_by_its_first_line_only() -> None:
+    _, [problem, *_] = compiled('Hello {{ lead.first_name or "there" },\n\nand this {{ lead.email }}.')
+    assert '{{ lead.first_name or "there" }, …' in problem.message
+    assert "and this" not in problem.message

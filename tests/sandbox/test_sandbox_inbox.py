@@ -58,6 +58,15 @@ def test_the_inbox_can_be_searched_and_narrowed_to_a_recipient(sandbox, mail, pe
     assert "No mail matches." in text(sandbox, "/?q=%25%27%22%00")
 
 
+def test_the_inbox_shows_a_mails_preheader_else_its_text(sandbox, mail):
+    sandbox.send(mail)
+    assert "Dear Jane, see https" in text(sandbox, "/")
+    hidden = '<div style="display:none;font-size:1px;">What it &amp; you cost&zwnj;</div>'
+    mail["content"][1]["value"] = f"<html><body>{hidden}<p>Dear %name%</p></body></html>"
+    sandbox.send(mail)
+    assert '<span class="muted">What it &amp; you cost</span>' in text(sandbox, "/")
+
+
 def test_an_empty_inbox_says_what_to_do(sandbox):
     assert "No mail yet." in text(sandbox, "/")
 
@@ -101,6 +110,23 @@ def test_following_a_link_fires_a_click_and_shows_where_it_leads(sandbox, sender
     [clicked] = [event for event in sender.events() if event["event"] == "click"]
     assert ("https://www.kestrel.example/faq?sq=jane.2", 1) == (clicked["url"], clicked["url_offset"]["index"])
     assert 404 == sandbox.call("GET", f"/messages/{received}/links/2").status
+
+
+@pytest.mark.parametrize("tab", ["html", "text", "headers"])
+def test_the_way_back_leads_to_the_tab_that_was_left_and_is_no_further_open(sandbox, sender, received, tab):
+    assert f'/messages/{received}/bounce?tab={tab}"' in text(sandbox, f"/messages/{received}?tab={tab}")
+    pressed = sandbox.call("POST", f"/messages/{received}/spamreport?tab={tab}", b"")
+    followed = text(sandbox, f"/messages/{received}/links/1?tab={tab}")
+
+    back = f"/sandbox/messages/{received}?tab={tab}&seen=1"
+    assert f"{back}#activity" == pressed.headers["Location"]
+    assert back.replace("&", "&amp;") in followed
+    frame = f'src="/sandbox/messages/{received}/frame?seen=1"'
+    assert (tab == "html") == (frame in text(sandbox, back.removeprefix("/sandbox")))
+    sandbox.call("GET", f"/messages/{received}/frame?seen=1")
+    sandbox.press(received, "bounce")
+    sender.wait_for_kinds("bounce")
+    assert "open" not in {event["event"] for event in sender.events()}
 
 
 def test_tracking_that_is_switched_off_tells_nothing(sandbox, sender, mail):

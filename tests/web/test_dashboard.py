@@ -99,7 +99,7 @@ def test_a_suppressed_lead_says_so_first(inside: Site) -> None:
     inside.world.enter("welcome", kim)
     inside.world.happens(kim, "complained")
     text = words(inside.http.get(f"/dashboard/leads/{kim.id}").text)
-    assert "kim@harbor.example must not be mailed: complained" in text
+    assert "kim@harbor.example must not be mailed: reported spam" in text
     assert "Nothing: this lead is in no sequence now." in text
     assert "was stopped (suppressed)" in text
 
@@ -150,3 +150,21 @@ def test_days_are_the_leads_own() -> None:
         "events": [],
     }
     assert [one.name for one in timeline(view, ZoneInfo("Asia/Tokyo"))] == ["Tuesday 24 November 2026"]
+
+
+@pytest.mark.parametrize("event", ["delivered", "opened"])
+def test_what_became_of_a_mail_is_shown_above_its_sending(event: str) -> None:
+    """The newest stands first. Providers' times are whole seconds, ours have fractions."""
+    sent = "2026-11-23T08:00:00.700000+00:00"
+    outcome = {"step": "one", "outcome": "sent", "at": sent, "sentence": "was sent one"}
+    mail = {"sequence": "welcome", "subject": "One", "state": "delivered", "failure": None, "sent_at": sent}
+    followed = {"event": event, "at": "2026-11-23T08:00:00+00:00", "source": "sendgrid", "machine": False, "data": {}}
+    view = {
+        "lead": {"created_at": None},
+        "enrollments": [{"id": 1, "sequence": "welcome", "entered_at": sent, "outcomes": [outcome], "ended_at": None}],
+        "messages": [{"enrollment_id": 1, "step": "one", **mail}],
+        "alerts": [],
+        "events": [{"enrollment_id": 1, "step": "one", "sentence": f"{event} one", **followed}],
+    }
+    [day] = timeline(view, ZoneInfo("UTC"))
+    assert [f"{event} one", "was sent one", "entered welcome"] == [entry.sentence for entry in day.entries]
