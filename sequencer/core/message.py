@@ -25,9 +25,6 @@ class State(StrEnum):
     """Due to go again, but the lead was halted first."""
 
 
-OPEN = frozenset({State.SENDING, State.RETRY, State.UNKNOWN})
-"""No further mail of the enrollment goes while one is in these."""
-
 MAYBE_SENT = frozenset(State) - {State.RETRY, State.REFUSED, State.CANCELLED}
 """What counts for gap and caps."""
 

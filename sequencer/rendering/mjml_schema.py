@@ -31,7 +31,6 @@ CHILDREN: Final[Mapping[str, frozenset[str]]] = {
 HOLDS_HTML: Final = frozenset(
     "mj-accordion-title mj-accordion-text mj-button mj-navbar-link mj-raw mj-social-element mj-table mj-text".split()
 )
-HOLDS_TEXT: Final = frozenset("mj-preview mj-style mj-title".split())
 HOLDS_NOTHING: Final = frozenset("mj-breakpoint mj-divider mj-font mj-image mj-spacer".split())
 
 STRUCTURE: Final = frozenset("mj-body mj-wrapper mj-section mj-group mj-column mj-hero".split())
