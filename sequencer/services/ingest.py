@@ -39,30 +39,33 @@ _LINK = re.compile(r"[?&]sq=([a-z2-7]{32})\.(\d{1,4})(?:[&#]|$)")
 def process(context: Context, urgent: bool) -> bool:
     """Works off pending bodies. True: there may be more."""
     try:
-        return _batch(context, urgent, BODIES) == BODIES
+        return _batch(context, urgent, BODIES, []) == BODIES
     except OperationalError:
         raise
     except Exception:
         # One of them is poison, and must not hold up the others: each is taken by itself, that one set aside.
         log.exception("a batch of webhook bodies failed; taking them one by one")
     for _ in range(BODIES):
+        taken: list[int] = []
         try:
-            if not _batch(context, urgent, 1):
+            if not _batch(context, urgent, 1, taken):
                 return False
         except OperationalError:
             raise
         except Exception as error:
             log.exception("a webhook body cannot be processed and is set aside")
             with context.engine.begin() as conn:
-                for body in intake.claim(conn, urgent, 1, BYTES):
-                    intake.set_aside(conn, body.id, f"{type(error).__name__} in processing; see the worker's log")
+                # By its id: the first that is pending may be another by now.
+                for body_id in taken:
+                    intake.set_aside(conn, body_id, f"{type(error).__name__} in processing; see the worker's log")
     return True
 
 
-def _batch(context: Context, urgent: bool, limit: int) -> int:
-    """How many bodies were taken."""
+def _batch(context: Context, urgent: bool, limit: int, taken: list[int]) -> int:
+    """How many bodies were taken; `taken` gets their ids, also when they cannot be processed."""
     with context.engine.begin() as conn:
         bodies = intake.claim(conn, urgent, limit, BYTES)
+        taken += [body.id for body in bodies]
         awake = _work(context, conn, bodies)
     for place in sorted(awake):
         context.hint("drain", *place)

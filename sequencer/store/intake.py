@@ -51,7 +51,8 @@ def done(conn: Connection, ids: Sequence[int]) -> None:
 
 def set_aside(conn: Connection, body_id: int, problem: str) -> None:
     """A body (or events in it) that could not be processed; kept for `sequencer events replay`."""
-    conn.execute(update(intake).where(intake.c.id == body_id).values(state="set_aside", problem=problem[:2000]))
+    waiting = (intake.c.id == body_id) & (intake.c.state == "pending")
+    conn.execute(update(intake).where(waiting).values(state="set_aside", problem=problem[:2000]))
 
 
 def pending(conn: Connection) -> dict[bool, int]:

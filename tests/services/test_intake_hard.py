@@ -1,5 +1,6 @@
 """Odd webhooks and odd inbound mail: nothing jams the intake, and nothing that is not about us changes anything."""
 
+import logging
 from typing import Any
 
 import orjson
@@ -88,6 +89,33 @@ def test_a_poisonous_body_is_set_aside_alone(world: World) -> None:
     while ingest.process(world.context, True):
         pass
     assert [state for state, _ in bodies(world)] == ["set_aside", "done", "done"]
+    assert world.view(kim)["lead"]["suppressed"] is True
+
+
+class _Meanwhile(logging.Handler):
+    """Another worker that settles the poisonous body between its failure here and its being set aside."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith("a webhook body cannot be processed"):
+            with self.world.context.engine.begin() as conn:
+                conn.execute(text("UPDATE intake SET state = 'done' WHERE id = (SELECT min(id) FROM intake)"))
+
+
+def test_only_the_body_that_failed_is_ever_set_aside(world: World) -> None:
+    kim = begun(world)
+    with world.context.engine.begin() as conn:
+        conn.execute(text("ALTER TABLE event ADD CHECK (key <> 'poison')"))
+        for said in ({"sg_event_id": "poison"}, {}):
+            intake.put(conn, "events", orjson.dumps([event(world, "unsubscribe", **said)]), "", True, clock.now(conn))
+    meanwhile = _Meanwhile(world)
+    ingest.log.addHandler(meanwhile)
+    ingest.process(world.context, True)
+    ingest.log.removeHandler(meanwhile)
+    assert [state for state, _ in bodies(world)] == ["done", "done"]
     assert world.view(kim)["lead"]["suppressed"] is True
 
 
