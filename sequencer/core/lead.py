@@ -30,6 +30,11 @@ class Lead:
     fields: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None
 
+    @property
+    def name(self) -> str:
+        """First and last name, as far as known; empty when neither is."""
+        return " ".join(filter(None, (self.first_name, self.last_name)))
+
     def get(self, name: str) -> Any:
         """The value of a built-in or declared field; None when unknown."""
         if name in BUILT_IN:

@@ -5,13 +5,10 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sequencer.core.decision import Decision
 from sequencer.core.engine import decide
-from sequencer.core.enrollment import Enrollment
-from sequencer.core.migrate import migrate
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
@@ -20,6 +17,7 @@ from sequencer.services.carry_out import carry_out
 from sequencer.services.compose import Outgoing
 from sequencer.services.context import Context
 from sequencer.services.deliver import deliver, release
+from sequencer.services.migrate import migrated
 from sequencer.store import clock, enrollments, messages
 
 log = logging.getLogger(__name__)
@@ -89,17 +87,6 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
         release(context, outgoing)
         raise
     return _Claimed(outgoing, fence, first_due, len(rows) == size, awake)
-
-
-def migrated(conn: Connection, context: Context, current: Release, enrollment: Enrollment) -> Enrollment:
-    """The enrollment at its place in the current deployment, taken through each one in between."""
-    for number in range(enrollment.deployment, current.number):
-        old, new = context.releases.at(conn, number), context.releases.at(conn, number + 1)
-        if new is None or (after := new.workspace.sequences.get(enrollment.sequence)) is None:
-            continue
-        before = old.workspace.sequences.get(enrollment.sequence) if old is not None else None
-        enrollment = migrate(before, after, enrollment, number + 1)
-    return replace(enrollment, deployment=current.number)
 
 
 def decided(current: Release, series: Series, snapshot: Snapshot, now: datetime) -> Decision:

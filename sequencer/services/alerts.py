@@ -29,12 +29,13 @@ def deliver(context: Context) -> bool:
         skeleton = Skeleton(subject=(0,), html=(1,), text=(2,))
         batch = Batch(uuid.uuid4().hex, skeleton, tuple(recipients), categories=("alert",))
         receipt = context.provider.send(batch)
+        settled: dict[tuple[str, str | None], list[tuple[int, str]]] = {}
+        for number, row in enumerate(round_):
+            outcome = receipt.of(number)
+            settled.setdefault((state_of(outcome), outcome.detail or None), []).append((row.enrollment_id, row.step))
         with context.engine.begin() as conn:
-            for number, row in enumerate(round_):
-                outcome: Outcome = receipt.of(number)
-                key = (row.enrollment_id, row.step)
-                state = state_of(outcome)
-                alerts.settle(conn, [key], state, outcome.detail or None, AGAIN if state == "pending" else None)
+            for (state, detail), keys in settled.items():
+                alerts.settle(conn, keys, state, detail, AGAIN if state == "pending" else None)
     return len(rows) == AT_ONCE
 
 
@@ -62,7 +63,7 @@ def _rounds(rows: Sequence[Any]) -> list[list[Any]]:
 def _mail(context: Context, release: Release, row: Any, lead: Lead | None, companies: dict[int, Company]) -> Recipient:
     sender = next(iter(release.workspace.senders.values()))
     rep = release.workspace.reps.get(row.rep)
-    name = lead_name(lead)
+    name = (lead.name or lead.email) if lead is not None else "A lead"
     company = companies.get(lead.company_id) if lead is not None and lead.company_id else None
     note = " ".join(str(row.note).split())
     subject = _TITLES[row.kind].format(name=name, note=note)[:150]
@@ -79,10 +80,3 @@ def _mail(context: Context, release: Release, row: Any, lead: Lead | None, compa
         from_name=sender.name,
         values=(subject, f"<!doctype html><html><body>{body}</body></html>", text),
     )
-
-
-def lead_name(lead: Lead | None) -> str:
-    """How people call the lead."""
-    if lead is None:
-        return "A lead"
-    return " ".join(filter(None, (lead.first_name, lead.last_name))) or lead.email

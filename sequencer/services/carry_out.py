@@ -1,9 +1,10 @@
 """Carries out decisions: everything they write, in set-based statements, in the transaction that claimed the leads."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -29,6 +30,8 @@ from sequencer.store.alerts import NewAlert
 
 log = logging.getLogger(__name__)
 
+Kind = TypeVar("Kind", Send, Cancel, Alert, Enter, Change)
+
 
 def carry_out(
     context: Context,
@@ -42,12 +45,7 @@ def carry_out(
 ) -> tuple[list[Outgoing], set[tuple[str, str]]]:
     """Writes decisions in set-based statements. Returns what may be sent after the commit, and who fell due."""
     pairs = list(zip(known, decisions, strict=True))
-    orders = [
-        Order(effect, decision.enrollment, snapshot)
-        for snapshot, decision in pairs
-        for effect in decision.effects
-        if isinstance(effect, Send)
-    ]
+    orders = [Order(effect, decision.enrollment, snapshot) for snapshot, decision, effect in _each(pairs, Send)]
     outgoing, failed = compose(context, release, series, orders)
     attempts = [attempt for out in outgoing for attempt in out.attempts]
     begun = messages.begin(conn, [*attempts, *failed], fence, context.lease, now)
@@ -55,25 +53,8 @@ def carry_out(
         # Cannot happen while the leads' locks are kept; the key is there for the day when it does.
         log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
         outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
-    messages.cancel(
-        conn,
-        [
-            (decision.enrollment.id, effect.step)
-            for decision in decisions
-            for effect in decision.effects
-            if isinstance(effect, Cancel)
-        ],
-    )
-    alerts.insert(
-        conn,
-        [
-            _alert(release, snapshot, effect)
-            for snapshot, decision in pairs
-            for effect in decision.effects
-            if isinstance(effect, Alert)
-        ],
-        now,
-    )
+    messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(pairs, Cancel)])
+    alerts.insert(conn, [_alert(release, snapshot, effect) for snapshot, _, effect in _each(pairs, Alert)], now)
     enrollments.update(conn, [decision.enrollment for decision in decisions])
     awake = {
         (series.id, decision.enrollment.position)
@@ -83,6 +64,14 @@ def carry_out(
     awake |= _start(conn, release, pairs, now)
     awake |= _change(conn, release, pairs, now)
     return outgoing, awake
+
+
+def _each(pairs: Sequence[tuple[Snapshot, Decision]], kind: type[Kind]) -> Iterator[tuple[Snapshot, Decision, Kind]]:
+    """The effects of one kind, each with what it was decided on."""
+    for snapshot, decision in pairs:
+        for effect in decision.effects:
+            if isinstance(effect, kind):
+                yield snapshot, decision, effect
 
 
 def _alert(release: Release, snapshot: Snapshot, effect: Alert) -> NewAlert:
@@ -123,10 +112,8 @@ def _start(
 ) -> set[tuple[str, str]]:
     """`start` steps: lets leads into the other sequence; who may not enter simply does not."""
     wanted: dict[str, list[Lead]] = {}
-    for snapshot, decision in pairs:
-        for effect in decision.effects:
-            if isinstance(effect, Enter):
-                wanted.setdefault(effect.step.sequence, []).append(snapshot.lead)
+    for snapshot, _, effect in _each(pairs, Enter):
+        wanted.setdefault(effect.step.sequence, []).append(snapshot.lead)
     awake = set()
     for name, entering in wanted.items():
         target = release.workspace.sequences[name]
@@ -140,24 +127,22 @@ def _change(
 ) -> set[tuple[str, str]]:
     """`set` and `handoff` steps: writes fields, and everything that follows from their change."""
     happened: list[Event] = []
-    for snapshot, decision in pairs:
-        for effect in decision.effects:
-            if isinstance(effect, Change):
-                leads.write(conn, snapshot.lead.id, effect.values, now)
-                happened += [
-                    Event(
-                        kind=kinds.CHANGED,
-                        at=now,
-                        lead_id=snapshot.lead.id,
-                        key=f"{decision.enrollment.id}.{effect.step.id}.{name}",
-                        source="sequence",
-                        enrollment_id=decision.enrollment.id,
-                        step=effect.step.id,
-                        data={"field": name, "before": snapshot.lead.get(name), "after": value},
-                    )
-                    for name, value in effect.values.items()
-                    if snapshot.lead.get(name) != value
-                ]
+    for snapshot, decision, effect in _each(pairs, Change):
+        leads.write(conn, snapshot.lead.id, effect.values, now)
+        happened += [
+            Event(
+                kind=kinds.CHANGED,
+                at=now,
+                lead_id=snapshot.lead.id,
+                key=f"{decision.enrollment.id}.{effect.step.id}.{name}",
+                source="sequence",
+                enrollment_id=decision.enrollment.id,
+                step=effect.step.id,
+                data={"field": name, "before": snapshot.lead.get(name), "after": value},
+            )
+            for name, value in effect.values.items()
+            if snapshot.lead.get(name) != value
+        ]
     return react(conn, release, happened, now).awake if happened else set()
 
 

@@ -117,7 +117,7 @@ def _one(context: Context, release: Release, sequence: Series, order: Order) -> 
         return replace(attempt, state=State.REFUSED, failure=str(error)), None
     recipient = Recipient(
         to_email=lead.email,
-        to_name=" ".join(filter(None, (lead.first_name, lead.last_name))),
+        to_name=lead.name,
         from_email=sender.email,
         from_name=f"{sender.name} for {send.standing_in_for.name}" if send.standing_in_for else sender.name,
         values=(*values, reply_token),

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sequencer.core.enrollment import Status
-from sequencer.core.message import State
 from sequencer.errors import NotFound
 from sequencer.store import enrollments, leads, messages, suppressions
 from sequencer.store.suppressions import OPERATOR
@@ -29,12 +28,8 @@ def halt(conn: Connection, email: str, now: datetime) -> Halted:
     suppressions.add(conn, [(email, suppressions.ALL, OPERATOR, now, OPERATOR)])
     leads.suppress(conn, [lead_id])
     running = enrollments.running_of(conn, [lead_id])
-    ledger = messages.of_enrollments(conn, [e.id for e in running])
     enrollments.update(conn, [e.ended(Status.STOPPED, OPERATOR, now) for e in running])
-    messages.cancel(
-        conn,
-        [(e.id, m.step) for e in running for m in ledger.get(e.id, {}).values() if m.state is State.RETRY],
-    )
+    messages.cancel_rest(conn, [e.id for e in running])
     return Halted(email, tuple(e.sequence for e in running))
 
 

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
 from sequencer.core.condition import merged
-from sequencer.core.decision import Cancel
 from sequencer.core.engine import departure
 from sequencer.core.enrollment import RUNNING, Enrollment, Status
 from sequencer.core.event import Event
@@ -142,13 +141,11 @@ def settle(
     asks = merged([known[name].asks for name in sorted({e.sequence for e in running})])
     subjects: list[snapshots.Subject] = [(e, locked[e.lead_id]) for e in running]
     changed: list[Enrollment] = []
-    cancelled: list[tuple[int, str]] = []
     for snapshot, before in zip(snapshots.load(conn, release.workspace, asks, subjects, now), running, strict=True):
         sequence = known[before.sequence]
         decision = departure(release.workspace, sequence, snapshot, now)
         if decision is not None:
             after = decision.enrollment
-            cancelled += [(before.id, effect.step) for effect in decision.effects if isinstance(effect, Cancel)]
         else:
             zone = zone_of(release.workspace, sequence, snapshot.lead, owner_of(release.workspace, snapshot))
             after = before
@@ -157,16 +154,14 @@ def settle(
                     after = after_reply(release.workspace, sequence, after, zone, now)
                 elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
                     after = after_out_of_office(release.workspace, sequence, after, _back(e.data), zone, now)
-            if after.status not in RUNNING:
-                cancelled += [(before.id, m.step) for m in snapshot.messages.values() if m.state is State.RETRY]
-            elif after.status is Status.ACTIVE and wakes(sequence, told[before.lead_id]):
+            if after.status is Status.ACTIVE and wakes(sequence, told[before.lead_id]):
                 if after.due_at is None or after.due_at > now:
                     after = replace(after, due_at=now)
                 reaction.awake.add((after.sequence, after.position))
         if after != before:
             changed.append(after)
     enrollments.update(conn, changed)
-    messages.cancel(conn, cancelled)
+    messages.cancel_rest(conn, [e.id for e in changed if e.status not in RUNNING])
 
 
 def wakes(sequence: Series, told: Sequence[Event]) -> bool:

@@ -260,6 +260,18 @@ def cancel(conn: Connection, keys: Sequence[tuple[int, str]]) -> None:
     )
 
 
+def cancel_rest(conn: Connection, ended: Sequence[int]) -> None:
+    """What was to go again in these enrollments will not: they ended."""
+    if ended:
+        conn.execute(
+            text(
+                "UPDATE message SET state = 'cancelled', retry_at = NULL"
+                " WHERE enrollment_id = ANY(:ids) AND state = 'retry'"
+            ),
+            {"ids": list(ended)},
+        )
+
+
 @dataclass(slots=True)
 class Engagement:
     """What a batch of events says of one message. Facts only grow, states only advance."""
