@@ -114,6 +114,9 @@ def in_block_style(text: str, line: int, column: int) -> str:
     lines = text.split("\n")
     head = lines[line - 1][: column - 1]
     rest = "\n".join([lines[line - 1][column - 1 :], *lines[line:]])
+    if rest[0] not in PAIRS:
+        # YAML reads `[a: b]` as a list that holds keys, which have no bracket of their own.
+        return "keys inside `[…]` break at commas and quotes: write one key a line, without the brackets"
     inside = enclosed(rest)
     if inside is None:
         return f"the `{rest[0]}` here is never closed: write `{PAIRS[rest[0]]}` at its end"

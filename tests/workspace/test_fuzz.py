@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sequencer.core.mark import Problem
@@ -53,6 +53,7 @@ def test_a_mutated_workspace_gives_problems_with_places(files: Mapping[str, str]
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(SNIPPETS, max_size=40).map("".join))
+@example("[[when: (")
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
     problems = Problems()
     node = parse("f.yaml", text, problems)
