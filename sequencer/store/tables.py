@@ -53,6 +53,25 @@ clock = Table(
     ),
 )
 
+pause = Table(
+    "pause",
+    metadata,
+    Column("reason", Text, primary_key=True, comment="operator | credentials | restored"),
+    _at("since", nullable=False, comment="operating time"),
+    Column("detail", Text, nullable=False, comment="what happened, for who has to mend it"),
+    _at("retry_at", comment="operating time at which one mail may try; NULL: only `sequencer resume` ends it"),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    Column("ledger", Text, nullable=False, comment="names this ledger, also after it was restored"),
+    Column("number", BigInteger, nullable=False, comment="one more with every beat; Redis keeps a copy as a witness"),
+    _at("at", nullable=False, comment="operating time of the last beat"),
+    _at("worked_at", nullable=False, comment="operating time at which nothing was overdue, or some of it was worked off"),
+)
+
 release = Table(
     "release",
     metadata,
@@ -151,6 +170,7 @@ enrollment = Table(
     Column("position", Text, nullable=False),
     _at("since", nullable=False),
     _at("due_at"),
+    _at("expected_at", comment="due_at before catching up after a downtime put it off; NULL: it was not"),
     Column("status", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("outcomes", JSONB, nullable=False, server_default=text("'[]'")),
@@ -240,6 +260,7 @@ intake = Table(
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     _at("at", nullable=False, comment="business time of arrival"),
     Index("ix_intake_pending", "urgent", "id", postgresql_where=text("state = 'pending'")),
+    Index("ix_intake_at", "at"),
 )
 
 alert = Table(
