@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from math import isinf
+from sys import float_info
 from typing import Any, Final, Literal, TypeAlias
 
 from jinja2 import nodes
@@ -152,7 +152,7 @@ class _Checker:
             return Operand("flag", column, str(value).lower(), code, literal=True, value=value)
         if isinstance(value, str):
             return Operand("text", column, f'"{value}"', code, literal=True, value=value)
-        if isinstance(value, int | float) and not isinf(value):
+        if isinstance(value, int | float) and abs(value) <= float_info.max:
             return Operand("number", column, str(value), code, literal=True, value=value)
         expected = "a smaller number" if value is not None else '`known("field")` to ask whether a value is known'
         self.bench.flaw(column, "condition-type", f"expected {expected}")

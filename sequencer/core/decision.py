@@ -20,6 +20,8 @@ class Send:
     sender: Rep | None
     standing_in_for: Rep | None = None
     """The owner who is away, when `sender` is the deputy."""
+    resend: bool = False
+    """Nobody knows whether the attempt before went, and the step asks for another all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,9 @@ SETTLING = timedelta(seconds=5)
 GIVEN_UP = timedelta(hours=24)
 """After so long an unknown message counts as sent for the sequence's progress."""
 
+RESEND_RELOOK = timedelta(hours=1)
+"""How often an unknown message that may go again is looked at while the webhooks' intake does not prove itself."""
+
 RELOOK = timedelta(days=1)
 """How often what only people can mend (no owner, a stopped sequence) is looked at without being told."""
 
@@ -113,7 +116,8 @@ class _Run:
         self.owner = owner_of(self.workspace, self.snapshot)
         self.zone = zone_of(self.workspace, self.sequence, self.snapshot.lead, self.owner)
         self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
-        self.dated = self.enrollment.due_at
+        self.dated = self.enrollment.expected_at or self.enrollment.due_at
+        self.enrollment = replace(self.enrollment, expected_at=None)
 
     # --- the whole
 
@@ -199,10 +203,38 @@ class _Run:
         return None
 
     def settle(self, message: Message) -> None:
-        unknown = message.state is State.UNKNOWN
-        until = message.sent_at + GIVEN_UP if unknown else self.now + SETTLING
+        """Waits for what becomes of the mail before; an unknown one goes again where the step says so."""
         mark = self.mark_of(message.step)
-        self.hold("unknown" if unknown else "sending", mark, until, message.step, message.failure or "")
+        if message.state is State.SENDING:
+            self.hold("sending", mark, self.now + SETTLING, message.step, message.failure or "")
+            return
+        until = message.sent_at + GIVEN_UP
+        step = self.sequence.steps.get(message.step)
+        passed = self.enrollment.passed(message.step)
+        if isinstance(step, Email) and step.resend_after is not None and passed is not None:
+            # Counted from the first attempt, so that it goes again once and not as often as nobody answers.
+            again = passed.at + step.resend_after.elapsed
+            if again <= message.sent_at:
+                again = until
+            if again <= self.now and self.resends(step, message):
+                return
+            until = min(until, again if again > self.now else self.now + RESEND_RELOOK)
+        self.hold("unknown", mark, until, message.step, message.failure or "")
+
+    def resends(self, step: Email, message: Message) -> bool:
+        """Another attempt, if its events would have come by now; what forbids a mail leaves it held."""
+        sound = self.snapshot.intake_sound_since
+        if sound is None or sound > message.sent_at:
+            return False
+        # The attempt in doubt counts for gap and caps, and must not stand in its own way.
+        others = tuple(at for at in self.snapshot.mailed_at if at != message.sent_at)
+        self.snapshot = replace(self.snapshot, mailed_at=others)
+        send = self.may_mail(step, self.enrollment.since)
+        if isinstance(send, _Skip):
+            return False
+        if send is not None:
+            self.mail(replace(send, attempt=message.attempt + 1, resend=True))
+        return True
 
     def retries(self, message: Message) -> bool:
         """True when nothing more is to be done now."""
@@ -240,6 +272,10 @@ class _Run:
         self.effects.append(send)
         self.reasons.append(Reason("sent", send.step.mark, send.step.id))
         self.arrive(self.enrollment.position)
+        if send.step.resend_after is not None and self.enrollment.due_at is not None:
+            # Nobody wakes an enrollment when an answer stays out: so it is looked at when the mail might go again.
+            again = self.now + send.step.resend_after.elapsed
+            self.enrollment = replace(self.enrollment, due_at=min(self.enrollment.due_at, again))
 
     def may_mail(self, step: Email, due: datetime) -> Send | _Skip | None:
         """The mail, when nothing stands in the way now; None: held, and the enrollment is dated."""

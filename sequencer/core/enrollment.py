@@ -63,6 +63,8 @@ class Enrollment:
     paused_at: datetime | None = None
     resume_at: datetime | None = None
     ended_at: datetime | None = None
+    expected_at: datetime | None = None
+    """When it was due before catching up after a downtime put it off; None: it was not put off."""
 
     @property
     def counts_from(self) -> datetime:

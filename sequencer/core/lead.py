@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+Channel: TypeAlias = Literal["email", "webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,17 @@ class Rep:
     calendar: str | None = None
     deputy: str | None = None
     away: tuple[Away, ...] = ()
+    webhook: str | None = field(default=None, repr=False)
+    """Where alerts go beside the mail. Whoever knows the address can post there: it is never shown."""
 
     @property
     def first_name(self) -> str:
         return self.name.split()[0] if self.name.split() else self.name
+
+
+def channels(rep: Rep | None) -> tuple[Channel, ...]:
+    """How a rep is told; of one who is not declared only an address is known."""
+    return ("email", "webhook") if rep is not None and rep.webhook else ("email",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,6 +15,9 @@ from sequencer.core.workspace import Workspace
 
 LONGEST = 1000
 """Characters of a value."""
+
+LONGEST_ZONE = 40
+"""Characters; IANA's longest has 32."""
 
 FREE_MAIL = frozenset(
     """
@@ -175,8 +178,8 @@ def _text(name: str, value: Any, problems: list[str]) -> str:
 def _zone(value: Any, problems: list[str]) -> str | None:
     text = str(value)
     if text not in _zones():
-        close = get_close_matches(text, _zones(), 1)
-        hint = f"; did you mean `{close[0]}`?" if close else ""
+        close = _closest_zone(text) if len(text) <= LONGEST_ZONE else None
+        hint = f"; did you mean `{close}`?" if close else ""
         problems.append(f"time_zone: expected an IANA zone such as Europe/Madrid, got `{text[:60]}`{hint}")
         return None
     return ZoneInfo(text).key
@@ -186,6 +189,12 @@ def _zone(value: Any, problems: list[str]) -> str | None:
 def _zones() -> frozenset[str]:
     """Read from disk once: it takes milliseconds."""
     return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=1024)
+def _closest_zone(text: str) -> str | None:
+    """It takes milliseconds, and a file has the same mistake in every row."""
+    return next(iter(get_close_matches(text, _zones(), 1)), None)
 
 
 def _expected(got: str, choices: tuple[str, ...]) -> str:

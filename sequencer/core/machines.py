@@ -1,7 +1,8 @@
 """Tells software from people: scanners and proxies open and click too, and must not count as engagement."""
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 AGENTS = (
@@ -35,14 +36,22 @@ def is_machine(agent: str) -> bool:
     return _BOT.search(lowered) is not None or any(part in lowered for part in AGENTS)
 
 
-def bursts(clicks: Iterable[tuple[datetime, str]], links: int) -> bool:
-    """Whether these clicks (time, link) in one message follow every link of it in one burst, as scanners do.
+def bursts(clicks: Sequence[tuple[datetime, str]], links: int) -> list[bool]:
+    """Of clicks (time, link) in one message, which belong to a burst that follows every link of it, as scanners do.
 
-    `links`: how many links the message has. A message with one link tells nothing.
+    `links`: how many links the message has. A message with one link tells nothing. More clicks never make a machine's
+    click a person's again, so that the order in which they become known does not matter.
     """
-    first: dict[str, datetime] = {}
-    for at, link in clicks:
-        first[link] = min(first.get(link, at), at)
-    if links < 2 or len(first) < links:
-        return False
-    return max(first.values()) - min(first.values()) <= BURST
+    found = [False] * len(clicks)
+    if links < 2:
+        return found
+    order = sorted(range(len(clicks)), key=lambda n: clicks[n][0])
+    times = [clicks[n][0] for n in order]
+    for first, at in enumerate(times):
+        if first and times[first - 1] == at:
+            continue  # providers tell whole seconds: a storm of clicks has few different beginnings
+        burst = order[first : bisect_right(times, at + BURST)]
+        if len({clicks[n][1] for n in burst}) >= links:
+            for n in burst:
+                found[n] = True
+    return found

@@ -47,6 +47,7 @@ class Batch:
     """One request to the provider: at most 1,000 recipients, each address once."""
 
     request_id: str
+    """Echoed as `sq_request` by events about a request that carried the whole batch: it proves all of it."""
     skeleton: Skeleton
     recipients: tuple[Recipient, ...]
     headers: Mapping[str, str] = field(default_factory=dict)

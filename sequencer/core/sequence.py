@@ -32,6 +32,8 @@ class Email:
     waits: tuple[Wait, ...]
     content: str
     """The content's id, as `sales/pricing`."""
+    resend_after: Duration | None = None
+    """When nobody knows whether the mail went: how long to wait for proof before it goes again; None: it never does."""
 
 
 @dataclass(frozen=True, slots=True)

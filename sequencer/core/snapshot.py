@@ -34,3 +34,5 @@ class Snapshot:
     mailed_at: tuple[datetime, ...] = ()
     """When this lead was mailed lately, by any sequence, as far as it counts for gap and caps; oldest first."""
     consent: Consent = field(default_factory=Consent)
+    intake_sound_since: datetime | None = None
+    """Since when every webhook demonstrably came through; None: not even now."""

@@ -42,6 +42,8 @@ class Pressure:
     gap: timedelta = timedelta(hours=20)
     wait: Duration = field(default_factory=lambda: Duration(5, "business day"))
     """A mail over the cap waits so long at most, then is skipped."""
+    catch_up: int | None = 5000
+    """How many people an hour are looked at of those who fell due during a downtime; None: all at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class _Compiler:
     ) -> tuple[str, str] | None:
         inert = Inert(pieces)
         if self._source.file.endswith(".md"):
-            blocks, problems = markdown_html(body, inert)
+            blocks, problems = markdown_html(body or [start], inert)
             self._own_problems += problems
             if self._failed:
                 return None

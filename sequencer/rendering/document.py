@@ -12,7 +12,7 @@ class Document:
 
     def __init__(self, pieces: Sequence[Piece], inert: Inert) -> None:
         self.inert = inert
-        self._pieces = [piece for piece in pieces if piece.text]
+        self._pieces = [piece for piece in pieces if piece.text] or list(pieces[:1])
         self._starts: list[int] = []
         words: list[str] = []
         size = 0

@@ -7,36 +7,39 @@ what would cost memory or time beyond any mail's need is refused.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
-from functools import wraps
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, nodes, pass_context, pass_eval_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS, do_join, do_replace
 from jinja2.nodes import EvalContext
-from jinja2.runtime import Context, markup_join, str_join
+from jinja2.runtime import Context, LoopContext, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
+from sequencer.rendering.budget import CHARACTERS, Budget, bounded, steps, weighed
 from sequencer.rendering.links import harmless_address
 
-OUTPUT: Final = 100_000
-"""Characters that one slot, or one value on the way to it, may have. Gmail clips a whole mail at 102 KB."""
 REPEAT: Final = 1_000
 """What `range` may count to."""
+STRIPPED: Final = 10_000
+"""Characters that `striptags` takes; a value of a lead has 1,000 at most."""
 
 URL_FILTER: Final = "_address"
 """Put around values that stand at the beginning of an href or src; not for people to write."""
+BUDGET: Final = "_budget"
+"""The variable that holds the mail's Budget."""
 
 ALLOWED_FILTERS: Final = frozenset(
     "abs capitalize count d date default first float int join last length list lower max min replace reverse round "
     "sort string striptags sum title trim truncate unique upper urlencode wordcount".split()
 )
+_ITEM_BY_ITEM: Final = frozenset("join list max min sort sum unique".split())
 ALLOWED_TESTS: Final = frozenset("defined divisibleby even none number odd string undefined".split())
 
 
@@ -57,8 +60,27 @@ class Record:
         self.read = read
 
 
-class _Unknowns(NodeTransformer):
-    """Replaces comparisons and `~` by filters that know None and the bounds."""
+class _Bounds(NodeTransformer):
+    """Replaces comparisons, `~`, lists, and what loops go through by filters that know None and the bounds."""
+
+    def visit_For(self, node: nodes.For) -> nodes.For:
+        self.generic_visit(node)
+        # Literal text costs nothing to print, but in a loop it may come very often.
+        size = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
+        assert isinstance(node.iter, nodes.Expr)
+        node.iter = _filter(node.iter, "_each", [nodes.Const(1 + size // CHARACTERS, lineno=node.lineno)])
+        return node
+
+    def visit_List(self, node: nodes.List) -> nodes.Expr:
+        return self._weighed(node)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:
+        return self._weighed(node) if node.ctx == "load" else node
+
+    def _weighed(self, node: nodes.List | nodes.Tuple) -> nodes.Expr:
+        self.generic_visit(node)
+        literal = all(isinstance(item, nodes.Const) for item in node.items)
+        return node if literal else _filter(node, "_weighed", [])
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Expr:
         self.generic_visit(node)
@@ -95,36 +117,49 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
             cache_size=0,
         )
         self.globals = {"range": _range}
-        self.filters = {name: _known(FILTERS[name]) for name in ALLOWED_FILTERS if name in FILTERS}
-        self.filters |= {
-            "d": default,
+        own: dict[str, Callable[..., Any]] = {
             "date": long_date,
-            "default": default,
-            "join": _join,
             "replace": _replace,
             "round": _round,
-            "_compare": compare,
+            "striptags": _striptags,
+            "sum": _sum,
+        }
+        filters = {name: own.get(name) or FILTERS[name] for name in ALLOWED_FILTERS if name in FILTERS or name in own}
+        self.filters = {name: _known(filtered, name in _ITEM_BY_ITEM) for name, filtered in filters.items()}
+        self.filters |= {
+            "d": default,
+            "default": default,
+            "join": _join,
+            "_compare": _compare,
             "_concat": _concat,
+            "_each": _each,
+            "_weighed": _weighed,
             URL_FILTER: address,
         }
         self.tests = {name: TESTS[name] for name in ALLOWED_TESTS}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = super()._parse(source, name, filename)
-        _Unknowns().visit(template)
+        _Bounds().visit(template)
         return template.set_environment(self)  # type: ignore[return-value]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        return obj.read(attribute) if isinstance(obj, Record) else super().getattr(obj, attribute)
+        """Fields of records and what loops know of themselves; nothing else has parts with names."""
+        if isinstance(obj, Record):
+            return obj.read(attribute)
+        if isinstance(obj, LoopContext):
+            return super().getattr(obj, attribute)
+        return self.undefined(obj=obj, name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        return obj.read(argument) if isinstance(obj, Record) else super().getitem(obj, argument)
+        return self.getattr(obj, argument) if isinstance(argument, str) else super().getitem(obj, argument)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        context[BUDGET].spend(steps(left) + steps(right))
         if operator == "+":
             if hasattr(left, "__len__") and hasattr(right, "__len__"):
-                _bounded(len(left) + len(right))
-            return left + right
+                bounded(len(left) + len(right))
+            return weighed(left + right)
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         if operator == "**" or not numbers:
             raise SecurityError(f"expected numbers for “{operator}”, and no powers")
@@ -134,13 +169,19 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         return result
 
 
-def _known(filtered: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, leaving the unknown unknown: Jinja's `upper` would print NONE."""
-    place = 1 if hasattr(filtered, "jinja_pass_arg") else 0
+def _known(filtered: Callable[..., Any], each: bool) -> Callable[..., Any]:
+    """The filter, within bounds, and leaving the unknown unknown: Jinja's `upper` would print NONE."""
+    wants = getattr(filtered, "jinja_pass_arg", None)
+    first = {"eval_context": "eval_ctx", "environment": "environment"}.get(wants.name) if wants is not None else None
 
-    @wraps(filtered)
-    def call(*arguments: Any, **options: Any) -> Any:
-        return None if arguments[place] is None else filtered(*arguments, **options)
+    @pass_context
+    def call(context: Context, value: Any, *arguments: Any, **options: Any) -> Any:
+        if value is None:
+            return None
+        context[BUDGET].spend(steps(value, each))
+        given = () if first is None else (getattr(context, first),)
+        result = filtered(*given, value, *arguments, **options)
+        return weighed(result) if isinstance(result, str) else result
 
     return call
 
@@ -168,15 +209,20 @@ def in_header(value: Any) -> Any:
     return value if isinstance(value, StrictUndefined) else one_line(str(value))
 
 
-# Taking the context keeps Jinja from printing constants at compile time, by other rules than these.
+# Taking the context also keeps Jinja from printing constants at compile time, by other rules than these.
 @pass_context
 def _finalize(context: Context, value: Any) -> Any:
-    return printed(value)
+    return _paid(context, printed(value))
 
 
 @pass_context
 def _finalize_header(context: Context, value: Any) -> Any:
-    return in_header(value)
+    return _paid(context, in_header(value))
+
+
+def _paid(context: Context, value: Any) -> Any:
+    context[BUDGET].spend(steps(value))
+    return value
 
 
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -192,14 +238,9 @@ def one_line(text: str) -> str:
     return _BREAKS.sub(" ", text)
 
 
-def _bounded(size: int) -> None:
-    if size > OUTPUT:
-        raise SecurityError(f"expected at most {OUTPUT} characters, got {size}")
-
-
 def capped(text: str) -> str:
     """The text, when it is no longer than a slot may be."""
-    _bounded(len(text))
+    bounded(len(text))
     return text
 
 
@@ -208,6 +249,12 @@ def compare(left: Any, operator: str, right: Any) -> bool:
     if left is None or right is None:
         return False
     return bool(_OPERATORS[operator](left, right))
+
+
+@pass_context
+def _compare(context: Context, left: Any, operator: str, right: Any) -> bool:
+    context[BUDGET].spend(steps(left) + steps(right))
+    return compare(left, operator, right)
 
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
@@ -222,26 +269,60 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 }
 
 
-@pass_eval_context
-def _concat(context: EvalContext, parts: list[Any]) -> str:
+@pass_context
+def _concat(context: Context, parts: list[Any]) -> str:
     known = [part if isinstance(part, Markup) else str(printed(part)) for part in parts]
-    _bounded(sum(map(len, known)))
-    return str_join(known) if not context.autoescape else markup_join(known)
+    bounded(sum(map(len, known)))
+    context[BUDGET].spend(sum(map(steps, known)))
+    return str_join(known) if not context.eval_ctx.autoescape else markup_join(known)
 
 
-@pass_eval_context
-def _join(context: EvalContext, value: Iterable[Any] | None, d: str = "") -> str:
+@pass_context
+def _join(context: Context, value: Iterable[Any] | None, d: str = "") -> str:
+    context[BUDGET].spend(steps(value, each=True))
     items = [item if isinstance(item, Markup) else str(printed(item)) for item in value or ()]
-    _bounded(sum(map(len, items)) + len(d) * len(items))
-    joined: str = do_join(context, items, d)
+    bounded(sum(map(len, items)) + len(d) * len(items))
+    joined: str = do_join(context.eval_ctx, items, d)
     return joined
+
+
+@pass_context
+def _each(context: Context, value: Iterable[Any], cost: int) -> Iterator[Any]:
+    """What a loop goes through, each round paid for."""
+    budget: Budget = context[BUDGET]
+
+    def rounds(items: Iterator[Any]) -> Iterator[Any]:
+        for item in items:
+            budget.spend(cost)
+            yield item
+
+    return rounds(iter(value))
+
+
+@pass_context
+def _weighed(context: Context, value: Any) -> Any:
+    context[BUDGET].spend(steps(value))
+    return weighed(value)
 
 
 @pass_eval_context
 def _replace(context: EvalContext, value: Any, old: str, new: str) -> str:
     text = value if isinstance(value, Markup) else str(printed(value))
-    _bounded(len(text) + (str(text).count(old) if old else len(text) + 1) * len(escape(new)))
+    bounded(len(text) + (str(text).count(old) if old else len(text) + 1) * len(escape(new)))
     return do_replace(context, text, old, new)
+
+
+def _striptags(value: Any) -> str:
+    """MarkupSafe's, which takes time by the square of what there is to strip."""
+    text = str(printed(value))
+    if len(text) > STRIPPED:
+        raise SecurityError(f"striptags: expected at most {STRIPPED} characters, got {len(text)}")
+    return Markup(text).striptags()
+
+
+def _sum(value: Iterable[Any]) -> int | float:
+    """Of numbers; Jinja's also joins lists, copying them again and again."""
+    return sum(item for item in value if isinstance(item, int | float))
 
 
 def default(value: Any, instead: Any = "", boolean: bool = False) -> Any:

@@ -15,6 +15,9 @@ from sequencer.rendering.environment import URL_FILTER
 from sequencer.rendering.tokens import Inert, Kind, Piece
 
 ADDRESSES: Final = frozenset({"href", "src", "action", "background", "poster", "cite", "formaction", "xlink:href"})
+_BEGINNING: Final = re.compile(r"\s*(?:https?://(?!/)|mailto:|tel:|cid:|#)", re.IGNORECASE | re.ASCII)
+"""Whatever follows one of these makes it no address of another kind."""
+_UNESCAPABLE: Final = re.compile(r"style|srcdoc|srcset|on.*", re.IGNORECASE | re.DOTALL)
 _OUR_OWN: Final = re.compile(r"unsubscribe_url|preferences_url|link\s*\((?:'[^']*'|\"[^\"]*\"|[^()])*\)")
 
 
@@ -135,19 +138,92 @@ def _no_style(places: Places, piece: Piece) -> None:
 
 
 def _attribute(places: Places, attribute: markup.Attribute, inert: Inert) -> None:
-    name, value = attribute.name.lower(), attribute.value or ""
-    position, literal = 0, ""
-    for match in inert.pattern.finditer(value):
-        piece = inert.token(match)
-        offset = attribute.value_start + match.start()
-        places.attributes.add(offset)
-        literal += value[position : match.start()]
-        position = match.end()
-        if name == "style" or name.startswith("on"):
+    value = attribute.value or ""
+    tokens = [(match, inert.token(match)) for match in inert.pattern.finditer(value)]
+    if not tokens:
+        return
+    places.attributes |= {attribute.value_start + match.start() for match, _ in tokens}
+    if _UNESCAPABLE.fullmatch(attribute.name):
+        for _, piece in tokens:
             _no_style(places, piece)
-        elif name in ADDRESSES and piece.kind is Kind.PRINT and not re.search("[:/?#]", literal):
-            if not _OUR_OWN.fullmatch(piece.inner):
-                places.guarded.add(offset)
+    if fault := _unbalanced([piece for _, piece in tokens]):
+        message = f"{fault.text} begins inside one attribute and ends outside of it: put both into the same quotes"
+        places.problems.append(Problem(fault.mark(), "crossed-structure", message))
+    elif attribute.name.lower() in ADDRESSES:
+        _Address(places, attribute.value_start).read(value, tokens)
+
+
+def _unbalanced(pieces: Sequence[Piece]) -> Piece | None:
+    stack: list[Piece] = []
+    for piece in pieces:
+        if piece.keyword in ("if", "for"):
+            stack.append(piece)
+        elif piece.keyword in ("endif", "endfor", "elif", "else"):
+            if not stack:
+                return piece
+            if piece.keyword.startswith("end"):
+                stack.pop()
+    return stack[0] if stack else None
+
+
+@dataclass
+class _If:
+    before: bool
+    begun: bool = True
+    """In every branch so far."""
+    complete: bool = False
+
+
+class _Address:
+    """Follows what an address may begin with through its branches, so that no way through makes a `javascript:`."""
+
+    def __init__(self, places: Places, start: int) -> None:
+        self._places = places
+        self._start = start
+        self._stack: list[_If] = []
+        self._begun = False
+        """Something harmless stands before, whichever branches come."""
+
+    def read(self, value: str, tokens: Sequence[tuple[re.Match[str], Piece]]) -> None:
+        position = 0
+        for match, piece in tokens:
+            self._literal(value[position : match.start()], piece)
+            position = match.end()
+            if piece.kind is Kind.PRINT:
+                self._print(piece, match.start())
+            else:
+                self._statement(piece)
+        self._literal(value[position:], tokens[-1][1])
+
+    def _fault(self, piece: Piece, message: str) -> None:
+        self._places.problems.append(Problem(piece.mark(), "bad-address", message))
+
+    def _literal(self, text: str, near: Piece) -> None:
+        if self._begun or not text.strip():
+            return
+        if not _BEGINNING.match(text):
+            message = "expected an address that begins with https:// or with a value, whichever branch comes"
+            self._fault(near, f"{message}; got “{text.strip()[:40]}” near {near.text}")
+        self._begun = True
+
+    def _print(self, piece: Piece, at: int) -> None:
+        if not self._begun and not _OUR_OWN.fullmatch(piece.inner):
+            self._places.guarded.add(self._start + at)
+        self._begun = True
+
+    def _statement(self, piece: Piece) -> None:
+        if piece.keyword == "if":
+            self._stack.append(_If(self._begun))
+        elif piece.keyword in ("elif", "else", "endif"):
+            top = self._stack[-1]
+            top.begun &= self._begun
+            top.complete |= piece.keyword == "else"
+            self._begun = top.before
+            if piece.keyword == "endif":
+                self._begun = top.before or (top.begun and top.complete)
+                self._stack.pop()
+        elif not (self._begun and piece.keyword in ("for", "endfor")):
+            self._fault(piece, f"{piece.text} may not stand here: an address begins with values and if only")
 
 
 def guarded(piece: Piece) -> str:

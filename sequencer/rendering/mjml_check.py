@@ -1,13 +1,18 @@
 """Checks MJML before it is compiled: mrml passes unknown tags, attributes and bad nesting over in silence."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from sequencer.core.mark import Problem
-from sequencer.rendering import markup, mjml_schema
+from sequencer.rendering import html_check, markup, mjml_schema
 from sequencer.rendering.document import Document
 from sequencer.rendering.links import address_fault
 from sequencer.rendering.names import suggest
 from sequencer.rendering.tokens import Kind
+
+ADDRESSES: Final = html_check.ADDRESSES | {"background-url", "base-url"}
+PROGRAMS: Final = frozenset("applet base embed frame frameset iframe object script".split())
+"""Elements that run or load something of their own."""
 
 
 @dataclass
@@ -95,6 +100,8 @@ class _Reader:
             self.problem(tag.start, "a Jinja token may not be part of a tag's name")
         elif name.startswith("mj"):
             self._component_opened(tag, component)
+        elif name.lower() in PROGRAMS:
+            self.problem(tag.start, f"<{name}> may not stand in a mail: mail programs drop it, or all of it")
         elif component not in mjml_schema.HOLDS_HTML:
             where = f"in <{component}>" if component else "outside of <mjml>"
             self.problem(tag.start, f"HTML’s <{name}> may not stand {where}: put it into <mj-text> or <mj-raw>")
@@ -135,17 +142,26 @@ class _Reader:
                 self.problem(attribute.start, f"<{tag.name}> has no attribute “{name}”{suggest(name, known)}")
             elif known is not None and attribute.value is None:
                 self.problem(attribute.start, f'expected {name}="…", got no value')
-            elif (
-                name in ("href", "src")
-                and tag.name != "mj-navbar-link"
-                and not self._pattern.search(attribute.value or "")
-            ):
-                if fault := address_fault(attribute.value or ""):
-                    self.problem(attribute.value_start, fault, "bad-address")
+            elif known is None and (name.lower().startswith("on") or name.lower() in ("srcdoc", "http-equiv")):
+                self.problem(attribute.start, f"{name} may not stand in a mail: mail programs drop it, or all of it")
+            elif not self._pattern.search(attribute.value or ""):
+                self._addresses(tag.name, name.lower(), attribute)
             seen.add(name)
         if tag.name in ("mj-image", "img") and "alt" not in seen and self._component != "mj-attributes":
             message = f'<{tag.name}> has no alt="…": say what the picture shows, or alt="" for an ornament'
             self.problem(tag.start, message, "no-alt", warning=True)
+
+    def _addresses(self, tag: str, name: str, attribute: markup.Attribute) -> None:
+        """Those without Jinja; the others are seen to when the mail is compiled."""
+        value = attribute.value or ""
+        # A menu's base-url comes before its links, which may then be paths.
+        path = tag == "mj-navbar-link" and value.startswith("/")
+        addresses = [value] if name in ADDRESSES and not path else []
+        if name == "srcset":
+            addresses = [candidate.split()[0] for candidate in value.split(",") if candidate.strip()]
+        for one in addresses:
+            if fault := address_fault(one):
+                self.problem(attribute.value_start, fault, "bad-address")
 
     def closed(self, tag: markup.Tag) -> None:
         names = [name for name, _ in self.stack]

@@ -1,11 +1,13 @@
 """A compiled item made ready for mailing: a skeleton for everyone, and each lead's values for its slots."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
 from sequencer.core.content import Content, Link
 from sequencer.core.mail import Parts, Skeleton
+from sequencer.rendering.budget import OUTPUT
 from sequencer.rendering.environment import Mode, capped
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.scope import Line, Scope
@@ -13,6 +15,8 @@ from sequencer.rendering.slots import Parts as Split
 from sequencer.rendering.slots import Slot, split
 from sequencer.rendering.view import View
 
+WHOLE: Final = 2 * OUTPUT
+"""Characters that one lead's values may have together in HTML and text, each as often as it stands there."""
 CACHED: Final = 256
 """Items kept prepared in a process; about 100 KB each."""
 
@@ -37,6 +41,8 @@ class Prepared:
             text=_numbered(split_text, order),
         )
         self._slots = tuple(order)
+        places = Counter(part for part in (*self.skeleton.html, *self.skeleton.text) if isinstance(part, int))
+        self._places = tuple(places[number] for number in range(len(order)))
 
     def values(self, view: View) -> tuple[str, ...]:
         """The values of the skeleton's slots, in their order. Raises RenderingFailed."""
@@ -49,12 +55,18 @@ class Prepared:
                 # Whatever a template does wrong with one lead's data is that lead's failure only.
                 what = f"{slot.what}: {error or type(error).__name__}"
                 raise RenderingFailed(self._name, what) from error
+        if (size := sum(len(value) * places for value, places in zip(values, self._places, strict=True))) > WHOLE:
+            raise RenderingFailed(self._name, f"expected at most {WHOLE} characters of a lead's own, got {size}")
         return tuple(values)
 
 
 def prepare(content: Content) -> Prepared:
-    """The item, prepared once as long as what it says is the same."""
-    return _prepare(content.id, content.subject, content.preheader, content.html, content.text, content.links)
+    """The item, prepared once as long as what it says is the same. Raises RenderingFailed."""
+    try:
+        return _prepare(content.id, content.subject, content.preheader, content.html, content.text, content.links)
+    except Exception as error:
+        # `check` admits nothing of the kind; should it ever, the mails of this item fail and no others.
+        raise RenderingFailed(content.id, f"cannot be prepared: {str(error) or type(error).__name__}") from error
 
 
 _prepare = lru_cache(maxsize=CACHED)(Prepared)

@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from sequencer.rendering.environment import Mode, Record
+from sequencer.rendering.budget import Budget
+from sequencer.rendering.environment import BUDGET, Mode, Record
 from sequencer.rendering.links import tracked
 from sequencer.rendering.names import RECORDS
 from sequencer.rendering.view import View
@@ -23,6 +24,7 @@ class Scope:
         self._links = links
         self._lines = lines
         self._contexts: dict[Mode, dict[str, Any]] = {}
+        self._budget = Budget()
 
     def field(self, record: str, name: str) -> Any:
         """`lead.first_name`; None when the record or the field is unknown."""
@@ -50,7 +52,10 @@ class Scope:
     @cached_property
     def _shared(self) -> dict[str, Any]:
         records: dict[str, Any] = {record: Record(self._reader(record)) for record in ("lead", *RECORDS)}
-        return records | {name: self.value(name) for name in ("unsubscribe_url", "preferences_url")}
+        return records | {
+            BUDGET: self._budget,
+            **{name: self.value(name) for name in ("unsubscribe_url", "preferences_url")},
+        }
 
     def _reader(self, record: str) -> Callable[[str], Any]:
         return lambda name: self.field(record, name)

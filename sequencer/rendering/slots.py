@@ -7,7 +7,8 @@ from typing import TypeAlias
 from jinja2 import nodes
 from markupsafe import escape
 
-from sequencer.rendering.environment import ENVIRONMENTS, OUTPUT, Mode, capped
+from sequencer.rendering.budget import OUTPUT
+from sequencer.rendering.environment import ENVIRONMENTS, Mode, capped
 from sequencer.rendering.links import around_token
 from sequencer.rendering.quick import Fill, quick_block, shown
 from sequencer.rendering.scope import Scope

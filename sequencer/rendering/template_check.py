@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isinf
 from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -16,6 +17,11 @@ from sequencer.rendering.tokens import Kind, Piece
 STATEMENTS: Final = frozenset({"if", "elif", "else", "endif", "for", "endfor", "set", "endset", "include"})
 LOOPS: Final = 2
 """How deep loops may stand in one another: with the bound on `range`, no template runs for long."""
+
+DEEPEST: Final = 60
+"""Brackets, filters, operators and statements in one another: Python's stack must not depend on what somebody wrote."""
+LONGEST_NUMBER: Final = 100
+"""Digits."""
 
 _PARSER: Final = Environment()
 
@@ -80,6 +86,12 @@ def check_template(
         message = f"{error.message or 'not understood'} in {_shown(piece)}"
         findings.problems.append(Problem(piece.mark(), "template-syntax", message))
         return findings
+    except RecursionError:
+        _deep(max(tokens, key=lambda token: len(token.text)), findings)
+        return findings
+    if (line := _too_deep(tree)) is not None:
+        _deep(tokens[min(line, len(tokens)) - 1], findings)
+        return findings
     _Checker(tokens, names, findings, links, warnings).run(tree)
     findings.problems.sort()
     return findings
@@ -104,6 +116,9 @@ def _statements_fit(tokens: Sequence[Piece], findings: Findings) -> bool:
 
     for piece in tokens:
         keyword = piece.keyword
+        if re.search(rf"[0-9_]{{{LONGEST_NUMBER}}}", piece.inner):
+            problem(piece, "template-syntax", f"expected numbers of less than {LONGEST_NUMBER} digits")
+            return False
         if piece.kind is Kind.PRINT:
             if not piece.inner:
                 problem(piece, "template-syntax", "expected a name between {{ and }}, got nothing")
@@ -111,6 +126,9 @@ def _statements_fit(tokens: Sequence[Piece], findings: Findings) -> bool:
             problem(piece, "forbidden-statement", f"“{keyword}” may not be used: there are if, for, set and include")
         elif keyword in ("if", "for") or (keyword == "set" and _is_block_set(piece)):
             stack.append(piece)
+            if len(stack) > DEEPEST // 2:
+                _deep(piece, findings)
+                return False
         elif keyword in ("elif", "else"):
             opened = stack[-1].keyword if stack else ""
             if opened != "if" and not (opened == "for" and keyword == "else"):
@@ -124,6 +142,22 @@ def _statements_fit(tokens: Sequence[Piece], findings: Findings) -> bool:
     for piece in stack:
         problem(piece, "template-syntax", f"expected {{% end{piece.keyword} %}} for {_shown(piece)}, got the end")
     return len(findings.problems) == before
+
+
+def _deep(piece: Piece, findings: Findings) -> None:
+    message = f"expected brackets, filters, operators and statements at most {DEEPEST} deep in one another"
+    findings.problems.append(Problem(piece.mark(), "template-syntax", message))
+
+
+def _too_deep(tree: nodes.Template) -> int | None:
+    """The line of a node that lies too deep."""
+    left: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while left:
+        node, depth = left.pop()
+        if depth > DEEPEST:
+            return node.lineno
+        left += [(child, depth + 1) for child in node.iter_child_nodes()]
+    return None
 
 
 def _is_block_set(piece: Piece) -> bool:
@@ -260,6 +294,8 @@ class _Checker:
                     hint = suggest(node.name, ALLOWED_FILTERS)
                     self._problem(node, "unknown-filter", f"there is no filter “{node.name}”{hint}", node.name)
                 self._arguments(node, known)
+            case nodes.Const(value=float() as number) if isinf(number):
+                self._problem(node, "forbidden-expression", "expected a smaller number")
             case nodes.Test():
                 if node.name not in ALLOWED_TESTS:
                     hint = suggest(node.name, ALLOWED_TESTS)

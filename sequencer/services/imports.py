@@ -1,6 +1,7 @@
 """Imports leads from CSV: batch by batch in bounded memory; a broken row is reported, the rest goes on."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
@@ -14,6 +15,8 @@ from sequencer.store import clock
 
 ROWS = 1000
 """A batch, and a transaction."""
+LONGEST_LINE = 1_000_000
+"""Characters."""
 REPORTED = 1000
 """Rejected rows that are kept with their reasons."""
 
@@ -47,7 +50,7 @@ def import_csv(
             named(context.releases.current(conn), sequence)
     result = Imported()
     seen: dict[str, int] = {}
-    for batch in _batches(_rows(file, result)):
+    for batch in _batches(rows(file, result)):
         with context.engine.begin() as conn:
             now = clock.now(conn)
             release = context.releases.current(conn)
@@ -78,8 +81,9 @@ def import_csv(
     return result
 
 
-def _rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(file, strict=True)
+def rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row by column, with its line; what is no row is rejected. Raises InvalidInput as `import_csv` does."""
+    reader = csv.reader(_lines(file), strict=True)
     try:
         names = [name.strip().lower() for name in next(reader, ())]
     except (csv.Error, UnicodeDecodeError) as error:
@@ -94,7 +98,7 @@ def _rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]
     if "email" not in names:
         raise InvalidInput(f"expected a column `email` in the header line, got: {', '.join(names) or 'nothing'}")
     # Spreadsheets leave columns without a name at the end; nothing stands in them that could be asked for.
-    if doubled := {name for name in names if name and names.count(name) > 1}:
+    if doubled := {name for name, count in Counter(names).items() if name and count > 1}:
         raise InvalidInput(f"expected each column once, got twice: {', '.join(sorted(doubled))}")
     while True:
         try:
@@ -114,6 +118,16 @@ def _rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]
             result.reject(reader.line_num, f"expected {len(names)} columns, got {len(row)}")
             continue
         yield reader.line_num, {name: value for name, value in zip(names, row, strict=True) if name}
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    """A file without line breaks would else be read as a whole."""
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise InvalidInput(
+                f"expected lines of less than {LONGEST_LINE:,} characters; what was read before may be imported already"
+            )
+        yield line
 
 
 def _batches(

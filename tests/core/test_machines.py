@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sequencer.core.machines import bursts, is_machine
 
@@ -45,4 +47,17 @@ def test_software_that_names_itself_is_told_from_browsers(agent: str, machine: b
 def test_every_link_of_several_within_seconds_is_a_burst(
     clicks: list[tuple[float, str]], links: int, burst: bool
 ) -> None:
-    assert bursts([(NOON + timedelta(seconds=at), link) for at, link in clicks], links) is burst
+    assert any(bursts([(NOON + timedelta(seconds=at), link) for at, link in clicks], links)) is burst
+
+
+def test_a_click_long_after_a_burst_is_a_persons_again() -> None:
+    clicks = [(3600, "a"), (4, "b"), (0, "a"), (7, "b"), (11, "a")]
+    found = bursts([(NOON + timedelta(seconds=at), link) for at, link in clicks], 2)
+    assert found == [False, True, True, True, True]
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from("abc")), max_size=12), st.integers(0, 12))
+def test_what_is_a_machines_click_stays_one_whatever_comes_later(clicks: list[tuple[int, str]], known: int) -> None:
+    timed = [(NOON + timedelta(seconds=at), link) for at, link in clicks]
+    before, after = bursts(timed[:known], 2), bursts(timed, 2)
+    assert all(late for early, late in zip(before, after, strict=False) if early)

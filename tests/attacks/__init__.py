@@ -1,0 +1,1 @@
+"""What attackers try, each against its defence."""

@@ -1,0 +1,1 @@
+"""Short forms of `python -m benchmarks.fuzz`, and what it has found."""
