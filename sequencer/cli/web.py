@@ -26,8 +26,8 @@ def command(host: str) -> None:
         workers=settings.web_concurrency,
         log_config=None,
         access_log=False,
-        proxy_headers=True,
-        forwarded_allow_ips="*",
+        proxy_headers=False,
+        ws="none",
         timeout_graceful_shutdown=20,
         server_header=False,
     )

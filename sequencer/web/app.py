@@ -25,10 +25,12 @@ from sequencer.services.context import Context
 from sequencer.settings import Settings
 from sequencer.web.api import ApiDoor, refused
 from sequencer.web.api_input import Refused
+from sequencer.web.callers import Callers
 from sequencer.web.dashboard import Dashboard
 from sequencer.web.gate import Gate, Headers, harden
 from sequencer.web.health import HealthDoor
 from sequencer.web.login import LoginDoor
+from sequencer.web.metrics import MetricsDoor
 from sequencer.web.options import WebSettings
 from sequencer.web.pages import STATIC, page
 from sequencer.web.unsubscribe import UnsubscribeDoor
@@ -67,7 +69,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     routes = [
         Route("/webhooks/sendgrid/events", webhooks.events, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound", webhooks.inbound, methods=["POST"]),
-        Route("/webhooks/sendgrid/inbound/{key}", webhooks.inbound, methods=["POST"]),
+        Route("/webhooks/sendgrid/inbound/{key:path}", webhooks.inbound, methods=["POST"]),
         Route("/u/{token}", unsubscribe.show),
         Route("/u/{token}", unsubscribe.act, methods=["POST"]),
         Route("/preferences/{token}", unsubscribe.preferences),
@@ -84,6 +86,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/dashboard/leads", dashboard.leads),
         Route("/dashboard/leads/{id:int}", dashboard.lead),
         Route("/healthz", HealthDoor(context).show),
+        Route("/metrics", MetricsDoor(context).show),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
 
@@ -93,11 +96,13 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         harden(answer.headers, request.url.path, secure)
         return answer
 
-    return Starlette(
+    app = Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[
             Middleware(Headers, secure=secure),
+            # Nothing here speaks TLS: where people come by HTTPS, a router ends it before us.
+            Middleware(Callers, proxied=secure),
             Middleware(
                 SessionMiddleware,
                 secret_key=_session_key(context.secret, web_settings.dashboard_password),
@@ -117,6 +122,9 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
             Exception: broken,
         },
     )
+    # It would lead to whatever the Host header says.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _session_key(secret: bytes, password: str | None) -> str:
@@ -158,6 +166,6 @@ def _answer(request: Request, status: int, detail: str) -> Response:
     path = request.url.path
     if path.startswith("/api/"):
         return JSONResponse({"problems": [detail]}, status)
-    if path.startswith("/webhooks/"):
+    if path.startswith("/webhooks/") or path == "/metrics":
         return PlainTextResponse(f"{detail}\n", status)
     return page(request, "problem.html", status, detail=detail)

@@ -1,6 +1,9 @@
-"""Reading request bodies: no more of them than a door wants, whatever the header promises."""
+"""Reading request bodies: no more of them than a door wants, no slower than a door waits, whatever the header says."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -9,24 +12,70 @@ from starlette.requests import Request
 
 FORM: Final = 20_000
 """Bytes of a form of ours."""
+PATIENCE: Final = 20.0
+"""Seconds of operating time that any body may take, and one more for each SLOWEST bytes that it may have."""
+SLOWEST: Final = 256 * 1024
+
+_CLOSE: Final = {"Connection": "close"}
+"""What else of the body comes is not waited for."""
 
 
-async def read(request: Request, most: int) -> bytes:
-    """The body. Raises HTTPException 413 as soon as it is known to be longer than `most` bytes."""
-    refusal = HTTPException(413, f"expected a body of at most {most:,} bytes")
+@dataclass(slots=True)
+class Room:
+    """How many bytes of bodies one process holds at a time, from the first byte read until they are dealt with.
+
+    Used from the event loop alone.
+    """
+
+    left: int
+
+    @contextmanager
+    def share(self) -> Iterator["Share"]:
+        """What one request takes; given back at the end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self.left += share.taken
+
+
+@dataclass(slots=True)
+class Share:
+    room: Room
+    taken: int = 0
+
+    def take(self, size: int) -> None:
+        """Raises HTTPException 503: who posts here comes again."""
+        if size > self.room.left:
+            raise HTTPException(
+                503, "too much is arriving at once; please send it again", _CLOSE | {"Retry-After": "5"}
+            )
+        self.room.left -= size
+        self.taken += size
+
+
+async def read(request: Request, most: int, share: Share | None = None) -> bytes:
+    """The body. Raises HTTPException as soon as it is known to be longer than `most` bytes (413), or too slow (408)."""
+    refusal = HTTPException(413, f"expected a body of at most {most:,} bytes", _CLOSE)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 15 or int(announced) > most):
         raise refusal
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise refusal
+    try:
+        async with asyncio.timeout(PATIENCE + most / SLOWEST):
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > most:
+                    raise refusal
+                if share is not None:
+                    share.take(len(chunk))
+                body += chunk
+    except TimeoutError as error:
+        raise HTTPException(408, "expected the whole body sooner", _CLOSE) from error
     return bytes(body)
 
 
 async def read_form(request: Request) -> Mapping[str, list[str]]:
-    """The fields of a form of ours, URL-encoded. Raises HTTPException 413 and 400."""
+    """The fields of a form of ours, URL-encoded. Raises HTTPException 413, 408 and 400."""
     body = await read(request, FORM)
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=200)

@@ -6,7 +6,7 @@ Deny by default: a route that somebody adds and forgets to guard asks for the da
 import hashlib
 import hmac
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/api/openapi.json"})
+BY_TOKEN: Final = ("/api", "/metrics")
+"""What programs ask for, with the bearer token; all else that is shut is for people with a session."""
 OPEN_FOLDERS: Final = ("/webhooks/", "/u/", "/preferences/", "/static/")
 """What strangers may ask for. Webhooks and unsubscribe pages have proofs of their own in what they are sent."""
 
@@ -47,7 +49,10 @@ def same(given: str, expected: str) -> bool:
 
 
 class Gate:
-    """Refuses who has no business here: `/api` wants the bearer token, all else a session of the dashboard."""
+    """Refuses who has no business here: programs without the bearer token, people without a session of the dashboard.
+
+    And what other sites make the browser of somebody with a session send: it would be taken for theirs.
+    """
 
     def __init__(self, app: ASGIApp, api_token: str | None) -> None:
         self.app = app
@@ -61,11 +66,16 @@ class Gate:
         await (refusal or self.app)(scope, receive, send)
 
     def _refusal(self, request: Request) -> Response | None:
-        path = request.url.path
-        if path == "/api" or path.startswith("/api/"):
+        path = request.scope["path"]
+        if path in BY_TOKEN or path.startswith("/api/"):
             return self._without_token(request)
         if request.session.get("in") is True:
-            return None
+            acts = request.method not in ("GET", "HEAD")
+            return (
+                Response("Not from another site.\n", 403, media_type="text/plain")
+                if acts and foreign(request)
+                else None
+            )
         if request.method not in ("GET", "HEAD"):
             return Response("Log in first.\n", 403, media_type="text/plain")
         query = f"?next={quote(path)}" if path.startswith("/dashboard/") else ""
@@ -79,6 +89,19 @@ class Gate:
             return None
         problem = "expected the header `Authorization: Bearer …` with the value of API_TOKEN"
         return JSONResponse({"problems": [problem]}, 401, {"WWW-Authenticate": "Bearer"})
+
+
+def foreign(request: Request) -> bool:
+    """Whether a browser says that a page of another site sent this.
+
+    Browsers without Sec-Fetch-Site send an Origin, which our Referrer-Policy makes `null` for our own forms; what is
+    left in doubt is decided by the form's own token.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("origin", "null")
+    return origin != "null" and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
 
 
 class Headers:

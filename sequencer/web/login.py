@@ -25,12 +25,14 @@ _EVERYBODY: Final = "everybody"
 class LoginDoor:
     """Each method answers one route.
 
-    Callers' addresses can be made up behind some proxies, so attempts are also limited for all together.
+    Who guesses from many addresses is limited by what all strangers together may try. That must not keep out the
+    operators: a browser that knew the password before is no stranger, and is limited by itself.
     """
 
     password: str | None
     by_caller: Throttle = field(default_factory=lambda: Throttle(10, 300.0))
     by_all: Throttle = field(default_factory=lambda: Throttle(200, 300.0))
+    by_browser: Throttle = field(default_factory=lambda: Throttle(10, 300.0))
 
     def show(self, request: Request) -> Response:
         if request.session.get("in") is True:
@@ -41,23 +43,35 @@ class LoginDoor:
         if self.password is None:
             return self._page(request)
         form = await read_form(request)
+        if not _csrf_holds(request, form):
+            # Before attempts are counted: else any page could use them up in the operator's own browser.
+            return self._page(request, "This page was open for too long. Please try again.", 403)
         caller = request.client.host if request.client else ""
-        if not self.by_caller.allows(caller) or not self.by_all.allows(_EVERYBODY):
+        browser = request.session.get("browser")
+        if not self._may_try(caller, browser):
             log.warning("too many attempts to log in")
             return self._page(request, "Too many attempts. Wait a few minutes, then try again.", 429)
-        if not _csrf_holds(request, form):
-            return self._page(request, "This page was open for too long. Please try again.", 403)
         if not same(first(form, "password"), self.password):
             return self._page(request, "That is not the password.", 403)
         self.by_caller.forget(caller)
+        self.by_browser.forget(browser or "")
         request.session.clear()
-        request.session.update({"in": True, "csrf": secrets.token_urlsafe(16)})
+        request.session.update(
+            {"in": True, "csrf": secrets.token_urlsafe(16), "browser": browser or secrets.token_urlsafe(16)}
+        )
         return RedirectResponse(_destination(request), 303)
+
+    def _may_try(self, caller: str, browser: str | None) -> bool:
+        if browser is not None:
+            return self.by_browser.allows(browser)
+        return self.by_caller.allows(caller) and self.by_all.allows(_EVERYBODY)
 
     async def leave(self, request: Request) -> Response:
         if not _csrf_holds(request, await read_form(request)):
             raise HTTPException(403, "This page was open for too long. Go back, reload it, and try again.")
+        browser = request.session.get("browser")
         request.session.clear()
+        request.session["browser"] = browser
         return RedirectResponse("/login", 303)
 
     def _page(self, request: Request, problem: str = "", status: int = 200) -> Response:

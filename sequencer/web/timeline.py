@@ -57,7 +57,7 @@ def _entries(view: Mapping[str, Any]) -> Iterator[Entry]:
             "alert",
             f"the answer goes on to {alert['rep'] or 'nobody: no owner'}",
             sequences.get(alert["enrollment_id"], ""),
-            chip=alert["state"],
+            chip=_chip(alert),
         )
     yield from (_event(view, event, sequences) for event, after in zip(events, late, strict=True) if after)
 
@@ -82,11 +82,16 @@ def _passage(enrollment: Mapping[str, Any], mails: dict[Any, Any], told: dict[An
             yield Entry(at, "mail", sentence, name, *_mail(mails.pop(key)))
         elif key in told:
             alert = told.pop(key)
-            yield Entry(at, "alert", sentence, name, alert["note"], alert["state"].replace("_", " "))
+            yield Entry(at, "alert", sentence, name, alert["note"], _chip(alert))
         else:
             yield Entry(at, "sequence", sentence, name)
     if enrollment["ended_at"]:
         yield Entry(_at(enrollment["ended_at"]), "sequence", enrollment["sentence"], name)
+
+
+def _chip(alert: Mapping[str, Any]) -> str:
+    state: str = alert["state"].replace("_", " ")
+    return f"{state}, webhook {alert['webhook']}" if alert["webhook"] else state
 
 
 def _mail(mail: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,12 +1,12 @@
 """What SendGrid posts: verified over its raw bytes, stored raw, answered at once. Workers look into it later.
 
 Event webhooks are repeated for a day on anything but 2xx. Inbound Parse drops a mail for good on 4xx and repeats it
-on 5xx, and a lost reply means mail to somebody who answered: hence 503 wherever the fault may be ours.
+on 5xx, and a lost reply means mail to somebody who answered: hence that door knows no refusal but 503.
 """
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -20,7 +20,7 @@ from sequencer.core.token import inbound_key
 from sequencer.providers import sendgrid_events
 from sequencer.services.context import Context
 from sequencer.store import clock, intake
-from sequencer.web.bodies import read
+from sequencer.web.bodies import Room, read
 from sequencer.web.gate import same
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ LARGEST_EVENTS: Final = 4 * 1024 * 1024
 """Bytes. SendGrid's documentation says 768 KB."""
 LARGEST_EMAIL: Final = 30 * 1024 * 1024
 """Bytes. Inbound Parse takes no larger ones (its documentation)."""
+ROOM: Final = 48 * 1024 * 1024
+"""Bytes of both that a process holds at a time: a dyno has 512 MB, and strangers may post too."""
 OLDEST: Final = timedelta(hours=26)
 """Honest repeats carry the first attempt's time for up to 24 hours. What comes twice counts once anyway."""
 AHEAD: Final = timedelta(minutes=10)
@@ -49,19 +51,22 @@ class WebhookDoor:
 
     context: Context
     keys: Sequence[EllipticCurvePublicKey]
+    room: Room = field(default_factory=lambda: Room(ROOM))
 
     async def events(self, request: Request) -> Response:
         if not self.keys:
             log.error("event webhooks are refused: SENDGRID_WEBHOOK_PUBLIC_KEY is not set")
             raise HTTPException(503, "event webhooks cannot be verified here yet")
-        body = await read(request, LARGEST_EVENTS)
-        return await run_in_threadpool(self._events, request, body)
+        if SIGNATURE not in request.headers or TIMESTAMP not in request.headers:
+            raise _unsigned()
+        with self.room.share() as share:
+            body = await read(request, LARGEST_EVENTS, share)
+            return await run_in_threadpool(self._events, request, body)
 
     def _events(self, request: Request, body: bytes) -> Response:
-        stamp = request.headers.get(TIMESTAMP, "")
-        if not sendgrid_events.signed(self.keys, stamp, request.headers.get(SIGNATURE, ""), body):
-            log.warning("an event webhook was refused: its signature is wrong")
-            raise HTTPException(403, "expected a body signed with the key of this event webhook")
+        stamp = request.headers[TIMESTAMP]
+        if not sendgrid_events.signed(self.keys, stamp, request.headers[SIGNATURE], body):
+            raise _unsigned()
         urgent = any(mark in body for mark in sendgrid_events.URGENT)
         with self.context.engine.begin() as conn:
             if not is_fresh(stamp, clock.operating(conn)):
@@ -76,8 +81,13 @@ class WebhookDoor:
             # SECRET_KEY may just have changed: the mail must still be there when the address is mended.
             log.warning("an inbound mail was refused: its address is not the one that the dashboard shows")
             raise HTTPException(503, "unknown address")
-        body = await read(request, LARGEST_EMAIL)
-        return await run_in_threadpool(self._inbound, request, body)
+        with self.room.share() as share:
+            try:
+                body = await read(request, LARGEST_EMAIL, share)
+            except HTTPException as error:
+                log.warning("an inbound mail was not taken: %s", error.detail)
+                raise HTTPException(503, error.detail, error.headers) from error
+            return await run_in_threadpool(self._inbound, request, body)
 
     def _inbound(self, request: Request, body: bytes) -> Response:
         with self.context.engine.begin() as conn:
@@ -92,6 +102,11 @@ def is_fresh(timestamp: str, now: datetime) -> bool:
         return False
     at = datetime.fromtimestamp(int(timestamp), UTC)
     return now - OLDEST <= at <= now + AHEAD
+
+
+def _unsigned() -> HTTPException:
+    log.warning("an event webhook was refused: its signature is wrong")
+    return HTTPException(403, "expected a body signed with the key of this event webhook", {"Connection": "close"})
 
 
 def _content_type(request: Request) -> str:

@@ -20,7 +20,7 @@ from tests.web.conftest import ADDRESS, BEARER, PASSWORD, Site, csrf
 OPEN = {
     "/webhooks/sendgrid/events",
     "/webhooks/sendgrid/inbound",
-    "/webhooks/sendgrid/inbound/{key}",
+    "/webhooks/sendgrid/inbound/{key:path}",
     "/u/{token}",
     "/preferences/{token}",
     "/healthz",
