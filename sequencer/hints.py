@@ -14,22 +14,34 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
+from sequencer.outage import Outage
+
 URGENT = "urgent"
 DEFAULT = "default"
 QUEUES = (URGENT, DEFAULT)
 
 WAITING = 5_000
 """Milliseconds after which a hint that was not taken up may be given again: what a killed worker costs at most."""
-PATIENCE = 2.0
-"""Seconds that giving a hint may take."""
-SILENCE = 1.0
-"""Seconds for which Redis is left alone after a failure, so that an outage does not slow down who hints."""
+PATIENCE = 0.5
+"""Seconds that giving a hint may take: whoever gives it, such as a webhook's answer, waits for it."""
+SILENCE, LONGEST_SILENCE = 1.0, 4.0
+"""Seconds for which Redis is left alone after the first failure, and after many: an outage slows down nobody."""
 
 _log = logging.getLogger(__name__)
 
 
 class Broker(RedisBroker):
-    """Dramatiq's Redis broker without delay queues, which nothing here uses: half of the polling."""
+    """Dramatiq's Redis broker without delay queues, which nothing here uses: half of the polling.
+
+    No middleware: no retries (due work is found again by its due time), no time limit (it raises inside commits), no
+    results. A lost worker's messages come back by maintenance, a thousandth of all commands by default; every tenth
+    here. `patience`: seconds until an operation on Redis counts as failed; each is tried once.
+    """
+
+    def __init__(self, url: str, patience: float = 3.0) -> None:
+        pool = redis.ConnectionPool.from_url(url, socket_timeout=patience, socket_connect_timeout=patience)
+        client = redis.Redis(connection_pool=pool)
+        super().__init__(client=client, middleware=[], maintenance_chance=100_000)  # type: ignore[no-untyped-call]
 
     def declare_queue(self, queue_name: str) -> None:
         if queue_name not in self.queues:
@@ -38,44 +50,33 @@ class Broker(RedisBroker):
             self.emit_after("declare_queue", queue_name)
 
 
-def make_broker(url: str, patience: float = 30.0) -> Broker:
-    """A broker without any middleware, set as Dramatiq's global one.
-
-    No retries (due work is found again by its due time), no time limit (it raises inside commits), no results.
-    `patience`: seconds until an operation on Redis counts as failed; a worker's may be long, a hint's may not.
-    A lost worker's messages come back by maintenance, a thousandth of all commands by default; every tenth here.
-    """
-    pool = redis.ConnectionPool.from_url(url, socket_timeout=patience, socket_connect_timeout=min(patience, 5.0))
-    broker = Broker(  # type: ignore[no-untyped-call]
-        client=redis.Redis(connection_pool=pool), middleware=[], maintenance_chance=100_000
-    )
-    dramatiq.set_broker(broker)
-    return broker
-
-
 def queue_of(name: str, args: tuple[Any, ...]) -> str:
     """Bodies that may have to stop mail have a queue of their own, which no backlog of other work delays."""
     return URGENT if (name, args) == ("intake", (True,)) else DEFAULT
 
 
 class Hints:
-    """Gives hints. Safe to use from several threads; made once a process."""
+    """Gives hints. Safe to use from several threads, which share one connection; made once a process."""
 
     def __init__(self, url: str) -> None:
-        self._broker = make_broker(url, patience=PATIENCE)
-        self._silent_until = 0.0
+        self._broker = Broker(url, PATIENCE)
+        dramatiq.set_broker(self._broker)  # else something might make one for RabbitMQ, silently
         self._lock = threading.Lock()
+        self._silence = SILENCE
+        self._silent_until = 0.0
+        self._outage = Outage(_log, "no hint given: Redis does not answer", "the clock or a worker will find the work")
 
     def hint(self, name: str, *args: Any) -> None:
         """Wakes the actor of this name, unless the same hint is waiting already. Never raises."""
-        self._attempt(lambda: self._enqueue(name, args))
+        if self._attempt(lambda: self._enqueue(name, args)):
+            self._outage.over()
 
     def started(self, name: str, *args: Any) -> None:
         """Called by the actor before it looks for work: what comes up from here on needs a new hint."""
         self._attempt(lambda: self._broker.client.delete(_key(name, args)))
 
     def close(self) -> None:
-        """Gives back the connections; the client leaves a pool that was given to it alone."""
+        """Gives back the connection; the client leaves a pool that was given to it alone."""
         self._broker.client.close()
         self._broker.client.connection_pool.disconnect()
 
@@ -86,19 +87,24 @@ class Hints:
             dramatiq.Message(queue_name=queue_of(name, args), actor_name=name, args=args, kwargs={}, options={})
         )
 
-    def _attempt(self, act: Callable[[], Any]) -> None:
-        if time.monotonic() < self._silent_until:
-            return
+    def _attempt(self, act: Callable[[], Any]) -> bool:
+        """Whether it was done. One thread at a time: when Redis hangs, the others wait no longer than the first."""
+        if time.monotonic() < self._silent_until or not self._lock.acquire(timeout=PATIENCE):
+            return False
         try:
+            if time.monotonic() < self._silent_until:
+                return False
             act()
         except (redis.RedisError, OSError) as error:
-            with self._lock:
-                first = time.monotonic() >= self._silent_until
-                self._silent_until = time.monotonic() + SILENCE
-            if first:
-                _log.warning(
-                    "no hint given: Redis does not answer (%s); the clock will find the work", type(error).__name__
-                )
+            self._silent_until = time.monotonic() + self._silence
+            self._silence = min(LONGEST_SILENCE, self._silence * 2)
+            self._outage.failed(type(error).__name__)
+            return False
+        else:
+            self._silence = SILENCE
+            return True
+        finally:
+            self._lock.release()
 
 
 class Led(Hints):

@@ -11,9 +11,10 @@ import pytest
 import redis
 from dramatiq import Worker
 
-from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, make_broker
+from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints
 from sequencer.local import Valkey, valkey
 from workers.actors import register
+from workers.consumer import TakingBroker
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ class Works:
         self._more = more or []
         self._fails = fails
         self._hints = Hints(url)
-        self._broker = make_broker(url)
+        self._broker = TakingBroker(url, None)
         for queue in QUEUES:
             self._broker.declare_queue(queue)
         register(self._broker, self._hints, name, self._work)

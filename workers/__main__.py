@@ -2,17 +2,29 @@
 
 import sys
 
-from sequencer.errors import SequencerError
-from sequencer.logs import configure
-from sequencer.settings import Settings
-from workers.runner import LED, ONLY_ONE, run
+from workers.signals import stop_on_signal
 
 
 def main() -> int:
+    stopping = stop_on_signal()
+    # Only now: a dyno may be told to go while it starts, and what the workers need takes a second to import.
+    from sequencer.errors import SequencerError
+    from sequencer.logs import configure
+    from sequencer.settings import Settings
+    from workers.role import Role
+
+    role = Role.read(sys.argv[1:])
     try:
         settings = Settings.read()
         configure(settings.log_level)
-        return run(settings, one=ONLY_ONE in sys.argv[1:], led=LED in sys.argv[1:])
+        settings.need("REDIS_URL", "SECRET_KEY", "PUBLIC_URL")
+        if settings.worker_processes > 1 and not role.one:
+            from workers.supervisor import supervise
+
+            return supervise(settings, role, stopping)
+        from workers.runner import work
+
+        return 0 if stopping.is_set() else work(settings, role, stopping)
     except SequencerError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

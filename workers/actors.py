@@ -12,7 +12,7 @@ from dramatiq import Broker
 
 from sequencer.hints import DEFAULT, QUEUES, Hints
 from sequencer.logs import describe
-from sequencer.services import advance, alerts, ingest, migrate, reconcile
+from sequencer.services import advance, alerts, ingest, migrate, reconcile, tidy
 from sequencer.services.context import Context
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
     register(broker, hints, "drain", lambda sequence, position: advance.drain(context, sequence, position))
     register(broker, hints, "migrate", lambda: migrate.migrate(context))
     register(broker, hints, "alerts", lambda: alerts.deliver(context))
+    register(broker, hints, "tidy", lambda: tidy.tidy(context))
 
 
 def register(broker: Broker, hints: Hints, name: str, work: Callable[..., bool], priority: int = LATER) -> None:

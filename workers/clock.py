@@ -4,65 +4,65 @@ Any number of them may run: a hint that is waiting already is not given again.
 """
 
 import logging
-import signal
 import sys
 import threading
-from types import FrameType
 
 from sequencer.errors import SequencerError
 from sequencer.logs import configure, describe
-from sequencer.services import due
+from sequencer.outage import Outage
+from sequencer.services import due, heartbeat
 from sequencer.services.context import Context
 from sequencer.settings import Settings
 from sequencer.wiring import build
+from workers.signals import stop_on_signal
 
 _log = logging.getLogger("workers.clock")  # also when it runs as __main__
 
 EVERY = 1.0
 """Seconds of operating time between two looks."""
-SLOWEST = 30.0
-"""Seconds between two looks during a long outage of the database."""
+SLOWEST = 5.0
+"""Seconds between two looks during a long outage of the database: how late everything resumes at most."""
 
 
 def tick(context: Context) -> int:
     """One look: gives a hint for everything that is due, and says how many."""
+    if not heartbeat.check(context):
+        return 0
     hints = due.work(context)
+    heartbeat.beat(context, overdue=any(name == "drain" for name, _ in hints))
     for name, args in hints:
         context.hint(name, *args)
     return len(hints)
 
 
 def run(context: Context, stopping: threading.Event, every: float = EVERY) -> None:
-    """Looks until told to stop. An outage is logged at each look, which come ever more rarely until one succeeds."""
+    """Looks until told to stop. During an outage the looks come more rarely, until one succeeds."""
+    outage = Outage(_log, "no look at what is due", "looking again every few seconds")
     pause = every
     while not stopping.wait(pause):
         try:
             tick(context)
         except Exception as error:
             pause = min(SLOWEST, pause * 2)
-            _log.error("no look at what is due: %s; next in %g s", describe(error), pause)
+            outage.failed(describe(error))
         else:
             pause = every
+            outage.over()
 
 
 def main() -> int:
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stopping = stop_on_signal()
     try:
         settings = Settings.read()
         configure(settings.log_level)
         settings.need("REDIS_URL")
-        context = build(settings, settings.clock_connections)
+        context = build(settings, settings.clock_connections, role="clock")
     except SequencerError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     _log.info("ticking")
     run(context, stopping)
+    context.provider.close()
     context.engine.dispose()
     _log.info("stopped")
     return 0

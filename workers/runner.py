@@ -1,4 +1,4 @@
-"""Runs Dramatiq's workers: as many processes as WORKER_PROCESSES says, each with WORKER_THREADS threads.
+"""Runs Dramatiq's workers in this process: WORKER_THREADS threads, and one for what may have to stop mail.
 
 Instead of the `dramatiq` command, because Heroku signals every process of a dyno, the command's master signals its
 children once more, and a second SIGTERM there kills running jobs at once. Here only the first one counts.
@@ -6,89 +6,77 @@ children once more, and a second SIGTERM there kills running jobs at once. Here 
 
 import logging
 import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from types import FrameType
+from collections.abc import Sequence
+from dataclasses import replace
 
 from dramatiq import Worker
 
-from sequencer.hints import Hints, Led, make_broker
+from sequencer.hints import DEFAULT, URGENT, Hints, Led
+from sequencer.services import due
 from sequencer.settings import Settings
 from sequencer.wiring import build
 from workers.actors import declare
+from workers.consumer import TakingBroker
+from workers.role import Role
 
 _log = logging.getLogger(__name__)
 
 PATIENCE = 18.0
 """Seconds that running jobs get to finish: a dyno is killed 30 seconds after SIGTERM."""
-ONLY_ONE = "--one"
-LED = "--led"
-_NOT_AT_ONCE = 1.0
-"""Seconds before a process that ended by itself is replaced."""
+_LOOK = 1.0
+"""Seconds between two looks at whether the parent is still there."""
 
 
-def run(settings: Settings, one: bool, led: bool) -> int:
-    """Runs until SIGTERM or SIGINT; gives the exit code.
-
-    one: this process only, whatever WORKER_PROCESSES says. led: gives no hints; a conductor does.
-    """
-    settings.need("REDIS_URL", "SECRET_KEY", "PUBLIC_URL")
-    stopping = _on_signal()
-    if one or settings.worker_processes == 1:
-        return _work(settings, stopping, led)
-    return _supervise(settings.worker_processes, stopping)
-
-
-def _on_signal() -> threading.Event:
-    """An event that the first SIGTERM or SIGINT sets; later ones do nothing."""
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    return stopping
-
-
-def _work(settings: Settings, stopping: threading.Event, led: bool) -> int:
+def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
+    """Runs until `stopping` is set; gives the exit code."""
     redis_url = settings.redis_url or ""
-    hints = Led(redis_url) if led else Hints(redis_url)
-    broker = make_broker(redis_url)
-    context = build(settings, settings.worker_connections, hints)
+    hints = Led(redis_url) if role.led else Hints(redis_url)
+    context = replace(build(settings, settings.worker_connections, hints, "worker"), stopping=stopping)
+    # Who is led does only what the conductor gives, in its order.
+    broker = TakingBroker(redis_url, None if role.led else lambda: due.work(context))
     declare(broker, hints, context)
-    worker = Worker(broker, worker_timeout=settings.worker_poll, worker_threads=settings.worker_threads)
-    worker.start()
+    workers = _workers(broker, settings, led=role.led)
+    for worker in workers:
+        worker.start()
     _log.info("working, threads=%d pid=%d", settings.worker_threads, os.getpid())
-    stopping.wait()
+    _wait(stopping, role.parent)
     _log.info("stopping, pid=%d", os.getpid())
-    worker.stop(timeout=int(PATIENCE * 1000))
+    _stop(workers)
+    if late := sum(thread.is_alive() for worker in workers for thread in worker.workers):
+        _log.error("%d jobs did not end in %g s, pid=%d: what they sent is unknown", late, PATIENCE, os.getpid())
     context.provider.close()
     context.engine.dispose()
+    hints.close()
     _log.info("stopped, pid=%d", os.getpid())
     return 0
 
 
-def _supervise(processes: int, stopping: threading.Event) -> int:
-    command = [sys.executable, "-m", "workers", ONLY_ONE]
-    children = [subprocess.Popen(command) for _ in range(processes)]
-    while not stopping.wait(_NOT_AT_ONCE):
-        for place, child in enumerate(children):
-            if child.poll() is not None:
-                _log.error(
-                    "a worker process ended by itself, pid=%d code=%d: starting another", child.pid, child.poll()
-                )
-                children[place] = subprocess.Popen(command)
-    deadline = time.monotonic() + PATIENCE + 4
-    for child in children:
-        child.terminate()
-    for child in children:
-        try:
-            child.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    return 0
+def _workers(broker: TakingBroker, settings: Settings, led: bool) -> list[Worker]:
+    """A thread of its own for urgent bodies: a drain may take seconds, and nobody who asked for silence waits for it.
+
+    Who is led has only the threads that were asked for, so that everything is done in the conductor's order.
+    """
+    if led:
+        return [Worker(broker, worker_timeout=settings.worker_poll, worker_threads=settings.worker_threads)]
+    return [
+        Worker(broker, queues={queue}, worker_timeout=settings.worker_poll, worker_threads=threads)
+        for queue, threads in ((URGENT, 1), (DEFAULT, settings.worker_threads))
+    ]
+
+
+def _stop(workers: Sequence[Worker]) -> None:
+    """All at once, and no longer than PATIENCE together."""
+    stopping = [threading.Thread(target=w.stop, kwargs={"timeout": int(PATIENCE * 1000)}) for w in workers]
+    for thread in stopping:
+        thread.start()
+    for thread in stopping:
+        thread.join()
+
+
+def _wait(stopping: threading.Event, parent: int | None) -> None:
+    """Until told to stop, or until the parent is gone. Asked each second rather than of the kernel: works anywhere."""
+    while not stopping.wait(None if parent is None else _LOOK):
+        if os.getppid() != parent:
+            _log.error("the process that watched this one is gone, pid=%d", os.getpid())
+            stopping.set()

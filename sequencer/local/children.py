@@ -41,6 +41,10 @@ class Children:
     def pids(self) -> dict[str, int]:
         return {child.name: child.process.pid for child in self._children if child.process.poll() is None}
 
+    def code(self, name: str) -> int | None:
+        """The exit code of the one last started under this name; None while it runs. Negative: by that signal."""
+        return next(child.process.poll() for child in reversed(self._children) if child.name == name)
+
     def died(self) -> list[str]:
         """The names of those that have ended by themselves."""
         return [child.name for child in self._children if child.process.poll() is not None]

@@ -98,6 +98,12 @@ class Postgres:
         if self._throwaway:
             self.forget()
 
+    def crash(self) -> None:
+        """SIGQUIT: ends at once, as in a failover. What is not committed is gone; `start` recovers the rest."""
+        assert self._process is not None, "not started"
+        process.finish(self._process, signal.SIGQUIT)
+        self._process = None
+
     def forget(self) -> None:
         """Removes the data of a server that does not run."""
         shutil.rmtree(self.data, ignore_errors=True)

@@ -1,11 +1,13 @@
 """The whole product as processes of its own, scripted from the outside: commands, HTTP and nothing else."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,33 @@ class Stack:
     web: str
     sandbox: str
     log: list[str] = field(default_factory=list)
+
+    def start(self, name: str, *options: str) -> None:
+        """Starts web, worker or clock, again or for the first time."""
+        self.children.start(name, [sys.executable, "-m", "sequencer", name, *options], self.environ)
+
+    def pid(self, name: str) -> int:
+        return self.children.pids()[name]
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """To every process of its group, as Heroku does with a dyno."""
+        os.killpg(self.pid(name), number)
+
+    def ended(self, name: str, seconds: float = PATIENCE) -> int:
+        """Waits for its end; gives the exit code."""
+        self.until(f"{name}'s end", lambda: self.children.code(name) is not None, seconds)
+        code = self.children.code(name)
+        assert code is not None
+        return code
+
+    def said(self, part: str) -> list[str]:
+        """The lines of all logs that hold this."""
+        return [line for line in self.log if part in line]
+
+    def faults(self, *faults: dict[str, Any]) -> None:
+        """What the provider does wrong from here on."""
+        answer = HTTP.request("PUT", f"{self.sandbox}/faults", json=list(faults))
+        assert answer.status < 300, answer.data
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """A command as a person types it."""
@@ -101,45 +130,74 @@ class Stack:
 
 @pytest.fixture
 def stack(database_url: str, tmp_path: Path) -> Iterator[Stack]:
+    with stacked(database_url, tmp_path) as found:
+        yield found
+
+
+DOORS = ("web", "sandbox")
+ALL = ("web", "sandbox", "worker", "clock")
+
+
+@contextmanager
+def stacked(
+    database_url: str,
+    folder: Path,
+    start: tuple[str, ...] = ALL,
+    broker: bool = True,
+    sandbox_database: str | None = None,
+    **more: str,
+) -> Iterator[Stack]:
+    """A stack in which only these are started. `broker`: whether Redis runs already; `more`: of the environment."""
     log: list[str] = []
     with ExitStack() as exits:
-        broker = Valkey(tmp_path / "valkey", port=ports.free(0, frozenset({0})))
-        exits.callback(broker.stop)
+        redis = Valkey(folder / "valkey", port=ports.free(0, frozenset({0})))
+        exits.callback(redis.stop)
         web, sandbox = ports.free(0, frozenset({0})), ports.free(0, frozenset({0}))
-        key, public_key = _keys(tmp_path / "state")
-        environ = variables() | {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": broker.start().url,
-            "SENDGRID_API_KEY": "SG.tests.tests",
-            "SENDGRID_HOST": f"http://{ports.HOST}:{sandbox}/sandbox",
-            "SENDGRID_WEBHOOK_PUBLIC_KEY": public_key,
-            "SECRET_KEY": "a secret of the tests",
-            "PUBLIC_URL": f"http://{ports.HOST}:{web}",
-            "API_TOKEN": "token",
-            "DASHBOARD_PASSWORD": "password",
-            "PORT": str(web),
-            "WORKSPACE_DIR": str(tmp_path),
-            "PYTHONUNBUFFERED": "1",
-        }
+        key, public_key = _keys(folder / "state")
+        environ = (
+            variables()
+            | {
+                "DATABASE_URL": database_url,
+                "REDIS_URL": redis.start().url,
+                "SENDGRID_API_KEY": "SG.tests.tests",
+                "SENDGRID_HOST": f"http://{ports.HOST}:{sandbox}/sandbox",
+                "SENDGRID_WEBHOOK_PUBLIC_KEY": public_key,
+                "SECRET_KEY": "a secret of the tests",
+                "PUBLIC_URL": f"http://{ports.HOST}:{web}",
+                "API_TOKEN": "token",
+                "DASHBOARD_PASSWORD": "password",
+                "PORT": str(web),
+                "WORKSPACE_DIR": str(folder),
+                "PYTHONUNBUFFERED": "1",
+            }
+            | more
+        )
+        if not broker:
+            redis.stop()
         children = Children(lambda name, line: log.append(f"{name}: {line}"))
         exits.callback(children.stop)
-        python = sys.executable
         stack = Stack(
-            folder=tmp_path,
+            folder=folder,
             environ=environ,
             children=children,
-            broker=broker,
+            broker=redis,
             web=f"http://{ports.HOST}:{web}",
             sandbox=f"http://{ports.HOST}:{sandbox}/sandbox",
             log=log,
         )
-        children.start("web", [python, "-m", "sequencer", "web", "--host", ports.HOST], environ)
-        options = ["--port", str(sandbox), "--web", stack.web, "--key", str(key)]
-        children.start("sandbox", [python, "-m", "sequencer.sandbox", *options], environ)
-        children.start("worker", [python, "-m", "sequencer", "worker"], environ)
-        children.start("clock", [python, "-m", "sequencer", "clock"], environ)
-        stack.until("the web's answer", lambda: _answers(f"{stack.web}/healthz"))
-        stack.until("the sandbox's answer", lambda: _answers(f"{stack.sandbox}/messages.json"))
+        if "web" in start:
+            stack.start("web", "--host", ports.HOST)
+        if "sandbox" in start:
+            options = ["--port", str(sandbox), "--web", stack.web, "--key", str(key)]
+            theirs = environ | {"DATABASE_URL": sandbox_database or database_url}
+            children.start("sandbox", [sys.executable, "-m", "sequencer.sandbox", *options], theirs)
+        for name in ("worker", "clock"):
+            if name in start:
+                stack.start(name)
+        if "web" in start:
+            stack.until("the web's answer", lambda: _answers(f"{stack.web}/healthz"))
+        if "sandbox" in start:
+            stack.until("the sandbox's answer", lambda: _answers(f"{stack.sandbox}/messages.json"))
         yield stack
 
 

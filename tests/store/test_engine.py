@@ -1,0 +1,45 @@
+"""Connections: who holds them, how many, and how soon a dead server is noticed."""
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import TimeoutError as NoneLeft
+
+from sequencer.store.engine import connect
+
+
+def test_postgresql_lists_who_holds_a_connection(database_url: str) -> None:
+    engine = connect(database_url, 1, "worker")
+    with engine.connect() as conn:
+        assert "sequencer worker" == conn.execute(text("SHOW application_name")).scalar_one()
+    engine.dispose()
+
+
+def test_nothing_is_opened_before_it_is_needed_and_no_more_than_allowed(database_url: str) -> None:
+    engine = connect(database_url, 2)
+    assert 0 == engine.pool.checkedin()  # type: ignore[attr-defined]
+    engine.pool._timeout = 0  # type: ignore[attr-defined]
+    with engine.connect(), engine.connect(), pytest.raises(NoneLeft):
+        engine.connect()
+    engine.dispose()
+
+
+def test_a_connection_that_the_server_ended_is_replaced(engine: Engine, database_url: str) -> None:
+    other = connect(database_url, 1)
+    with other.connect() as conn:
+        pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with engine.begin() as conn:
+        conn.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    with other.connect() as conn:
+        assert pid != conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    other.dispose()
+
+
+def test_a_server_that_vanished_is_noticed_within_half_a_lease(database_url: str) -> None:
+    engine = connect(database_url, 1)
+    with engine.connect() as conn:
+        found = conn.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+    engine.dispose()
+    assert int(found["connect_timeout"]) <= 5
+    idle, interval, count = (int(found[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
+    assert idle + interval * count <= 30
+    assert int(found["tcp_user_timeout"]) <= 30_000
