@@ -10,6 +10,8 @@ from sequencer.core.token import inbound_key
 from sequencer.errors import SequencerError
 from sequencer.logs import configure
 from sequencer.sandbox.app import build
+from sequencer.sandbox.audience import react as reacts
+from sequencer.sandbox.hurry import react as reacts_hurriedly
 from sequencer.sandbox.signing import load_key
 from sequencer.settings import Settings
 from sequencer.store.engine import connect
@@ -24,7 +26,9 @@ CONNECTIONS = 6
 @click.option("--key", type=click.Path(path_type=Path, exists=True), required=True, help="The private key, PEM.")
 @click.option("--seed", type=int, default=1, show_default=True, help="What the audience is drawn from.")
 @click.option("--audience", is_flag=True, help="Recipients react by themselves.")
-def main(host: str, port: int, web: str, key: Path, seed: int, audience: bool) -> None:
+@click.option("--hurry", is_flag=True, help="So they do, but within seconds, and more of them halt.")
+@click.option("--copies", type=click.IntRange(1, 9), default=1, show_default=True, help="Posts of each event.")
+def main(host: str, port: int, web: str, key: Path, seed: int, audience: bool, hurry: bool, copies: int) -> None:
     """Take mail like SendGrid, show it, and post signed events back. Keeps its tables in DATABASE_URL.
 
     Example: python -m sequencer.sandbox --port 8001 --web http://127.0.0.1:8000 --key webhook-key.pem
@@ -33,17 +37,21 @@ def main(host: str, port: int, web: str, key: Path, seed: int, audience: bool) -
     settings.need("SECRET_KEY")
     inbound = inbound_key((settings.secret_key or "").encode())
     configure(settings.log_level)
-    engine = connect(settings.database_url, CONNECTIONS)
+    engine = connect(settings.database_url, CONNECTIONS, "sandbox")
     app = build(
         engine,
         webhook_url=f"{web}/webhooks/sendgrid/events",
         inbound_url=f"{web}/webhooks/sendgrid/inbound/{inbound}",
         private_key=load_key(key.read_text()),
         seed=seed,
-        audience=audience,
+        audience=reacts_hurriedly if hurry else reacts if audience else None,
+        copies=copies,
     )
     try:
-        uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        # One process, whatever WEB_CONCURRENCY says of the web: uvicorn would read it too, and refuse to start.
+        uvicorn.run(
+            app, host=host, port=port, workers=1, log_config=None, access_log=False, timeout_graceful_shutdown=5
+        )
     finally:
         engine.dispose()
 

@@ -25,10 +25,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sequencer.sandbox import inbox, tables
+from sequencer.sandbox.copies import Copies
 from sequencer.sandbox.facts import FactsDoor
 from sequencer.sandbox.inbox import InboxDoor
-from sequencer.sandbox.mail import MailDoor
-from sequencer.sandbox.reactor import Reactor
+from sequencer.sandbox.mail import Audience, MailDoor
+from sequencer.sandbox.posted import PostedDoor
+from sequencer.sandbox.reactor import Item, Reactor
 from sequencer.store import clock
 
 
@@ -39,17 +41,21 @@ def build(
     inbound_url: str,
     private_key: ec.EllipticCurvePrivateKey,
     seed: int = 1,
-    audience: bool = False,
+    audience: Audience | None = None,
+    copies: int = 1,
     now: Callable[[Connection], datetime] = clock.now,
 ) -> Starlette:
     """One process serves it, by uvicorn over HTTP/1.1 (only there a connection can be reset).
 
-    `audience`: recipients react by themselves, drawn from `seed`. The engine stays the caller's to dispose of.
+    `audience`: how recipients react by themselves, drawn from `seed`. `copies`: how often everything is posted; above
+    1 shuffled and some of it late, as SendGrid has been seen to. The engine stays the caller's to dispose of.
     """
-    reactor = Reactor(engine, now, webhook_url, inbound_url, private_key)
+    repeats: Copies[Item] | None = Copies(copies, seed) if copies > 1 else None
+    reactor = Reactor(engine, now, webhook_url, inbound_url, private_key, repeats)
     mail = MailDoor(engine, now, seed, audience, reactor.wake)
-    facts = FactsDoor(engine, now)
+    facts = FactsDoor(engine, now, reactor)
     pages = InboxDoor(engine, now, reactor)
+    posted = PostedDoor()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -69,6 +75,8 @@ def build(
         Route("/faults", facts.faults),
         Route("/faults", facts.set_faults, methods=["PUT"]),
         Route("/faults", facts.clear_faults, methods=["DELETE"]),
+        Route("/webhooks", posted.take, methods=["POST"]),
+        Route("/webhooks.json", posted.shown),
         Route("/", pages.inbox),
         Route("/messages/{id:int}", pages.message),
         Route("/messages/{id:int}/frame", pages.frame),

@@ -82,7 +82,7 @@ def _human(draw: "_Draw", mail: Facts, accepted_at: datetime) -> list[Reaction]:
     read = _in_daylight(accepted_at + _delay(draw.mail("open delay")), draw)
     told = [reaction.opened(read)] if mail.track_opens else []
     later = _quarter(read)
-    worth = [number for number, url in enumerate(mail.links) if _is_content(url, mail.one_click)]
+    worth = [number for number, url in enumerate(mail.links) if is_content(url, mail.one_click)]
     if worth and mail.track_clicks and draw.mail("click") < CLICKED / OPENED:
         number = worth[int(draw.mail("link") * len(worth))]
         told.append(reaction.clicked(read, mail.links[number], number))
@@ -110,7 +110,7 @@ def _out_of_office(draw: "_Draw", at: datetime) -> Reaction:
     )
 
 
-def _is_content(url: str, one_click: str | None) -> bool:
+def is_content(url: str, one_click: str | None) -> bool:
     """Readers follow what the mail is about; its footer (unsubscribe, preferences) is another decision."""
     path = url.split("?")[0]
     return url != one_click and not any(part in path for part in ("/u/", "/preferences/", "unsubscribe"))

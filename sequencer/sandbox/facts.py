@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from sequencer.errors import InvalidInput
 from sequencer.sandbox import mailbox, store
 from sequencer.sandbox.faults import Fault, parse
+from sequencer.sandbox.reactor import Reactor
 from sequencer.sandbox.schema import SCHEMA
 
 
@@ -24,6 +25,7 @@ class FactsDoor:
 
     engine: Engine
     now: Callable[[Connection], datetime]
+    reactor: Reactor
 
     def messages(self, request: Request) -> Response:
         """`?to=` one recipient, `?after=` an id, `?limit=`; without a limit all of them, streamed."""
@@ -66,7 +68,7 @@ class FactsDoor:
 
     def pending(self, request: Request) -> Response:
         with self.engine.connect() as conn:
-            return _json(mailbox.pending(conn, self.now(conn)))
+            return _json({**mailbox.pending(conn, self.now(conn)), "copies": self.reactor.copies_waiting})
 
     def faults(self, request: Request) -> Response:
         with self.engine.connect() as conn:

@@ -11,12 +11,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sequencer.sandbox import audience, reaction, store
+from sequencer.sandbox import reaction, store
+from sequencer.sandbox.audience import Facts
 from sequencer.sandbox.compose import Mail, Shared, compose, one_click_url, substitute
 from sequencer.sandbox.faults import BEFORE, Fault, Reset, Silence
 from sequencer.sandbox.links import Link, links
 from sequencer.sandbox.reaction import Reaction
 from sequencer.sandbox.validation import MAX_BYTES, Refusal, authorized, check
+
+Audience = Callable[[int, Facts, datetime], list[Reaction]]
+"""(seed, the mail, when it goes) → all that will follow."""
 
 _RATE = 10_000
 _WINDOW = 60
@@ -24,12 +28,13 @@ _WINDOW = 60
 
 @dataclass(frozen=True, slots=True)
 class MailDoor:
-    """Accepts what SendGrid would. `audience`: recipients react by themselves; else only by the inbox's buttons."""
+    """Accepts what SendGrid would."""
 
     engine: Engine
     now: Callable[[Connection], datetime]
     seed: int
-    audience: bool
+    audience: Audience | None
+    """Recipients react by themselves as it says; None: only by the inbox's buttons."""
     accepted: Callable[[], None]
     """Called when there is something new to post."""
 
@@ -42,7 +47,7 @@ class MailDoor:
     def _receive(self, raw: bytes | None, authorization: str | None) -> tuple[Response, Fault | None]:
         with self.engine.begin() as conn:
             fault = store.draw_fault(conn, self.seed)
-            clock = store.operating_time(conn)
+            clock = int(store.operating_time(conn).timestamp())
             now = self.now(conn)
             if fault is not None and fault.kind in BEFORE:
                 kept = raw or b""
@@ -101,9 +106,9 @@ class MailDoor:
         goes = max(now, datetime.fromtimestamp(mail.send_at, UTC)) if mail.send_at else now
         if gone is not None:
             return [reaction.dropped(goes, gone)]
-        if not self.audience:
+        if self.audience is None:
             return [reaction.processed(goes), reaction.delivered(goes)]
-        facts = audience.Facts(
+        facts = Facts(
             email=mail.to_email,
             sequence=mail.custom_args.get("sq_sequence", ""),
             step=mail.custom_args.get("sq_step", ""),
@@ -112,7 +117,7 @@ class MailDoor:
             track_opens=shared.track_opens and shared.html is not None,
             track_clicks=shared.track_clicks,
         )
-        return [reaction.processed(goes), *audience.react(self.seed, facts, goes)]
+        return [reaction.processed(goes), *self.audience(self.seed, facts, goes)]
 
 
 class _Links:

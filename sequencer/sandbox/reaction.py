@@ -6,7 +6,7 @@ Kinds are the names of SendGrid's events, and three that reach the sender anothe
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -42,13 +42,14 @@ class Due:
     request_id: str
     number: int
     to_email: str
+    custom_args: Mapping[str, str]
+    categories: Sequence[str]
+    # From here on: read for replies and unsubscribes only.
     to_name: str
     from_email: str
     reply_to: str | None
     subject: str
     headers: Mapping[str, str]
-    custom_args: Mapping[str, str]
-    categories: tuple[str, ...]
 
 
 def processed(at: datetime) -> Reaction:
@@ -104,5 +105,5 @@ def event(due: Due) -> dict[str, Any]:
         **due.data,
     }
     if due.categories:
-        told["category"] = due.categories[0] if len(due.categories) == 1 else list(due.categories)
+        told["category"] = due.categories[0] if len(due.categories) == 1 else due.categories
     return {**{name: value for name, value in due.custom_args.items() if name not in _RESERVED}, **told}

@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,16 +20,20 @@ from sqlalchemy import Connection, Engine
 
 from sequencer.sandbox import inbound, store
 from sequencer.sandbox.compose import one_click_url
+from sequencer.sandbox.copies import Copies
 from sequencer.sandbox.reaction import REPLIES, Due, event
 from sequencer.sandbox.signing import signed
 
 EVENTS_A_POST: Final = 500
 """Keeps a body well under the 768 KB that SendGrid posts at most."""
-_CLAIM: Final = 1000
-_LEASE: Final = 60.0
+_CLAIM: Final = 2000
 _TIMEOUT: Final = urllib3.Timeout(connect=3, read=15)
 _LONGEST_BACKOFF: Final = 30.0
 _FAST, _RETRYING, _SLOW = 0.01, 0.05, 0.2
+_POSTERS: Final = 4
+"""Threads that post, where order does not matter."""
+_GATHERING: Final = 0.25
+"""Seconds between two rounds of posts then: bodies hold events of many requests."""
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +42,21 @@ log = logging.getLogger(__name__)
 class _Outcome:
     """`problem` None: received. `final`: it will never be taken."""
 
-    problem: str | None = None
-    final: bool = False
+    problem: str | None
+    final: bool
+    at: float
+    """Monotonic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One reaction to be posted now."""
+
+    due: Due
+    event: bytes
+    """As JSON; empty for what goes in a post of its own."""
+    copy: bool = False
+    """It was received before."""
 
 
 class Reactor:
@@ -51,18 +69,26 @@ class Reactor:
         webhook_url: str,
         inbound_url: str,
         private_key: ec.EllipticCurvePrivateKey,
+        copies: Copies[Item] | None = None,
     ) -> None:
         self._engine = engine
         self._now = now
         self._webhook_url = webhook_url
         self._inbound_url = inbound_url
         self._key = private_key
-        self._http = urllib3.PoolManager(maxsize=2, retries=False, timeout=_TIMEOUT)
+        self._copies = copies
+        self._http = urllib3.PoolManager(maxsize=_POSTERS, retries=False, timeout=_TIMEOUT)
+        self._posters = ThreadPoolExecutor(_POSTERS, "poster")
         self._awake = threading.Event()
         self._stopping = False
         self._turned = threading.Condition()
         self._seen: tuple[float, datetime] | None = None
         self._thread = threading.Thread(target=self._run, name="reactor", daemon=True)
+
+    @property
+    def copies_waiting(self) -> int:
+        """How many repeats are yet to be posted."""
+        return len(self._copies) if self._copies is not None else 0
 
     def start(self) -> None:
         self._thread.start()
@@ -75,6 +101,7 @@ class Reactor:
         self._stopping = True
         self._awake.set()
         self._thread.join()
+        self._posters.shutdown()
         self._http.clear()
 
     def settle(self, settled: Callable[[], bool], seconds: float) -> bool:
@@ -106,14 +133,33 @@ class Reactor:
         """Posts all that is due, and says after how many seconds to look again."""
         with self._engine.begin() as conn:
             now = self._now(conn)
-            due = store.claim(conn, now, _CLAIM, _LEASE)
+            due = store.due(conn, now, _CLAIM)
             upcoming = None if due else store.next_due(conn)
-            clock = store.operating_time(conn) if due else 0
-        if not due:
-            return self._pause(now, upcoming)
-        for batch in _batches(due):
-            self._settle(batch, self._post(batch, clock))
-        return 0.0
+            clock = store.operating_time(conn)
+        began = time.monotonic()
+        items = [Item(one, b"" if _is_alone(one) else orjson.dumps(event(one))) for one in due]
+        if self._copies is not None:
+            self._mix(self._copies, items, clock, began)
+            time.sleep(max(0.0, _GATHERING - (time.monotonic() - began)))
+            return 0.0
+        for batch in _batches(items):
+            self._settle(batch, self._post(batch, clock), clock, began)
+        return 0.0 if due else self._pause(now, upcoming)
+
+    def _mix(self, copies: "Copies[Item]", firsts: list[Item], clock: datetime, began: float) -> None:
+        """One round of posts in no order, repeats among them."""
+        items = firsts + list(copies.ripe(began))
+        copies.shuffle(items)
+        batches = list(_batches(sorted(items, key=lambda item: not item.event)))
+        for batch, outcome in zip(batches, self._posters.map(lambda b: self._post(b, clock), batches), strict=True):
+            news = [item for item in batch if not item.copy]
+            self._settle(news, outcome, clock, began)
+            if outcome.problem is None:
+                copies.keep([replace(item, copy=True) for item in news], outcome.at)
+            else:
+                for item in batch:
+                    if item.copy:
+                        copies.again(item, outcome.at + 1.0)
 
     def _pause(self, now: datetime, upcoming: datetime | None) -> float:
         """Short while something is near. Time that does not run like a real clock may jump to the next any moment."""
@@ -128,8 +174,8 @@ class Reactor:
             return _FAST
         return _SLOW
 
-    def _post(self, batch: Sequence[Due], clock: int) -> _Outcome:
-        first = batch[0]
+    def _post(self, batch: Sequence[Item], clock: datetime) -> _Outcome:
+        first = batch[0].due
         try:
             if first.kind == "one_click":
                 return self._one_click(first)
@@ -137,19 +183,18 @@ class Reactor:
                 answer = self._http.request("POST", self._inbound_url, fields=inbound.fields(first))
                 # Inbound Parse drops a mail for good on 4xx and repeats it on anything else.
                 return _judge(answer.status, final=400 <= answer.status < 500)
-            body = orjson.dumps([event(one) for one in batch])
+            body = b"[" + b",".join([item.event for item in batch]) + b"]"
             headers = {"Content-Type": "application/json", "User-Agent": "SendGrid Event API"}
-            answer = self._http.request(
-                "POST", self._webhook_url, body=body, headers={**headers, **signed(self._key, clock, body)}
-            )
+            signature = signed(self._key, int(clock.timestamp()), body)
+            answer = self._http.request("POST", self._webhook_url, body=body, headers={**headers, **signature})
             return _judge(answer.status, final=False)
         except urllib3.exceptions.HTTPError as problem:
-            return _Outcome(str(problem))
+            return _Outcome(str(problem), False, time.monotonic())
 
     def _one_click(self, due: Due) -> _Outcome:
         url = one_click_url(due.headers)
         if url is None:
-            return _Outcome("the mail has no List-Unsubscribe header for one click", final=True)
+            return _Outcome("the mail has no List-Unsubscribe header for one click", True, time.monotonic())
         answer = self._http.request(
             "POST",
             url,
@@ -159,35 +204,43 @@ class Reactor:
         )
         return _judge(answer.status, final=300 <= answer.status < 500)
 
-    def _settle(self, batch: Sequence[Due], outcome: _Outcome) -> None:
-        ids = [due.id for due in batch]
+    def _settle(self, batch: Sequence[Item], outcome: _Outcome, clock: datetime, began: float) -> None:
+        """`clock`: operating time at `began`."""
+        if not batch:
+            return
+        ids, first = [item.due.id for item in batch], batch[0].due
         with self._engine.begin() as conn:
             if outcome.problem is None:
-                store.posted(conn, ids)
+                store.posted(conn, ids, clock + timedelta(seconds=outcome.at - began))
             elif outcome.final:
                 store.failed(conn, ids, outcome.problem)
             else:
-                backoff = min(0.1 * 2.0 ** min(batch[0].attempts, 20), _LONGEST_BACKOFF)
+                backoff = min(0.2 * 2.0 ** min(first.attempts, 20), _LONGEST_BACKOFF)
                 store.postpone(conn, ids, backoff, outcome.problem)
         if outcome.problem is not None:
-            log.warning("reaction %d (%s) not received: %s", batch[0].id, batch[0].kind, outcome.problem)
+            log.warning("reaction %d (%s) not received: %s", first.id, first.kind, outcome.problem)
 
 
 def _judge(status: int, final: bool) -> _Outcome:
-    return _Outcome() if 200 <= status < 300 else _Outcome(f"answered with status {status}", final)
+    problem = None if 200 <= status < 300 else f"answered with status {status}"
+    return _Outcome(problem, final, time.monotonic())
 
 
-def _batches(due: Sequence[Due]) -> Iterator[list[Due]]:
+def _is_alone(due: Due) -> bool:
+    return due.kind in REPLIES or due.kind == "one_click"
+
+
+def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
     """Runs of events that go in one post, in order; everything else goes alone."""
-    run: list[Due] = []
-    for one in due:
-        alone = one.kind in REPLIES or one.kind == "one_click"
+    run: list[Item] = []
+    for item in items:
+        alone = not item.event
         if run and (alone or len(run) == EVENTS_A_POST):
             yield run
             run = []
         if alone:
-            yield [one]
+            yield [item]
         else:
-            run.append(one)
+            run.append(item)
     if run:
         yield run

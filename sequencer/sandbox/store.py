@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, extract, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from sequencer.sandbox import tables
 from sequencer.sandbox.compose import Mail, Shared
@@ -180,37 +180,37 @@ def faults(conn: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in conn.execute(chosen).mappings()]
 
 
-_CLAIM = text(
+_DUE = text(
     """
-    WITH due AS MATERIALIZED (
-        SELECT id FROM sandbox.reaction
+    SELECT r.id, r.kind, r.due_at, r.data, r.attempts, q.id AS request_id, m.number, m.to_email, m.custom_args,
+           q.categories, coalesce(letter.to_name, ''), coalesce(letter.from_email, ''), letter.reply_to,
+           coalesce(letter.subject, ''), coalesce(letter.headers, '{}')
+    FROM (
+        SELECT id, message, kind, due_at, data, attempts FROM sandbox.reaction
         WHERE state = 'pending' AND due_at <= :now AND (retry_at IS NULL OR retry_at <= clock_timestamp())
-        ORDER BY due_at, id LIMIT :n FOR UPDATE SKIP LOCKED
-    ), claimed AS (
-        UPDATE sandbox.reaction r
-        SET attempts = attempts + 1, tried_at = coalesce(tried_at, clock_timestamp()),
-            retry_at = clock_timestamp() + make_interval(secs => :lease)
-        FROM due WHERE r.id = due.id
-        RETURNING r.id, r.message, r.kind, r.due_at, r.data, r.attempts
-    )
-    SELECT c.id, c.kind, c.due_at, c.data, c.attempts, q.id AS request_id, m.number, m.to_email, m.to_name,
-           m.from_email, m.reply_to, m.subject, m.headers, m.custom_args, q.categories
-    FROM claimed c JOIN sandbox.message m ON m.id = c.message JOIN sandbox.request q ON q.number = m.request
-    ORDER BY c.due_at, c.id
+        ORDER BY due_at, id LIMIT :n
+    ) r
+    JOIN sandbox.message m ON m.id = r.message
+    JOIN sandbox.request q ON q.number = m.request
+    LEFT JOIN sandbox.message letter ON letter.id = r.message AND r.kind IN ('reply', 'auto_reply', 'one_click')
+    ORDER BY r.due_at, r.id
     """
 )
 
 
-def claim(conn: Connection, now: datetime, limit: int, lease: float) -> list[Due]:
-    """Reactions whose time has come, in order. Whoever dies holding them leaves them to the next after `lease` s."""
-    rows = conn.execute(_CLAIM, {"now": now, "n": limit, "lease": lease})
-    return [Due(**{**row, "categories": tuple(row["categories"])}) for row in rows.mappings()]
+def due(conn: Connection, now: datetime, limit: int) -> list[Due]:
+    """Reactions whose time has come, in order. They stay pending until `posted` or `failed`: only one process posts."""
+    return [Due(*row) for row in conn.execute(_DUE, {"now": now, "n": limit})]
 
 
-def posted(conn: Connection, ids: Sequence[int]) -> None:
+def posted(conn: Connection, ids: Sequence[int], at: datetime) -> None:
+    """`at`: operating time of the answer."""
     conn.execute(
-        text("UPDATE sandbox.reaction SET state = 'posted', retry_at = NULL, problem = NULL WHERE id = ANY(:ids)"),
-        {"ids": list(ids)},
+        text(
+            "UPDATE sandbox.reaction SET state = 'posted', attempts = attempts + 1, retry_at = NULL, problem = NULL,"
+            " answered_at = :at WHERE id = ANY(:ids)"
+        ),
+        {"ids": list(ids), "at": at},
     )
 
 
@@ -221,6 +221,7 @@ def postpone(conn: Connection, ids: Sequence[int], seconds: float, problem: str)
             """
             UPDATE sandbox.reaction
             SET retry_at = clock_timestamp() + make_interval(secs => :seconds), problem = :problem,
+                attempts = attempts + 1, tried_at = coalesce(tried_at, clock_timestamp()),
                 state = CASE WHEN clock_timestamp() - tried_at > :give_up THEN 'failed' ELSE 'pending' END
             WHERE id = ANY(:ids)
             """
@@ -244,9 +245,10 @@ def next_due(conn: Connection) -> datetime | None:
     return moment
 
 
-def operating_time(conn: Connection) -> int:
-    """Unix seconds by the database's clock: for signatures and rate limits, never for events."""
-    return int(conn.execute(select(extract("epoch", func.clock_timestamp()))).scalar_one())
+def operating_time(conn: Connection) -> datetime:
+    """By the database's clock: for signatures and rate limits, never for events."""
+    moment: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
+    return moment
 
 
 def clear(conn: Connection) -> None:

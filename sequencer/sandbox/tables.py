@@ -82,9 +82,10 @@ reaction = Table(
     Column("data", JSONB, nullable=False),
     Column("state", Text, nullable=False, server_default="pending", comment="pending | posted | failed"),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("tried_at", DateTime(timezone=True), comment="operating time of the first attempt"),
-    Column("retry_at", DateTime(timezone=True), comment="operating time; also the lease of the attempt under way"),
+    Column("tried_at", DateTime(timezone=True), comment="operating time of the first attempt that failed"),
+    Column("retry_at", DateTime(timezone=True), comment="operating time"),
     Column("problem", Text, comment="what the last attempt met"),
+    Column("answered_at", DateTime(timezone=True), comment="operating time of the first 2xx"),
     Index("ix_reaction_pending", "due_at", "id", postgresql_where=text("state = 'pending'")),
     Index(
         "ix_reaction_suppressing",
@@ -112,3 +113,5 @@ def create(engine: Engine) -> None:
         conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         conn.execute(text("CREATE SCHEMA IF NOT EXISTS sandbox"))
         metadata.create_all(conn)
+        # Tables of an earlier version go on.
+        conn.execute(text("ALTER TABLE sandbox.reaction ADD COLUMN IF NOT EXISTS answered_at timestamptz"))

@@ -128,7 +128,7 @@ def test_what_a_mail_does_not_track_or_offer_does_not_happen():
 
 
 def test_the_audience_reacts_over_http_as_virtual_time_goes_on(serve, sender, mail, person):
-    with serve(audience=True, seed=1) as sandbox:
+    with serve(audience=react, seed=1) as sandbox:
         mail["personalizations"] = [person(f"p{n}@company{n}.example", f"P{n}") for n in range(100)]
         sandbox.send(mail)
         following = sandbox.quiet()

@@ -73,7 +73,7 @@ def test_deleting_the_messages_forgets_them(sandbox, mail):
 
     assert [] == sandbox.get("/messages.json")
     assert [] == sandbox.get("/requests.json")
-    assert {"due": 0, "next_at": None} == sandbox.get("/pending.json")
+    assert {"due": 0, "next_at": None, "copies": 0} == sandbox.get("/pending.json")
 
 
 def test_events_tell_business_time_and_carry_the_custom_args(sandbox, sender, mail):

@@ -1,0 +1,267 @@
+"""Holds the product's ledger, enrollments and events against the sandbox's own log. Every count here must be 0."""
+
+import base64
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from benchmarks.stack import Stack
+
+ACCEPTED = frozenset({"accepted", "delivered", "bounced", "dropped"})
+RUNNING = frozenset({"active", "paused"})
+EXAMPLES = 5
+HALTS = ("unsubscribed", "complained", "bounced", "replied")
+Key = tuple[int, str]
+"""Enrollment and step."""
+
+
+@dataclass
+class Findings:
+    """What is wrong: a count by invariant, and a few examples of each."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, invariant: str, example: object) -> None:
+        self.counts[invariant] += 1
+        if len(self.examples[invariant]) < EXAMPLES:
+            self.examples[invariant].append(str(example))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One reaction that the sandbox posted and that was answered with 2xx."""
+
+    id: str
+    kind: str
+    at: datetime
+    """Operating time of the first such answer."""
+    enrollment: int
+    step: str
+    lead: int
+
+
+@dataclass
+class Evidence:
+    """Everything that is needed, read once."""
+
+    ledger: dict[Key, Any]
+    enrollments: list[Any]
+    mails: dict[Key, list[Any]]
+    told: list[Told]
+    events: list[Any]
+    halted: dict[int, datetime]
+    """When each lead's first halt committed."""
+    committed: dict[str, datetime]
+    """When each of SendGrid's events was committed."""
+    replied: dict[Key, datetime]
+
+
+def read(stack: Stack) -> Evidence:
+    with stack.engine.connect() as conn, stack.log.connect() as log:
+        ledger = {(row.enrollment_id, row.step): row for row in conn.execute(text(_LEDGER))}
+        enrollments = list(
+            conn.execute(text("SELECT id, lead_id, status, reason, position, due_at, outcomes FROM enrollment"))
+        )
+        mails: dict[Key, list[Any]] = defaultdict(list)
+        for row in log.execute(text(_MAILS)):
+            mails[row.enrollment, row.step].append(row)
+        events = list(conn.execute(text(_EVENTS)))
+        halted: dict[int, datetime] = {}
+        for lead, at in [
+            *((e.lead_id, e.committed) for e in events if e.kind in HALTS and not e.machine and not e.topic),
+            *conn.execute(text(_OPERATOR)).all(),
+        ]:
+            halted[lead] = min(halted.get(lead, at), at)
+        return Evidence(
+            ledger=ledger,
+            enrollments=enrollments,
+            mails=mails,
+            told=list(_told(log)),
+            events=events,
+            halted=halted,
+            committed={e.key: e.committed for e in events if e.source == "sendgrid"},
+            replied={(e.enrollment_id, e.step): e.committed for e in events if e.kind == "replied"},
+        )
+
+
+_LEDGER = """
+    SELECT enrollment_id, step, lead_id, state, attempt, sent_at, failure, request_id FROM message
+"""
+_MAILS = """
+    SELECT m.id, (m.custom_args ->> 'sq_enrollment')::bigint AS enrollment, m.custom_args ->> 'sq_step' AS step,
+           m.custom_args ->> 'sq_attempt' AS attempt, m.accepted_at
+    FROM sandbox.message m WHERE m.custom_args ? 'sq_enrollment'
+"""
+_EVENTS = """
+    SELECT key, kind, source, lead_id, enrollment_id, step, machine, at, data ->> 'link' AS link,
+           data ->> 'topic' AS topic, pg_xact_commit_timestamp(xmin) AS committed
+    FROM event
+"""
+_OPERATOR = """
+    SELECT l.id, pg_xact_commit_timestamp(s.xmin) FROM suppression s JOIN lead l ON l.email = s.email
+    WHERE s.topic = '' AND s.reason = 'operator'
+"""
+_TOLD = """
+    SELECT r.id, r.kind, r.answered_at, q.id AS request, m.number, (m.custom_args ->> 'sq_enrollment')::bigint,
+           m.custom_args ->> 'sq_step', (m.custom_args ->> 'sq_lead')::bigint
+    FROM sandbox.reaction r JOIN sandbox.message m ON m.id = r.message JOIN sandbox.request q ON q.number = m.request
+    WHERE r.state = 'posted' AND m.custom_args ? 'sq_enrollment'
+"""
+
+
+def _told(log: Connection) -> Iterator[Told]:
+    for number, kind, at, request, place, enrollment, step, lead in log.execute(text(_TOLD)):
+        # As `sequencer.sandbox.reaction.event` names it.
+        digest = hashlib.sha256(f"{request} {place} {number}".encode()).digest()
+        yield Told(base64.urlsafe_b64encode(digest[:15]).decode(), kind, at, enrollment, step, lead)
+
+
+def check(evidence: Evidence, leads: int) -> Findings:
+    found = Findings()
+    _doubles(evidence, found)
+    _lost(evidence, leads, found)
+    _ledger(evidence, found)
+    _after_halts(evidence, found)
+    _events(evidence, found)
+    _branches(evidence, found)
+    return found
+
+
+def _doubles(evidence: Evidence, found: Findings) -> None:
+    for key, several in evidence.mails.items():
+        if len(several) > 1:
+            found.add("doubles", f"{key}: {[(row.attempt, str(row.accepted_at)) for row in several[:3]]}")
+
+
+def _lost(evidence: Evidence, leads: int, found: Findings) -> None:
+    """Every enrollment ended with a reason that is known, or stands where the rules say."""
+    if len(evidence.enrollments) != leads:
+        found.add("lost", f"{len(evidence.enrollments)} of {leads} enrollments are left")
+    messages: dict[int, list[Any]] = defaultdict(list)
+    for row in evidence.ledger.values():
+        messages[row.enrollment_id].append(row)
+    for e in evidence.enrollments:
+        passed = {o["step"]: o["outcome"] for o in e.outcomes}
+        mailed = {step for step, outcome in passed.items() if outcome == "sent"}
+        if wrong := [step for step, outcome in passed.items() if outcome == "skipped"]:
+            found.add("lost", f"enrollment {e.id}: {wrong} skipped")
+        if missing := mailed - {row.step for row in messages[e.id]}:
+            found.add("lost", f"enrollment {e.id}: {missing} passed as sent, but not in the ledger")
+        if e.status in RUNNING:
+            held = [row for row in messages[e.id] if row.state == "unknown"]
+            if not held or e.due_at is None or e.due_at > max(row.sent_at for row in held) + timedelta(hours=25):
+                found.add("lost", f"enrollment {e.id}: {e.status} {e.reason} at {e.position}, due {e.due_at}")
+        elif e.status == "finished":
+            arm = {"then": "two", "else": "three"}.get(passed.get("looked", ""))
+            if mailed != {"one", arm, "four"}:
+                found.add("lost", f"enrollment {e.id}: finished after {passed}")
+        elif e.lead_id not in evidence.halted:
+            found.add("lost", f"enrollment {e.id}: {e.status} {e.reason}, and nothing halted lead {e.lead_id}")
+
+
+def _ledger(evidence: Evidence, found: Findings) -> None:
+    """Ledger and sandbox say the same of every mail."""
+    ended = {e.id for e in evidence.enrollments if e.status not in RUNNING}
+    for key, row in evidence.ledger.items():
+        arrived = key in evidence.mails
+        if row.state in ACCEPTED and not arrived:
+            found.add("lost", f"{key} is {row.state} in the ledger and never reached the sandbox")
+        elif row.state == "unknown" and arrived:
+            found.add("unknown though its events came", f"{key}: attempt {row.attempt}, {row.failure}")
+        elif row.state not in ACCEPTED | {"unknown"}:
+            if arrived:
+                found.add("accepted though the ledger says not", f"{key} is {row.state}: {row.failure}")
+            if row.state != "cancelled" or row.enrollment_id not in ended:
+                found.add("lost", f"{key} ended as {row.state}: {row.failure}")
+        if row.state == "unknown" and not row.failure:
+            found.add("held without a reason", key)
+    for key in evidence.mails.keys() - evidence.ledger.keys():
+        found.add("accepted though the ledger says not", f"{key} is not in the ledger")
+
+
+def _after_halts(evidence: Evidence, found: Findings) -> None:
+    """No attempt began, by its claim's own clock, after the commit of a halt of its lead."""
+    for key, row in evidence.ledger.items():
+        halted = evidence.halted.get(row.lead_id)
+        if halted is not None and row.sent_at > halted:
+            found.add("sends after a halt", f"{key}: {row.state}, began {row.sent_at}, halted {halted}")
+
+
+def _events(evidence: Evidence, found: Findings) -> None:
+    """Every event that the sandbox posted is stored once, and nothing else is."""
+    stored = Counter(e.key for e in evidence.events if e.source == "sendgrid")
+    told = {one.id: one for one in evidence.told if one.kind not in ("reply", "auto_reply", "one_click")}
+    for key, count in stored.items():
+        if count > 1:
+            found.add("events counted twice", key)
+        if key not in told:
+            found.add("events that nobody posted", key)
+    for key in told.keys() - stored.keys():
+        found.add("events lost", told[key])
+    replies = Counter((e.enrollment_id, e.step) for e in evidence.events if e.kind == "replied")
+    said = {(one.enrollment, one.step) for one in evidence.told if one.kind == "reply"}
+    for key in said - replies.keys():
+        found.add("events lost", f"reply to {key}")
+    for reply, count in replies.items():
+        if count > 1 or reply not in said:
+            found.add("events counted twice", f"reply to {reply}: {count}")
+    left = Counter(e.lead_id for e in evidence.events if e.kind == "unsubscribed")
+    asked = {one.lead for one in evidence.told if one.kind == "one_click"}
+    for lead in asked - left.keys():
+        found.add("events lost", f"unsubscription of lead {lead}")
+    for lead, count in left.items():
+        if count > 1 or lead not in asked:
+            found.add("events counted twice", f"unsubscription of lead {lead}: {count}")
+
+
+def _branches(evidence: Evidence, found: Findings) -> None:
+    """Who was treated as having clicked had; who was not had no click that was committed by then."""
+    clicked: dict[int, datetime] = {}
+    for e in evidence.events:
+        if e.kind == "clicked" and e.step == "one" and e.link == "price" and not e.machine:
+            clicked[e.enrollment_id] = min(clicked.get(e.enrollment_id, e.committed), e.committed)
+    for enrollment in evidence.enrollments:
+        for o in enrollment.outcomes:
+            if o["step"] != "looked":
+                continue
+            at, click = datetime.fromisoformat(o["at"]), clicked.get(enrollment.id)
+            if (o["outcome"] == "then") != (click is not None and click <= at) and (
+                o["outcome"] == "then" or (click is not None and click < at)
+            ):
+                found.add("branches against events", f"enrollment {enrollment.id}: {o}, clicked {click}")
+
+
+def latencies(evidence: Evidence) -> list[tuple[datetime, float]]:
+    """When a halt's webhook was answered, and the seconds from then until its effect was committed.
+
+    Unsubscriptions by one click are left out: they are effective before they are answered.
+    """
+    waits = []
+    for one in evidence.told:
+        if one.kind in ("bounce", "spamreport"):
+            committed = evidence.committed.get(one.id)
+        elif one.kind == "reply":
+            committed = evidence.replied.get((one.enrollment, one.step))
+        else:
+            continue
+        if committed is not None:
+            waits.append((one.at, (committed - one.at).total_seconds()))
+    return waits
+
+
+def quantiles(waits: Sequence[float]) -> Mapping[str, float]:
+    """p50, p99 and the longest."""
+    if not waits:
+        return {}
+    ordered = sorted(waits)
+    return {
+        "p50": round(ordered[len(ordered) // 2], 3),
+        "p99": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 3),
+        "max": round(ordered[-1], 3),
+    }

@@ -1,0 +1,11 @@
+"""A small chaos run: every kind of fault at least once, on real processes. The large ones: `benchmarks.chaos`."""
+
+from benchmarks.chaos import run
+from benchmarks.chaos_faults import Periods
+
+
+def test_nothing_is_lost_doubled_or_sent_after_a_halt_while_everything_is_killed_and_spoilt() -> None:
+    often = Periods(kill=2.0, group=6.0, postgres=7.0, valkey=4.0, flush=3.0, operator=0.5)
+    report = run(400, seed=2, spread=10.0, periods=often, lull=1.0, waits=(6, 1), rate=0.3)
+    print(report)  # the figures, with -s
+    assert report["problems"] == []
