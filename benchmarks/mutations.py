@@ -1,0 +1,221 @@
+"""`python -m benchmarks.mutations`: takes out one defence at a time, in a copy of the tree; a test must notice.
+
+Only a failed assertion counts: a mutant that dies of an import error, or in a fixture, has shown nothing.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as tree
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from sequencer.settings import variables
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("sequencer", "workers", "tests", "benchmarks", "pyproject.toml")
+AT_ONCE = 2
+PATIENCE = 120.0
+"""Seconds that the tests of one mutant may take."""
+NOTICED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
+"""How the message of a failure begins when a promise was found broken."""
+
+
+class Edit(NamedTuple):
+    """`old` must stand in the file; its first occurrence is replaced."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    name: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+    """The smallest set that must notice."""
+
+
+class Fate(NamedTuple):
+    mutant: Mutant
+    killer: str | None
+    """The test that failed; None: it survived, or died of something else."""
+    said: str
+    seconds: float
+
+
+LEDGER = "sequencer/store/messages.py"
+GUARDS = "tests/faults/test_guards.py"
+SENDING = "tests/services/test_sending_hard.py"
+MUTANTS = (
+    Mutant(
+        "the fence is not looked at",
+        (Edit(LEDGER, "AND fence = :fence AND state = 'sending'", "AND state = 'sending'"),),
+        (f"{GUARDS}::test_who_lost_the_fence_records_no_failure",),
+    ),
+    Mutant(
+        "the lead is not looked at again after the claim",
+        (Edit("sequencer/core/engine.py", "if self.snapshot.lead.suppressed:", "if False:"),),
+        (f"{GUARDS}::test_what_a_lead_is_when_claimed_decides_not_what_they_were_when_the_mail_fell_due",),
+    ),
+    Mutant(
+        "the ledger's unique key is overwritten",
+        (Edit(LEDGER, "WHERE message.state = 'retry' AND message.attempt = excluded.attempt - 1", ""),),
+        (f"{GUARDS}::test_a_step_that_was_begun_is_not_begun_again",),
+    ),
+    Mutant(
+        "every signature is right",
+        (Edit("sequencer/providers/sendgrid_events.py", "        return True\n    return False", "    return True"),),
+        ("tests/web/test_webhooks.py",),
+    ),
+    Mutant(
+        "an event proves nothing of its request",
+        (Edit("sequencer/services/ingest.py", "return messages.prove(", "return set() and messages.prove("),),
+        ("tests/services/test_ingest.py::test_an_event_for_one_message_proves_its_whole_request",),
+    ),
+    Mutant(
+        "what is unknown cannot be proven any more",
+        (Edit(LEDGER, "WHERE request_id = ANY(:ids) AND state IN ('sending', 'unknown')", "WHERE false"),),
+        ("tests/services/test_ingest.py::test_an_event_for_one_message_proves_its_whole_request",),
+    ),
+    Mutant(
+        "two workers may claim the same lead",
+        (
+            Edit(
+                "sequencer/store/enrollments.py",
+                "        .with_for_update(key_share=True, skip_locked=True)\n",
+                "",
+            ),
+        ),
+        ("tests/services/test_batches.py",),
+    ),
+    Mutant(
+        "an event counts as often as it comes",
+        (
+            Edit("sequencer/services/ingest.py", "for known in events.stored(conn, fresh):", "for known in ():"),
+            Edit(
+                "sequencer/store/events.py",
+                "SELECT v.at, v.lead_id, v.key,",
+                "SELECT v.at, v.lead_id, v.key || random()::text,",
+            ),
+        ),
+        (
+            "tests/services/test_advance.py::test_an_event_counts_once_however_often_it_comes",
+            "tests/services/test_ingest.py::test_each_event_counts_once_in_any_number_of_posts",
+        ),
+    ),
+    Mutant(
+        "urgent bodies wait behind the others",
+        (
+            Edit(
+                "sequencer/services/due.py",
+                "sorted(intake.pending(conn), reverse=True)",
+                "sorted(intake.pending(conn))",
+            ),
+        ),
+        (f"{GUARDS}::test_bodies_that_may_stop_mail_are_hinted_first",),
+    ),
+    Mutant(
+        "a commit in doubt sends",
+        (
+            Edit(
+                "sequencer/services/advance.py", "        release(context, outgoing)\n        raise\n", "        pass\n"
+            ),
+        ),
+        (f"{GUARDS}::test_a_commit_of_which_nobody_knows_whether_it_happened_does_not_send",),
+    ),
+    Mutant(
+        "the reaper has it sent again",
+        (Edit(LEDGER, "SET state = 'unknown', lease_until = NULL,", "SET state = 'retry', lease_until = NULL,"),),
+        (
+            f"{GUARDS}::test_a_failure_that_is_known_after_the_lease_changes_nothing",
+            f"{SENDING}::test_a_batch_that_fails_takes_no_other_with_it",
+        ),
+    ),
+    Mutant(
+        "the reaper does not wait for the lease",
+        (Edit(LEDGER, "WHERE state = 'sending' AND lease_until < clock_timestamp()", "WHERE state = 'sending'"),),
+        (f"{GUARDS}::test_the_reaper_leaves_alone_what_still_has_its_lease",),
+    ),
+    Mutant(
+        "a request is begun when its lease is over",
+        (Edit("sequencer/services/deliver.py", "time.monotonic() > leased_at + context.lease / 2", "False"),),
+        (f"{SENDING}::test_what_could_not_begin_within_half_its_lease_goes_later",),
+    ),
+    Mutant(
+        "an outage is not probed",
+        (Edit("sequencer/services/probe.py", "self._step = 0", "self._step = None"),),
+        (f"{SENDING}::test_an_outage_makes_only_a_few_mails_unknown",),
+    ),
+)
+
+
+def try_out(mutant: Mutant, folder: Path) -> Fate:
+    """Raises ValueError when the code that it takes out is not there."""
+    began = time.monotonic()
+    for name in COPIED:
+        source, target = ROOT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    for edit in mutant.edits:
+        path = folder / edit.file
+        text = path.read_text()
+        if edit.old not in text:
+            raise ValueError(f"{edit.file}: expected {edit.old!r} for the mutant `{mutant.name}`; adapt MUTANTS")
+        path.write_text(text.replace(edit.old, edit.new, 1))
+    report = folder / "report.xml"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", "-x", f"--junit-xml={report}", *mutant.tests],
+        cwd=folder,
+        env=variables() | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    killer, said = _killer(report) if report.exists() else (None, done.stdout[-300:])
+    return Fate(mutant, killer, said, time.monotonic() - began)
+
+
+def _killer(report: Path) -> tuple[str | None, str]:
+    """The test that found the promise broken, and its words."""
+    said = "no test failed"
+    for case in tree.parse(report).iter("testcase"):
+        for failure in case.findall("failure"):
+            said = " ".join(failure.get("message", "").split())
+            if said.startswith(NOTICED):
+                return case.get("name"), said
+        for error in case.findall("error"):
+            said = f"the harness broke: {error.get('message', '')}"
+    return None, said
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mutations", description=__doc__)
+    parser.add_argument("--only", default="", help="mutants whose name contains this")
+    asked = parser.parse_args()
+    wanted = [mutant for mutant in MUTANTS if asked.only in mutant.name]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="sequencer-mutants-") as name, ThreadPoolExecutor(AT_ONCE) as pool:
+        folders = [Path(name) / str(number) for number in range(len(wanted))]
+        for folder in folders:
+            folder.mkdir()
+        fates = []
+        for fate in pool.map(try_out, wanted, folders):
+            fates.append(fate)
+            verdict = fate.killer or f"SURVIVED ({fate.said[:200]})"
+            print(f"{fate.mutant.name:50} {verdict:100} {fate.seconds:5.1f} s", flush=True)
+    survivors = [fate for fate in fates if fate.killer is None]
+    print(f"{len(fates)} mutants, {len(survivors)} survived, {time.monotonic() - began:.0f} seconds")
+    return 1 if survivors or not fates else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

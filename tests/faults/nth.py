@@ -1,0 +1,338 @@
+"""Every operation of a small run goes wrong once, in every way: the process dies, or the operation fails.
+
+The run without faults is cut into stages, at the moments when all is done and the clock is about to move on. What is
+there at the beginning of a stage is kept (the database as a template), and a case begins with the stage that its
+operation is in, in processes forked from one that has everything imported. It ends as soon as everything is again as
+it was at some such moment of the run without faults, else with the run.
+"""
+
+import os
+import shutil
+import signal
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anyio._backends._asyncio  # noqa: F401 - else every child imports it anew
+import cryptography.hazmat.backends.openssl.backend  # noqa: F401 - the same
+import orjson
+import redis
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from sequencer.hints import DEFAULT, Broker
+from sequencer.store import clock
+from sequencer.store.migrate import upgrade
+from tests.faults.gate import DEATHS, FAILURES, KILLED, SILENCES, Gate, Way, install
+from tests.faults.life import Place, live
+from tests.faults.outside import START, entries
+from tests.faults.promises import Ending, broken, ending, sending, state
+from tests.faults.provider import Provider
+
+PATIENCE = 60.0
+"""Seconds after which a life hangs: it is killed, and that is a finding."""
+GOLDEN = 0.6180339887498949
+
+
+class Case(NamedTuple):
+    """What goes wrong in a run: an operation, by stage and number in it, and how."""
+
+    stage: int
+    at: int
+    way: Way
+
+
+class Verdict(NamedTuple):
+    case: Case
+    label: str
+    """The operation."""
+    as_planned: bool
+    """It is the one that has this number in the run without faults."""
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.case.way} operation {self.case.at} of stage {self.case.stage} ({self.label}): " + "; ".join(
+            self.problems
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """`postgres`: for SQLAlchemy, a user who may make databases. `folder`: for diaries."""
+
+    postgres: str
+    valkey: str
+    provider: Provider
+    folder: Path
+
+    def engine(self, database: str) -> Engine:
+        return create_engine(self.database(database), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+    def database(self, name: str) -> str:
+        return f"{self.postgres.rpartition('/')[0]}/{name}"
+
+    def redis(self, number: int) -> str:
+        return f"{self.valkey.rpartition('/')[0]}/{number}"
+
+
+@dataclass(slots=True)
+class Faultless:
+    """The run without faults."""
+
+    operations: list[list[str]] = field(default_factory=list)
+    """By stage."""
+    states: dict[datetime, str] = field(default_factory=dict)
+    """How everything was when all was done at a moment."""
+    end: Ending | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def cases(self, seed: int) -> list[Case]:
+        """Every case, in an order (by the seed) whose beginnings are spread evenly over all of them."""
+        every = [
+            Case(stage, number, way)
+            for stage, labels in enumerate(self.operations)
+            for number, label in enumerate(labels, 1)
+            for way in (*DEATHS, *FAILURES, *(SILENCES if label.startswith("http") else ()))
+        ]
+        return [case for _, case in sorted(enumerate(every), key=lambda pair: ((pair[0] + seed) * GOLDEN) % 1.0)]
+
+
+def faultless(servers: Servers) -> Faultless:
+    """Does the run without faults, and leaves a template for each of its stages."""
+    _template(servers)
+    found = Faultless()
+    while True:
+        stage = len(found.operations)
+        with _Run(servers, f"nth_faultless_{stage}", servers.redis(8), stage) as run:
+            reached = run.until_time_moves(found)
+            if run.stuck():
+                found.problems = run.stuck()
+                return found
+            if not reached:
+                found.end = run.ending()
+                found.problems = broken(found.end, found.end, run.accepted(), run.told(), set())
+                return found
+            run.keep_as(stage + 1)
+
+
+def warm(servers: Servers) -> None:
+    """Has Valkey load Dramatiq's scripts, which only its first caller has to bring along."""
+    broker = Broker(servers.redis(8))
+    broker.declare_queue(DEFAULT)
+    broker.join(DEFAULT)
+    next(broker.consume(DEFAULT, prefetch=1, timeout=1))
+    broker.client.connection_pool.disconnect()
+
+
+def judge(servers: Servers, name: str, redis_url: str, case: Case, found: Faultless) -> Verdict:
+    """One case, in a database of that name."""
+    assert found.end is not None
+    with _Run(servers, name, redis_url, case.stage) as run:
+        died = case.way in DEATHS
+        code = run.life(Gate(case.at, case.way), found)
+        in_flight: set[tuple[str, str]] | None = None
+        problems = []
+        if died and code == KILLED:
+            run.forgotten()
+            in_flight = run.sending()
+            code = run.life(Gate(), found)
+        elif died:
+            problems.append("the operation was never reached")
+        problems += run.stuck()
+        if code != SAME:
+            problems += broken(run.ending(), found.end, run.accepted(), run.told(), in_flight)
+        planned = run.struck() == found.operations[case.stage][case.at - 1]
+        return Verdict(case, run.struck(), planned, problems)
+
+
+SAME = 100
+"""The exit code of a life that came back to where the run without faults was."""
+
+
+def _template(servers: Servers) -> None:
+    """A migrated database whose clock stands at the beginning of the run."""
+    with servers.engine("postgres").connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {_stage(0)}"))
+    upgrade(servers.database(_stage(0)))
+    with servers.engine(_stage(0)).connect() as conn:
+        clock.start_virtual(conn, START)
+
+
+def _stage(number: int) -> str:
+    return f"nth_stage_{number}"
+
+
+class _Run:
+    """One run in its own database, which is gone afterwards."""
+
+    def __init__(self, servers: Servers, name: str, redis_url: str, stage: int) -> None:
+        self._servers = servers
+        self._name = name
+        self._redis_url = redis_url
+        self._stage = stage
+        self._engine = servers.engine(name)
+        self._diary = servers.folder / f"{name}.diary"
+        self._notes = servers.folder / f"{name}.notes"
+
+    def __enter__(self) -> "_Run":
+        with self._servers.engine("postgres").connect() as conn:
+            conn.execute(text(f"CREATE DATABASE {self._name} TEMPLATE {_stage(self._stage)}"))
+        self._servers.provider.copy(_stage(self._stage), self._name)
+        if (kept := self._servers.folder / f"{_stage(self._stage)}.diary").exists():
+            shutil.copy(kept, self._diary)
+        with redis.Redis.from_url(self._redis_url) as client:
+            client.flushdb()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._servers.engine("postgres").connect() as conn:
+            conn.execute(text(f"DROP DATABASE {self._name} WITH (FORCE)"))
+        for path in (self._diary, self._notes):
+            path.unlink(missing_ok=True)
+
+    def keep_as(self, stage: int) -> None:
+        """The next stage begins where this run is."""
+        self.forgotten()
+        with self._servers.engine("postgres").connect() as conn:
+            conn.execute(text(f"CREATE DATABASE {_stage(stage)} TEMPLATE {self._name}"))
+        self._servers.provider.copy(self._name, _stage(stage))
+        shutil.copy(self._diary, self._servers.folder / f"{_stage(stage)}.diary")
+
+    def until_time_moves(self, found: Faultless) -> bool:
+        """One stage without faults, noted in `found`. False: it was the last."""
+        begins = True
+        reached: dict[str, str] = {}
+
+        def enough(now: datetime, engine: Engine) -> bool:
+            nonlocal begins
+            if begins and self._stage:
+                # Where the stage before ended.
+                begins = False
+                return False
+            reached[now.isoformat()] = state(engine, self.accepted())
+            return True
+
+        gate = Gate()
+        self._fork(gate, enough, lambda: self._note("trace", orjson.dumps([gate.labels, reached]).decode()))
+        for told in self._noted("trace"):
+            labels, moments = orjson.loads(told)
+            found.operations.append(labels)
+            found.states |= {datetime.fromisoformat(at): seen for at, seen in moments.items()}
+            return bool(moments)
+        return False
+
+    def life(self, gate: Gate, found: Faultless) -> int:
+        """A process from here to the end of the run or to its death. Gives its exit code."""
+
+        def enough(now: datetime, engine: Engine) -> bool:
+            if len(gate.labels) < gate.at or now not in found.states:
+                return False
+            if state(engine, self.accepted()) != found.states[now]:
+                return False
+            os._exit(SAME)
+
+        return self._fork(gate, enough, lambda: None)
+
+    def _fork(self, gate: Gate, enough: Any, at_the_end: Any) -> int:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                gate.struck = lambda label: self._note("struck", label)
+                install(gate)
+                host, url = self._servers.provider.host(self._name), self._servers.database(self._name)
+                live(Place(url, self._redis_url, host, self._diary, self.accepted), gate, enough)
+                at_the_end()
+                code = 0
+            except BaseException:
+                self._note("stuck", traceback.format_exc(limit=-3))
+            finally:
+                os._exit(code)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            gone, status = os.waitpid(pid, os.WNOHANG)
+            if gone:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.002)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        self._note("stuck", f"a life did not end within {PATIENCE:g} seconds")
+        return -signal.SIGKILL
+
+    def _note(self, kind: str, words: str) -> None:
+        with self._notes.open("ab") as notes:
+            notes.write(orjson.dumps([kind, words]) + b"\n")
+
+    def _noted(self, kind: str) -> list[str]:
+        lines = self._notes.read_bytes().splitlines() if self._notes.exists() else []
+        return [words for known, words in map(orjson.loads, lines) if known == kind]
+
+    def struck(self) -> str:
+        return next(iter(self._noted("struck")), "never reached")
+
+    def stuck(self) -> list[str]:
+        return self._noted("stuck")
+
+    def forgotten(self) -> None:
+        """Waits until the server has noticed that the process is gone, and rolled back what it had open."""
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
+        with self._servers.engine("postgres").connect() as conn:
+            while conn.execute(query, {"name": self._name}).scalar_one():
+                time.sleep(0.002)
+
+    def sending(self) -> set[tuple[str, str]]:
+        return sending(self._engine)
+
+    def ending(self) -> Ending:
+        return ending(self._engine)
+
+    def accepted(self) -> list[dict[str, Any]]:
+        return self._servers.provider.log(self._name)
+
+    def told(self) -> list[dict[str, Any]]:
+        return entries(self._diary)
+
+
+def judged(
+    servers: Servers, wanted: Sequence[Case], found: Faultless, seconds: float, benches: int
+) -> Iterator[Verdict]:
+    """Verdicts as they come, until all cases or the seconds are used up. Each bench is a process of its own."""
+    ends = time.monotonic() + seconds
+    ours, theirs = os.pipe()
+    children = []
+    for number in range(benches):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(ours)
+                for run, case in enumerate(wanted[number::benches]):
+                    if time.monotonic() >= ends:
+                        break
+                    verdict = judge(servers, f"nth_{number}_{run}", servers.redis(9 + number), case, found)
+                    # Below PIPE_BUF, so that lines of several benches do not mix.
+                    os.write(theirs, orjson.dumps(_short(verdict)) + b"\n")
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        children.append(pid)
+    os.close(theirs)
+    try:
+        with os.fdopen(ours, "rb") as lines:
+            for line in lines:
+                case, label, planned, problems = orjson.loads(line)
+                yield Verdict(Case(*case), label, planned, problems)
+    finally:
+        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+    if any(codes):
+        raise RuntimeError("a bench broke down; see above")
+
+
+def _short(verdict: Verdict) -> Any:
+    said = "; ".join(verdict.problems)[:1500]
+    return [list(verdict.case), verdict.label, verdict.as_planned, [said] if said else []]
