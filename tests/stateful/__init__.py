@@ -1,0 +1,1 @@
+"""The real services on a real PostgreSQL, driven at random against a provider that keeps its own log."""
