@@ -1,6 +1,7 @@
 """The only reader of the environment: one frozen `Settings`, and errors that name the variable."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from sequencer.errors import Misconfigured
 
 SENDGRID = "https://api.sendgrid.com"
+_LOOPBACK = re.compile(r"http://127\.0\.0\.1:[1-9][0-9]{0,4}/[\x21-\x7e]*")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -28,6 +30,8 @@ class Settings:
     """When set, mail goes by SMTP instead of SendGrid."""
     webhook_public_keys: tuple[str, ...] = ()
     """Base64 of the public keys that event webhooks may be signed with: two while a key is being replaced."""
+    webhooks_to: str | None = None
+    """Development: all that would go to the reps' webhooks goes here, on this machine, instead."""
     secret_key: str | None = field(default=None, repr=False)
     public_url: str | None = None
     """Where people reach the web process, without a slash at the end."""
@@ -49,13 +53,22 @@ class Settings:
 
     @property
     def worker_connections(self) -> int:
-        """One a thread, and one to spare for what a thread looks up beside its transaction."""
+        """One a thread, and one for the thread that takes in what may have to stop mail."""
         return self.worker_threads + 1
 
     @property
     def clock_connections(self) -> int:
         """It does one thing at a time."""
         return 1
+
+    @property
+    def connection_budget(self) -> dict[str, int]:
+        """Connections to PostgreSQL at most, by kind of dyno, when one of each runs with this environment."""
+        return {
+            "web": self.web_concurrency * self.web_connections,
+            "worker": self.worker_processes * self.worker_connections,
+            "clock": self.clock_connections,
+        }
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -68,6 +81,7 @@ class Settings:
             sendgrid_host=_url(values, "SENDGRID_HOST") or SENDGRID,
             smtp_url=_smtp_url(values),
             webhook_public_keys=_keys(values),
+            webhooks_to=_loopback_url(values, "WEBHOOKS_TO"),
             secret_key=_text(values, "SECRET_KEY"),
             public_url=_url(values, "PUBLIC_URL"),
             api_token=_text(values, "API_TOKEN"),
@@ -169,6 +183,13 @@ def _url(values: Mapping[str, str], name: str) -> str | None:
     if _scheme(text) not in ("http", "https") or not _host(text):
         raise Misconfigured(f"{name}: expected an address that begins with https:// or http://, got {text!r}")
     return text.rstrip("/")
+
+
+def _loopback_url(values: Mapping[str, str], name: str) -> str | None:
+    text = _text(values, name)
+    if text is not None and not _LOOPBACK.fullmatch(text):
+        raise Misconfigured(f"{name}: expected an address on this machine as http://127.0.0.1:8001/path, got {text!r}")
+    return text
 
 
 def _smtp_url(values: Mapping[str, str]) -> str | None:

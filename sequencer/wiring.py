@@ -2,37 +2,44 @@
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt
 from sequencer.hints import Hints
 from sequencer.providers import Provider
+from sequencer.providers.outgoing import Outgoing
 from sequencer.providers.sendgrid import SendGrid
 from sequencer.providers.smtp import Smtp
 from sequencer.services.context import Context
 from sequencer.services.release import Releases
+from sequencer.services.witness import Nobody
 from sequencer.settings import Settings
 from sequencer.store.engine import connect
+from sequencer.witness import RedisWitness
 
 _log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, connections: int | None = None, hints: Hints | None = None) -> Context:
+def build(settings: Settings, connections: int | None = None, hints: Hints | None = None, role: str = "web") -> Context:
     """Opens nothing yet: connections are made when first used.
 
     `connections`: to PostgreSQL at most; by default as many as a web process takes.
     `hints`: when the caller has some already, as workers do.
+    `role`: by what name PostgreSQL lists the connections.
     Whoever sends or signs asks for SECRET_KEY and PUBLIC_URL first, with `settings.need`.
     """
     if hints is None and settings.redis_url:
         hints = Hints(settings.redis_url)
-    engine = connect(settings.database_url, settings.web_connections if connections is None else connections)
+    engine = connect(settings.database_url, settings.web_connections if connections is None else connections, role)
     return Context(
         engine=engine,
         provider=provider_of(settings),
+        webhooks=outgoing_of(settings),
         releases=Releases(),
         secret=(settings.secret_key or "").encode(),
         public_url=settings.public_url or "",
         hint=hints.hint if hints else _no_hint,
+        witness=RedisWitness(settings.redis_url) if settings.redis_url else Nobody(),
     )
 
 
@@ -43,6 +50,14 @@ def provider_of(settings: Settings) -> Provider:
     if settings.sendgrid_api_key:
         return SendGrid(settings.sendgrid_api_key, settings.sendgrid_host)
     return Nowhere()
+
+
+def outgoing_of(settings: Settings) -> Outgoing:
+    """To public addresses only; in development to the one on this machine that WEBHOOKS_TO names, and nowhere else."""
+    if settings.webhooks_to is None:
+        return Outgoing()
+    parts = urlsplit(settings.webhooks_to)
+    return Outgoing(frozenset({(parts.hostname or "", parts.port or 0)}), instead=settings.webhooks_to)
 
 
 class Nowhere:

@@ -34,7 +34,7 @@ def opened() -> Iterator[Context]:
     settings = Settings.read()
     hints = Hints(settings.redis_url) if settings.redis_url else None
     with understood():
-        context = build(settings, connections=1, hints=hints)
+        context = build(settings, connections=1, hints=hints, role="cli")
         try:
             yield context
         finally:

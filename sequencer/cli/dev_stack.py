@@ -15,6 +15,7 @@ from sequencer.errors import SequencerError
 from sequencer.local import Postgres, Valkey, ports, postgresql, process, valkeyd
 from sequencer.local.children import Children
 from sequencer.local.state import State
+from sequencer.services import heartbeat
 from sequencer.services.release import deploy
 from sequencer.settings import Settings
 from sequencer.store import clock, migrate, partitions, tables
@@ -106,6 +107,8 @@ def plan(environ: Mapping[str, str], servers: Servers, state: State, workspace: 
     generated = {
         "SENDGRID_API_KEY": f"SG.{state.secret('sendgrid', 11)}.{state.secret('sendgrid-key', 21)}",
         "SENDGRID_HOST": f"http://{ports.HOST}:{sandbox}/sandbox",
+        # Made-up leads must never reach a rep's chat: where there is no sandbox, our web process refuses it.
+        "WEBHOOKS_TO": f"http://{ports.HOST}:{sandbox or web}/sandbox/webhooks",
         "SENDGRID_WEBHOOK_PUBLIC_KEY": public_key,
         "SECRET_KEY": state.secret("secret-key", 32),
         "PUBLIC_URL": f"http://{ports.HOST}:{web}",
@@ -141,6 +144,7 @@ def prepare(engine: Engine, url: str, workspace: Path, say: Say) -> None:
     """Migrates, and deploys the workspace."""
     migrate.upgrade(url)
     with engine.begin() as conn:
+        heartbeat.start_fresh(conn)
         number, new = deploy(conn, read_files(workspace), clock.now(conn))
     say("dev", f"deployment {number}" + ("" if new else ": the workspace has not changed"))
 

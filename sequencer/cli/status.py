@@ -11,7 +11,17 @@ from sequencer.core.enrollment import Status
 from sequencer.core.message import State
 from sequencer.services.inspect import status
 from sequencer.services.release import Releases
+from sequencer.settings import Settings
 from sequencer.store import releases
+from sequencer.store.connections import taken
+from sequencer.store.pauses import Reason
+
+WHAT_TO_DO = {
+    Reason.OPERATOR: "`sequencer resume` ends it",
+    Reason.CREDENTIALS: "set a valid SENDGRID_API_KEY; one mail tries every five minutes, `sequencer resume` at once",
+    Reason.RESTORED: "compare with the provider's activity, then `sequencer resume`",
+}
+"""How each kind of pause ends."""
 
 
 @click.command()
@@ -19,14 +29,17 @@ from sequencer.store import releases
 def command(as_json: bool) -> None:
     """Count enrollments by sequence and status and messages by state, and list what is held.
 
-    A message is held when nobody knows whether the provider took it: it is never sent again by itself, and the list
-    says why. In sequences from the owner, people without one are held too, and counted.
+    A pause of all sending stands at the top. A message is held when nobody knows whether the provider took it: it is
+    never sent again by itself, and the list says why. In sequences from the owner, people without one are held too,
+    and counted.
 
     Example: sequencer status --json
     """
+    budget = Settings.read().connection_budget
     with transaction() as conn:
         release = Releases().current(conn) if releases.current(conn) is not None else None
         found = status(conn, release)
+        found["connections"] = {"budget": budget, **taken(conn)}
     if as_json:
         output.json(found)
     else:
@@ -36,6 +49,9 @@ def command(as_json: bool) -> None:
 def say(found: Mapping[str, Any]) -> None:
     """Compact tables; what there is nothing of is left out."""
     number = found["deployment"]
+    for pause in found["paused"]:
+        output.line(f"ALL SENDING IS PAUSED since {pause['since'][:16]} UTC: {pause['detail']}")
+        output.line(f"  {WHAT_TO_DO[Reason(pause['reason'])]}")
     output.line(f"deployment {number}" if number is not None else "nothing is deployed yet: run `sequencer deploy`")
     if found["enrollments"]:
         states = [s.value for s in Status if any(s.value in counts for counts in found["enrollments"].values())]
@@ -55,10 +71,19 @@ def say(found: Mapping[str, Any]) -> None:
     section("without an owner: their mail waits until a rep owns them", found["without_owner"])
     if found["held"]:
         output.line()
-        output.line("held: nobody knows whether these went")
+        output.line("held: nobody knows whether these went; `sequencer messages resolve` decides")
         output.table(
-            [(m["sent_at"][:16], m["sequence"], m["step"], m["to"], m["failure"]) for m in found["held"]], indent="  "
+            [(m["sent_at"][:16], m["sequence"], m["step"], m["to"], m["failure"] or "") for m in found["held"]],
+            indent="  ",
         )
+        if (more := found["messages"]["unknown"] - len(found["held"])) > 0:
+            output.line(f"  and {more} more: `sequencer messages held`")
+    budget, used = found["connections"]["budget"], found["connections"]["open"]
+    output.line()
+    output.line(
+        f"connections to PostgreSQL: {' + '.join(f'{name} {most}' for name, most in budget.items())}"
+        f" = {sum(budget.values())} at most, {used} open now, of {found['connections']['allowed']} that it allows"
+    )
 
 
 def section(title: str, counts: Mapping[str, int]) -> None:

@@ -52,10 +52,15 @@ def happened(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         for one in reversed(found["events"])  # they come newest first
     ]
     rows += [
-        (one["at"], "", f"{one['kind']} for {one['rep'] or 'nobody: the lead has no owner'} ({one['state']})")
+        (one["at"], "", f"{one['kind']} for {one['rep'] or 'nobody: the lead has no owner'} ({_told(one)})")
         for one in found["alerts"]
     ]
     return sorted((row for row in rows if row[0]), key=lambda row: datetime.fromisoformat(row[0]))
+
+
+def _told(alert: Mapping[str, Any]) -> str:
+    """What became of an alert's mail, and of its webhook if the rep has one."""
+    return f"{alert['state']}, webhook {alert['webhook']}" if alert["webhook"] else str(alert["state"])
 
 
 def _doubted(message: Mapping[str, Any]) -> str:

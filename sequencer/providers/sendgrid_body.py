@@ -28,7 +28,8 @@ LIMIT = 9_500
 _TAG = 6
 _ALPHABET = string.ascii_lowercase + string.digits
 _NOT_IN_NAMES = re.compile(r"[;,\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_BREAKS = re.compile(r"[\r\n\x00]+")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""Not in headers: what some reader along the way may take for the end of a line."""
 
 
 def clean_name(name: str) -> str:
@@ -53,6 +54,7 @@ def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
     skeleton = batch.skeleton
     every_part = (skeleton.subject, skeleton.html, skeleton.text, skeleton.reply_to)
     fixed = [_fill(part, inline, "\0") for part in every_part]
+    in_headers = {part for part in (*skeleton.subject, *skeleton.reply_to) if isinstance(part, int)}
     tags = _tags(varying, [*fixed, *(recipient.values[slot] for recipient in recipients for slot in varying)])
     filling = inline | tags
     subject, html, text, reply_to = (
@@ -78,21 +80,27 @@ def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
         subscription_tracking=SubscriptionTracking(enable=False),
     )
     body: dict[str, Any] = mail.get()
+    # An event that names the request proves all of it: so only requests that hold the whole batch carry its name.
+    whole = {"sq_request": batch.request_id} if len(recipients) == len(batch.recipients) else {}
     # As dicts: the package's Personalization objects cost more than everything else of a batch together.
-    body["personalizations"] = [_personalization(recipient, first, tags) for recipient in recipients]
+    body["personalizations"] = [_personalization(recipient, first, tags, in_headers, whole) for recipient in recipients]
     return body
 
 
-def _personalization(recipient: Recipient, first: Recipient, tags: dict[int, str]) -> dict[str, Any]:
+def _personalization(
+    recipient: Recipient, first: Recipient, tags: dict[int, str], in_headers: set[int], shared_args: dict[str, str]
+) -> dict[str, Any]:
     entry: dict[str, Any] = {"to": [_address(recipient.to_email, recipient.to_name)]}
     if (recipient.from_email, recipient.from_name) != (first.from_email, first.from_name):
         entry["from"] = _address(recipient.from_email, recipient.from_name)
     if recipient.headers:
         entry["headers"] = {name: _BREAKS.sub(" ", value) for name, value in recipient.headers.items()}
     if tags:
-        entry["substitutions"] = {tag: recipient.values[slot] for slot, tag in tags.items()}
+        values = {slot: recipient.values[slot] for slot in tags}
+        values |= {slot: _BREAKS.sub(" ", values[slot]) for slot in in_headers & tags.keys()}
+        entry["substitutions"] = {tag: values[slot] for slot, tag in tags.items()}
     if recipient.custom_args:
-        entry["custom_args"] = dict(recipient.custom_args)
+        entry["custom_args"] = {**recipient.custom_args, **shared_args}
     return entry
 
 

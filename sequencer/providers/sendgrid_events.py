@@ -6,10 +6,10 @@ Source: Twilio SendGrid documentation, "Event Webhook Reference" and "Event Webh
 import base64
 import binascii
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -45,19 +45,22 @@ class NotEvents(ValueError):
     """A body that is not a list of SendGrid events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One event, as the provider says it. Ours are those whose custom arguments name a message."""
 
+    number: int
+    """Its place in the body, from 1."""
     kind: str
     at: datetime
     key: str
     lead_id: int
     enrollment_id: int
     step: str
+    attempt: int
+    """0 when it is not said."""
     request_id: str
     machine: bool
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any]
 
 
 def public_key(text: str) -> EllipticCurvePublicKey:
@@ -87,31 +90,48 @@ def signed(keys: Sequence[EllipticCurvePublicKey], timestamp: str, signature: st
     return False
 
 
-def parse(body: bytes) -> tuple[list[Incoming], list[str]]:
-    """Our events in a body, and what was wrong with those that cannot be read.
+def parse(body: bytes) -> tuple[list[Incoming], dict[int, str]]:
+    """Our events in a body, and what was wrong with those that cannot be read, by their number.
 
     Events of mails that are not ours (no custom arguments) are left out. Raises NotEvents for any other body.
     """
-    try:
-        items = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise NotEvents(f"expected a JSON list of events: {error}") from error
-    if not isinstance(items, list):
-        raise NotEvents("expected a JSON list of events")
     found: list[Incoming] = []
-    wrong: list[str] = []
-    for number, item in enumerate(items):
+    wrong: dict[int, str] = {}
+    for number, item in enumerate(items(body), 1):
         try:
-            one = _one(item)
+            one = _one(number, item)
         except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
-            wrong.append(f"event {number}: {type(error).__name__} {error}"[:300])
+            wrong[number] = f"{type(error).__name__} {error}"[:300]
             continue
         if one is not None:
             found.append(one)
     return found, wrong
 
 
-def _one(item: Any) -> Incoming | None:
+def items(body: bytes) -> list[Any]:
+    """What the list in a body holds, whatever it is. Raises NotEvents."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        try:
+            found = _lenient(body)
+        except (ValueError, RecursionError):
+            raise NotEvents(f"expected a JSON list of events: {error}") from error
+    if not isinstance(found, list):
+        raise NotEvents("expected a JSON list of events")
+    return found
+
+
+def _lenient(body: bytes) -> Any:
+    """What strict JSON has no room for, in one event, must not cost the others of its body.
+
+    Halves of surrogate pairs and broken UTF-8 come in user agents and URLs, which anybody may make up.
+    """
+    found = json.loads(body.decode("utf-8", "replace"), parse_int=str, parse_constant=str)
+    return orjson.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _one(number: int, item: Any) -> Incoming | None:
     if not isinstance(item, dict):
         raise TypeError("expected an object")
     name = item["event"]
@@ -123,20 +143,22 @@ def _one(item: Any) -> Incoming | None:
     enrollment_id, lead_id = int(item["sq_enrollment"]), int(item["sq_lead"])
     if not (0 < enrollment_id < 2**63 and 0 < lead_id < 2**63):
         raise ValueError("expected positive ids")
-    key = str(item.get("sg_event_id") or hashlib.sha256(orjson.dumps(item, option=orjson.OPT_SORT_KEYS)).hexdigest())
+    key = item.get("sg_event_id") or hashlib.sha256(orjson.dumps(item, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return Incoming(
-        kind=kind,
-        at=datetime.fromtimestamp(int(item["timestamp"]), UTC),
-        key=_clean(key)[:200],
-        lead_id=lead_id,
-        enrollment_id=enrollment_id,
-        step=_clean(str(item["sq_step"]))[:200],
-        request_id=_clean(str(item.get("sq_request", "")))[:64],
-        machine=item.get("sg_machine_open") is True,
-        data={name: _clean(str(item[name]))[:_LONGEST] for name in _KEPT if item.get(name) is not None},
+        number,
+        kind,
+        datetime.fromtimestamp(int(item["timestamp"]), UTC),
+        _clean(key)[:200],
+        lead_id,
+        enrollment_id,
+        _clean(item["sq_step"])[:200],
+        int(item.get("sq_attempt") or 0),
+        _clean(item.get("sq_request", ""))[:64],
+        item.get("sg_machine_open") is True,
+        {name: _clean(item[name])[:_LONGEST] for name in _KEPT if item.get(name) is not None},
     )
 
 
-def _clean(text: str) -> str:
+def _clean(value: object) -> str:
     """PostgreSQL's text and jsonb take no NUL."""
-    return text.replace("\0", "")
+    return str(value).replace("\0", "")

@@ -12,13 +12,15 @@ from sequencer.core.engine import decide
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
-from sequencer.services import snapshots
+from sequencer.services import heartbeat, snapshots
 from sequencer.services.carry_out import carry_out
 from sequencer.services.compose import Outgoing
 from sequencer.services.context import Context
 from sequencer.services.deliver import deliver, release
 from sequencer.services.migrate import migrated
-from sequencer.store import clock, enrollments, messages
+from sequencer.store import clock, enrollments, messages, pauses
+from sequencer.store import heartbeat as beats
+from sequencer.store.pauses import Gate
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +42,23 @@ class _Claimed:
     first_due: datetime
     full: bool
     awake: set[tuple[str, str]]
+    trial: bool
+    """Sending is paused, and this is the one mail that finds out whether it still must be."""
 
 
 def drain(context: Context, sequence: str, position: str) -> bool:
     """Works off what is due at one place. True: time ran out and more may be due."""
     began = time.monotonic()
+    if not heartbeat.ready(context):
+        return False
     size, floor = context.batch, None
-    while (start := time.monotonic()) < began + LONGEST:
+    while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
         claimed = _claim(context, sequence, position, floor, min(size, context.probe.limit or size))
         if claimed is None:
             return False
         held = time.monotonic() - start
-        deliver(context, claimed.outgoing, claimed.fence, leased_at=start)
+        deliver(context, claimed.outgoing, claimed.fence, start, claimed.trial)
+        _note(context)
         for place in sorted(claimed.awake - {(sequence, position)}):
             context.hint("drain", *place)
         if not claimed.full and (sequence, position) not in claimed.awake:
@@ -68,25 +75,40 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
     try:
         with context.engine.begin() as conn:
             now = clock.now(conn)
+            gate = pauses.gate(conn)
+            if gate is Gate.SHUT:
+                return None
+            trial = gate is Gate.TRIAL
             current = context.releases.current(conn)
-            rows = enrollments.claim(conn, sequence, position, now, floor, size)
+            rows = enrollments.claim(conn, sequence, position, now, floor, 1 if trial else size)
             if not rows:
+                if trial:
+                    pauses.give_back(conn)
                 return None
             first_due = rows[0][0].due_at or now
             fence = messages.next_fence(conn)
             series = current.workspace.sequences.get(sequence)
             if series is None:
                 enrollments.update(conn, [replace(e, due_at=now + GONE) for e, _ in rows])
-                return _Claimed([], fence, first_due, len(rows) == size, set())
+                return _Claimed([], fence, first_due, len(rows) == size, set(), trial)
             subjects: list[snapshots.Subject] = [(migrated(conn, context, current, e), lead) for e, lead in rows]
             known = snapshots.load(conn, current.workspace, series.asks, subjects, now)
             decisions = [decided(current, series, snapshot, now) for snapshot in known]
             outgoing, awake = carry_out(context, conn, current, series, known, decisions, fence, now)
+            if trial and not outgoing:
+                pauses.give_back(conn)
     except DBAPIError:
         # The commit may or may not have happened; nothing of it was sent, so what it wrote goes again.
         release(context, outgoing)
         raise
-    return _Claimed(outgoing, fence, first_due, len(rows) == size, awake)
+    return _Claimed(outgoing, fence, first_due, trial or len(rows) == size, awake, trial)
+
+
+def _note(context: Context) -> None:
+    """Tells from time to time that overdue work is being done, and no downtime goes on."""
+    if context.noted.due():
+        with context.engine.begin() as conn:
+            beats.worked(conn)
 
 
 def decided(current: Release, series: Series, snapshot: Snapshot, now: datetime) -> Decision:

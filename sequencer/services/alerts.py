@@ -1,42 +1,61 @@
-"""Mails reps what they are to know: `tell`, `handoff`, and replies of their leads."""
+"""Tells reps what they are to know: `tell`, `handoff`, and replies of their leads. By mail, and by their webhook."""
 
 import html
+import logging
+import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sequencer.core.lead import Company, Lead
+import orjson
+
+from sequencer.core.lead import Channel, Company, Lead
 from sequencer.core.mail import Answer, Batch, Outcome, Recipient, Skeleton
 from sequencer.core.release import Release
+from sequencer.logs import describe
+from sequencer.rendering.environment import one_line
 from sequencer.services.context import Context
-from sequencer.store import alerts, leads
+from sequencer.store import alerts, clock, leads, pauses
+from sequencer.store.alerts import Settled
 
 AT_ONCE = 100
-_TITLES = {"tell": "{name}: {note}", "handoff": "{name} is ready for a talk", "reply": "{name} answered"}
+"""Alerts that are mailed together."""
+POSTED_AT_ONCE = 20
+"""Webhooks that are posted side by side, so that one which hangs holds up nobody but a single worker thread."""
+POST_LEASE = 30.0
+"""Seconds of operating time for posting them; a multiple of what one may take."""
 AGAIN = 60.0
 """Seconds of operating time after which an alert that surely was not sent goes again."""
+LATEST_AGAIN = 3600.0
+"""Seconds that a webhook may have us wait at most."""
+USEFUL = timedelta(days=1)
+"""An alert that no webhook took by then is not posted any more: it is news no longer, and the mail has told it."""
+POSTED_TEXT = 3000
+"""Characters; Slack shows the rest of a longer one only on request."""
+
+_TITLES = {"tell": "{name}: {note}", "handoff": "{name} is ready for a talk", "reply": "{name} answered"}
+_MENTION = re.compile(r"(?<!\w)@(?=(?:here|channel|all|everyone)\b)", re.IGNORECASE)
+
+log = logging.getLogger(__name__)
 
 
 def deliver(context: Context) -> bool:
-    """One batch of alerts. True: there may be more. An alert is sent at most once."""
+    """One batch of alerts by each channel. True: there may be more. Each is sent at most once by each channel.
+
+    None goes while somebody has paused all sending, or must look first whether this ledger is the newest copy.
+    """
     with context.engine.begin() as conn:
-        release = context.releases.current(conn)
-        rows = alerts.claim(conn, context.lease, AT_ONCE)
-        known = {lead.id: lead for lead in leads.by_ids(conn, sorted({row.lead_id for row in rows}))}
-        companies = leads.companies(conn, (lead.company_id for lead in known.values() if lead.company_id))
-    for round_ in _rounds(sorted(rows, key=lambda row: (row.at, row.lead_id, row.step))):
-        recipients = [_mail(context, release, row, known.get(row.lead_id), companies) for row in round_]
-        skeleton = Skeleton(subject=(0,), html=(1,), text=(2,))
-        batch = Batch(uuid.uuid4().hex, skeleton, tuple(recipients), categories=("alert",))
-        receipt = context.provider.send(batch)
-        settled: dict[tuple[str, str | None], list[tuple[int, str]]] = {}
-        for number, row in enumerate(round_):
-            outcome = receipt.of(number)
-            settled.setdefault((state_of(outcome), outcome.detail or None), []).append((row.enrollment_id, row.step))
-        with context.engine.begin() as conn:
-            for (state, detail), keys in settled.items():
-                alerts.settle(conn, keys, state, detail, AGAIN if state == "pending" else None)
-    return len(rows) == AT_ONCE
+        if pauses.is_for_people(conn):
+            return False
+    try:
+        mailed = _by_mail(context)
+    finally:
+        # A mail provider that fails must not hold up the webhooks.
+        posted = _by_webhook(context)
+    return mailed or posted
 
 
 def state_of(outcome: Outcome) -> str:
@@ -46,6 +65,66 @@ def state_of(outcome: Outcome) -> str:
     if outcome.answer is Answer.UNKNOWN:
         return "unknown"
     return "refused" if outcome.answer is Answer.REFUSED and outcome.scope == "message" else "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Claimed alerts, and what is told of their leads."""
+
+    release: Release
+    rows: Sequence[Any]
+    leads: Mapping[int, Lead]
+    companies: Mapping[int, Company]
+
+
+def _take(context: Context, channel: Channel, lease: float, limit: int) -> _Taken:
+    with context.engine.begin() as conn:
+        release = context.releases.current(conn)
+        if channel == "webhook" and alerts.under_way(conn, channel):
+            return _Taken(release, (), {}, {})
+        rows = alerts.claim(conn, channel, lease, limit)
+        known = {lead.id: lead for lead in leads.by_ids(conn, sorted({row.lead_id for row in rows}))}
+        companies = leads.companies(conn, (lead.company_id for lead in known.values() if lead.company_id))
+    return _Taken(release, sorted(rows, key=lambda row: (row.at, row.lead_id, row.step)), known, companies)
+
+
+def _by_mail(context: Context) -> bool:
+    taken = _take(context, "email", context.lease, AT_ONCE)
+    for round_ in _rounds(taken.rows):
+        recipients = [_mail(context, taken, row) for row in round_]
+        skeleton = Skeleton(subject=(0,), html=(1,), text=(2,))
+        batch = Batch(uuid.uuid4().hex, skeleton, tuple(recipients), categories=("alert",))
+        receipt = context.provider.send(batch)
+        settled = [_settled(row, "email", receipt.of(number)) for number, row in enumerate(round_)]
+        with context.engine.begin() as conn:
+            alerts.settle(conn, settled)
+    return len(taken.rows) == AT_ONCE
+
+
+def _by_webhook(context: Context) -> bool:
+    """At most one worker posts at a time: hosts that hang must not take all the threads that mail leads."""
+    taken = _take(context, "webhook", POST_LEASE, POSTED_AT_ONCE)
+    if not taken.rows:
+        return False
+    with ThreadPoolExecutor(len(taken.rows)) as threads:
+        outcomes = list(threads.map(_post(context, taken), taken.rows))
+    with context.engine.begin() as conn:
+        now = clock.now(conn)
+        settled = [
+            _settled(row, "webhook", outcome, over=now - row.at > USEFUL)
+            for row, outcome in zip(taken.rows, outcomes, strict=True)
+        ]
+        alerts.settle(conn, settled)
+    return len(taken.rows) == POSTED_AT_ONCE
+
+
+def _settled(row: Any, channel: Channel, outcome: Outcome, over: bool = False) -> Settled:
+    state = state_of(outcome)
+    if state == "pending" and over:
+        return Settled(row.enrollment_id, row.step, channel, "refused", f"given up: {outcome.detail}")
+    wait = min(max(outcome.retry_after or 0, AGAIN), LATEST_AGAIN) if channel == "webhook" else AGAIN
+    again = wait if state == "pending" else None
+    return Settled(row.enrollment_id, row.step, channel, state, outcome.detail or None, again)
 
 
 def _rounds(rows: Sequence[Any]) -> list[list[Any]]:
@@ -60,23 +139,57 @@ def _rounds(rows: Sequence[Any]) -> list[list[Any]]:
     return [list(r.values()) for r in rounds]
 
 
-def _mail(context: Context, release: Release, row: Any, lead: Lead | None, companies: dict[int, Company]) -> Recipient:
-    sender = next(iter(release.workspace.senders.values()))
-    rep = release.workspace.reps.get(row.rep)
+def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
+    """An alert's title and paragraphs, as text."""
+    lead = taken.leads.get(row.lead_id)
     name = (lead.name or lead.email) if lead is not None else "A lead"
-    company = companies.get(lead.company_id) if lead is not None and lead.company_id else None
+    company = taken.companies.get(lead.company_id) if lead is not None and lead.company_id else None
     note = " ".join(str(row.note).split())
-    subject = _TITLES[row.kind].format(name=name, note=note)[:150]
+    title = one_line(_TITLES[row.kind].format(name=name, note=note))[:150]
     who = f"{name}{f', {company.name or company.domain}' if company is not None else ''}"
     lines = [who, str(row.note).strip(), *(f"- {reason}" for reason in row.reasons)]
     if lead is not None:
         lines += [lead.email, f"{context.public_url}/dashboard/leads/{lead.id}"]
-    text = "\n\n".join(line for line in lines if line)
-    body = "".join(f"<p>{html.escape(line).replace(chr(10), '<br>')}</p>" for line in lines if line)
+    return title, [line for line in lines if line]
+
+
+def _mail(context: Context, taken: _Taken, row: Any) -> Recipient:
+    sender = next(iter(taken.release.workspace.senders.values()))
+    rep = taken.release.workspace.reps.get(row.rep)
+    subject, lines = _said(context, taken, row)
+    body = "".join(f"<p>{html.escape(line).replace(chr(10), '<br>')}</p>" for line in lines)
     return Recipient(
         to_email=row.rep,
         to_name=rep.name if rep is not None else "",
         from_email=sender.email,
         from_name=sender.name,
-        values=(subject, f"<!doctype html><html><body>{body}</body></html>", text),
+        values=(subject, f"<!doctype html><html><body>{body}</body></html>", "\n\n".join(lines)),
     )
+
+
+def _post(context: Context, taken: _Taken) -> Callable[[Any], Outcome]:
+    """What posts one alert. It never raises, so that no alert's failure leaves another's outcome unrecorded."""
+
+    def post(row: Any) -> Outcome:
+        rep = taken.release.workspace.reps.get(row.rep)
+        if rep is None or rep.webhook is None:
+            return Outcome(Answer.REFUSED, detail="the rep has no webhook any more")
+        try:
+            return context.webhooks.post(rep.webhook, orjson.dumps({"text": posted(*_said(context, taken, row))}))
+        except Exception as error:
+            log.error("posting an alert failed: %s", describe(error))
+            return Outcome(Answer.UNKNOWN, detail=f"failed in posting: {type(error).__name__}")
+
+    return post
+
+
+def posted(title: str, lines: Sequence[str]) -> str:
+    """An alert as chats show it. What leads wrote must not become markup there: no mentions, no links in disguise.
+
+    `&`, `<` and `>` as https://docs.slack.dev/messaging/formatting-message-text asks; the chats that speak Markdown
+    take mentions by `@` and links by `](`, which an invisible space takes apart.
+    """
+    text = "\n".join((title, *lines))
+    text = text if len(text) <= POSTED_TEXT else f"{text[:POSTED_TEXT]}…"
+    text = _MENTION.sub("@\u200b", text).replace("](", "]\u200b(")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

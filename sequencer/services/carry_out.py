@@ -12,7 +12,7 @@ from sequencer.core import event as kinds
 from sequencer.core.decision import Alert, Cancel, Change, Decision, Enter, Send
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
-from sequencer.core.lead import Lead
+from sequencer.core.lead import Lead, channels
 from sequencer.core.people import owner_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Handoff, Tell
@@ -48,6 +48,7 @@ def carry_out(
     orders = [Order(effect, decision.enrollment, snapshot) for snapshot, decision, effect in _each(pairs, Send)]
     outgoing, failed = compose(context, release, series, orders)
     attempts = [attempt for out in outgoing for attempt in out.attempts]
+    messages.reopen(conn, [(o.enrollment.id, o.send.step.id) for o in orders if o.send.resend])
     begun = messages.begin(conn, [*attempts, *failed], fence, context.lease, now)
     if lost := [a for a in attempts if (a.enrollment_id, a.step) not in begun]:
         # Cannot happen while the leads' locks are kept; the key is there for the day when it does.
@@ -96,6 +97,7 @@ def _alert(release: Release, snapshot: Snapshot, effect: Alert) -> NewAlert:
         rep=owner.email if owner is not None else None,
         note=_note(effect.step, view),
         reasons=tuple(engaged(snapshot)),
+        channels=channels(owner),
     )
 
 

@@ -68,7 +68,7 @@ def compose(
         batch = Batch(
             request_id=request_id,
             skeleton=skeleton,
-            recipients=tuple(replace(r, custom_args={**r.custom_args, "sq_request": request_id}) for _, r in pairs),
+            recipients=tuple(r for _, r in pairs),
             headers=CONSTANT_HEADERS,
             categories=(sequence.id,),
         )

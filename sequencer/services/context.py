@@ -1,13 +1,21 @@
 """What services are given: values and open things, never the environment."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
 from sequencer.providers import Provider
+from sequencer.providers.outgoing import Outgoing
 from sequencer.services.probe import Probe
 from sequencer.services.release import Releases
+from sequencer.services.seldom import Seldom
+from sequencer.services.witness import Nobody, Witness
+from sequencer.store.heartbeat import NOTED
+
+VOUCHED = 10.0
+"""Seconds; and at the first claim of a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +34,15 @@ class Context:
     batch: int = 500
     """Enrollments a claim takes at most."""
     probe: Probe = field(default_factory=Probe)
+    webhooks: Outgoing = field(default_factory=Outgoing)
+    """Posts to the reps' webhooks."""
+    noted: Seldom = field(default_factory=lambda: Seldom(NOTED))
+    """Whether it is time to note again that work is being done."""
+    vouched: Seldom = field(default_factory=lambda: Seldom(VOUCHED))
+    """Whether it is time to ask again if this database is the newest copy of itself."""
+    witness: Witness = field(default_factory=Nobody)
+    """Remembers outside of the database how far it had come."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when this process is told to go: what is under way is finished, and nothing further is begun."""
     lease: float = 60.0
     """Seconds of operating time that an attempt to send may take; at least twice the provider's total timeout."""

@@ -5,37 +5,45 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sequencer.core.mail import Answer, Outcome
 from sequencer.core.message import State
 from sequencer.services.compose import Outgoing
 from sequencer.services.context import Context
-from sequencer.store import clock, enrollments, messages
+from sequencer.services.heartbeat import pause
+from sequencer.store import clock, enrollments, messages, pauses
 from sequencer.store.messages import Settled
+from sequencer.store.pauses import Reason
 
 log = logging.getLogger(__name__)
 
 CONTENT_PAUSE = timedelta(hours=1)
 """The provider refuses the content itself: nobody's fault but the file's, so it goes again once that is mended."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
-CREDENTIALS_PAUSE = timedelta(minutes=5)
+RECORDING, RECORD_AGAIN = 4.0, 0.25
+"""Seconds for which recording an answer is tried while the database is away, and between two tries. With the
+provider's time it stays within what a dyno has to go."""
+CREDENTIALS_PAUSE = 300.0
+"""Seconds of operating time after which one mail tries whether the provider takes our key again."""
 
 
-def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_at: float) -> None:
+def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_at: float, trial: bool = False) -> None:
     """Sends each batch and records its receipt. `leased_at`: monotonic time at which the ledger was written.
 
-    What cannot be begun (an earlier batch failed, the lease is half over) was surely not sent and is released.
+    `trial`: sending is paused because of our credentials; when the provider takes this, the pause is over.
+    What cannot be begun (an earlier batch failed, the lease is half over, the process is told to go) was surely not
+    sent and is released.
     """
     for number, out in enumerate(outgoing):
-        if time.monotonic() > leased_at + context.lease / 2:
+        if time.monotonic() > leased_at + context.lease / 2 or context.stopping.is_set():
             release(context, outgoing[number:])
             return
         try:
             receipt = context.provider.send(out.batch)
             outcomes = [receipt.of(recipient) for recipient in range(len(out.attempts))]
             context.probe.answered(outcome.answer for outcome in outcomes)
-            record(context, out, outcomes, fence)
+            _record(context, out, outcomes, fence, trial)
         except Exception:
             release(context, outgoing[number + 1 :])
             raise
@@ -54,10 +62,24 @@ def release(context: Context, outgoing: Sequence[Outgoing]) -> None:
         log.error("the database is away; %d requests are left to the reaper, none of them was sent", len(requests))
 
 
-def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: int) -> None:
+def _record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: int, trial: bool) -> None:
+    """Records, over a short absence of the database too: an answer that is lost leaves messages in doubt."""
+    until = time.monotonic() + RECORDING
+    while True:
+        try:
+            record(context, out, outcomes, fence, trial)
+            return
+        except OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(RECORD_AGAIN)
+
+
+def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: int, trial: bool = False) -> None:
     """Writes what became of each message of a request; guarded by the fence, touches only the ledger.
 
-    What surely was not sent falls due again; its enrollment is dated accordingly.
+    What surely was not sent falls due again; its enrollment is dated accordingly. Refused credentials pause all
+    sending: every mail would meet the same.
     """
     with context.engine.begin() as conn:
         now = clock.now(conn)
@@ -80,11 +102,15 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
         # Who was halted during the request: it will not go again.
         step = {attempt.enrollment_id: attempt.step for attempt in out.attempts}
         messages.cancel(conn, [(number, step[number]) for number in again if number not in running])
+        refused = next((o for o in outcomes if o.scope == "credentials"), None)
+        if refused is not None:
+            pause(conn, Reason.CREDENTIALS, refused.detail, CREDENTIALS_PAUSE)
+        elif trial and accepted:
+            pauses.end(conn, Reason.CREDENTIALS)
+            log.warning("sending goes on: the provider takes our mail again")
     if settled:
         worst = next(o for o in outcomes if o.answer is not Answer.ACCEPTED)
-        level = logging.ERROR if worst.scope == "credentials" else logging.WARNING
-        log.log(
-            level,
+        log.warning(
             "request %s: %d accepted, %d not (%s: %s)",
             out.batch.request_id,
             len(accepted),
@@ -105,5 +131,5 @@ def settlement(enrollment_id: int, attempt: int, outcome: Outcome, now: datetime
     if outcome.scope == "content":
         wait = CONTENT_PAUSE
     elif outcome.scope == "credentials":
-        wait = CREDENTIALS_PAUSE
+        wait = timedelta()  # the pause of all sending holds it
     return Settled(enrollment_id, State.RETRY, outcome.detail, now + wait)

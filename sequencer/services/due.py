@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from sequencer.services import tidy
 from sequencer.services.context import Context
-from sequencer.store import alerts, clock, enrollments, intake, partitions, releases
+from sequencer.store import alerts, clock, enrollments, intake, partitions, pauses, releases
 
 Hint = tuple[str, tuple[object, ...]]
 
@@ -33,9 +34,12 @@ def now_due(conn: Connection) -> list[Hint]:
         number=current[0],
     ):
         hints.append(("migrate", ()))
-    hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
-    if alerts.due(conn):
+    if not pauses.is_shut(conn):
+        hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
+    if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
+    if intake.has_old(conn, now - tidy.KEPT):
+        hints.append(("tidy", ()))
     return hints
 
 

@@ -1,221 +1,207 @@
-"""Webhook bodies: stored raw by the web, worked off here, set by set."""
+"""Webhook bodies: stored raw by the web, worked off here, set by set.
+
+A batch is taken twice. First its bodies are read, and what they prove is written: a provider that speaks of a message
+has it, whatever else is in the body. Then all events that are new take effect in one transaction, in savepoints that
+are halved until what fails is found; that is set aside, everything else counts. Both can be repeated without harm:
+an event counts once by its key.
+"""
 
 import logging
-import re
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from sequencer.core import event as kinds
+from sequencer.core import aside
 from sequencer.core.event import Event
-from sequencer.core.machines import BURST, bursts, is_machine
 from sequencer.core.release import Release
-from sequencer.core.replies import is_automatic, return_date
-from sequencer.core.token import Ref, read
 from sequencer.providers import inbound, sendgrid_events
 from sequencer.providers.sendgrid_events import Incoming
+from sequencer.services import heartbeat, reply
+from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
-from sequencer.services.react import Reaction, react
-from sequencer.store import alerts, clock, enrollments, events, intake, leads, messages
-from sequencer.store.alerts import NewAlert
+from sequencer.services.judge import FOREIGN, UNRECORDED, judge, recognise
+from sequencer.services.react import LEDGER_ONLY, follow
+from sequencer.services.reply import Answer
+from sequencer.store import clock, enrollments, events, intake, leads, messages, releases
+from sequencer.store.events import Key
 from sequencer.store.intake import Body
 
 log = logging.getLogger(__name__)
 
-BODIES = 20
-"""Taken at a time; one holds up to 768 KB."""
-BYTES = 32 * 1024 * 1024
-"""Taken at a time; an inbound email may hold 30 MB."""
-PLAUSIBLE = timedelta(days=7)
-"""How far a received email's own date may lie before its arrival to be believed."""
+BODIES = 500
+"""Taken at a time."""
+BYTES = 1024 * 1024
+"""Taken at a time, unless one alone is larger: some 2,000 events, so that leads stay locked for a quarter second."""
 
-_TOKEN = re.compile(r"\b([a-z2-7]{32})\b")
-_LINK = re.compile(r"[?&]sq=([a-z2-7]{32})\.(\d{1,4})(?:[&#]|$)")
+Place = tuple[int, int]
+"""A body's id, and the number of an event in it."""
+Item = tuple[int, Incoming | Answer]
+"""A body's id, and one thing that it says."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """A body that was read."""
+
+    id: int
+    said: Sequence[Incoming | Answer]
+    problems: dict[int, str]
+    """What cannot be read, by the number of the event."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of bodies, or of parts of them."""
+
+    new: int = 0
+    """Events that had not been known."""
+    problems: dict[Place, str] = field(default_factory=dict)
+    unrecorded: list[str] = field(default_factory=list)
+    """Keys of events that speak of mails which this ledger should know, and does not."""
+    awake: set[tuple[str, str]] = field(default_factory=set)
+    """(sequence, position) where somebody fell due."""
+
+    def __iadd__(self, other: "Taken") -> "Taken":
+        self.new += other.new
+        self.problems |= other.problems
+        self.unrecorded += other.unrecorded
+        self.awake |= other.awake
+        return self
 
 
 def process(context: Context, urgent: bool) -> bool:
-    """Works off pending bodies. True: there may be more."""
-    try:
-        return _batch(context, urgent, BODIES, []) == BODIES
-    except OperationalError:
-        raise
-    except Exception:
-        # One of them is poison, and must not hold up the others: each is taken by itself, that one set aside.
-        log.exception("a batch of webhook bodies failed; taking them one by one")
-    for _ in range(BODIES):
-        taken: list[int] = []
-        try:
-            if not _batch(context, urgent, 1, taken):
-                return False
-        except OperationalError:
-            raise
-        except Exception as error:
-            log.exception("a webhook body cannot be processed and is set aside")
-            with context.engine.begin() as conn:
-                # By its id: the first that is pending may be another by now.
-                for body_id in taken:
-                    intake.set_aside(conn, body_id, f"{type(error).__name__} in processing; see the worker's log")
-    return True
-
-
-def _batch(context: Context, urgent: bool, limit: int, taken: list[int]) -> int:
-    """How many bodies were taken; `taken` gets their ids, also when they cannot be processed."""
+    """Works off pending bodies, a batch of them. True: there may be more."""
     with context.engine.begin() as conn:
-        bodies = intake.claim(conn, urgent, limit, BYTES)
-        taken += [body.id for body in bodies]
-        awake = _work(context, conn, bodies)
-    for place in sorted(awake):
+        if releases.current(conn) is None:
+            return False  # nobody was written to yet, so this waits until it can be understood
+        opened = [_open(body) for body in intake.claim(conn, urgent, BODIES, BYTES)]
+        proven = _prove(conn, opened)
+    take_up(context, opened, proven, intake.PENDING)
+    return bool(opened)
+
+
+def again(context: Context, body_id: int) -> Taken | None:
+    """Takes up one body that was set aside. None: it is not, or somebody else has just taken it."""
+    with context.engine.begin() as conn:
+        if body_id not in intake.retake(conn, [body_id], intake.SET_ASIDE):
+            return None
+        body = intake.by_id(conn, body_id)
+        opened = [_open(body)] if body is not None else []
+        proven = _prove(conn, opened)
+    return take_up(context, opened, proven, intake.SET_ASIDE)
+
+
+def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], state: str) -> Taken | None:
+    """Lets bodies in this state take effect. None: somebody else took them in between."""
+    if proven:
+        # Whoever stood behind a mail of which nobody knew whether it went need not wait any longer. By itself: who
+        # claims enrollments waits for messages, so whoever holds messages must not wait for enrollments.
+        with context.engine.begin() as conn:
+            now = clock.now(conn)
+            enrollments.redate(conn, dict.fromkeys(proven, now))
+    if not opened:
+        return None
+    with context.engine.begin() as conn:
+        ours = intake.retake(conn, [body.id for body in opened], state)
+        if not ours:
+            return None
+        taken = _take(context, conn, [body for body in opened if body.id in ours])
+    for place in sorted(taken.awake):
         context.hint("drain", *place)
-    return len(bodies)
+    return taken
 
 
-def _work(context: Context, conn: Connection, bodies: Sequence[Body]) -> set[tuple[str, str]]:
-    if not bodies:
-        return set()
-    now = clock.now(conn)
+def _open(body: Body) -> Opened:
+    """Reads a body. Whatever goes wrong in it is its own fault: nothing else is asked."""
+    try:
+        if body.door == "inbound":
+            return Opened(body.id, [Answer(inbound.parse(body.body, body.content_type), body.at)], {})
+        return Opened(body.id, *sendgrid_events.parse(body.body))
+    except (sendgrid_events.NotEvents, inbound.NotAnEmail) as error:
+        return Opened(body.id, [], {aside.WHOLE: str(error)})
+    except Exception as error:
+        log.exception("webhook body %d cannot be read", body.id)
+        return Opened(body.id, [], {aside.WHOLE: reason(error)})
+
+
+def _prove(conn: Connection, opened: Sequence[Opened]) -> set[int]:
+    """Writes that the provider has what it speaks of. Waits for no lead; returns the enrollments that waited for it."""
+    requests = {said.request_id for body in opened for said in body.said if isinstance(said, Incoming)}
+    return messages.prove(conn, sorted(requests - {""}), clock.now(conn))
+
+
+def _take(context: Context, conn: Connection, opened: Sequence[Opened]) -> Taken:
     release = context.releases.current(conn)
-    aside: dict[int, str] = {}
-    incoming: list[Incoming] = []
-    replies: list[Event] = []
-    whence: dict[str, int] = {}
-    for body in bodies:
-        try:
-            if body.door == "inbound":
-                replies.append(_reply(context, conn, body))
-            else:
-                found, wrong = sendgrid_events.parse(body.body)
-                incoming += found
-                whence |= {i.key: body.id for i in found}
-                if wrong:
-                    aside[body.id] = "; ".join(wrong)
-        except (sendgrid_events.NotEvents, inbound.NotAnEmail) as error:
-            aside[body.id] = str(error)
-    proven = messages.prove(conn, sorted({i.request_id for i in incoming if i.request_id}), now)
-    judged, foreign, mistaken = _judged(context, conn, incoming)
-    reaction = react(conn, release, [*judged, *replies], now)
-    events.call_machine(conn, mistaken)
-    messages.recount_clicks(conn, {(e.enrollment_id or 0, e.step or "") for e in mistaken})
-    # Whoever stood behind a mail of which nobody knew whether it went need not wait any longer.
-    enrollments.redate(conn, dict.fromkeys(proven, now))
-    _forward(conn, release, reaction, now)
-    for key, problem in [*foreign, *((e.key, said) for e, said in reaction.strange)]:
-        if key in whence:
-            aside[whence[key]] = f"{problem}; {aside.get(whence[key], '')}".rstrip("; ")
-    if aside:
-        log.warning("%d webhook bodies are set aside, in whole or in part", len(aside))
-    intake.done(conn, [body.id for body in bodies if body.id not in aside])
-    for body_id, problem in aside.items():
-        intake.set_aside(conn, body_id, problem)
-    return reaction.awake
+    items = [(body.id, said) for body in opened for said in body.said]
+    taken = Taken(problems={(body.id, number): said for body in opened for number, said in body.problems.items()})
+    done, failed = bisect(conn, items, lambda part: _count(context, conn, release, part))
+    for part in done:
+        taken += part
+    for poison in failed:
+        log.error("%d webhook events cannot be processed and are set aside", len(poison.items), exc_info=poison.error)
+        for body_id, said in poison.items:
+            taken.problems[body_id, said.number] = reason(poison.error)
+    problems: dict[int, dict[int, str]] = {}
+    for (body_id, number), problem in taken.problems.items():
+        problems.setdefault(body_id, {})[number] = problem
+    if problems:
+        log.warning("%d webhook bodies are set aside, in whole or in part", len(problems))
+    intake.done(conn, [body.id for body in opened if body.id not in problems])
+    intake.set_aside(conn, {body_id: aside.write(of_body) for body_id, of_body in problems.items()})
+    return taken
 
 
-def _judged(
-    context: Context, conn: Connection, incoming: Sequence[Incoming]
-) -> tuple[list[Event], list[tuple[str, str]], list[Event]]:
-    """Events with what the ledger knows of their messages: content, link name, whether a machine did it.
+def _count(context: Context, conn: Connection, release: Release, items: Sequence[Item]) -> Taken:
+    """Lets what is new take effect, all or nothing. Locks the leads concerned, in order, before anything of theirs."""
+    taken = Taken()
+    now = clock.now(conn)
+    places: dict[tuple[int, str], Place] = {}
+    fresh: dict[Key, Incoming] = {}
+    for body_id, said in items:
+        if isinstance(said, Incoming):
+            fresh.setdefault(Key(said.at, said.lead_id, said.key), said)
+            places.setdefault((said.lead_id, said.key), (body_id, said.number))
+    for known in events.stored(conn, fresh):
+        del fresh[known]
 
-    Second, the keys of events about messages that are not in our ledger as they say: another installation's, say.
-    Third, stored clicks that turn out to be the beginning of a scanner's burst.
-    """
-    origins = messages.origins(conn, sorted({i.enrollment_id for i in incoming}))
-    clicks: dict[tuple[int, str], list[tuple[datetime, str]]] = {}
-    for i in incoming:
-        if i.kind == kinds.CLICKED:
-            clicks.setdefault((i.enrollment_id, i.step), []).append((i.at, str(i.data.get("url", ""))))
-    earlier: dict[tuple[int, str], list[Event]] = {}
-    if clicks:
-        since = min(at for followed in clicks.values() for at, _ in followed) - BURST
-        for e in events.clicks(conn, sorted({i.lead_id for i in incoming if i.kind == kinds.CLICKED}), since):
-            if (key := (e.enrollment_id or 0, e.step or "")) in clicks:
-                clicks[key].append((e.at, str(e.data.get("url", ""))))
-                earlier.setdefault(key, []).append(e)
-    mistaken: dict[tuple[int, str], list[Event]] = {}
-    found: list[Event] = []
-    foreign: list[tuple[str, str]] = []
-    for i in incoming:
-        origin = origins.get((i.enrollment_id, i.step))
-        if origin is None or origin.lead_id != i.lead_id:
-            foreign.append((i.key, "an event is about a message that is not in this ledger"))
-            continue
-        event = Event(i.kind, i.at, i.lead_id, i.key, "sendgrid", i.enrollment_id, i.step, i.machine, i.data)
-        if i.kind in (kinds.OPENED, kinds.CLICKED):
-            release = context.releases.at(conn, origin.deployment)
-            content = release.contents.get(origin.content) if release is not None else None
-            data = {**i.data, "content": origin.content, **({"kind": content.kind} if content is not None else {})}
-            machine = i.machine or is_machine(str(i.data.get("useragent", "")))
-            if i.kind == kinds.CLICKED and content is not None:
-                if (number := link_number(str(i.data.get("url", "")))) and number <= len(content.links):
-                    data["link"] = content.links[number - 1].name
-                key = (i.enrollment_id, i.step)
-                if bursts(clicks[key], len(content.links)):
-                    machine = True
-                    mistaken[key] = earlier.get(key, [])
-            event = replace(event, machine=machine, data=data)
-        found.append(event)
-    return found, foreign, [e for several in mistaken.values() for e in several]
+    found = recognise(conn, list(fresh.values()))
+    replies = _replies(context, conn, items, places, taken)
+    wanted = {said.lead_id for said, _ in found.ours if said.kind not in LEDGER_ONLY}
+    locked = leads.lock(conn, wanted | {e.lead_id for e in (*found.respected, *replies)})
+    judged = judge(conn, context.releases, found.ours)
+    reaction = follow(conn, release, locked, [*judged.events, *found.respected, *replies], now)
+    if judged.mistaken:
+        events.call_machine(conn, judged.mistaken)
+        messages.recount_clicks(conn, {(e.enrollment_id or 0, e.step or "") for e in judged.mistaken})
+    reply.forward(conn, release, reaction.new, now)
+
+    for e, problem in reaction.strange:
+        taken.problems[places[e.lead_id, e.key]] = problem
+    for said in found.foreign:
+        taken.problems[places[said.lead_id, said.key]] = FOREIGN
+    for said in found.unrecorded:
+        taken.problems[places[said.lead_id, said.key]] = UNRECORDED
+    taken.unrecorded = [said.key for said in found.unrecorded]
+    if found.unrecorded:
+        heartbeat.witnessed(conn, len(found.unrecorded))
+    taken.new, taken.awake = len(reaction.new), reaction.awake
+    return taken
 
 
-def link_number(url: str) -> int | None:
-    """Which named link a clicked URL is, by its `sq` parameter."""
-    match = _LINK.search(url)
-    return int(match[2]) if match else None
-
-
-def _reply(context: Context, conn: Connection, body: Body) -> Event:
-    received = inbound.parse(body.body, body.content_type)
-    ref = _answered(context, received)
-    rows = messages.described(conn, [ref.enrollment_id]) if ref is not None else []
-    row = next((r for r in rows if ref is not None and ref.names(r.step)), None)
-    if row is None:
-        raise inbound.NotAnEmail("no message of ours is answered by this email")
-    automatic = is_automatic(
-        received.headers, received.subject, received.envelope_from, received.headers.get("content-type", "")
-    )
-    at = body.at
-    if received.date is not None and at - PLAUSIBLE <= received.date <= at:
-        # Nobody answers a mail before it was sent, whatever their clock says.
-        at = max(received.date, row.sent_at)
-    data = {"subject": received.subject[:500], "text": received.text[:5000]}
-    if automatic and (back := return_date(received.text, body.at.date())) is not None:
-        data["back"] = back.isoformat()
-    kind = kinds.AUTO_REPLIED if automatic else kinds.REPLIED
-    return Event(kind, at, row.lead_id, received.key, "inbound", row.enrollment_id, row.step, False, data)
-
-
-def _answered(context: Context, received: inbound.Received) -> Ref | None:
-    """By the token in Reply-To, else by the Message-IDs that the reply names (ours carry the same token)."""
-    named = " ".join(
-        [*received.recipients, received.headers.get("in-reply-to", ""), received.headers.get("references", "")]
-    )
-    for token in _TOKEN.findall(named.lower().replace("r-", " ").replace("<", " ")):
-        if (ref := read(context.secret, "reply", token)) is not None:
-            return ref
-    return None
-
-
-def _forward(conn: Connection, release: Release, reaction: Reaction, now: datetime) -> None:
-    """A person's reply goes on to the rep who owns the lead, else to the shared sender."""
-    replied = [e for e in reaction.new if e.kind == kinds.REPLIED and e.enrollment_id is not None]
-    if not replied:
-        return
-    known = {lead.id: lead for lead in leads.by_ids(conn, [e.lead_id for e in replied])}
-    fallback = next(iter(release.workspace.senders.values()), None)
-    alerts.insert(
-        conn,
-        [
-            NewAlert(
-                enrollment_id=e.enrollment_id or 0,
-                step=f"reply:{e.key[:16]}",
-                kind="reply",
-                lead_id=e.lead_id,
-                rep=known[e.lead_id].owner or (fallback.email if fallback else None),
-                note=str(e.data.get("text", "")),
-                reasons=(),
-            )
-            for e in replied
-        ],
-        now,
-    )
+def _replies(
+    context: Context, conn: Connection, items: Sequence[Item], places: dict[tuple[int, str], Place], taken: Taken
+) -> list[Event]:
+    """The emails among the items that answer a message of ours; of the others it is noted that they do not."""
+    answers = [(body_id, said) for body_id, said in items if isinstance(said, Answer)]
+    if not answers:
+        return []
+    found = []
+    recognised = reply.recognise(conn, context.secret, [answer for _, answer in answers])
+    for (body_id, answer), event in zip(answers, recognised, strict=True):
+        if event is None:
+            taken.problems[body_id, answer.number] = reply.ANSWERS_NOTHING
+        else:
+            places[event.lead_id, event.key] = body_id, answer.number
+            found.append(event)
+    return found

@@ -12,7 +12,8 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.release import Release
 from sequencer.errors import NotFound
-from sequencer.store import alerts, enrollments, events, intake, leads, messages, suppressions
+from sequencer.store import alerts, enrollments, events, intake, leads, messages, pauses, suppressions
+from sequencer.store.pauses import Pause
 
 HELD = 100
 """Held messages that are listed; the counts are complete."""
@@ -31,6 +32,8 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
     of_lead = enrollments.all_of(conn, [lead.id])
     sent = messages.described(conn, [e.id for e in of_lead])
     ledger = messages.of_enrollments(conn, [e.id for e in of_lead])
+    told = alerts.of_lead(conn, lead.id)
+    posted = {(row.enrollment_id, row.step): row.state for row in told if row.channel == "webhook"}
     return {
         "lead": {
             "id": lead.id,
@@ -77,8 +80,10 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
                 "note": row.note,
                 "at": _iso(row.at),
                 "state": row.state,
+                "webhook": posted.get((row.enrollment_id, row.step)),
             }
-            for row in alerts.of_lead(conn, lead.id)
+            for row in told
+            if row.channel == "email"
         ],
     }
 
@@ -120,10 +125,20 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "positions": places,
         "messages": by_state,
         "without_owner": _ownerless(conn, release) if release is not None else {},
-        "held": [_message(row) for row in messages.held(conn, HELD)],
+        "paused": [_pause(p) for p in pauses.current(conn)],
+        "held": held(conn, HELD),
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
     }
+
+
+def held(conn: Connection, limit: int) -> list[dict[str, Any]]:
+    """Messages of which nobody knows whether they went, the oldest first."""
+    return [_message(row) for row in messages.held(conn, limit)]
+
+
+def _pause(p: Pause) -> dict[str, Any]:
+    return {"reason": p.reason.value, "since": _iso(p.since), "detail": p.detail, "tries_again_at": _iso(p.retry_at)}
 
 
 def _ownerless(conn: Connection, release: Release) -> dict[str, int]:

@@ -27,13 +27,16 @@ from sequencer.store import enrollments, events, leads, messages, suppressions
 from sequencer.store.messages import Engagement
 from sequencer.store.partitions import event_span
 
-_SUPPRESSES = {kinds.UNSUBSCRIBED: "unsubscribed", kinds.COMPLAINED: "complained", kinds.BOUNCED: "bounced"}
+SUPPRESSES = {kinds.UNSUBSCRIBED: "unsubscribed", kinds.COMPLAINED: "complained", kinds.BOUNCED: "bounced"}
 _PROVIDER_SUPPRESSED = {
     "bounced address": "bounced",
     "spam reporting address": "complained",
     "unsubscribed address": "unsubscribed",
 }
 """SendGrid's reasons for `dropped` that tell of an address it will never mail (documentation: Event Webhook)."""
+
+LEDGER_ONLY = frozenset({kinds.PROCESSED, kinds.DELIVERED, kinds.DEFERRED})
+"""What changes nothing but a message's row: no lead need be locked for it."""
 
 
 @dataclass(slots=True)
@@ -49,27 +52,40 @@ class Reaction:
 
 def react(conn: Connection, release: Release, happened: Iterable[Event], now: datetime) -> Reaction:
     """Idempotent: an event that is known already changes nothing. Locks the leads concerned."""
-    reaction = Reaction()
     arrived = list(happened)
-    locked: Mapping[int, Lead] = leads.lock(conn, (e.lead_id for e in arrived))
+    return follow(conn, release, leads.lock(conn, (e.lead_id for e in arrived)), arrived, now)
+
+
+def follow(
+    conn: Connection, release: Release, locked: Mapping[int, Lead], arrived: Sequence[Event], now: datetime
+) -> Reaction:
+    """The same with leads that the caller has locked; those of events in LEDGER_ONLY need not be."""
+    reaction = Reaction()
     first, after = event_span(now)
     storable: list[Event] = []
+    late: list[Event] = []
     for e in arrived:
-        if e.lead_id not in locked:
+        if e.lead_id not in locked and e.kind not in LEDGER_ONLY:
             reaction.strange.append((e, f"lead {e.lead_id} is not known"))
-        elif not first <= e.at < after:
-            reaction.strange.append((e, f"{e.at.isoformat()} lies outside {first:%Y-%m} to {after:%Y-%m}"))
-            if e.kind in _SUPPRESSES:
-                # Too old (or too new) to be stored, and still to be respected.
-                storable.append(replace(e, at=now, data={**e.data, "said_at": e.at.isoformat()}))
-        else:
+        elif first <= e.at < after:
             storable.append(e)
+        else:
+            reaction.strange.append((e, f"{e.at.isoformat()} lies outside {first:%Y-%m} to {after:%Y-%m}"))
+            if e.kind in SUPPRESSES:
+                late.append(e)
+    # Too old (or too new) to be stored, and still to be respected; once, although it gets another time.
+    respected = events.stored_at_any_time(conn, {(e.lead_id, e.key) for e in late})
+    storable += [
+        replace(e, at=now, data={**e.data, "said_at": e.at.isoformat()})
+        for e in late
+        if (e.lead_id, e.key) not in respected
+    ]
     reaction.new = events.insert(conn, storable)
     if not reaction.new:
         return reaction
     messages.apply(conn, engagement(reaction.new))
     locked = suppress(conn, locked, reaction.new, now)
-    telling = [e for e in reaction.new if not e.machine and (e.kind not in kinds.DELIVERY or e.kind in _SUPPRESSES)]
+    telling = [e for e in reaction.new if not e.machine and (e.kind not in kinds.DELIVERY or e.kind in SUPPRESSES)]
     if telling:
         settle(conn, release, locked, telling, now, reaction)
         enter(conn, release, locked, telling, now, reaction)
@@ -87,9 +103,11 @@ def engagement(new: Sequence[Event]) -> dict[tuple[int, str], Engagement]:
         if e.kind == kinds.DELIVERED:
             row.delivered_at = min(row.delivered_at or e.at, e.at)
         elif e.kind in (kinds.BOUNCED, kinds.BLOCKED):
-            row.state, row.failure = State.BOUNCED, str(e.data.get("reason", "bounced"))
+            if row.state is not State.BOUNCED:
+                row.state, row.failure = State.BOUNCED, str(e.data.get("reason", "bounced"))
         elif e.kind == kinds.DROPPED:
-            row.state, row.failure = State.DROPPED, str(e.data.get("reason", "dropped"))
+            if row.state is None:
+                row.state, row.failure = State.DROPPED, str(e.data.get("reason", "dropped"))
         elif e.kind == kinds.OPENED and not e.machine:
             row.opened_at = min(row.opened_at or e.at, e.at)
         elif e.kind == kinds.CLICKED and not e.machine:
@@ -104,7 +122,7 @@ def suppress(conn: Connection, locked: Mapping[int, Lead], new: Sequence[Event],
     rows: list[tuple[str, str, str, datetime, str]] = []
     everywhere: set[int] = set()
     for e in new:
-        reason = _SUPPRESSES.get(e.kind)
+        reason = SUPPRESSES.get(e.kind)
         if e.kind == kinds.DROPPED:
             reason = _PROVIDER_SUPPRESSED.get(str(e.data.get("reason", "")).lower())
         if reason is None or e.machine:

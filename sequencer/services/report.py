@@ -27,7 +27,9 @@ def report(conn: Connection) -> dict[str, Any]:
         ),
         "halts": _flat(conn, "SELECT reason, count(*) FROM suppression GROUP BY 1"),
         "alerts": {f"{kind} {state}": count for kind, state, count in alerts.counts(conn)},
-        "handoffs": conn.execute(text("SELECT count(*) FROM alert WHERE kind = 'handoff'")).scalar_one(),
+        "handoffs": conn.execute(
+            text("SELECT count(*) FROM alert WHERE kind = 'handoff' AND channel = 'email'")
+        ).scalar_one(),
     }
 
 

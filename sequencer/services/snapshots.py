@@ -9,9 +9,10 @@ from sequencer.core.condition import Asks
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.facts import span
 from sequencer.core.lead import Lead
+from sequencer.core.message import State
 from sequencer.core.snapshot import Consent, Snapshot
 from sequencer.core.workspace import Workspace
-from sequencer.store import events, leads, messages, suppressions
+from sequencer.store import events, intake_health, leads, messages, suppressions
 
 Subject = tuple[Enrollment | None, Lead]
 
@@ -33,6 +34,8 @@ def load(
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
     )
     received = messages.received(conn, lead_ids, sorted(asks.contents)) if asks.contents else {}
+    in_doubt = any(m.state is State.UNKNOWN for rows in ledger.values() for m in rows.values())
+    sound_since = intake_health.sound_since(conn, now) if in_doubt else None
     return [
         Snapshot(
             lead=lead,
@@ -43,6 +46,7 @@ def load(
             received=frozenset(received.get(lead.id, ())),
             mailed_at=tuple(mailed.get(lead.id, ())),
             consent=consents.get(lead.email, Consent()),
+            intake_sound_since=sound_since,
         )
         for enrollment, lead in subjects
     ]

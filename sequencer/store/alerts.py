@@ -1,4 +1,4 @@
-"""What reps are told: `tell` and `handoff`, until it is mailed."""
+"""What reps are told, until it has gone out: a row for each alert and channel, so that none waits for another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, func, select, text
 
+from sequencer.core.lead import Channel
 from sequencer.store.tables import alert
 
 
@@ -20,40 +21,58 @@ class NewAlert:
     rep: str | None
     note: str
     reasons: tuple[str, ...]
+    channels: tuple[Channel, ...] = ("email",)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one attempt came to. `again`: seconds of operating time until a pending one goes again."""
+
+    enrollment_id: int
+    step: str
+    channel: Channel
+    state: str
+    failure: str | None = None
+    again: float | None = None
 
 
 def insert(conn: Connection, alerts: Sequence[NewAlert], now: datetime) -> None:
-    """One alert for each enrollment and step, however often it is asked for."""
-    if not alerts:
+    """One alert for each enrollment, step and channel, however often it is asked for."""
+    rows = [(a, channel) for a in alerts for channel in a.channels]
+    if not rows:
         return
     conn.execute(
         text(
             """
-            INSERT INTO alert (enrollment_id, step, kind, lead_id, rep, note, reasons, at, state)
-            SELECT v.enrollment_id, v.step, v.kind, v.lead_id, v.rep, v.note, CAST(v.reasons AS jsonb), :now,
+            INSERT INTO alert (enrollment_id, step, channel, kind, lead_id, rep, note, reasons, at, state)
+            SELECT v.enrollment_id, v.step, v.channel, v.kind, v.lead_id, v.rep, v.note, CAST(v.reasons AS jsonb), :now,
                    CASE WHEN v.rep IS NULL THEN 'no_owner' ELSE 'pending' END
-            FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:kinds AS text[]),
-                        CAST(:leads AS bigint[]), CAST(:reps AS text[]), CAST(:notes AS text[]),
-                        CAST(:reasons AS text[]))
-                 v(enrollment_id, step, kind, lead_id, rep, note, reasons)
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:channels AS text[]),
+                        CAST(:kinds AS text[]), CAST(:leads AS bigint[]), CAST(:reps AS text[]),
+                        CAST(:notes AS text[]), CAST(:reasons AS text[]))
+                 v(enrollment_id, step, channel, kind, lead_id, rep, note, reasons)
             ON CONFLICT DO NOTHING
             """
         ),
         {
             "now": now,
-            "ids": [a.enrollment_id for a in alerts],
-            "steps": [a.step for a in alerts],
-            "kinds": [a.kind for a in alerts],
-            "leads": [a.lead_id for a in alerts],
-            "reps": [a.rep for a in alerts],
-            "notes": [a.note for a in alerts],
-            "reasons": [orjson.dumps(list(a.reasons)).decode() for a in alerts],
+            "ids": [a.enrollment_id for a, _ in rows],
+            "steps": [a.step for a, _ in rows],
+            "channels": [channel for _, channel in rows],
+            "kinds": [a.kind for a, _ in rows],
+            "leads": [a.lead_id for a, _ in rows],
+            "reps": [a.rep for a, _ in rows],
+            "notes": [a.note for a, _ in rows],
+            "reasons": [orjson.dumps(list(a.reasons)).decode() for a, _ in rows],
         },
     )
 
 
-def claim(conn: Connection, lease: float, limit: int) -> list[Any]:
-    """Takes pending alerts and marks them `sending`. One whose lease ran out is `unknown` and never sent again."""
+def claim(conn: Connection, channel: Channel, lease: float, limit: int) -> list[Any]:
+    """Takes pending alerts of a channel and marks them `sending`; those that failed before come last.
+
+    One whose lease ran out is `unknown` and never sent again.
+    """
     conn.execute(
         text(
             "UPDATE alert SET state = 'unknown', failure = 'no answer was recorded before the lease ended'"
@@ -65,37 +84,47 @@ def claim(conn: Connection, lease: float, limit: int) -> list[Any]:
             text(
                 """
                 WITH next AS MATERIALIZED (
-                    SELECT enrollment_id, step FROM alert
-                    WHERE state = 'pending' AND coalesce(retry_at <= clock_timestamp(), true)
-                    ORDER BY at, lead_id, step LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+                    SELECT enrollment_id, step, channel FROM alert
+                    WHERE channel = :channel AND state = 'pending' AND coalesce(retry_at <= clock_timestamp(), true)
+                    ORDER BY retry_at NULLS FIRST, at, lead_id, step LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
                 )
                 UPDATE alert a SET state = 'sending', lease_until = clock_timestamp() + make_interval(secs => :lease)
-                FROM next WHERE a.enrollment_id = next.enrollment_id AND a.step = next.step
+                FROM next WHERE (a.enrollment_id, a.step, a.channel) = (next.enrollment_id, next.step, next.channel)
                 RETURNING a.enrollment_id, a.step, a.kind, a.lead_id, a.rep, a.note, a.reasons, a.at
                 """
             ),
-            {"lease": lease, "limit": limit},
+            {"channel": channel, "lease": lease, "limit": limit},
         )
     )
 
 
-def settle(
-    conn: Connection, keys: Sequence[tuple[int, str]], state: str, failure: str | None, again: float | None
-) -> None:
-    """Records an attempt; `again`: seconds of operating time until a pending one goes again."""
+def under_way(conn: Connection, channel: Channel) -> bool:
+    """Whether somebody is sending alerts of this channel, by an unexpired lease."""
+    query = text(
+        "SELECT EXISTS (SELECT 1 FROM alert"
+        " WHERE channel = :channel AND state = 'sending' AND lease_until >= clock_timestamp())"
+    )
+    return bool(conn.execute(query, {"channel": channel}).scalar_one())
+
+
+def settle(conn: Connection, settled: Sequence[Settled]) -> None:
+    """Records attempts; what was decided meanwhile, because a lease ran out, stays."""
     conn.execute(
         text(
-            "UPDATE alert a SET state = :state, failure = :failure, lease_until = NULL,"
-            " retry_at = clock_timestamp() + make_interval(secs => CAST(:again AS float))"
-            " FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)"
-            " WHERE a.enrollment_id = v.id AND a.step = v.step AND a.state = 'sending'"
+            "UPDATE alert a SET state = v.state, failure = v.failure, lease_until = NULL,"
+            " retry_at = clock_timestamp() + make_interval(secs => v.again)"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:channels AS text[]),"
+            " CAST(:states AS text[]), CAST(:failures AS text[]), CAST(:agains AS float[]))"
+            " v(id, step, channel, state, failure, again)"
+            " WHERE a.enrollment_id = v.id AND a.step = v.step AND a.channel = v.channel AND a.state = 'sending'"
         ),
         {
-            "ids": [k[0] for k in keys],
-            "steps": [k[1] for k in keys],
-            "state": state,
-            "failure": failure,
-            "again": again,
+            "ids": [one.enrollment_id for one in settled],
+            "steps": [one.step for one in settled],
+            "channels": [one.channel for one in settled],
+            "states": [one.state for one in settled],
+            "failures": [one.failure for one in settled],
+            "agains": [one.again for one in settled],
         },
     )
 
@@ -110,10 +139,15 @@ def due(conn: Connection) -> bool:
 
 
 def of_lead(conn: Connection, lead_id: int) -> list[Any]:
-    return list(conn.execute(select(alert).where(alert.c.lead_id == lead_id).order_by(alert.c.at)))
+    return list(conn.execute(select(alert).where(alert.c.lead_id == lead_id).order_by(alert.c.at, alert.c.step)))
 
 
 def counts(conn: Connection) -> list[tuple[str, str, int]]:
-    """(kind, state, how many)."""
-    query = select(alert.c.kind, alert.c.state, func.count()).group_by(alert.c.kind, alert.c.state)
-    return [(row[0], row[1], row[2]) for row in conn.execute(query)]
+    """(kind, state, how many); of webhooks the kind is, as in `tell webhook`, its own."""
+    query = select(alert.c.kind, alert.c.channel, alert.c.state, func.count()).group_by(
+        alert.c.kind, alert.c.channel, alert.c.state
+    )
+    return [
+        (kind if channel == "email" else f"{kind} {channel}", state, number)
+        for kind, channel, state, number in conn.execute(query)
+    ]

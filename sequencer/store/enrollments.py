@@ -1,7 +1,7 @@
 """Enrollments: claims, set-based writes, look-ups."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -28,6 +28,7 @@ COLUMNS = (
     enrollment.c.paused_at,
     enrollment.c.resume_at,
     enrollment.c.ended_at,
+    enrollment.c.expected_at,
 )
 _RUNNING = sorted(RUNNING)
 
@@ -106,6 +107,12 @@ def all_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
     return [of(row) for row in conn.execute(query)]
 
 
+def lead_of(conn: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Whose each of these enrollments is, as far as there are such."""
+    rows = conn.execute(select(enrollment.c.id, enrollment.c.lead_id).where(enrollment.c.id == func.any(list(ids))))
+    return {row[0]: row[1] for row in rows}
+
+
 def of_sequence(conn: Connection, lead_ids: Sequence[int], sequence: str) -> list[Enrollment]:
     query = select(*COLUMNS).where(enrollment.c.lead_id == func.any(list(lead_ids)), enrollment.c.sequence == sequence)
     return [of(row) for row in conn.execute(query)]
@@ -160,13 +167,14 @@ _UPDATE = text(
     UPDATE enrollment e
     SET position = v.position, since = v.since, due_at = v.due_at, status = v.status, reason = v.reason,
         outcomes = CAST(v.outcomes AS jsonb), paused_at = v.paused_at, resume_at = v.resume_at, ended_at = v.ended_at,
-        deployment = v.deployment
+        deployment = v.deployment, expected_at = v.expected_at
     FROM unnest(
         CAST(:ids AS bigint[]), CAST(:positions AS text[]), CAST(:sinces AS timestamptz[]),
         CAST(:dues AS timestamptz[]),
         CAST(:statuses AS text[]), CAST(:reasons AS text[]), CAST(:outcomes AS text[]), CAST(:paused AS timestamptz[]),
-        CAST(:resumes AS timestamptz[]), CAST(:ended AS timestamptz[]), CAST(:deployments AS int[])
-    ) v(id, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at, deployment)
+        CAST(:resumes AS timestamptz[]), CAST(:ended AS timestamptz[]), CAST(:deployments AS int[]),
+        CAST(:expected AS timestamptz[])
+    ) v(id, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at, deployment, expected_at)
     WHERE e.id = v.id
     """
 )
@@ -190,6 +198,7 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
             "resumes": [e.resume_at for e in changed],
             "ended": [e.ended_at for e in changed],
             "deployments": [e.deployment for e in changed],
+            "expected": [e.expected_at for e in changed],
         },
     )
 
@@ -210,7 +219,7 @@ _REDATE = text(
         FROM enrollment e JOIN unnest(CAST(:ids AS bigint[]), CAST(:dues AS timestamptz[])) v(id, due_at) ON v.id = e.id
         WHERE e.status IN ('active', 'paused') ORDER BY e.id FOR NO KEY UPDATE OF e
     )
-    UPDATE enrollment e SET due_at = again.due_at FROM again WHERE e.id = again.id RETURNING e.id
+    UPDATE enrollment e SET due_at = again.due_at, expected_at = NULL FROM again WHERE e.id = again.id RETURNING e.id
     """
 )
 
@@ -220,6 +229,37 @@ def redate(conn: Connection, dues: Mapping[int, datetime]) -> set[int]:
     if not dues:
         return set()
     return set(conn.execute(_REDATE, {"ids": list(dues), "dues": list(dues.values())}).scalars())
+
+
+def overdue(conn: Connection, now: datetime) -> int:
+    """How many are due now."""
+    query = select(func.count()).where(enrollment.c.due_at <= now, enrollment.c.status == func.any(_RUNNING))
+    return int(conn.execute(query).scalar_one())
+
+
+_PUT_OFF = text(
+    """
+    WITH late AS MATERIALIZED (
+        SELECT id, due_at FROM enrollment
+        WHERE id > :after AND due_at <= :now AND status IN ('active', 'paused')
+        ORDER BY id LIMIT :limit FOR NO KEY UPDATE
+    )
+    UPDATE enrollment e
+    SET expected_at = coalesce(e.expected_at, late.due_at),
+        due_at = :now + :window * (1 - (hashint8(e.id)::bigint + 2147483648) / 4294967296.0)
+    FROM late WHERE e.id = late.id
+    RETURNING e.id
+    """
+)
+
+
+def put_off(conn: Connection, now: datetime, window: timedelta, after: int, limit: int) -> list[int]:
+    """Spreads overdue enrollments evenly over the window, keeping when they were expected. Returns ids, ascending.
+
+    `after`: only ids above it, so that a caller goes through all of them piece by piece.
+    """
+    values = {"now": now, "window": window, "after": after, "limit": limit}
+    return sorted(conn.execute(_PUT_OFF, values).scalars())
 
 
 def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollment, Lead]]:

@@ -2,12 +2,34 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection, func, select, text
 
 from sequencer.core.event import CLICKED, Event
 from sequencer.store.tables import event
+
+_COLUMNS = (
+    event.c.kind,
+    event.c.at,
+    event.c.lead_id,
+    event.c.key,
+    event.c.source,
+    event.c.enrollment_id,
+    event.c.step,
+    event.c.machine,
+    event.c.data,
+)
+
+
+class Key(NamedTuple):
+    """What an event is known by: the primary key."""
+
+    at: datetime
+    lead_id: int
+    key: str
+
 
 _INSERT = text(
     """
@@ -44,7 +66,7 @@ def of_leads(
     """What people did, oldest first; machines' events are left out."""
     e = event.c
     query = (
-        select(e.kind, e.at, e.lead_id, e.key, e.source, e.enrollment_id, e.step, e.machine, e.data)
+        select(*_COLUMNS)
         .where(e.lead_id == func.any(list(lead_ids)), e.kind == func.any(list(kinds)), ~e.machine)
         .order_by(e.at, e.key)
     )
@@ -63,10 +85,39 @@ def known_since(conn: Connection, lead_id: int, key: str, since: datetime) -> bo
     return conn.execute(query).first() is not None
 
 
-def clicks(conn: Connection, lead_ids: Sequence[int], since: datetime) -> list[Event]:
-    """What counted as people's clicks on mails since then."""
-    found = of_leads(conn, lead_ids, [CLICKED], since)
-    return [e for events in found.values() for e in events if e.enrollment_id is not None]
+_STORED = text(
+    """
+    SELECT e.at, e.lead_id, e.key
+    FROM unnest(CAST(:at AS timestamptz[]), CAST(:lead_id AS bigint[]), CAST(:key AS text[])) v(at, lead_id, key)
+    JOIN event e ON e.at = v.at AND e.lead_id = v.lead_id AND e.key = v.key
+    """
+)
+
+
+def stored(conn: Connection, keys: Collection[Key]) -> set[Key]:
+    """Which of these are stored already."""
+    if not keys:
+        return set()
+    at, lead_id, key = zip(*keys, strict=True)
+    return {Key(*row) for row in conn.execute(_STORED, {"at": list(at), "lead_id": list(lead_id), "key": list(key)})}
+
+
+def stored_at_any_time(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Which of these (lead, key) are stored, whatever time they were given; for events stored under another time."""
+    if not keys:
+        return set()
+    lead_ids, names = zip(*keys, strict=True)
+    e = event.c
+    query = select(e.lead_id, e.key).where(e.lead_id == func.any(list(lead_ids)), e.key == func.any(list(names)))
+    return {(row[0], row[1]) for row in conn.execute(query)} & set(keys)
+
+
+def clicks(conn: Connection, lead_ids: Sequence[int], first: datetime, last: datetime) -> list[Event]:
+    """Clicks on mails of these leads between two moments, also those that are known to be machines'."""
+    e = event.c
+    query = select(*_COLUMNS).where(e.lead_id == func.any(list(lead_ids)), e.at >= first, e.at <= last)
+    rows = conn.execute(query.where(e.kind == CLICKED, e.enrollment_id.is_not(None)))
+    return [Event(*row) for row in rows]
 
 
 def call_machine(conn: Connection, wrong: Sequence[Event]) -> None:
@@ -85,12 +136,7 @@ def call_machine(conn: Connection, wrong: Sequence[Event]) -> None:
 def history(conn: Connection, lead_id: int, limit: int) -> list[Event]:
     """Everything known of one lead, newest first."""
     e = event.c
-    query = (
-        select(e.kind, e.at, e.lead_id, e.key, e.source, e.enrollment_id, e.step, e.machine, e.data)
-        .where(e.lead_id == lead_id)
-        .order_by(e.at.desc(), e.key)
-        .limit(limit)
-    )
+    query = select(*_COLUMNS).where(e.lead_id == lead_id).order_by(e.at.desc(), e.key).limit(limit)
     return [Event(*row) for row in conn.execute(query)]
 
 

@@ -1,21 +1,28 @@
-"""Webhook bodies as they came, until they are processed."""
+"""Webhook bodies as they came, until they are processed, and some time after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from sequencer.store.tables import intake
+
+PENDING: Final = "pending"
+SET_ASIDE: Final = "set_aside"
 
 
 class Body(NamedTuple):
     id: int
     door: str
+    """events | inbound"""
     body: bytes
     content_type: str
     at: datetime
     """Business time of arrival."""
+
+
+_BODY = (intake.c.id, intake.c.door, intake.c.body, intake.c.content_type, intake.c.at)
 
 
 def put(conn: Connection, door: str, body: bytes, content_type: str, urgent: bool, at: datetime) -> None:
@@ -26,36 +33,135 @@ def put(conn: Connection, door: str, body: bytes, content_type: str, urgent: boo
 def claim(conn: Connection, urgent: bool, limit: int, size: int) -> list[Body]:
     """Takes pending bodies in the order they came; what others hold is passed over.
 
-    At most `limit`, and `size` bytes together unless the first alone is larger.
+    At most `limit`, and `size` bytes together unless the first alone is larger. They are looked for in growing
+    numbers, so that few more are locked, and kept from others, than are taken.
     """
-    waiting = (
-        select(intake.c.id, func.octet_length(intake.c.body))
-        .where(intake.c.state == "pending", intake.c.urgent == urgent)
-        .order_by(intake.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
     taken: list[int] = []
-    for body_id, length in conn.execute(waiting):
-        size -= length
-        if taken and size < 0:
+    room, step = size, 1
+    while (step := min(step, limit - len(taken))) > 0:
+        found = conn.execute(
+            select(intake.c.id, func.octet_length(intake.c.body))
+            .where(intake.c.state == PENDING, intake.c.urgent == urgent, intake.c.id > (taken[-1] if taken else 0))
+            .order_by(intake.c.id)
+            .limit(step)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for body_id, length in found:
+            if taken and length > room:
+                return _bodies(conn, taken)
+            taken.append(body_id)
+            room -= length
+        if len(found) < step or room < length:
             break
-        taken.append(body_id)
-    query = select(intake.c.id, intake.c.door, intake.c.body, intake.c.content_type, intake.c.at)
-    return [Body(*row) for row in conn.execute(query.where(intake.c.id == func.any(taken)).order_by(intake.c.id))]
+        step *= 4
+    return _bodies(conn, taken)
+
+
+def retake(conn: Connection, ids: Sequence[int], state: str) -> set[int]:
+    """Takes these bodies once more, as far as they still are in this state and nobody else has them."""
+    query = select(intake.c.id).where(intake.c.id == func.any(list(ids)), intake.c.state == state).order_by(intake.c.id)
+    return set(conn.execute(query.with_for_update(skip_locked=True)).scalars())
+
+
+def by_id(conn: Connection, body_id: int) -> Body | None:
+    row = conn.execute(select(*_BODY).where(intake.c.id == body_id)).first()
+    return Body(*row) if row is not None else None
+
+
+def _bodies(conn: Connection, ids: Sequence[int]) -> list[Body]:
+    if not ids:
+        return []
+    query = select(*_BODY).where(intake.c.id == func.any(list(ids))).order_by(intake.c.id)
+    return [Body(*row) for row in conn.execute(query)]
 
 
 def done(conn: Connection, ids: Sequence[int]) -> None:
-    conn.execute(update(intake).where(intake.c.id == func.any(list(ids))).values(state="done"))
+    """Everything in these bodies counts. The caller has taken them."""
+    if ids:
+        conn.execute(update(intake).where(intake.c.id == func.any(list(ids))).values(state="done", problem=None))
 
 
-def set_aside(conn: Connection, body_id: int, problem: str) -> None:
-    """A body (or events in it) that could not be processed; kept for `sequencer events replay`."""
-    waiting = (intake.c.id == body_id) & (intake.c.state == "pending")
-    conn.execute(update(intake).where(waiting).values(state="set_aside", problem=problem[:2000]))
+def set_aside(conn: Connection, problems: Mapping[int, str]) -> None:
+    """Bodies of which something could not be processed, and what; kept for `sequencer events replay`."""
+    if problems:
+        conn.execute(
+            text(
+                "UPDATE intake SET state = 'set_aside', problem = v.problem"
+                " FROM unnest(CAST(:ids AS bigint[]), CAST(:problems AS text[])) v(id, problem) WHERE intake.id = v.id"
+            ),
+            {"ids": list(problems), "problems": list(problems.values())},
+        )
+
+
+class Aside(NamedTuple):
+    """A body that is set aside, without what is in it."""
+
+    id: int
+    door: str
+    at: datetime
+    """Business time of arrival."""
+    size: int
+    """Bytes."""
+    problem: str
+
+
+_ASIDE = (intake.c.id, intake.c.door, intake.c.at, func.octet_length(intake.c.body), intake.c.problem)
+
+
+def asides(conn: Connection, limit: int) -> list[Aside]:
+    """What is set aside, the oldest first."""
+    query = select(*_ASIDE).where(intake.c.state == SET_ASIDE).order_by(intake.c.id).limit(limit)
+    return [Aside(*row) for row in conn.execute(query)]
+
+
+def aside(conn: Connection, body_id: int) -> Aside | None:
+    """The body of this id, when it is set aside."""
+    row = conn.execute(select(*_ASIDE).where(intake.c.state == SET_ASIDE, intake.c.id == body_id)).first()
+    return Aside(*row) if row is not None else None
+
+
+def aside_ids(conn: Connection) -> list[int]:
+    """Of all that is set aside, the oldest first."""
+    return list(conn.execute(select(intake.c.id).where(intake.c.state == SET_ASIDE).order_by(intake.c.id)).scalars())
+
+
+def set_aside_count(conn: Connection) -> int:
+    """How many bodies are set aside, in whole or in part."""
+    count: int = conn.execute(select(func.count()).select_from(intake).where(intake.c.state == SET_ASIDE)).scalar_one()
+    return count
 
 
 def pending(conn: Connection) -> dict[bool, int]:
     """How many bodies wait, by urgency."""
-    query: Any = select(intake.c.urgent, func.count()).where(intake.c.state == "pending").group_by(intake.c.urgent)
+    query: Any = select(intake.c.urgent, func.count()).where(intake.c.state == PENDING).group_by(intake.c.urgent)
     return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def lag(conn: Connection) -> float:
+    """Seconds of operating time that the oldest pending body has waited; 0 when none does."""
+    oldest = select(func.min(intake.c.received_at)).where(intake.c.state == PENDING).scalar_subquery()
+    waited = func.extract("epoch", func.clock_timestamp() - oldest)
+    return float(conn.execute(select(func.coalesce(waited, 0))).scalar_one())
+
+
+def has_old(conn: Connection, before: datetime) -> bool:
+    """Whether there are processed bodies that came before then."""
+    query = select(select(intake.c.id).where(intake.c.state == "done", intake.c.at < before).exists())
+    return bool(conn.execute(query).scalar_one())
+
+
+def delete_old(conn: Connection, before: datetime, limit: int) -> int:
+    """Removes processed bodies that came before then, at most so many; says how many. What is set aside stays."""
+    done = conn.execute(
+        text(
+            """
+            WITH old AS MATERIALIZED (
+                SELECT id FROM intake WHERE state = 'done' AND at < :before
+                ORDER BY at LIMIT :limit FOR UPDATE SKIP LOCKED
+            )
+            DELETE FROM intake i USING old WHERE i.id = old.id
+            """
+        ),
+        {"before": before, "limit": limit},
+    )
+    return done.rowcount

@@ -226,6 +226,19 @@ def release(conn: Connection, request_ids: Sequence[str], now: datetime) -> set[
     return set(done.scalars())
 
 
+def reopen(conn: Connection, keys: Sequence[tuple[int, str]]) -> None:
+    """Unknown messages that are to go again all the same, in the transaction that begins their next attempt."""
+    if keys:
+        conn.execute(
+            text(
+                "UPDATE message m SET state = 'retry'"
+                " FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)"
+                " WHERE m.enrollment_id = v.id AND m.step = v.step AND m.state = 'unknown'"
+            ),
+            {"ids": [k[0] for k in keys], "steps": [k[1] for k in keys]},
+        )
+
+
 def reap(conn: Connection, limit: int) -> int:
     """Attempts whose lease ran out become `unknown`: whoever made them is gone, and nobody knows what was sent."""
     done = conn.execute(
@@ -289,13 +302,26 @@ class Engagement:
 
 _APPLY = text(
     """
+    WITH said AS MATERIALIZED (
+        SELECT * FROM unnest(
+            CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:accepted AS timestamptz[]),
+            CAST(:delivered AS timestamptz[]),
+            CAST(:opened AS timestamptz[]), CAST(:clicked_at AS timestamptz[]), CAST(:clicked AS text[]),
+            CAST(:states AS text[]), CAST(:failures AS text[])
+        ) v(id, step, accepted_at, delivered_at, opened_at, clicked_at, clicked, state, failure)
+    ), ours AS MATERIALIZED (
+        SELECT m.enrollment_id, said.* FROM message m JOIN said ON m.enrollment_id = said.id AND m.step = said.step
+        WHERE m.state <> 'refused'
+        ORDER BY m.enrollment_id, m.step FOR NO KEY UPDATE OF m
+    )
     UPDATE message m
     SET state = CASE
-            WHEN m.state IN ('bounced', 'dropped') THEN m.state
-            WHEN v.state IS NOT NULL THEN v.state
-            WHEN v.delivered_at IS NOT NULL AND m.state IN ('sending', 'unknown', 'accepted') THEN 'delivered'
-            WHEN m.state IN ('sending', 'unknown') THEN 'accepted'
+            WHEN 'bounced' IN (m.state, v.state) THEN 'bounced'
+            WHEN 'dropped' IN (m.state, v.state) THEN 'dropped'
+            WHEN v.delivered_at IS NOT NULL THEN 'delivered'
+            WHEN m.state IN ('sending', 'unknown', 'retry', 'cancelled') THEN 'accepted'
             ELSE m.state END,
+        retry_at = NULL,
         accepted_at = coalesce(m.accepted_at, v.accepted_at),
         lease_until = NULL,
         delivered_at = least(m.delivered_at, v.delivered_at),
@@ -304,20 +330,19 @@ _APPLY = text(
         clicked = CASE WHEN v.clicked = '' THEN m.clicked ELSE
             (SELECT coalesce(array_agg(DISTINCT name ORDER BY name), '{}')
              FROM unnest(m.clicked || string_to_array(v.clicked, chr(31))) name) END,
-        failure = coalesce(v.failure, CASE WHEN m.state IN ('sending', 'unknown') THEN NULL ELSE m.failure END)
-    FROM unnest(
-        CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:accepted AS timestamptz[]),
-        CAST(:delivered AS timestamptz[]),
-        CAST(:opened AS timestamptz[]), CAST(:clicked_at AS timestamptz[]), CAST(:clicked AS text[]),
-        CAST(:states AS text[]), CAST(:failures AS text[])
-    ) v(id, step, accepted_at, delivered_at, opened_at, clicked_at, clicked, state, failure)
-    WHERE m.enrollment_id = v.id AND m.step = v.step AND m.state NOT IN ('retry', 'refused', 'cancelled')
+        failure = CASE
+            WHEN m.state = 'bounced' OR (m.state = 'dropped' AND v.state IS DISTINCT FROM 'bounced') THEN m.failure
+            ELSE v.failure END
+    FROM ours v WHERE m.enrollment_id = v.enrollment_id AND m.step = v.step
     """
 )
 
 
 def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> None:
-    """Writes what events say of their messages, in one statement. The caller holds the leads' locks."""
+    """Writes what events say of their messages, in one statement. The caller holds the leads' locks.
+
+    An event proves that the message went, whatever we or an operator thought: also one that was to go again will not.
+    """
     if not said:
         return
     keys = sorted(said)
@@ -389,18 +414,26 @@ def prove(conn: Connection, request_ids: Sequence[str], now: datetime) -> set[in
 
 
 class Origin(NamedTuple):
-    """Where a message came from: whom it went to, and the content of which deployment."""
+    """Where a message came from: whom it went to, which attempt it was, and the content of which deployment."""
 
     lead_id: int
+    attempt: int
     deployment: int
     content: str
 
 
-def origins(conn: Connection, enrollment_ids: Sequence[int]) -> dict[tuple[int, str], Origin]:
+_ORIGINS = text(
+    """
+    SELECT m.enrollment_id, m.step, m.lead_id, m.attempt, m.deployment, m.content
+    FROM message m JOIN unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
+      ON m.enrollment_id = v.id AND m.step = v.step
+    """
+)
+
+
+def origins(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], Origin]:
     """By enrollment and step, for what webhooks say of them."""
-    m = message.c
-    query = select(m.enrollment_id, m.step, m.lead_id, m.deployment, m.content)
-    rows = conn.execute(query.where(m.enrollment_id == func.any(list(enrollment_ids))))
+    rows = conn.execute(_ORIGINS, {"ids": [key[0] for key in keys], "steps": [key[1] for key in keys]})
     return {(row[0], row[1]): Origin(*row[2:]) for row in rows}
 
 
@@ -415,6 +448,65 @@ def counts(conn: Connection) -> list[tuple[str, str, str, int]]:
     m = message.c
     query = select(m.sequence, m.step, m.state, func.count()).group_by(m.sequence, m.step, m.state)
     return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query)]
+
+
+class Doubt(NamedTuple):
+    """A message of which nobody knows whether it went."""
+
+    enrollment_id: int
+    step: str
+    lead_id: int
+
+
+def in_doubt(
+    conn: Connection, lead_ids: Sequence[int] | None, step: str | None, sequence: str | None, limit: int
+) -> list[Doubt]:
+    """Unknown messages, oldest first: of these leads (None: of all), this step and sequence (None: any)."""
+    m = message.c
+    query = select(m.enrollment_id, m.step, m.lead_id).where(m.state == State.UNKNOWN).order_by(m.sent_at, m.step)
+    if lead_ids is not None:
+        query = query.where(m.lead_id == func.any(list(lead_ids)))
+    if step is not None:
+        query = query.where(m.step == step)
+    if sequence is not None:
+        query = query.where(m.sequence == sequence)
+    return [Doubt(*row) for row in conn.execute(query.limit(limit))]
+
+
+_RESOLVE = text(
+    """
+    WITH held AS MATERIALIZED (
+        SELECT m.enrollment_id, m.step FROM message m
+        JOIN unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
+            ON m.enrollment_id = v.id AND m.step = v.step
+        WHERE m.state = 'unknown' ORDER BY m.enrollment_id, m.step FOR NO KEY UPDATE OF m
+    )
+    UPDATE message m
+    SET state = :state, failure = :failure, lease_until = NULL,
+        accepted_at = CASE WHEN :state = 'accepted' THEN m.sent_at ELSE m.accepted_at END,
+        retry_at = CASE WHEN :state = 'retry' THEN CAST(:now AS timestamptz) END
+    FROM held WHERE m.enrollment_id = held.enrollment_id AND m.step = held.step
+    RETURNING m.enrollment_id
+    """
+)
+
+
+def resolve(conn: Connection, doubts: Sequence[Doubt], state: State, failure: str | None, now: datetime) -> set[int]:
+    """Writes what somebody decided of unknown messages, whose leads the caller has locked. Returns the enrollments."""
+    values = {
+        "ids": [d.enrollment_id for d in doubts],
+        "steps": [d.step for d in doubts],
+        "state": state.value,
+        "failure": failure,
+        "now": now,
+    }
+    return set(conn.execute(_RESOLVE, values).scalars())
+
+
+def unknown(conn: Connection) -> int:
+    """How many messages nobody knows of whether they went."""
+    query = select(func.count()).select_from(message).where(message.c.state == State.UNKNOWN)
+    return int(conn.execute(query).scalar_one())
 
 
 def held(conn: Connection, limit: int) -> list[Any]:

@@ -41,6 +41,13 @@ def of(conn: Connection, emails: Sequence[str]) -> dict[tuple[str, str], str]:
     return {(row.email, row.topic): row.reason for row in sorted(rows, key=lambda r: _STRENGTH.index(r.reason))}
 
 
+def has(conn: Connection, email: str, topic: str, reason: str) -> bool:
+    """Whether this reason is among those that stand."""
+    row = suppression.c
+    wanted = (row.email == email) & (row.topic == topic) & (row.reason == reason)
+    return conn.execute(select(row.email).where(wanted)).first() is not None
+
+
 def consents(conn: Connection, emails: Sequence[str]) -> dict[str, Consent]:
     """What each address said about topics; addresses that said nothing are absent."""
     refused: dict[str, set[str]] = {}

@@ -69,7 +69,10 @@ heartbeat = Table(
     Column("ledger", Text, nullable=False, comment="names this ledger, also after it was restored"),
     Column("number", BigInteger, nullable=False, comment="one more with every beat; Redis keeps a copy as a witness"),
     _at("at", nullable=False, comment="operating time of the last beat"),
-    _at("worked_at", nullable=False, comment="operating time at which nothing was overdue, or some of it was worked off"),
+    _at(
+        "worked_at", nullable=False, comment="operating time at which nothing was overdue, or some of it was worked off"
+    ),
+    _at("vouched_at", comment="operating time at which an operator let a restored database go on"),
 )
 
 release = Table(
@@ -268,7 +271,8 @@ alert = Table(
     metadata,
     Column("enrollment_id", BigInteger, nullable=False),
     Column("step", Text, nullable=False),
-    Column("kind", Text, nullable=False, comment="tell | handoff"),
+    Column("channel", Text, nullable=False, server_default="email", comment="email | webhook"),
+    Column("kind", Text, nullable=False, comment="tell | handoff | reply"),
     Column("lead_id", BigInteger, nullable=False),
     Column("rep", Text, comment="the rep's email; NULL: nobody owns the lead"),
     Column("note", Text, nullable=False),
@@ -284,6 +288,6 @@ alert = Table(
     Column("failure", Text),
     _at("lease_until", comment="operating time"),
     _at("retry_at", comment="operating time"),
-    PrimaryKeyConstraint("enrollment_id", "step"),
+    PrimaryKeyConstraint("enrollment_id", "step", "channel"),
     Index("ix_alert_open", "at", postgresql_where=text("state IN ('pending', 'sending')")),
 )

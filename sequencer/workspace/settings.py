@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final, TypeVar
 
+from sequencer.core import target
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field, FieldType
 from sequencer.core.lead import BUILT_IN, Away, Rep, Sender
@@ -241,12 +242,26 @@ def read_reps(root: Map) -> dict[str, Rep]:
             calendar=values.url(keys.text("calendar")),
             deputy=deputy.value.lower() if deputy else None,
             away=read_away(keys),
+            webhook=read_webhook(keys),
         )
     for deputy in deputies:
         if deputy.value.lower() not in reps:
             hint = did_you_mean(deputy.value.lower(), reps) or ": declare them under `reps`"
             deputy.wrong("unknown-rep", f"there is no rep {deputy.got}{hint}")
     return reps
+
+
+def read_webhook(rep: Map) -> str | None:
+    """Reported at the key and never quoted: the address is a secret, and what `check` says lands in logs."""
+    text = rep.text("webhook")
+    if text is None:
+        return None
+    try:
+        target.parse(text.value)
+    except ValueError as error:
+        text.problems.error(rep.entries["webhook"].mark, "bad-webhook", str(error))
+        return None
+    return text.value
 
 
 def text_of(text: Text | None) -> str | None:
@@ -305,7 +320,13 @@ def read_pressure(root: Map) -> Pressure:
     if over is not None:
         wait = values.duration(over.need_text("wait", "5 business days")) or wait
         values.choice(over.text("then"), ("skip",))
-    return Pressure(read_cap(block, "day", default.day), read_cap(block, "week", default.week), read_gap(block), wait)
+    return Pressure(
+        day=read_cap(block, "day", default.day),
+        week=read_cap(block, "week", default.week),
+        gap=read_gap(block),
+        wait=wait,
+        catch_up=read_cap(block, "catch_up", default.catch_up),
+    )
 
 
 def read_cap(block: Map, key: str, default: int | None) -> int | None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final, Literal
 
 from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
 from sequencer.core.duration import Duration
+from sequencer.core.engine import GIVEN_UP
 from sequencer.core.field import Field
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.schedule import Until
@@ -41,6 +43,10 @@ EXAMPLES: Final = {
     "exit": "id: leave",
     "if": "id: looked-at-price",
 }
+
+
+SOONEST_RESEND: Final = timedelta(hours=1)
+"""Before that, hourly proof that webhooks come through cannot exist."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,8 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
     match kind:
         case "email":
             content = read_content(block, around)
-            return Email(step_id, mark, waits, content) if content else None
+            resend_after = read_on_unknown(block)
+            return Email(step_id, mark, waits, content, resend_after) if content else None
         case "if":
             return read_branch(block, step_id, mark, waits, around)
         case "tell":
@@ -209,6 +216,23 @@ def read_content(block: Map, around: Surroundings) -> str | None:
         hint = hint or f": expected the file content/{text.value[:60]}.md or .mjml"
         text.wrong("unknown-content", f"there is no content {text.got}{hint}")
     return text.value
+
+
+def read_on_unknown(block: Map) -> Duration | None:
+    """How long to wait for proof that a mail went before it goes again; None: it never does."""
+    node = block.take("on_unknown")
+    if not isinstance(node, Map):
+        values.choice(as_text(node, "`hold`, or `{resend_after: 6 hours}`"), ("hold",))
+        return None
+    node.expect("on_unknown")
+    text = node.need_text("resend_after", "6 hours")
+    after = values.duration(text)
+    if text is None or after is None:
+        return None
+    if after.unit == "business day" or not SOONEST_RESEND <= after.elapsed < GIVEN_UP:
+        text.bad("hours, from `1 hour` to `23 hours`: after a day the sequence goes on", "bad-duration")
+        return None
+    return after
 
 
 def read_branch(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], around: Surroundings) -> Branch | None:

@@ -62,7 +62,15 @@ def test_constant_headers_and_categories_stand_at_the_root_and_the_others_by_rec
     assert [{"Message-ID": "<0@sender.example>"}, {"Message-ID": "<1@sender.example>"}] == [
         p["headers"] for p in body["personalizations"]
     ]
-    assert [{"sq_enrollment": "0"}, {"sq_enrollment": "1"}] == [p["custom_args"] for p in body["personalizations"]]
+    assert [{"sq_enrollment": n, "sq_request": made.request_id} for n in "01"] == [
+        p["custom_args"] for p in body["personalizations"]
+    ]
+
+
+def test_only_a_request_that_carries_the_whole_batch_names_it_in_its_events() -> None:
+    """An event that names the request proves all of it: a part's events must not speak for the other part."""
+    made = batch(2)
+    assert [{"sq_enrollment": "0"}] == [p["custom_args"] for p in build(made, made.recipients[:1])["personalizations"]]
 
 
 def test_another_sender_stands_at_its_recipient() -> None:
@@ -98,7 +106,7 @@ def test_the_limit_counts_keys_and_values_in_bytes() -> None:
     assert not fits(made, recipient(1, "é" * (LIMIT // 2)))
 
 
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=12)
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=12)
 parts = st.lists(texts | st.integers(0, 2), max_size=6).map(tuple)
 
 

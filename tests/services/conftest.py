@@ -18,7 +18,7 @@ from sequencer.services.enroll import Entered
 from sequencer.services.leads import enter, save
 from sequencer.services.react import Reaction, react
 from sequencer.services.release import Releases, deploy
-from sequencer.store import clock, leads
+from sequencer.store import clock, leads, pauses
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """A Monday, 8:00 in London."""
@@ -99,6 +99,7 @@ class World:
             self.work()
             with self.context.engine.begin() as conn:
                 now, upcoming = clock.now(conn), due.rest(conn).next_at
+                assert not pauses.current(conn), "time would stand still: all sending is paused"
                 target = min(upcoming, until) if upcoming is not None else until
                 assert clock.advance(conn, now, max(target, now))
             if target >= until:

@@ -32,6 +32,7 @@ def event(world: World, kind: str, number: int = -1, **more: Any) -> dict[str, A
         "email": recipient.to_email,
         "sg_event_id": f"{kind}-{number}-{more.get('url', '')}",
         **recipient.custom_args,
+        "sq_request": world.provider.batches[number].request_id,
         **more,
     }
 

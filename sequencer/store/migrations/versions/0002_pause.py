@@ -24,7 +24,8 @@ STATEMENTS = (
     "COMMENT ON COLUMN pause.reason IS 'operator | credentials | restored'",
     "COMMENT ON COLUMN pause.since IS 'operating time'",
     "COMMENT ON COLUMN pause.detail IS 'what happened, for who has to mend it'",
-    "COMMENT ON COLUMN pause.retry_at IS 'operating time at which one mail may try; NULL: only `sequencer resume` ends it'",
+    "COMMENT ON COLUMN pause.retry_at IS"
+    " 'operating time at which one mail may try; NULL: only `sequencer resume` ends it'",
     """
     CREATE TABLE heartbeat (
         id INTEGER NOT NULL,
@@ -32,6 +33,7 @@ STATEMENTS = (
         number BIGINT NOT NULL,
         at TIMESTAMP WITH TIME ZONE NOT NULL,
         worked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        vouched_at TIMESTAMP WITH TIME ZONE,
         CONSTRAINT pk_heartbeat PRIMARY KEY (id)
     )
     """,
@@ -39,7 +41,9 @@ STATEMENTS = (
     "COMMENT ON COLUMN heartbeat.ledger IS 'names this ledger, also after it was restored'",
     "COMMENT ON COLUMN heartbeat.number IS 'one more with every beat; Redis keeps a copy as a witness'",
     "COMMENT ON COLUMN heartbeat.at IS 'operating time of the last beat'",
-    "COMMENT ON COLUMN heartbeat.worked_at IS 'operating time at which nothing was overdue, or some of it was worked off'",
+    "COMMENT ON COLUMN heartbeat.worked_at IS"
+    " 'operating time at which nothing was overdue, or some of it was worked off'",
+    "COMMENT ON COLUMN heartbeat.vouched_at IS 'operating time at which an operator let a restored database go on'",
     "ALTER TABLE enrollment ADD COLUMN expected_at TIMESTAMP WITH TIME ZONE",
     "COMMENT ON COLUMN enrollment.expected_at IS"
     " 'due_at before catching up after a downtime put it off; NULL: it was not'",

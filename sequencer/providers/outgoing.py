@@ -1,0 +1,193 @@
+"""Outgoing webhooks: POSTs to addresses from the workspace that cannot be turned against our own network.
+
+Whoever writes an address, or answers for its host name, must not make us talk to what only we can reach. So the name
+is looked up once, every address found must be public, and the connection goes to an address that was checked: a name
+that points elsewhere a moment later (rebinding) changes nothing. Redirects are not followed, proxies of the
+environment not used, and of the answer only the head is read. What is said of an attempt never holds the webhook's
+address, which is a secret, nor anything that the other side chose, but the status.
+"""
+
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache
+from ipaddress import ip_address
+from typing import Final, TypeAlias
+
+from sequencer.core.mail import Answer, Outcome
+from sequencer.core.target import NONE_ALLOWED, Address, Allowed, Target, parse, public
+from sequencer.providers.leash import Leash
+
+HEAD: Final = 16 * 1024
+"""Bytes of an answer's status line and headers that are read at most; its body never is."""
+
+Resolve: TypeAlias = Callable[[str, int], list[str]]
+"""(host, port) → network addresses. Raises OSError."""
+
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?:[ \r]|$)")
+_RETRY_AFTER: Final = re.compile(rb"\nretry-after:[ \t]*([0-9]{1,6})[ \t]*\r?\n", re.IGNORECASE)
+
+
+class Outgoing:
+    """Posts JSON to webhooks. Thread safe; holds nothing open.
+
+    total: seconds for an attempt, from the look-up of the name to the head of the answer; a timer ends what takes
+    longer. allowed: addresses on this machine for development and tests; in production there are none.
+    instead: everything goes to this address, as `sequencer dev` wants; it must be allowed.
+    """
+
+    def __init__(
+        self,
+        allowed: Allowed = NONE_ALLOWED,
+        instead: str | None = None,
+        total: float = 5.0,
+        resolve: Resolve | None = None,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allowed = allowed
+        self._instead = instead
+        self._total = total
+        self._resolve = resolve or _look_up
+        self._trust = trust
+
+    def post(self, url: str, body: bytes) -> Outcome:
+        """One request, never repeated. `Answer.RETRY`: surely not taken. `Answer.UNKNOWN`: it may have been."""
+        deadline = time.monotonic() + self._total
+        try:
+            target = parse(self._instead or url, self._allowed)
+        except ValueError as error:
+            return _refused(f"not posted: {error}")
+        try:
+            addresses = self._addresses(target, deadline)
+        except (OSError, ValueError) as error:
+            return Outcome(Answer.RETRY, detail=f"the host's name was not found: {type(error).__name__}")
+        if not all(public(address) or (str(address), target.port) in self._allowed for address in addresses):
+            return _refused("not posted: the host's name leads into a private network")
+        return self._post(target, addresses, body, deadline)
+
+    def _addresses(self, target: Target, deadline: float) -> list[Address]:
+        """Asks for the name once. The thread that asks may outlive us: nothing else ends a look-up."""
+        if (target.host, target.port) in self._allowed:
+            return [ip_address(target.host)]
+        found: Future[list[str]] = Future()
+
+        def ask() -> None:
+            try:
+                found.set_result(self._resolve(target.host, target.port))
+            except Exception as error:
+                found.set_exception(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        texts = found.result(max(deadline - time.monotonic(), 0))
+        if not texts:
+            raise OSError("no address")
+        return [ip_address(text) for text in texts]
+
+    def _post(self, target: Target, addresses: list[Address], body: bytes, deadline: float) -> Outcome:
+        try:
+            plain = _connect(addresses, target.port, deadline)
+        except OSError as error:
+            return Outcome(Answer.RETRY, detail=f"no connection: {type(error).__name__}")
+        leash = Leash(plain)
+        watchdog = threading.Timer(max(deadline - time.monotonic(), 0.001), leash.shut)
+        watchdog.daemon = True
+        watchdog.start()
+        link = plain
+        try:
+            if target.secure:
+                try:
+                    trust = self._trust or _public_authorities()
+                    link = trust.wrap_socket(plain, server_hostname=target.host)
+                except (OSError, ValueError) as error:
+                    return Outcome(Answer.RETRY, detail=f"no secure connection: {type(error).__name__}")
+            try:
+                link.sendall(_request(target, body))
+                return _judge(_head(link))
+            except OSError as error:
+                return Outcome(Answer.UNKNOWN, detail=f"no answer: {type(error).__name__}")
+        finally:
+            watchdog.cancel()
+            link.close()
+            leash.close()
+
+
+@cache
+def _public_authorities() -> ssl.SSLContext:
+    """Read when first needed: it takes 40 ms, and most processes never post."""
+    return ssl.create_default_context()
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _connect(addresses: list[Address], port: int, deadline: float) -> socket.socket:
+    """To the first of the addresses that answers: numbers, so nothing is looked up again."""
+    failure = OSError("the time was up")
+    for number, address in enumerate(addresses):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            # A share of the time each: one that is dead must not take it all.
+            link = socket.create_connection((str(address), port), timeout=left / (len(addresses) - number))
+        except OSError as error:
+            failure = error
+            continue
+        link.settimeout(max(deadline - time.monotonic(), 0.001))
+        return link
+    raise failure
+
+
+def _request(target: Target, body: bytes) -> bytes:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    lines = (
+        f"POST {target.path} HTTP/1.1",
+        f"Host: {host}" if target.port == 443 else f"Host: {host}:{target.port}",
+        "User-Agent: sequencer",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    )
+    return "\r\n".join((*lines, "", "")).encode("ascii") + body
+
+
+def _head(link: socket.socket) -> bytes:
+    """The head of the final answer; empty when there is none, or none that is small enough."""
+    data = b""
+    while len(data) < HEAD:
+        end = data.find(b"\r\n\r\n")
+        if end >= 0:
+            head, data = data[: end + 4], data[end + 4 :]
+            status = _STATUS.match(head)
+            if status is not None and status[1].startswith(b"1"):
+                continue  # an interim answer, such as 103: the final one follows
+            return head
+        more = link.recv(4096)
+        if not more:
+            return b""
+        data += more
+    return b""
+
+
+def _judge(head: bytes) -> Outcome:
+    found = _STATUS.match(head)
+    if found is None:
+        return Outcome(Answer.UNKNOWN, detail="no whole answer")
+    status = int(found[1])
+    if 200 <= status < 300:
+        return Outcome(Answer.ACCEPTED)
+    if status == 429:
+        wait = _RETRY_AFTER.search(head)
+        return Outcome(Answer.RETRY, detail="429", retry_after=float(wait[1]) if wait else None)
+    if 300 <= status < 400:
+        return _refused(f"{status}: redirects are not followed, the webhook must be the final address")
+    return _refused(str(status)) if status < 500 else Outcome(Answer.UNKNOWN, detail=str(status))
+
+
+def _refused(detail: str) -> Outcome:
+    return Outcome(Answer.REFUSED, detail=detail)

@@ -1,0 +1,146 @@
+"""Says of SendGrid's events which message of ours each is about, and whether a person did it or a machine."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from sequencer.core import event as kinds
+from sequencer.core.event import Event
+from sequencer.core.machines import BURST, bursts, is_machine
+from sequencer.providers.sendgrid_events import Incoming
+from sequencer.services.react import SUPPRESSES
+from sequencer.services.release import Releases
+from sequencer.store import enrollments, events, messages
+from sequencer.store.messages import Origin
+
+_LINK = re.compile(r"[?&]sq=([a-z2-7]{32})\.(\d{1,4})(?:[&#]|$)")
+_READ = (kinds.OPENED, kinds.CLICKED)
+
+FOREIGN = "about a message that is not in this ledger: another installation's?"
+UNRECORDED = "sent, but not in this ledger: was the database restored from a backup?"
+
+
+class Ours(NamedTuple):
+    """An event, and the message of ours that it is about."""
+
+    said: Incoming
+    origin: Origin
+
+
+@dataclass(slots=True)
+class Recognised:
+    """Events by whose they are."""
+
+    ours: list[Ours] = field(default_factory=list)
+    foreign: list[Incoming] = field(default_factory=list)
+    """About messages that are not in our ledger as they say: another installation's on the same account, say."""
+    unrecorded: list[Incoming] = field(default_factory=list)
+    """About messages, or attempts, that only this installation can have sent, and that its ledger does not know."""
+
+    @property
+    def respected(self) -> list[Event]:
+        """What our leads asked for in answer to mails that the ledger does not know: it holds all the same."""
+        return [_event(said, said.machine, said.data) for said in self.unrecorded if said.kind in SUPPRESSES]
+
+
+def recognise(conn: Connection, incoming: Sequence[Incoming]) -> Recognised:
+    """Compares what events say of themselves with the ledger."""
+    found = Recognised()
+    origins = messages.origins(conn, {(i.enrollment_id, i.step) for i in incoming})
+    missing = {i.enrollment_id for i in incoming if (i.enrollment_id, i.step) not in origins}
+    lead_of = enrollments.lead_of(conn, sorted(missing)) if missing else {}
+    for i in incoming:
+        origin = origins.get((i.enrollment_id, i.step))
+        if (origin.lead_id if origin is not None else lead_of.get(i.enrollment_id)) != i.lead_id:
+            found.foreign.append(i)
+        elif origin is None or origin.attempt < i.attempt:
+            # An attempt is committed to the ledger before it is made, so the ledger has lost it since.
+            found.unrecorded.append(i)
+        else:
+            found.ours.append(Ours(i, origin))
+    return found
+
+
+@dataclass(slots=True)
+class Judged:
+    """Events as they are to be stored."""
+
+    events: list[Event] = field(default_factory=list)
+    mistaken: list[Event] = field(default_factory=list)
+    """Stored clicks that turn out to belong to a scanner's burst."""
+
+
+def judge(conn: Connection, releases: Releases, ours: Sequence[Ours]) -> Judged:
+    """Adds what the ledger knows: the content, the link's name, whether a machine did it. The leads are locked."""
+    found = Judged()
+    clicked: dict[tuple[int, str], list[Ours]] = {}
+    for said, origin in ours:
+        if said.kind == kinds.CLICKED:
+            clicked.setdefault((said.enrollment_id, said.step), []).append(Ours(said, origin))
+        else:
+            data = said.data
+            if said.kind == kinds.OPENED:
+                data = {**data, **_content(conn, releases, origin)}
+            found.events.append(_event(said, said.machine or (said.kind in _READ and _by_software(said)), data))
+    if clicked:
+        earlier = _earlier(conn, clicked)
+        for key, clicks in clicked.items():
+            _judge_clicks(conn, releases, clicks, earlier.get(key, ()), found)
+    return found
+
+
+def _judge_clicks(
+    conn: Connection, releases: Releases, clicks: Sequence[Ours], earlier: Sequence[Event], found: Judged
+) -> None:
+    """Of one message: clicks that are new, and those that are stored already."""
+    origin = clicks[0].origin
+    release = releases.at(conn, origin.deployment)
+    content = release.contents.get(origin.content) if release is not None else None
+    links = content.links if content is not None else ()
+    followed = [(said.at, _url(said.data)) for said, _ in clicks] + [(e.at, _url(e.data)) for e in earlier]
+    burst = bursts(followed, len(links))
+    for (said, _), in_burst in zip(clicks, burst, strict=False):
+        data = {**said.data, **_content(conn, releases, origin)}
+        if (number := link_number(_url(said.data))) and number <= len(links):
+            data["link"] = links[number - 1].name
+        found.events.append(_event(said, said.machine or in_burst or _by_software(said), data))
+    found.mistaken += [
+        e for e, in_burst in zip(earlier, burst[len(clicks) :], strict=True) if in_burst and not e.machine
+    ]
+
+
+def _earlier(conn: Connection, clicked: Mapping[tuple[int, str], Sequence[Ours]]) -> dict[tuple[int, str], list[Event]]:
+    """Stored clicks that may belong to one burst with these, by message."""
+    new = [said for clicks in clicked.values() for said, _ in clicks]
+    first, last = min(said.at for said in new) - BURST, max(said.at for said in new) + BURST
+    found: dict[tuple[int, str], list[Event]] = {}
+    for e in events.clicks(conn, sorted({said.lead_id for said in new}), first, last):
+        found.setdefault((e.enrollment_id or 0, e.step or ""), []).append(e)
+    return found
+
+
+def link_number(url: str) -> int | None:
+    """Which named link a clicked URL is, by its `sq` parameter."""
+    match = _LINK.search(url)
+    return int(match[2]) if match else None
+
+
+def _content(conn: Connection, releases: Releases, origin: Origin) -> dict[str, str]:
+    release = releases.at(conn, origin.deployment)
+    content = release.contents.get(origin.content) if release is not None else None
+    return {"content": origin.content} | ({"kind": content.kind} if content is not None else {})
+
+
+def _by_software(said: Incoming) -> bool:
+    return is_machine(said.data.get("useragent", ""))
+
+
+def _url(data: Mapping[str, Any]) -> str:
+    return str(data.get("url", ""))
+
+
+def _event(said: Incoming, machine: bool, data: Mapping[str, Any]) -> Event:
+    return Event(said.kind, said.at, said.lead_id, said.key, "sendgrid", said.enrollment_id, said.step, machine, data)

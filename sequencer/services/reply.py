@@ -1,0 +1,101 @@
+"""Emails that leads write back: which message each answers, and who is told."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from sequencer.core import event as kinds
+from sequencer.core.aside import WHOLE
+from sequencer.core.event import Event
+from sequencer.core.lead import channels
+from sequencer.core.release import Release
+from sequencer.core.replies import is_automatic, return_date
+from sequencer.core.token import Ref, read
+from sequencer.providers.inbound import Received
+from sequencer.store import alerts, leads, messages
+from sequencer.store.alerts import NewAlert
+
+PLAUSIBLE = timedelta(days=7)
+"""How far a received email's own date may lie before its arrival to be believed."""
+ANSWERS_NOTHING = "no message of ours is answered by this email"
+
+_TOKEN = re.compile(r"\b([a-z2-7]{32})\b")
+
+
+class Answer(NamedTuple):
+    """A received email, and when it came (business time)."""
+
+    received: Received
+    at: datetime
+    number: int = WHOLE
+
+
+def recognise(conn: Connection, secret: bytes, answers: Sequence[Answer]) -> list[Event | None]:
+    """What each of them is: a reply of a person or of a machine to a message of ours, or nothing to us."""
+    refs = [_answered(secret, answer.received) for answer in answers]
+    rows = messages.described(conn, sorted({ref.enrollment_id for ref in refs if ref is not None}))
+    return [
+        _event(answer, next((row for row in rows if ref is not None and _is(row, ref)), None))
+        for answer, ref in zip(answers, refs, strict=True)
+    ]
+
+
+def _is(row: Any, ref: Ref) -> bool:
+    return bool(row.enrollment_id == ref.enrollment_id and ref.names(row.step))
+
+
+def _event(answer: Answer, row: Any) -> Event | None:
+    if row is None:
+        return None
+    received, at = answer.received, answer.at
+    automatic = is_automatic(
+        received.headers, received.subject, received.envelope_from, received.headers.get("content-type", "")
+    )
+    data = {"subject": received.subject[:500], "text": received.text[:5000]}
+    if automatic and (back := return_date(received.text, at.date())) is not None:
+        data["back"] = back.isoformat()
+    if received.date is not None and at - PLAUSIBLE <= received.date <= at:
+        # Nobody answers a mail before it was sent, whatever their clock says.
+        at = max(received.date, row.sent_at)
+    kind = kinds.AUTO_REPLIED if automatic else kinds.REPLIED
+    return Event(kind, at, row.lead_id, received.key, "inbound", row.enrollment_id, row.step, False, data)
+
+
+def _answered(secret: bytes, received: Received) -> Ref | None:
+    """By the token in Reply-To, else by the Message-IDs that the reply names (ours carry the same token)."""
+    named = " ".join(
+        [*received.recipients, received.headers.get("in-reply-to", ""), received.headers.get("references", "")]
+    )
+    for token in _TOKEN.findall(named.lower().replace("r-", " ").replace("<", " ")):
+        if (ref := read(secret, "reply", token)) is not None:
+            return ref
+    return None
+
+
+def forward(conn: Connection, release: Release, new: Iterable[Event], now: datetime) -> None:
+    """A person's reply goes on to the rep who owns the lead, else to the shared sender."""
+    replied = [e for e in new if e.kind == kinds.REPLIED and e.enrollment_id is not None]
+    if not replied:
+        return
+    known = {lead.id: lead for lead in leads.by_ids(conn, [e.lead_id for e in replied])}
+    fallback = next(iter(release.workspace.senders.values()), None)
+    alerts.insert(
+        conn,
+        [
+            NewAlert(
+                enrollment_id=e.enrollment_id or 0,
+                step=f"reply:{e.key[:16]}",
+                kind="reply",
+                lead_id=e.lead_id,
+                rep=known[e.lead_id].owner or (fallback.email if fallback else None),
+                note=str(e.data.get("text", "")),
+                reasons=(),
+                channels=channels(release.workspace.reps.get(known[e.lead_id].owner or "")),
+            )
+            for e in replied
+        ],
+        now,
+    )
