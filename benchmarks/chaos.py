@@ -76,7 +76,7 @@ def run(
             chaos_workspace.enroll(conn, leads, spread)
         made.add("clock", "-m", "workers.clock")
         for number in range(1, DYNOS + 1):
-            made.add(f"worker.{number}", "-m", "workers")
+            made.add(f"worker.{number}", "-m", "workers", environ=made.environ | {"WORKER_PROCESSES": "2"})
         watch = Watch(made)
         started = _until_working(made)
         storm = Storm(made, seed, leads, periods.slower_than(started), rate)

@@ -14,14 +14,6 @@ from sequencer.services.release import Releases
 from sequencer.settings import Settings
 from sequencer.store import releases
 from sequencer.store.connections import taken
-from sequencer.store.pauses import Reason
-
-WHAT_TO_DO = {
-    Reason.OPERATOR: "`sequencer resume` ends it",
-    Reason.CREDENTIALS: "set a valid SENDGRID_API_KEY; one mail tries every five minutes, `sequencer resume` at once",
-    Reason.RESTORED: "compare with the provider's activity, then `sequencer resume`",
-}
-"""How each kind of pause ends."""
 
 
 @click.command()
@@ -51,7 +43,7 @@ def say(found: Mapping[str, Any]) -> None:
     number = found["deployment"]
     for pause in found["paused"]:
         output.line(f"ALL SENDING IS PAUSED since {pause['since'][:16]} UTC: {pause['detail']}")
-        output.line(f"  {WHAT_TO_DO[Reason(pause['reason'])]}")
+        output.line(f"  {pause['ends']}")
     output.line(f"deployment {number}" if number is not None else "nothing is deployed yet: run `sequencer deploy`")
     if found["enrollments"]:
         states = [s.value for s in Status if any(s.value in counts for counts in found["enrollments"].values())]
@@ -67,7 +59,11 @@ def say(found: Mapping[str, Any]) -> None:
         )
     section("messages", {s.value: found["messages"][s.value] for s in State if s.value in found["messages"]})
     section("alerts", found["alerts"])
-    section("webhooks", {"pending": found["webhooks_pending"]} if found["webhooks_pending"] else {})
+    waiting = {
+        "pending": found["webhooks_pending"],
+        "set aside: see `sequencer events list`": found["webhooks_set_aside"],
+    }
+    section("webhooks", {what: count for what, count in waiting.items() if count})
     section("without an owner: their mail waits until a rep owns them", found["without_owner"])
     if found["held"]:
         output.line()

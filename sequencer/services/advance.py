@@ -28,7 +28,9 @@ LONGEST = 5.0
 """Seconds of operating time after which a drain hands on to another: with one request more, it ends within the grace
 that a dyno has to go."""
 HOLD = 0.25
-"""Seconds that leads may stay locked; batches shrink when they take longer."""
+"""Seconds that leads may stay locked; batches grow and shrink so that they take no longer."""
+FIRST, FEWEST = 100, 50
+"""Leads in a drain's first batch, and in the smallest."""
 FAILED = timedelta(hours=1)
 """How soon an enrollment that failed to be decided is looked at again."""
 GONE = timedelta(days=1)
@@ -51,7 +53,7 @@ def drain(context: Context, sequence: str, position: str) -> bool:
     began = time.monotonic()
     if not heartbeat.ready(context):
         return False
-    size, floor = context.batch, None
+    size, floor = min(FIRST, context.batch), None
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
         claimed = _claim(context, sequence, position, floor, min(size, context.probe.limit or size))
         if claimed is None:
@@ -64,9 +66,14 @@ def drain(context: Context, sequence: str, position: str) -> bool:
         if not claimed.full and (sequence, position) not in claimed.awake:
             return False
         floor = claimed.first_due if claimed.full else None
-        if held > HOLD:
-            size = max(20, size // 2)
+        size = _next_size(size, held, context.batch)
     return True
+
+
+def _next_size(size: int, held: float, most: int) -> int:
+    """As many as fit into HOLD, going by the last batch; never so few that a batch's fixed cost is all it does."""
+    fitting = int(size * HOLD / held) if held > 0 else most
+    return max(min(FEWEST, most), min(fitting, size * 2, most))
 
 
 def _claim(context: Context, sequence: str, position: str, floor: datetime | None, size: int) -> _Claimed | None:

@@ -13,8 +13,14 @@ from sequencer.core.message import Message
 from sequencer.core.release import Release
 from sequencer.errors import NotFound
 from sequencer.store import alerts, enrollments, events, intake, leads, messages, pauses, suppressions
-from sequencer.store.pauses import Pause
+from sequencer.store.pauses import Pause, Reason
 
+ENDS = {
+    Reason.OPERATOR: "`sequencer resume` ends it",
+    Reason.CREDENTIALS: "set a valid SENDGRID_API_KEY; one mail tries every five minutes, `sequencer resume` at once",
+    Reason.RESTORED: "compare with the provider's activity, then `sequencer resume`",
+}
+"""How each kind of pause of all sending ends."""
 HELD = 100
 """Held messages that are listed; the counts are complete."""
 
@@ -129,6 +135,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "held": held(conn, HELD),
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
+        "webhooks_set_aside": intake.set_aside_count(conn),
     }
 
 
@@ -138,7 +145,13 @@ def held(conn: Connection, limit: int) -> list[dict[str, Any]]:
 
 
 def _pause(p: Pause) -> dict[str, Any]:
-    return {"reason": p.reason.value, "since": _iso(p.since), "detail": p.detail, "tries_again_at": _iso(p.retry_at)}
+    return {
+        "reason": p.reason.value,
+        "since": _iso(p.since),
+        "detail": p.detail,
+        "ends": ENDS[p.reason],
+        "tries_again_at": _iso(p.retry_at),
+    }
 
 
 def _ownerless(conn: Connection, release: Release) -> dict[str, int]:

@@ -73,10 +73,12 @@ def _problem(description: str, *problems: str) -> dict[str, Any]:
     return _answer(description, "Problems", {"problems": list(problems)})
 
 
-_TEXT: Final = {"type": "string", "maxLength": 1000}
+_VALUE: Final = {"type": ["string", "number", "boolean", "null"], "maxLength": 1000}
+_TEXT: Final = {"type": ["string", "null"], "maxLength": 1000}
 _REFUSALS: Final = {
     "400": _problem("Not JSON.", "expected a JSON object"),
     "401": _problem("No token, or a wrong one.", "expected the header `Authorization: Bearer …`"),
+    "408": _problem("The body came too slowly.", "expected the whole body sooner"),
     "413": _problem("More than 1 MB.", "expected a body of at most 1,048,576 bytes"),
     "422": _problem(
         "Something in it is wrong; all problems are listed and nothing was done.",
@@ -84,26 +86,34 @@ _REFUSALS: Final = {
     ),
     "503": _problem("The database is away, or nothing is deployed: try again later.", "try again later"),
 }
+_NO_LEAD: Final = _problem("No such lead.", "there is no lead with the address jane@acme.example")
 
 _LEAD_SCHEMA: Final = {
     "type": "object",
     "description": "Built-in fields, declared ones of workspace.yaml, and any others, which become attributes. "
-    "What is left out stays as it was.",
+    "What is left out, null or empty stays as it was. Names are the same in upper and lower case.",
     "required": ["email"],
+    "propertyNames": {"minLength": 1, "maxLength": 64},
     "properties": {
         "email": {"type": "string", "format": "email"},
         **{
-            name: _TEXT
+            name: _VALUE
             for name in ("first_name", "last_name", "title", "company", "country", "stage", "status", "campaign")
         },
         "time_zone": {**_TEXT, "description": "IANA name."},
-        "owner_email": {"type": "string", "format": "email", "description": "The rep who owns the lead."},
+        "owner_email": {
+            "description": "The rep who owns the lead.",
+            "anyOf": [{"type": "string", "format": "email"}, {"type": "string", "maxLength": 0}, {"type": "null"}],
+        },
         "enroll": {
             "description": "Sequences to enter. Who may not enter one is told why; that is no error.",
-            "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}],
         },
     },
-    "additionalProperties": True,
+    "additionalProperties": {
+        "description": "A field that takes several values takes a list of them.",
+        "anyOf": [_VALUE, {"type": "array", "items": _VALUE}],
+    },
 }
 _SAVED_SCHEMA: Final = {
     "type": "object",
@@ -135,19 +145,19 @@ _EVENT_SCHEMA: Final = {
             "description": "A name of your own, or `submitted`, `visited`, `replied`, `unsubscribed`, `complained`.",
         },
         "at": {
-            "type": "string",
+            "type": ["string", "null"],
             "format": "date-time",
             "description": "When it happened; now, when left out. A repeat must carry the same.",
         },
         "key": {
-            "type": "string",
+            "type": ["string", "null"],
             "minLength": 1,
             "maxLength": 200,
             "description": "Makes repeats count once: with `at`, for good; without, within a day. "
             "Without a key every post counts.",
         },
         "data": {
-            "type": "object",
+            "type": ["object", "null"],
             "description": "`submitted` says `form`, `visited` says `page`, `unsubscribed` may say `topic`.",
         },
     },
@@ -194,7 +204,9 @@ _GET_LEAD: Final = {
             "content": {"application/json": {"schema": {"type": "object"}}},
         },
         "401": _REFUSALS["401"],
-        "404": _problem("No such lead.", "there is no lead with the address jane@acme.example"),
+        "404": _NO_LEAD,
+        "422": _problem("Not an address.", "email: expected an address, got `jane`"),
+        "503": _REFUSALS["503"],
     },
 }
 _PUT_EVENT: Final = {
@@ -203,7 +215,7 @@ _PUT_EVENT: Final = {
     "requestBody": _body("Event", meeting=_EVENT, form=_SUBMITTED),
     "responses": {
         "200": _answer("Recorded, or known already.", "Recorded", {"lead": 17, "recorded": True}),
-        "404": _problem("No such lead.", "there is no lead with the address jane@acme.example"),
+        "404": _NO_LEAD,
         **_REFUSALS,
     },
 }

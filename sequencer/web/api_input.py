@@ -76,14 +76,16 @@ def parse(body: bytes) -> dict[str, Any]:
 def lead_request(body: bytes, release: Release) -> LeadRequest:
     """Raises Refused with every problem."""
     raw = parse(body)
-    enroll = raw.pop("enroll", None) or []
+    enroll = raw.pop("enroll", None)
     problems = [
         f"{name[:40]}…: expected a field's name of at most {LONGEST_NAME} characters"
         for name in raw
         if len(name) > LONGEST_NAME
     ]
     names: list[str] = []
-    if isinstance(enroll, str):
+    if enroll is None or enroll == "":
+        names = []
+    elif isinstance(enroll, str):
         names = [enroll]
     elif isinstance(enroll, list) and all(isinstance(name, str) for name in enroll):
         names = list(dict.fromkeys(enroll))
@@ -123,7 +125,9 @@ def event_request(body: bytes, release: Release, now: datetime) -> EventRequest:
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY):
         problems.append(f"key: expected a text of 1 to {LONGEST_KEY} characters that is the same for a repeat")
         key = None
-    data = raw.get("data") or {}
+    data = raw.get("data")
+    if data is None:
+        data = {}
     if isinstance(data, dict):
         problems += _data_problems(kind, data, release)
     else:

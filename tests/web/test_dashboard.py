@@ -8,6 +8,7 @@ import pytest
 
 from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.core.message import State
+from sequencer.store import pauses
 from sequencer.web.flow import slices
 from sequencer.web.pages import relative
 from sequencer.web.timeline import timeline
@@ -49,6 +50,13 @@ def test_a_sequence_shows_its_steps_in_order_with_people_and_mails(inside: Site)
     assert places == sorted(places)
     assert "email one One 1 3 accepted" in text
     assert "within 3 days looked 3 then" in text
+
+
+def test_a_pause_of_all_sending_stands_on_the_first_page_with_what_ends_it(inside: Site) -> None:
+    with inside.world.context.engine.begin() as conn:
+        pauses.begin(conn, pauses.Reason.CREDENTIALS, "401: authorization required", 300)
+    overview = words(inside.http.get("/dashboard").text)
+    assert "All sending is paused 401: authorization required set a valid SENDGRID_API_KEY" in overview
 
 
 def test_held_messages_are_shown(inside: Site) -> None:
