@@ -21,7 +21,7 @@ from sequencer.services import heartbeat, reply
 from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
 from sequencer.services.judge import FOREIGN, UNRECORDED, judge, recognise
-from sequencer.services.react import LEDGER_ONLY, follow
+from sequencer.services.react import LEDGER_ONLY, SUPPRESSES, follow
 from sequencer.services.reply import Answer
 from sequencer.store import clock, enrollments, events, intake, leads, messages, releases
 from sequencer.store.events import Key
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 BODIES = 500
 """Taken at a time."""
+SIFTED = 4 * 1024 * 1024
+"""Bytes gone through at a time for what stops mail: reading them takes a tenth of a second."""
 BYTES = 1024 * 1024
 """Taken at a time, unless one alone is larger: some 2,000 events, so that leads stay locked for a quarter second."""
 
@@ -71,14 +73,50 @@ class Taken:
 
 
 def process(context: Context, urgent: bool) -> bool:
-    """Works off pending bodies, a batch of them. True: there may be more."""
+    """Works off pending bodies, a batch of them. True: there may be more.
+
+    Of urgent ones only what stops mail takes effect, and soon; then they wait among the others for the rest.
+    """
+    return _sift(context) if urgent else _process(context)
+
+
+def _process(context: Context) -> bool:
     with context.engine.begin() as conn:
         if releases.current(conn) is None:
             return False  # nobody was written to yet, so this waits until it can be understood
-        opened = [_open(body) for body in intake.claim(conn, urgent, BODIES, BYTES)]
+        opened = [_open(body) for body in intake.claim(conn, False, BODIES, BYTES)]
         proven = _prove(conn, opened)
     take_up(context, opened, proven, intake.PENDING)
     return bool(opened)
+
+
+def _sift(context: Context) -> bool:
+    """What stops mail is a few events among hundreds: only their leads are locked, and many bodies are gone through.
+
+    What goes wrong here is met again, and set aside, by whoever takes up the whole body.
+    """
+    with context.engine.begin() as conn:
+        if releases.current(conn) is None:
+            return False
+        opened = [_open(body) for body in intake.claim(conn, True, BODIES, SIFTED)]
+    awake: set[tuple[str, str]] = set()
+    with context.engine.begin() as conn:
+        ours = intake.retake(conn, [body.id for body in opened], intake.PENDING)
+        release = context.releases.current(conn)
+        stopping = [(body.id, said) for body in opened if body.id in ours for said in body.said if _stops(said)]
+        done, _ = bisect(conn, stopping, lambda part: _count(context, conn, release, part))
+        for part in done:
+            awake |= part.awake
+        intake.calm(conn, ours)
+    for place in sorted(awake):
+        context.hint("drain", *place)
+    if ours:
+        context.hint("intake", False)
+    return bool(opened)
+
+
+def _stops(said: Incoming | Answer) -> bool:
+    return isinstance(said, Answer) or said.kind in SUPPRESSES
 
 
 def again(context: Context, body_id: int) -> Taken | None:

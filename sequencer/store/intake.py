@@ -1,6 +1,6 @@
 """Webhook bodies as they came, until they are processed, and some time after."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -73,6 +73,11 @@ def _bodies(conn: Connection, ids: Sequence[int]) -> list[Body]:
         return []
     query = select(*_BODY).where(intake.c.id == func.any(list(ids))).order_by(intake.c.id)
     return [Body(*row) for row in conn.execute(query)]
+
+
+def calm(conn: Connection, ids: Iterable[int]) -> None:
+    """What stops mail has been taken out of these bodies: the rest of them is not urgent."""
+    conn.execute(update(intake).where(intake.c.id == func.any(sorted(ids))).values(urgent=False))
 
 
 def done(conn: Connection, ids: Sequence[int]) -> None:

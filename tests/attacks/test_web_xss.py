@@ -99,7 +99,8 @@ def fill(site: Site, payload: str) -> Lead:
         inbound_url(world.context).removeprefix(ADDRESS), content=body, headers={"Content-Type": content_type}
     )
     assert answer.status_code == 204
-    ingest.process(world.context, True)
+    for urgent in (True, False):
+        ingest.process(world.context, urgent)
     return world.lead("kim@harbor.example")
 
 

@@ -184,12 +184,19 @@ def test_a_piece_at_a_time_is_removed(world: World, kim: Lead, monkeypatch: pyte
     assert [tidy.tidy(world.context), tidy.tidy(world.context), bodies(world)] == [True, False, []]
 
 
-def test_urgent_bodies_are_taken_apart_from_others(world: World, kim: Lead) -> None:
+def test_of_urgent_bodies_only_what_stops_mail_takes_effect_first(world: World, kim: Lead) -> None:
+    said = [event(world, kind, sg_event_id=kind) for kind in ("open", "unsubscribe", "delivered")]
     with world.context.engine.begin() as conn:
-        for urgent in (False, True):
-            intake.put(conn, "events", b"[]", "", urgent, clock.now(conn))
+        for urgent, body in ((False, []), (True, said)):
+            intake.put(conn, "events", orjson.dumps(body), "", urgent, clock.now(conn))
     ingest.process(world.context, True)
-    assert [state for state, _ in bodies(world)] == ["pending", "done"]
+    assert [e["event"] for e in world.view(kim)["events"]] == ["unsubscribed"]
+    assert world.view(kim)["lead"]["suppressed"] is True
+    assert [state for state, _ in bodies(world)] == ["pending", "pending"]
+    assert ingest.process(world.context, True) is False
+    ingest.process(world.context, False)
+    assert sorted(e["event"] for e in world.view(kim)["events"]) == ["delivered", "opened", "unsubscribed"]
+    assert [state for state, _ in bodies(world)] == ["done", "done"]
 
 
 def test_what_another_worker_holds_is_passed_over(world: World, kim: Lead) -> None:

@@ -20,7 +20,9 @@ def post(world: World, *events: dict[str, Any], urgent: bool = False) -> None:
 def take(world: World, body: bytes, urgent: bool = False, door: str = "events", content_type: str = "") -> None:
     with world.context.engine.begin() as conn:
         intake.put(conn, door, body, content_type, urgent, clock.now(conn))
-    ingest.process(world.context, urgent)
+    if urgent:
+        ingest.process(world.context, True)
+    ingest.process(world.context, False)
 
 
 def event(world: World, kind: str, number: int = -1, **more: Any) -> dict[str, Any]:

@@ -70,8 +70,9 @@ def test_mails_people_webhooks_and_what_is_held_are_counted(site: Site) -> None:
     with world.context.engine.begin() as conn:
         intake.put(conn, "events", b"not json", "", True, clock.now(conn))
         pauses.begin(conn, pauses.Reason.OPERATOR, "kim@harbor.example asked")
-    while ingest.process(world.context, True):
-        pass
+    for urgent in (True, False):
+        while ingest.process(world.context, urgent):
+            pass
     with world.context.engine.begin() as conn:
         intake.put(conn, "events", b"[]", "", False, clock.now(conn))
         conn.exec_driver_sql(
