@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from dramatiq import Worker
 
-from sequencer.hints import DEFAULT, URGENT, Hints, Led
+from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, Led
 from sequencer.services import due
+from sequencer.services.context import Context
 from sequencer.settings import Settings
 from sequencer.wiring import build
 from workers.actors import declare
@@ -33,10 +34,7 @@ def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
     redis_url = settings.redis_url or ""
     hints = Led(redis_url) if role.led else Hints(redis_url)
     context = replace(build(settings, settings.worker_connections, hints, "worker"), stopping=stopping)
-    # Who is led does only what the conductor gives, in its order.
-    broker = TakingBroker(redis_url, None if role.led else lambda: due.work(context))
-    declare(broker, hints, context)
-    workers = _workers(broker, settings, led=role.led)
+    workers = _workers(settings, context, hints, led=role.led)
     for worker in workers:
         worker.start()
     _log.info("working, threads=%d pid=%d", settings.worker_threads, os.getpid())
@@ -52,17 +50,26 @@ def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
     return 0
 
 
-def _workers(broker: TakingBroker, settings: Settings, led: bool) -> list[Worker]:
+def _workers(settings: Settings, context: Context, hints: Hints, led: bool) -> list[Worker]:
     """A thread of its own for urgent bodies: a drain may take seconds, and nobody who asked for silence waits for it.
 
     Who is led has only the threads that were asked for, so that everything is done in the conductor's order.
     """
     if led:
-        return [Worker(broker, worker_timeout=settings.worker_poll, worker_threads=settings.worker_threads)]
+        return [_worker(settings, context, hints, QUEUES, settings.worker_threads, look=False)]
     return [
-        Worker(broker, queues={queue}, worker_timeout=settings.worker_poll, worker_threads=threads)
-        for queue, threads in ((URGENT, 1), (DEFAULT, settings.worker_threads))
+        _worker(settings, context, hints, (URGENT,), 1, look=False),
+        _worker(settings, context, hints, (DEFAULT,), settings.worker_threads, look=True),
     ]
+
+
+def _worker(
+    settings: Settings, context: Context, hints: Hints, queues: Sequence[str], threads: int, look: bool
+) -> Worker:
+    """Takes from these queues. `look`: while Redis is away, the database itself is asked what is due."""
+    broker = TakingBroker(settings.redis_url or "", (lambda: due.work(context)) if look else None)
+    declare(broker, hints, context)
+    return Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
 
 
 def _stop(workers: Sequence[Worker]) -> None:

@@ -329,5 +329,7 @@ def test_every_process_makes_its_own_connections(database_url: str, engine: Engi
 
 
 def connections(process: psutil.Process) -> set[int]:
-    """The local ports of its connections to others."""
-    return {c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_ESTABLISHED}
+    """The local ports of its connections to servers; callers' end at the port that it listens on."""
+    found = process.net_connections("tcp")
+    listening = {c.laddr.port for c in found if c.status == psutil.CONN_LISTEN}
+    return {c.laddr.port for c in found if c.status == psutil.CONN_ESTABLISHED} - listening
