@@ -226,14 +226,18 @@ def _events(evidence: Evidence, found: Findings) -> None:
 def _branches(evidence: Evidence, found: Findings) -> None:
     """Who was treated as having clicked had; who was not had no click that was committed by then."""
     clicked: dict[int, datetime] = {}
+    followed: dict[int, datetime] = {}
+    """Also by what turned out later to be a scanner: a branch that was taken on it stays taken."""
     for e in evidence.events:
-        if e.kind == "clicked" and e.step == "one" and e.link == "price" and not e.machine:
-            clicked[e.enrollment_id] = min(clicked.get(e.enrollment_id, e.committed), e.committed)
+        if e.kind == "clicked" and e.step == "one" and e.link == "price":
+            for known in (followed,) if e.machine else (followed, clicked):
+                known[e.enrollment_id] = min(known.get(e.enrollment_id, e.committed), e.committed)
     for enrollment in evidence.enrollments:
         for o in enrollment.outcomes:
             if o["step"] != "looked":
                 continue
-            at, click = datetime.fromisoformat(o["at"]), clicked.get(enrollment.id)
+            taken = followed if o["outcome"] == "then" else clicked
+            at, click = datetime.fromisoformat(o["at"]), taken.get(enrollment.id)
             # A decision is dated when its transaction began; what was committed while it ran was seen as well.
             rightly = click is not None and click <= at + LONGEST_CLAIM
             if not rightly if o["outcome"] == "then" else click is not None and click < at:

@@ -176,7 +176,7 @@ class Stack:
     def tend(self) -> None:
         """Starts again what ended, until `stop`: on Heroku, the dyno manager."""
         while not self._stopping.wait(_LOOK):
-            for dyno in self.dynos.values():
+            for dyno in list(self.dynos.values()):
                 with dyno.lock:
                     if dyno.ended():
                         # The first process of a dyno takes the others with it.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sequencer.errors import SequencerError
 from sequencer.services import due
 from sequencer.services.context import Context
-from sequencer.store import clock
+from sequencer.store import clock, pauses
 
 PATIENCE = 60.0
 """Seconds of operating time that one moment of business time may take."""
@@ -47,9 +47,11 @@ class Conductor:
     def _rest(self, conn: Connection) -> tuple[datetime, datetime | None]:
         """Waits until nobody has anything to do now: that moment, and the next at which somebody has."""
         began = hinted_at = time.monotonic()
-        phase: tuple[bool, bool] | None = None
+        phase: tuple[bool, int] | None = None
         while True:
             with conn.begin():
+                if paused := pauses.current(conn):
+                    raise SequencerError(f"all sending is paused, so nothing goes on: {paused[0].detail}")
                 state = due.rest(conn)
                 reaction = _next_reaction(conn)
                 reacting = reaction is not None and reaction <= state.now

@@ -48,8 +48,8 @@ class Rest:
     """How things stand at one moment of business time."""
 
     now: datetime
-    arriving: bool
-    """Webhook bodies wait to be taken in."""
+    arriving: int
+    """Webhook bodies wait to be taken in: 2 when some may have to stop mail, 1 when none does, 0 when none wait."""
     busy: bool
     """Something is due, on its way or unprocessed; only when nothing is may virtual time move on."""
     next_at: datetime | None
@@ -59,7 +59,7 @@ class Rest:
 _REST = text(
     f"""
     SELECT (SELECT min(due_at) FROM ({enrollments.DUE_PLACES}) place),
-           EXISTS (SELECT 1 FROM intake WHERE state = 'pending'),
+           (SELECT coalesce(max(1 + urgent::int), 0) FROM intake WHERE state = 'pending'),
            EXISTS (SELECT 1 FROM message WHERE state = 'sending')
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
            OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')
@@ -72,7 +72,7 @@ def rest(conn: Connection) -> Rest:
     """Everything that a conductor asks, in two queries: it asks often."""
     now = clock.now(conn)
     upcoming, arriving, busy = conn.execute(_REST).one()
-    return Rest(now, arriving, arriving or busy or (upcoming is not None and upcoming <= now), upcoming)
+    return Rest(now, arriving, arriving > 0 or busy or (upcoming is not None and upcoming <= now), upcoming)
 
 
 def _exists(conn: Connection, query: str, **values: object) -> bool:
