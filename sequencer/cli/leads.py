@@ -11,6 +11,7 @@ import click
 
 from sequencer.cli import output, timeline
 from sequencer.cli.database import opened, transaction
+from sequencer.services.exports import export_csv
 from sequencer.services.imports import Imported, import_csv
 from sequencer.services.inspect import lead_by_email, lead_view
 from sequencer.services.release import Releases
@@ -21,7 +22,7 @@ _KEPT = "surrogateescape"
 
 @click.group()
 def command() -> None:
-    """Import leads from CSV, or show one.
+    """Import leads from CSV, export them, or show one.
 
     Example: sequencer leads import leads.csv
     """
@@ -93,6 +94,29 @@ def say(imported: Imported, sequence: str | None) -> None:
     if sequence is not None:
         counts.append(f"{len(imported.entered.leads):,} entered {sequence}")
     output.line(", ".join(counts))
+
+
+@command.command(short_help="Export all leads as CSV.")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
+def export(file: str) -> None:
+    """Export all leads as CSV to FILE, or to standard output: in the columns that `leads import` reads.
+
+    Every attribute that any lead has is a column. Before what a spreadsheet would run as a formula, because it begins
+    with = + - @, a tab or a carriage return, stands a `'`; the import takes it off again.
+
+    \b
+    Examples:
+      sequencer leads export leads.csv
+      sequencer leads export | gzip > leads.csv.gz
+    """
+    with (
+        opened() as context,
+        click.open_file(file, "w", encoding="utf-8", lazy=True) as text,
+        output.Progress("lead") as progress,
+    ):
+        written = export_csv(context, text, progress)
+    if file != "-":
+        output.line(f"{output.counted(written, 'lead')} in {file}")
 
 
 @command.command(short_help="Show what is known of one lead.")

@@ -72,15 +72,24 @@ def normal_email(text: str) -> str:
 
 
 def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
-    """Checks and types one lead. Empty values count as absent. Raises InvalidLead with every problem."""
+    """Checks and types one lead. Empty values count as absent. Raises InvalidLead with every problem.
+
+    Names of fields are the same in upper and lower case, whoever gives them.
+    """
     problems: list[str] = []
     unreadable: list[str] = []
-    values = {}
-    for name, value in raw.items():
-        if value is None or value == "" or value == []:
-            continue
-        if not is_text(name):
+    values: dict[str, Any] = {}
+    for given, value in raw.items():
+        if not is_text(given):
             unreadable.append("expected names of fields in UTF-8 without NUL")
+            continue
+        name = given.strip().lower()
+        if not name:
+            problems.append("expected a name for every field, got an empty one")
+            continue
+        if value is None or value == "":
+            continue
+        if value == [] and (declared := workspace.fields.get(name)) is not None and declared.type == "some_of":
             continue
         if isinstance(value, str):
             value = value.strip()
@@ -90,6 +99,8 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
             if not is_text(value):
                 unreadable.append(f"{name}: expected text in UTF-8 without NUL")
                 continue
+        if name in values:
+            problems.append(f"{name}: expected once, got it twice")
         if value != "":
             values[name] = value
     if unreadable:
@@ -112,13 +123,14 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
             problems.append(f"{name}: {_expected(own[name], choices)}")
     if "time_zone" in values and (zone := _zone(values.pop("time_zone"), problems)):
         own["zone"] = zone
-    owner = values.pop("owner_email", None) or values.pop("owner", None)
+    other = values.pop("owner", None)
+    owner = values.pop("owner_email", other)
     if owner is not None:
         try:
             own["owner"] = normal_email(str(owner))
         except InvalidLead:
             problems.append(f"owner_email: expected an address, got `{str(owner)[:100]}`")
-    company = values.pop("company", None)
+    company = _text("company", values.pop("company"), problems) if "company" in values else None
     fields = {name: _field(workspace.fields.get(name), name, value, problems) for name, value in values.items()}
     if problems:
         raise InvalidLead(problems)
@@ -126,7 +138,7 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
     return LeadInput(
         email=email,
         domain=None if domain in FREE_MAIL else domain,
-        company=_text("company", company, problems) if company is not None else None,
+        company=company,
         own=own,
         fields=fields,
     )

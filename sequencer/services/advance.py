@@ -101,14 +101,14 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
             subjects: list[snapshots.Subject] = [(migrated(conn, context, current, e), lead) for e, lead in rows]
             known = snapshots.load(conn, current.workspace, series.asks, subjects, now)
             decisions = [decided(current, series, snapshot, now) for snapshot in known]
-            outgoing, awake = carry_out(context, conn, current, series, known, decisions, fence, now)
+            outgoing, awake, late = carry_out(context, conn, current, series, known, decisions, fence, now)
             if trial and not outgoing:
                 pauses.give_back(conn)
     except DBAPIError:
         # The commit may or may not have happened; nothing of it was sent, so what it wrote goes again.
         release(context, outgoing)
         raise
-    return _Claimed(outgoing, fence, first_due, trial or len(rows) == size, awake, trial)
+    return _Claimed(outgoing, fence, first_due, trial or late or len(rows) == size, awake, trial)
 
 
 def _note(context: Context) -> None:

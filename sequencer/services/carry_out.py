@@ -42,11 +42,20 @@ def carry_out(
     decisions: Sequence[Decision],
     fence: int,
     now: datetime,
-) -> tuple[list[Outgoing], set[tuple[str, str]]]:
-    """Writes decisions in set-based statements. Returns what may be sent after the commit, and who fell due."""
+) -> tuple[list[Outgoing], set[tuple[str, str]], bool]:
+    """Writes decisions in set-based statements.
+
+    Returns what may be sent after the commit, who fell due, and whether the time was too short for some: of their
+    decisions nothing is written, and they stay due.
+    """
     pairs = list(zip(known, decisions, strict=True))
     orders = [Order(effect, decision.enrollment, snapshot) for snapshot, decision, effect in _each(pairs, Send)]
-    outgoing, failed = compose(context, release, series, orders)
+    outgoing, failed, late = compose(context, release, series, orders)
+    if late:
+        waiting = {order.enrollment.id for order in late}
+        pairs = [(snapshot, decision) for snapshot, decision in pairs if decision.enrollment.id not in waiting]
+        orders = orders[: -len(late)]
+        decisions = [decision for _, decision in pairs]
     attempts = [attempt for out in outgoing for attempt in out.attempts]
     messages.reopen(conn, [(o.enrollment.id, o.send.step.id) for o in orders if o.send.resend])
     begun = messages.begin(conn, [*attempts, *failed], fence, context.lease, now)
@@ -64,7 +73,7 @@ def carry_out(
     }
     awake |= _start(conn, release, pairs, now)
     awake |= _change(conn, release, pairs, now)
-    return outgoing, awake
+    return outgoing, awake, bool(late)
 
 
 def _each(pairs: Sequence[tuple[Snapshot, Decision]], kind: type[Kind]) -> Iterator[tuple[Snapshot, Decision, Kind]]:

@@ -1,5 +1,6 @@
 """Turns decisions to mail into batches for the provider, and ledger rows that go before them."""
 
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,11 @@ CONSTANT_HEADERS = {
 """RFC 8058; the second asks Exchange not to answer automatically."""
 
 
+RENDERING = 1.0
+"""Seconds of operating time after which no further mail of a batch is begun: its leads are locked meanwhile, and a halt
+would wait for as long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One request to be made, and the ledger rows it stands for, in the order of its recipients."""
@@ -46,11 +52,18 @@ class Order:
 
 def compose(
     context: Context, release: Release, sequence: Series, orders: Sequence[Order]
-) -> tuple[list[Outgoing], list[Attempt]]:
-    """Batches by content and sender's domain, and attempts that failed to render (each concerns its lead only)."""
+) -> tuple[list[Outgoing], list[Attempt], list[Order]]:
+    """Batches by content and sender's domain, attempts that failed to render (each concerns its lead only), and the
+    orders for which no time was left; the first is always rendered.
+    """
+    until = time.monotonic() + RENDERING
     groups: dict[tuple[str, str], list[tuple[Attempt, Recipient]]] = {}
     failed: list[Attempt] = []
-    for order in orders:
+    late: list[Order] = []
+    for number, order in enumerate(orders):
+        if number and time.monotonic() > until:
+            late = list(orders[number:])
+            break
         attempt, recipient = _one(context, release, sequence, order)
         if recipient is None:
             failed.append(attempt)
@@ -73,7 +86,7 @@ def compose(
             categories=(sequence.id,),
         )
         outgoing.append(Outgoing(batch, tuple(replace(a, request_id=request_id) for a, _ in pairs)))
-    return outgoing, failed
+    return outgoing, failed, late
 
 
 def _one(context: Context, release: Release, sequence: Series, order: Order) -> tuple[Attempt, Recipient | None]:

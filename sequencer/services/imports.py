@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
+from sequencer.core.cell import unguarded
 from sequencer.core.lead_input import InvalidLead, LeadInput, is_text, read
 from sequencer.errors import InvalidInput
 from sequencer.services.context import Context
@@ -85,7 +86,7 @@ def rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]]
     """Each row by column, with its line; what is no row is rejected. Raises InvalidInput as `import_csv` does."""
     reader = csv.reader(_lines(file), strict=True)
     try:
-        names = [name.strip().lower() for name in next(reader, ())]
+        names = [unguarded(name.strip().lower()) for name in next(reader, ())]
     except (csv.Error, UnicodeDecodeError) as error:
         raise InvalidInput(f"expected a CSV file in UTF-8 with a header line: {error}") from error
     if not all(is_text(name) for name in names):
@@ -117,7 +118,7 @@ def rows(file: IO[str], result: Imported) -> Iterator[tuple[int, dict[str, str]]
         if len(row) != len(names):
             result.reject(reader.line_num, f"expected {len(names)} columns, got {len(row)}")
             continue
-        yield reader.line_num, {name: value for name, value in zip(names, row, strict=True) if name}
+        yield reader.line_num, {name: unguarded(value) for name, value in zip(names, row, strict=True) if name}
 
 
 def _lines(file: IO[str]) -> Iterator[str]:

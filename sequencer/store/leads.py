@@ -65,6 +65,11 @@ def page(conn: Connection, after: int, limit: int) -> list[Lead]:
     return [of(r) for r in conn.execute(select(*COLUMNS).where(lead.c.id > after).order_by(lead.c.id).limit(limit))]
 
 
+def attributes(conn: Connection) -> set[str]:
+    """Names of the declared fields and attributes that any lead has; it looks at all of them."""
+    return set(conn.execute(select(func.jsonb_object_keys(lead.c.fields)).distinct()).scalars())
+
+
 def search(conn: Connection, words: str, limit: int) -> list[Lead]:
     """Leads whose email or name contains the words, newest first."""
     pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

@@ -157,7 +157,7 @@ _EVENT_SCHEMA: Final = {
             "Without a key every post counts.",
         },
         "data": {
-            "type": ["object", "null"],
+            "anyOf": [{"type": "object"}, {"type": "null"}, {"type": "array", "maxItems": 0}],
             "description": "`submitted` says `form`, `visited` says `page`, `unsubscribed` may say `topic`.",
         },
     },

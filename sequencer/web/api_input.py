@@ -126,7 +126,7 @@ def event_request(body: bytes, release: Release, now: datetime) -> EventRequest:
         problems.append(f"key: expected a text of 1 to {LONGEST_KEY} characters that is the same for a repeat")
         key = None
     data = raw.get("data")
-    if data is None:
+    if data is None or data == []:  # as PHP writes an object that is empty
         data = {}
     if isinstance(data, dict):
         problems += _data_problems(kind, data, release)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 
+import pytest
 from sqlalchemy import Engine, event, text
 
-from sequencer.services import advance
+from sequencer.services import advance, compose
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH
 from tests.workspaces import files
@@ -62,3 +63,38 @@ def test_a_lead_who_is_locked_is_passed_over_and_served_later(world: World) -> N
     assert world.provider.mails == [("lee@harbor.example", "one")]
     world.work()
     assert world.provider.mails == [("lee@harbor.example", "one"), ("kim@harbor.example", "one")]
+
+
+class Slow:
+    """Time of a machine on which every look at the clock takes a quarter of a second."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        self.seconds += 0.25
+        return self.seconds
+
+
+def test_a_slow_template_locks_few_leads_at_a_time_and_mails_each_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy(files(branch=BRANCH))
+    people = [world.lead(f"p{n:02}@harbor.example") for n in range(30)]
+    world.enter("branch", *people)
+    monkeypatch.setattr(compose, "time", Slow())
+    advance.drain(world.context, "branch", "one")
+    assert [len(batch.recipients) for batch in world.provider.batches] == [5] * 6
+    assert sorted(world.provider.mails) == [(p.email, "one") for p in people]
+    assert {world.view(p)["enrollments"][0]["position"] for p in people} == {"looked"}
+
+
+def test_a_template_that_takes_all_the_time_for_one_mail_still_gets_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy(files(branch=BRANCH))
+    people = [world.lead(f"p{n}@harbor.example") for n in range(3)]
+    world.enter("branch", *people)
+    monkeypatch.setattr(compose, "RENDERING", -1.0)
+    advance.drain(world.context, "branch", "one")
+    assert [[r.to_email for r in batch.recipients] for batch in world.provider.batches] == [[p.email] for p in people]
