@@ -49,7 +49,7 @@ class Edit(NamedTuple):
     hours: int = 0
     """Of `series`: office hours, two mornings, any time."""
     quick: int = 0
-    """Steps of `quick`: as they are, one removed, one replaced."""
+    """Steps of `quick`: as they are, one removed, one replaced; by the last, its first mail never goes again."""
     copy: int = 0
     """What the mails say."""
 
@@ -120,6 +120,7 @@ def _series(edit: Edit) -> str:
 
 def _quick(edit: Edit) -> str:
     second = ("  - email: two\n", "", "  - id: second\n    email: five\n")[edit.quick]
+    unknown = "hold" if edit.quick == 2 else "{resend_after: 2 hours}"
     return f"""
 title: Quick
 state: live
@@ -133,6 +134,7 @@ exit_on:
   - replied()
 steps:
   - email: one
+    on_unknown: {unknown}
   - id: further
     start: series
   - wait: {("2 hours", "1 minute", "30 hours")[edit.waits]}

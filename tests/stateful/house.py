@@ -5,6 +5,7 @@ transaction is open is done by a thread of its own, which is through, or waits f
 """
 
 import json
+import math
 import random
 import threading
 import time
@@ -16,17 +17,17 @@ from typing import Any
 
 import orjson
 import psycopg
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from sequencer.core.lead_input import read
-from sequencer.services import advance, alerts, due, ingest, migrate, reconcile
+from sequencer.services import advance, alerts, due, heartbeat, ingest, migrate, reconcile, tidy
 from sequencer.services.context import Context
 from sequencer.services.halt import halt, lift
 from sequencer.services.leads import enter, save
 from sequencer.services.release import Releases
 from sequencer.services.seldom import Seldom
-from sequencer.store import clock, intake, leads, partitions, pauses, releases
+from sequencer.store import clock, intake, leads, partitions, releases
 from sequencer.store.engine import connect
 from sequencer.web import unsubscribe as page
 from sequencer.web.api import ApiDoor
@@ -92,7 +93,7 @@ class House:
         self._local = threading.local()
         self._commits = threading.RLock()
         self._commit = engine.dialect.do_commit
-        engine.dialect.do_commit = self._committing  # type: ignore[method-assign]
+        engine.dialect.do_commit = self._committing  # type: ignore[method-assign, assignment]
 
     def close(self) -> None:
         self.engine.dispose()
@@ -109,7 +110,7 @@ class House:
         self.hints: list[tuple[Any, ...]] = []
         self.said: list[Said] = []
         self.posted: set[Said] = set()
-        self.bodies: dict[int, list[Any]] = {}
+        self.bodies: dict[int, Posted] = {}
         self.edits: list[Edit] = []
         self.model = Model()
         self.leads: list[int] = []
@@ -239,19 +240,36 @@ class House:
             return
         with self.spy.connect() as conn:
             rows = conn.execute(
-                text("SELECT id, state, problem FROM intake WHERE state <> 'pending' AND id = ANY(:ids) ORDER BY id"),
+                text(
+                    "SELECT id, state, problem FROM intake WHERE (state <> 'pending' OR NOT urgent) AND id = ANY(:ids)"
+                    " ORDER BY id"
+                ),
                 {"ids": list(self.bodies)},
             ).all()
             now = clock.now(conn)
             for number, state, problem in rows:
+                posted = self.bodies[number]
+                if posted.urgent:
+                    # What stops mail is taken out first; the rest of the body may follow later.
+                    posted.urgent = False
+                    self._takes_in(conn, [said for said in posted.said if _stops(said)], now)
+                    posted.said = [said for said in posted.said if not _stops(said)]
+                if state == "pending":
+                    continue
                 if state != "done":
                     self.watch.violations.append(f"a webhook body is {state}: {problem}")
-                for said in self.bodies.pop(number):
-                    mail = self.provider.log[said.mail]
-                    if isinstance(said, Said):
-                        self.model.hears(said, mail.key, self._lead_of(mail), len(mail.urls))
-                    else:
-                        self.watch.replied(conn, self._lead_of(mail), said, now)
+                if posted.door == "events":
+                    self.model.posts.append(posted.at)
+                self._takes_in(conn, posted.said, now)
+                del self.bodies[number]
+
+    def _takes_in(self, conn: Connection, what: Sequence[Any], now: datetime) -> None:
+        for said in what:
+            mail = self.provider.log[said.mail]
+            if isinstance(said, Said):
+                self.model.hears(said, mail.key, self._lead_of(mail), len(mail.urls))
+            else:
+                self.watch.replied(conn, self._lead_of(mail), said, now)
 
     def _lead_of(self, mail: Mail) -> int:
         return int(mail.recipient.custom_args["sq_lead"])
@@ -263,7 +281,12 @@ class House:
             return clock.now(conn)
 
     def _jump(self, minutes: int) -> None:
+        """Business time goes on; 0: until somebody is due."""
         now = self.now()
+        if not minutes:
+            with self.spy.connect() as conn:
+                upcoming = due.rest(conn).next_at
+            minutes = max(math.ceil((upcoming - now) / timedelta(minutes=1)), 0) if upcoming is not None else 1
         if any(now - said.at > OUTLIVED for said in self.said if said not in self.posted):
             self._post(range(len(self.said)))
         if self.bodies:
@@ -273,6 +296,14 @@ class House:
             now = clock.now(conn)
             assert clock.advance(conn, now, now + timedelta(minutes=minutes))
             partitions.ensure(conn)  # as the ticker does, every second
+
+    def _hours(self, hours: int) -> None:
+        """They pass with webhooks in every one of them: what has not come is not on its way."""
+        for _ in range(hours):
+            self._jump(60)
+            self._put("events", b"[]", "", False, [])
+            self._ingest(True)
+            self._ingest(False)
 
     # --- leads
 
@@ -377,6 +408,7 @@ class House:
             "reap": reconcile.reap,
             "migrate": migrate.migrate,
             "alerts": alerts.deliver,
+            "tidy": tidy.tidy,
         }
         for _ in range(40):
             if not actors[name](self.context, *values):
@@ -397,8 +429,14 @@ class House:
         migrate.migrate(self.context)
 
     def _resume(self) -> None:
-        with self.engine.begin() as conn:
-            pauses.end(conn)
+        """An operator ends the pause."""
+        heartbeat.resume(self.context)
+
+    def _trial(self) -> None:
+        """Where refused credentials pause all sending, it is time to try one mail."""
+        with self.spy.begin() as conn:
+            if conn.execute(text(_TRY)).rowcount:
+                self.watch.may_try = True
 
     # --- what comes back
 
@@ -435,7 +473,10 @@ class House:
         self._put("events", body, "", any(one.kind in URGENT for one in said), said)
 
     def _event(self, said: Said) -> dict[str, Any]:
-        recipient = self.provider.log[said.mail].recipient
+        mail = self.provider.log[said.mail]
+        recipient = mail.recipient
+        # Of a request that had to be made in parts, events do not name it: each proves only itself.
+        whole = {"sq_request": mail.request} if mail.number % 4 else {}
         more = {name: value for name, value in said.more if name != "link"}
         return {
             "event": said.kind,
@@ -443,6 +484,7 @@ class House:
             "email": recipient.to_email,
             "sg_event_id": f"{said.mail}.{said.kind}.{said.number}.{int(said.at.timestamp())}",
             **recipient.custom_args,
+            **whole,
             **more,
         }
 
@@ -468,9 +510,10 @@ class House:
 
     def _put(self, door: str, body: bytes, content_type: str, urgent: bool, said: list[Any]) -> None:
         with self.engine.begin() as conn:
-            intake.put(conn, door, body, content_type, urgent, clock.now(conn))
+            now = clock.now(conn)
+            intake.put(conn, door, body, content_type, urgent, now)
             number = conn.execute(text("SELECT max(id) FROM intake")).scalar_one()
-            self.bodies[number] = said
+            self.bodies[number] = Posted(door, now, urgent, said)
 
     def _ingest(self, urgent: bool, fault: tuple[int, str] | None = None, beside: Any = None) -> None:
         frame = self._stack()[-1]
@@ -501,6 +544,8 @@ class House:
         self.watch.everything_is_told()
         self.watch.all_have_ended()
         self.looks += self.watch.looks
+        self.counts["sent again after an unknown"] += len(self.watch.again)
+        self.counts["tried during a pause"] += self.watch.tried
         self.mails += len(self.provider.log)
         self.watch.judge()
 
@@ -523,10 +568,9 @@ class House:
     def _quiet(self) -> None:
         """Whoever was at work is gone, and their leases with them; nothing is paused."""
         with self.spy.begin() as conn:
-            conn.execute(text(_EXPIRE))
             conn.execute(text("UPDATE alert SET lease_until = clock_timestamp() - interval '1 s', retry_at = NULL"))
-            pauses.end(conn)
-        self._as("reap", lambda: reconcile.reap(self.context) and None)
+        self._as("resume", self._resume)
+        self._as("reap", self._reap)
         self._restart()
 
     def _mend(self) -> None:
@@ -537,7 +581,7 @@ class House:
             self.do(("deploy", self.edits[-1]._replace(state=0)))
 
     def _pass(self) -> None:
-        """Time, in strides that make some of what is due late."""
+        """Time, in strides that make some of what is due late. Nothing is paused, or it would stand still."""
         end = self.now() + timedelta(days=200)
         while True:
             self._as("work", self._must_work)
@@ -548,6 +592,16 @@ class House:
                 assert clock.advance(conn, now, max(upcoming, now + timedelta(hours=7)))
 
 
+@dataclass
+class Posted:
+    """A webhook body that is not taken in yet, or not the whole of it."""
+
+    door: str
+    at: datetime
+    urgent: bool
+    said: list[Any]
+
+
 @dataclass(frozen=True)
 class Answered:
     """A reply to a mail."""
@@ -555,6 +609,13 @@ class Answered:
     mail: int
     automatic: bool
     at: datetime
+
+
+def _stops(said: Any) -> bool:
+    """Whether it stops mail, so that it takes effect before the rest of its body."""
+    if not isinstance(said, Said):
+        return True
+    return said.kind in URGENT and dict(said.more).get("type") != "blocked"
 
 
 class _Helper(threading.Thread):
@@ -575,6 +636,7 @@ _TABLES = (
     "message event enrollment intake alert suppression consent lead company deployment release pause heartbeat".split()
 )
 _EMPTY = "; ".join(f"DELETE FROM {table}" for table in _TABLES)
+_TRY = "UPDATE pause SET retry_at = clock_timestamp() WHERE retry_at IS NOT NULL"
 _EXPIRE = "UPDATE message SET lease_until = clock_timestamp() - interval '1 s' WHERE state = 'sending'"
 _WAITING = """
 SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')

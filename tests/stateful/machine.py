@@ -59,6 +59,8 @@ PLAN = st.builds(
 )
 PLANS = st.lists(PLAN, max_size=3).map(tuple)
 DRAIN = _named("drain", st.integers(0, 7), PLANS, FAULT, ASIDE)
+WAITS = st.just(0) | st.sampled_from((0, *JUMPS))
+"""Minutes; 0: until somebody is due. Mostly that: where nobody is due, nothing can go wrong."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -75,7 +77,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(
         start=st.integers(0, len(STARTS) - 1),
         batch=st.sampled_from([500, 2, 1]),
-        entries=st.lists(st.tuples(NUMBERS, st.integers(0, len(SEQUENCES) - 1)), min_size=2, max_size=6),
+        entries=st.lists(st.tuples(NUMBERS, st.integers(0, len(SEQUENCES) - 1)), min_size=3, max_size=8),
     )
     def opens(self, start: int, batch: int, entries: list[tuple[int, int]]) -> None:
         type(self).runs += 1
@@ -100,20 +102,46 @@ class Machine(RuleBasedStateMachine):
     def changes(self, number: int, change: tuple[str, str]) -> None:
         self._does(("change", number, *change))
 
-    @rule(minutes=st.sampled_from(JUMPS), action=DRAIN)
-    def drains_later(self, minutes: int, action: Action) -> None:
+    @rule(minutes=WAITS, place=st.integers(0, 7), plan=PLAN, more=PLANS, fault=FAULT, aside=ASIDE)
+    def drains_later(self, minutes: int, place: int, plan: Plan, more: Any, fault: Any, aside: Any) -> None:
         self._does(("jump", minutes))
-        self._does(action)
+        self._does(("drain", place, (plan, *more), fault, aside))
+
+    @rule(minutes=WAITS, place=st.integers(0, 7), fault=st.tuples(st.integers(1, 3), st.sampled_from(FAULTS)))
+    def drains_and_breaks(self, minutes: int, place: int, fault: tuple[int, str]) -> None:
+        self._does(("jump", minutes))
+        self._does(("drain", place, (), fault, None))
 
     @rule(action=DRAIN)
     def drains(self, action: Action) -> None:
         self._does(action)
 
+    @rule(
+        how=st.sampled_from(["timeout-accepted", "timeout-lost", "kill-accepted", "fail-lost"]),
+        number=NUMBERS,
+        hours=st.integers(1, 4),
+        plans=PLANS,
+    )
+    def nobody_knows_for_hours(self, how: str, number: int, hours: int, plans: tuple[Plan, ...]) -> None:
+        self._does(("enrol", number, SEQUENCES.index("quick")))
+        self._does(("tick", (Plan(how), Plan(how)), 0, None))
+        self._does(("reap",))
+        self._does(("hours", hours))
+        self._does(("tick", plans, 0, None))
+
+    @rule(number=NUMBERS, plans=PLANS, ends=st.sampled_from(["trial", "trial", "resume"]))
+    def our_key_is_refused(self, number: int, plans: tuple[Plan, ...], ends: str) -> None:
+        self._does(("enrol", number, SEQUENCES.index("quick")))
+        self._does(("tick", (Plan("refuse-key"),), 0, None))
+        self._does(("tick", (), 0, None))
+        self._does((ends,))
+        self._does(("tick", plans, 0, None))
+
     @rule(plans=PLANS, order=st.integers(0, 3), fault=FAULT)
     def ticks(self, plans: tuple[Plan, ...], order: int, fault: tuple[int, str] | None) -> None:
         self._does(("tick", plans, order, fault))
 
-    @rule(minutes=st.sampled_from(JUMPS), plans=PLANS)
+    @rule(minutes=WAITS, plans=PLANS)
     def ticks_later(self, minutes: int, plans: tuple[Plan, ...]) -> None:
         self._does(("jump", minutes))
         self._does(("tick", plans, 0, None))
@@ -124,7 +152,7 @@ class Machine(RuleBasedStateMachine):
         self._does(("reap",))
         self.house.works_off()
 
-    @rule(what=st.sampled_from(["restart", "resume", "flush", "reap"]))
+    @rule(what=st.sampled_from(["restart", "resume", "trial", "flush", "reap"]))
     def odd_things_happen(self, what: str) -> None:
         self._does((what,))
 
@@ -180,7 +208,7 @@ class Machine(RuleBasedStateMachine):
 
 
 RULES = frozenset(
-    "enrol tells change jump drain tick hint flush reap migrate deploy rollback restart resume say post ingest reply"
-    " halt lift choose".split()
+    "enrol tells change jump hours drain tick hint flush reap migrate deploy rollback restart resume trial say post"
+    " ingest reply halt lift choose".split()
 )
 """Actions of which every kind must come about in a run of any length worth the name."""

@@ -90,6 +90,8 @@ class Model:
     people: dict[int, Person] = field(default_factory=dict)
     facts: dict[tuple[int, str], Facts] = field(default_factory=dict)
     counted: set[Said] = field(default_factory=set)
+    posts: list[datetime] = field(default_factory=list)
+    """When the posts of events came that have been taken in."""
     silent_until: dict[int, datetime | None] = field(default_factory=dict)
     """By enrollment: until when it may not mail because of an answer; None: never again."""
 
@@ -108,6 +110,11 @@ class Model:
             facts.opened = min(facts.opened or said.at, said.at)
         if said.kind == "click":
             facts.clicks.append((said.at, str(more["link"]), "useragent" in more))
+
+    def heard_since(self, since: datetime, now: datetime) -> bool:
+        """Whether posts came in every hour, counted back from now: then silence since that time means something."""
+        hours = {(now - at) // timedelta(hours=1) for at in self.posts if at <= now}
+        return all(hour in hours for hour in range(-((since - now) // timedelta(hours=1))))
 
     def silences(self, enrollment: int, until: datetime | None) -> None:
         """An answer: a silence that is on may only get longer."""

@@ -68,6 +68,8 @@ class Mail(NamedTuple):
     urls: tuple[str, ...]
     """Of its named links, in the order of its text."""
     at: datetime
+    request: str
+    """The id of the request it came in."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -109,7 +111,7 @@ class ModelProvider:
                 if number != refused and "sq_enrollment" in recipient.custom_args:  # the rest are alerts to reps
                     reply_to = join(batch.skeleton.reply_to, recipient.values)
                     urls = tuple(_LINK.findall(join(batch.skeleton.text, recipient.values)))
-                    self.log.append(Mail(len(self.log), recipient, reply_to, urls, self.now()))
+                    self.log.append(Mail(len(self.log), recipient, reply_to, urls, self.now(), batch.request_id))
         if plan.how in _ANSWERS:
             return Receipt(_ANSWERS[plan.how])
         each = {refused: Outcome(Answer.REFUSED, detail="400 to.email")} if refused is not None else {}

@@ -8,8 +8,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.stateful.house import House, engines
 from tests.stateful.machine import Machine
+from tests.stateful.tour import tour
 
-EXAMPLES, STEPS = 25, 25
+EXAMPLES, STEPS = 10, 20
 """Of the short form."""
 
 
@@ -28,20 +29,25 @@ class Report:
         return "\n".join([head, *(f"  {count:6} {name}" for name, count in sorted(self.counts.items()))])
 
 
-def run(url: str, examples: int, steps: int, derandomize: bool = False) -> Report:
-    """Raises what the machine finds, shrunk, with the rules that lead there."""
+def run(url: str, examples: int, steps: int, short: bool = False) -> Report:
+    """Raises what the machine finds, with the rules that lead there.
+
+    `short`: the same each time, with a tour of everything first, and what is found is not shrunk: that takes minutes.
+    """
     house = House(*engines(url))
     Machine.the_house, before, began = house, Machine.runs, time.monotonic()
     try:
+        if short:
+            tour(house)
         run_state_machine_as_test(
             Machine,
             settings=settings(
                 max_examples=examples,
                 stateful_step_count=steps,
-                derandomize=derandomize,
+                derandomize=short,
                 database=None,
                 deadline=None,
-                phases=[Phase.generate, Phase.shrink],
+                phases=[Phase.generate] if short else [Phase.generate, Phase.shrink],
                 suppress_health_check=list(HealthCheck),
                 print_blob=False,
             ),

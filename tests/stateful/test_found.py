@@ -34,6 +34,35 @@ def test_a_halt_during_the_request_and_a_lost_commit_settle(house: House) -> Non
     house.settle()
 
 
+def test_what_went_is_known_as_gone_also_where_its_second_attempt_was_refused(house: House) -> None:
+    does(house, QUICK, ("tick", (Plan("timeout-accepted"),), 0, None), ("hours", 2))
+    does(house, ("tick", (Plan("refuse-one"),), 0, None), ("say", 0, "open", 0), ("post", (0,)), ("ingest", False))
+    assert len(house.watch.again) == 1
+    house.settle()
+
+
+def test_an_event_that_proves_only_itself_wakes_whoever_stood_behind_its_mail(house: House) -> None:
+    does(house, QUICK, ("tick", (Plan("timeout-accepted"),), 0, None), TICK)
+    does(house, ("say", 0, "processed", 0), ("post", (0,)), ("ingest", False))
+    house.works_off()
+    house.settle()
+
+
+def test_the_watch_sees_a_mail_during_a_pause(house: House) -> None:
+    does(house, QUICK, ("tick", (Plan("refuse-key"),), 0, None))
+    with house.spy.begin() as conn:
+        conn.execute(text("UPDATE pause SET retry_at = clock_timestamp()"))
+    does(house, TICK)
+    assert any("sending is paused" in said for said in house.watch.violations)
+
+
+def test_the_watch_sees_a_mail_that_goes_again_on_doubt_alone(house: House) -> None:
+    does(house, QUICK, ("tick", (Plan("timeout-lost"),), 0, None), ("hours", 2))
+    house.model.posts.clear()
+    does(house, TICK)
+    assert any("its events may be lost" in said for said in house.watch.violations)
+
+
 def test_the_watch_sees_a_mail_after_a_halt(house: House) -> None:
     does(house, QUICK)
     house.model.people[house.lead(0)].barred.add("operator")

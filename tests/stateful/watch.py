@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, text
 
-from sequencer.core.decision import Decision
+from sequencer.core.decision import Decision, Send
 from sequencer.core.engine import SETTLING, decide
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.lead import Lead
@@ -66,7 +66,12 @@ class Watch:
         self.spy, self.model, self.log = spy, model, log
         self.history: dict[Key, Row] = {}
         self.violations: list[str] = []
-        self.looks = 0
+        self.looks = self.tried = 0
+        self.again: set[Key] = set()
+        """What went again although nobody knew whether it had gone."""
+        self.paused = False
+        self.may_try = False
+        """While sending is paused: one mail may find out whether it still must be."""
         self._releases = Releases()
 
     def judge(self) -> None:
@@ -83,20 +88,26 @@ class Watch:
                 known = self.history.get(key)
                 if known is None or found.attempt > known.attempt:
                     began.append((key, found))
-                    if known is not None and known.state != "retry":
+                    if known is not None and known.state == "unknown":
+                        self._goes_again(conn, key, known, found)
+                    elif known is not None and known.state != "retry":
                         self._wrong(key, f"attempt {found.attempt} began while {known.attempt} was {known.state}")
-                elif found.state not in NEXT[known.state] or found.attempt < known.attempt:
+                elif (
+                    found.state not in NEXT[known.state] and not (key in self.again and found.state in WENT)
+                ) or found.attempt < known.attempt:
                     self._wrong(key, f"went back from {known} to {found}")
                 elif known.accepted_at is not None and found.accepted_at != known.accepted_at:
                     self._wrong(key, f"was accepted at {known.accepted_at}, and then at {found.accepted_at}")
                 self.history[key] = found
-            for key, found in began:
-                if found.state in MAY_HAVE_GONE:
-                    self._began(conn, key, found)
-            for row in conn.execute(text(_MIRROR)):
-                self.violations.append(f"the lead {row.email} has suppressed={row.suppressed}, its suppressions differ")
-            for row in conn.execute(text(_STUCK)):
-                self.violations.append(f"an enrollment waits for nothing: {row}")
+            mailed = [(key, found) for key, found in began if found.state in MAY_HAVE_GONE]
+            for key, found in mailed:
+                self._began(conn, key, found)
+            if mailed and self.paused:
+                self.tried += 1
+                if not self.may_try or len(mailed) > 1:
+                    self.violations.append(f"sending is paused, and yet {len(mailed)} are mailed: {mailed}")
+                self.may_try = False
+            self._odd(conn)
 
     def _wrong(self, key: Key, what: str) -> None:
         self.violations.append(f"{key[0]}/{key[1]}: {what}")
@@ -105,7 +116,7 @@ class Watch:
         """An attempt is committed, so its mail may go."""
         enrollment, step = key
         now, person = found.sent_at, self.model.people[found.lead]
-        if any(mail.key == key for mail in self.log):
+        if any(mail.key == key for mail in self.log) and key not in self.again:
             self._wrong(key, "goes again, and the provider has taken it already")
         row = conn.execute(text(_ENROLLMENT), {"id": enrollment}).one()
         current = self._releases.current(conn)
@@ -131,6 +142,29 @@ class Watch:
         self._in_hours(key, series, now.astimezone(zone))
         if not series.exempt:
             self._spaced(key, found)
+
+    def _goes_again(self, conn: Connection, key: Key, known: Row, found: Row) -> None:
+        """Nobody knew whether it had gone: only where the step wants it, once, and when its events would have come."""
+        enrollment, step = key
+        row = conn.execute(text(_ENROLLMENT), {"id": enrollment}).one()
+        declared = self._releases.current(conn).workspace.sequences[row.sequence].steps.get(step)
+        after = declared.resend_after if isinstance(declared, Email) else None
+        if after is None:
+            self._wrong(key, "goes again, unknown as it is, and its step does not want that")
+        elif found.sent_at < known.sent_at + after.elapsed:
+            self._wrong(key, f"goes again at {found.sent_at}, less than {after} after {known.sent_at}")
+        if key in self.again:
+            self._wrong(key, "goes again a second time, unknown as it is")
+        if not self.model.heard_since(known.sent_at, found.sent_at):
+            self._wrong(key, f"goes again, and its events may be lost: {known.sent_at} to {found.sent_at}")
+        self.again.add(key)
+
+    def _odd(self, conn: Connection) -> None:
+        mirror, stuck, reasons = conn.execute(text(_ODD)).one()
+        self.violations += [f"the suppressions of {email} say other than its lead" for email in mirror]
+        self.violations += [f"the enrollment {number} waits for nothing" for number in stuck]
+        self.violations += [f"sending is paused: {reason}" for reason in reasons if reason != "credentials"]
+        self.paused = bool(reasons)
 
     def _in_hours(self, key: Key, series: Any, wall: datetime) -> None:
         """By another calculation than the engine's."""
@@ -176,6 +210,8 @@ class Watch:
         for enrollment, decision in self._decisions(releases):
             if enrollment.due_at is not None and enrollment.due_at <= self._soon():
                 continue  # it stood behind an open request, and is looked at again within seconds
+            if any(isinstance(effect, Send) and effect.resend for effect in decision.effects):
+                continue  # whether the intake has proved itself is looked at once an hour
             if decision.effects or decision.enrollment.position != enrollment.position:
                 self.violations.append(
                     f"{enrollment.id} rests at {enrollment.position} until {enrollment.due_at}, but looked at now:"
@@ -189,9 +225,13 @@ class Watch:
     def waits_with_a_reason(self, releases: Releases) -> None:
         """Whoever is held is held for a reason that `why` shows."""
         for enrollment, decision in self._decisions(releases):
+            if enrollment.due_at is not None and enrollment.due_at <= self._soon():
+                continue
             code = decision.reasons[-1].code if decision.reasons else ""
-            if code not in HELD:
-                self.violations.append(f"{enrollment.id} is held for no reason: {code}")
+            if any(isinstance(effect, Send) and effect.resend for effect in decision.effects):
+                code = "unknown"
+            if code not in HELD and not (code.startswith("ended-") and _only_entered(enrollment)):
+                self.violations.append(f"held for no reason ({code}): {enrollment}")
             with self.spy.connect() as conn:
                 [lead] = leads.by_ids(conn, [enrollment.lead_id])
                 release, now = releases.current(conn), clock.now(conn)
@@ -230,7 +270,7 @@ class Watch:
             for row in conn.execute(text(_REASONS)):
                 barred[row.id].add(row.reason)
         taken = [mail.key for mail in self.log]
-        if doubled := {key for key in taken if taken.count(key) > 1}:
+        if doubled := {key for key in taken if taken.count(key) > 1 + (key in self.again)}:
             self.violations.append(f"accepted more than once: {doubled}")
         for key, row in rows.items():
             if (key in taken) != (row.state in WENT):
@@ -254,14 +294,20 @@ class Watch:
                 self.violations.append(f"never ends: {enrollment}")
 
 
+def _only_entered(enrollment: Enrollment) -> bool:
+    """What was true at the door already ends an enrollment only where it falls due first."""
+    return not enrollment.outcomes and enrollment.since == enrollment.entered_at
+
+
 _MESSAGES = "SELECT enrollment_id, step, state, attempt, lead_id, sent_at, exempt, accepted_at FROM message"
 _ENROLLMENT = """
 SELECT e.status, e.sequence, e.deployment, l.zone, coalesce(l.owner, c.owner) AS rep
 FROM enrollment e JOIN lead l ON l.id = e.lead_id LEFT JOIN company c ON c.id = l.company_id WHERE e.id = :id
 """
-_MIRROR = """
-SELECT email, suppressed FROM lead
-WHERE suppressed <> EXISTS (SELECT 1 FROM suppression s WHERE s.email = lead.email AND s.topic = '')
+_ODD = """
+SELECT ARRAY(SELECT email FROM lead
+             WHERE suppressed <> EXISTS (SELECT 1 FROM suppression s WHERE s.email = lead.email AND s.topic = '')),
+       ARRAY(SELECT id FROM enrollment WHERE status IN ('active', 'paused') AND due_at IS NULL),
+       ARRAY(SELECT reason FROM pause)
 """
-_STUCK = "SELECT id, position, status, due_at FROM enrollment WHERE status IN ('active', 'paused') AND due_at IS NULL"
 _REASONS = "SELECT l.id, s.reason FROM suppression s JOIN lead l ON l.email = s.email WHERE s.topic = ''"
