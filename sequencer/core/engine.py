@@ -212,10 +212,9 @@ class _Run:
         step = self.sequence.steps.get(message.step)
         passed = self.enrollment.passed(message.step)
         if isinstance(step, Email) and step.resend_after is not None and passed is not None:
-            # Counted from the first attempt, so that it goes again once and not as often as nobody answers.
-            again = passed.at + step.resend_after.elapsed
-            if again <= message.sent_at:
-                again = until
+            again = message.sent_at + step.resend_after.elapsed
+            if message.sent_at >= passed.at + step.resend_after.elapsed:
+                again = until  # once, and not as often as nobody answers
             if again <= self.now and self.resends(step, message):
                 return
             until = min(until, again if again > self.now else self.now + RESEND_RELOOK)

@@ -60,7 +60,13 @@ class Incoming(NamedTuple):
     """0 when it is not said."""
     request_id: str
     machine: bool
-    data: Mapping[str, Any]
+    raw: Mapping[str, Any]
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What is kept of it. Made when it is asked for: most of what comes is a repeat, and nobody asks."""
+        raw = self.raw
+        return {name: _clean(raw[name])[:_LONGEST] for name in _KEPT if raw.get(name) is not None}
 
 
 def public_key(text: str) -> EllipticCurvePublicKey:
@@ -155,10 +161,11 @@ def _one(number: int, item: Any) -> Incoming | None:
         int(item.get("sq_attempt") or 0),
         _clean(item.get("sq_request", ""))[:64],
         item.get("sg_machine_open") is True,
-        {name: _clean(item[name])[:_LONGEST] for name in _KEPT if item.get(name) is not None},
+        item,
     )
 
 
 def _clean(value: object) -> str:
     """PostgreSQL's text and jsonb take no NUL."""
-    return str(value).replace("\0", "")
+    said = value if type(value) is str else str(value)
+    return said.replace("\0", "") if "\0" in said else said

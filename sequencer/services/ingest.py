@@ -20,7 +20,7 @@ from sequencer.providers.sendgrid_events import Incoming
 from sequencer.services import heartbeat, reply
 from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
-from sequencer.services.judge import FOREIGN, UNRECORDED, judge, recognise
+from sequencer.services.judge import UNRECORDED, judge, recognise
 from sequencer.services.react import LEDGER_ONLY, SUPPRESSES, follow
 from sequencer.services.reply import Answer
 from sequencer.store import clock, enrollments, events, intake, leads, messages, releases
@@ -61,14 +61,21 @@ class Taken:
     problems: dict[Place, str] = field(default_factory=dict)
     unrecorded: list[str] = field(default_factory=list)
     """Keys of events that speak of mails which this ledger should know, and does not."""
+    foreign: int = 0
+    """Events about mails that were never ours. They count for nothing, and nothing of them is kept waiting: another
+    installation on the same account says such things all day."""
     awake: set[tuple[str, str]] = field(default_factory=set)
     """(sequence, position) where somebody fell due."""
+    proven: set[int] = field(default_factory=set)
+    """Enrollments that stood behind a mail of which it was not known that it went."""
 
     def __iadd__(self, other: "Taken") -> "Taken":
         self.new += other.new
         self.problems |= other.problems
         self.unrecorded += other.unrecorded
+        self.foreign += other.foreign
         self.awake |= other.awake
+        self.proven |= other.proven
         return self
 
 
@@ -132,12 +139,7 @@ def again(context: Context, body_id: int) -> Taken | None:
 
 def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], state: str) -> Taken | None:
     """Lets bodies in this state take effect. None: somebody else took them in between."""
-    if proven:
-        # Whoever stood behind a mail of which nobody knew whether it went need not wait any longer. By itself: who
-        # claims enrollments waits for messages, so whoever holds messages must not wait for enrollments.
-        with context.engine.begin() as conn:
-            now = clock.now(conn)
-            enrollments.redate(conn, dict.fromkeys(proven, now))
+    _wake(context, proven)
     if not opened:
         return None
     with context.engine.begin() as conn:
@@ -145,9 +147,21 @@ def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], s
         if not ours:
             return None
         taken = _take(context, conn, [body for body in opened if body.id in ours])
+    _wake(context, taken.proven)  # what proved only itself: it came in parts, or speaks of an earlier attempt
     for place in sorted(taken.awake):
         context.hint("drain", *place)
     return taken
+
+
+def _wake(context: Context, proven: Iterable[int]) -> None:
+    """Whoever stood behind a mail of which nobody knew whether it went need not wait any longer.
+
+    By itself: who claims enrollments waits for messages, so whoever holds messages must not wait for enrollments.
+    """
+    if proven:
+        with context.engine.begin() as conn:
+            now = clock.now(conn)
+            enrollments.redate(conn, dict.fromkeys(proven, now))
 
 
 def _open(body: Body) -> Opened:
@@ -180,6 +194,8 @@ def _take(context: Context, conn: Connection, opened: Sequence[Opened]) -> Taken
         log.error("%d webhook events cannot be processed and are set aside", len(poison.items), exc_info=poison.error)
         for body_id, said in poison.items:
             taken.problems[body_id, said.number] = reason(poison.error)
+    if taken.foreign:
+        log.info("%d webhook events are about mails that were never in this ledger", taken.foreign)
     problems: dict[int, dict[int, str]] = {}
     for (body_id, number), problem in taken.problems.items():
         problems.setdefault(body_id, {})[number] = problem
@@ -216,14 +232,13 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
 
     for e, problem in reaction.strange:
         taken.problems[places[e.lead_id, e.key]] = problem
-    for said in found.foreign:
-        taken.problems[places[said.lead_id, said.key]] = FOREIGN
     for said in found.unrecorded:
         taken.problems[places[said.lead_id, said.key]] = UNRECORDED
     taken.unrecorded = [said.key for said in found.unrecorded]
     if found.unrecorded:
         heartbeat.witnessed(conn, len(found.unrecorded))
-    taken.new, taken.awake = len(reaction.new), reaction.awake
+    taken.new, taken.foreign, taken.awake = len(reaction.new), len(found.foreign), reaction.awake
+    taken.proven = reaction.proven
     return taken
 
 

@@ -19,7 +19,6 @@ from sequencer.store.messages import Origin
 _LINK = re.compile(r"[?&]sq=([a-z2-7]{32})\.(\d{1,4})(?:[&#]|$)")
 _READ = (kinds.OPENED, kinds.CLICKED)
 
-FOREIGN = "about a message that is not in this ledger: another installation's?"
 UNRECORDED = "sent, but not in this ledger: was the database restored from a backup?"
 
 
@@ -83,8 +82,8 @@ def judge(conn: Connection, releases: Releases, ours: Sequence[Ours]) -> Judged:
         else:
             data = said.data
             if said.kind == kinds.OPENED:
-                data = {**data, **_content(conn, releases, origin)}
-            found.events.append(_event(said, said.machine or (said.kind in _READ and _by_software(said)), data))
+                data |= _content(conn, releases, origin)
+            found.events.append(_event(said, said.machine or (said.kind in _READ and _by_software(data)), data))
     if clicked:
         earlier = _earlier(conn, clicked)
         for key, clicks in clicked.items():
@@ -100,13 +99,14 @@ def _judge_clicks(
     release = releases.at(conn, origin.deployment)
     content = release.contents.get(origin.content) if release is not None else None
     links = content.links if content is not None else ()
-    followed = [(said.at, _url(said.data)) for said, _ in clicks] + [(e.at, _url(e.data)) for e in earlier]
+    new = [(said, said.data) for said, _ in clicks]
+    followed = [(said.at, _url(data)) for said, data in new] + [(e.at, _url(e.data)) for e in earlier]
     burst = bursts(followed, len(links))
-    for (said, _), in_burst in zip(clicks, burst, strict=False):
-        data = {**said.data, **_content(conn, releases, origin)}
-        if (number := link_number(_url(said.data))) and number <= len(links):
+    for (said, data), in_burst in zip(new, burst, strict=False):
+        machine = said.machine or in_burst or _by_software(data)
+        if (number := link_number(_url(data))) and number <= len(links):
             data["link"] = links[number - 1].name
-        found.events.append(_event(said, said.machine or in_burst or _by_software(said), data))
+        found.events.append(_event(said, machine, data | _content(conn, releases, origin)))
     found.mistaken += [
         e for e, in_burst in zip(earlier, burst[len(clicks) :], strict=True) if in_burst and not e.machine
     ]
@@ -134,8 +134,8 @@ def _content(conn: Connection, releases: Releases, origin: Origin) -> dict[str, 
     return {"content": origin.content} | ({"kind": content.kind} if content is not None else {})
 
 
-def _by_software(said: Incoming) -> bool:
-    return is_machine(said.data.get("useragent", ""))
+def _by_software(data: Mapping[str, Any]) -> bool:
+    return is_machine(data.get("useragent", ""))
 
 
 def _url(data: Mapping[str, Any]) -> str:

@@ -48,6 +48,8 @@ class Reaction:
     """Events that cannot be stored, and why."""
     awake: set[tuple[str, str]] = field(default_factory=set)
     """(sequence, position) where somebody fell due."""
+    proven: set[int] = field(default_factory=set)
+    """Enrollments that stood behind a mail of which it was not known that it went."""
 
 
 def react(conn: Connection, release: Release, happened: Iterable[Event], now: datetime) -> Reaction:
@@ -83,7 +85,7 @@ def follow(
     reaction.new = events.insert(conn, storable)
     if not reaction.new:
         return reaction
-    messages.apply(conn, engagement(reaction.new))
+    reaction.proven = messages.apply(conn, engagement(reaction.new))
     locked = suppress(conn, locked, reaction.new, now)
     telling = [e for e in reaction.new if not e.machine and (e.kind not in kinds.DELIVERY or e.kind in SUPPRESSES)]
     if telling:

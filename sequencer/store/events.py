@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Connection, func, select, text
 
 from sequencer.core.event import CLICKED, Event
+from sequencer.store.arrays import array
 from sequencer.store.tables import event
 
 _COLUMNS = (
@@ -52,10 +53,10 @@ def insert(conn: Connection, events: Sequence[Event]) -> list[Event]:
     if not unique:
         return []
     columns = {
-        name: [getattr(e, name) for e in unique]
+        name: array(getattr(e, name) for e in unique)
         for name in ("at", "lead_id", "key", "kind", "source", "enrollment_id", "step", "machine")
     }
-    columns["data"] = [orjson.dumps(dict(e.data)).decode() for e in unique]
+    columns["data"] = array(orjson.dumps(dict(e.data)).decode() for e in unique)
     new = {(row.at, row.lead_id, row.key) for row in conn.execute(_INSERT, columns)}
     return [e for e in unique if (e.at, e.lead_id, e.key) in new]
 
@@ -85,21 +86,27 @@ def known_since(conn: Connection, lead_id: int, key: str, since: datetime) -> bo
     return conn.execute(query).first() is not None
 
 
+# One look-up in the index for each: as a join it would be a hash join, which reads the whole partition for it.
 _STORED = text(
     """
-    SELECT e.at, e.lead_id, e.key
-    FROM unnest(CAST(:at AS timestamptz[]), CAST(:lead_id AS bigint[]), CAST(:key AS text[])) v(at, lead_id, key)
-    JOIN event e ON e.at = v.at AND e.lead_id = v.lead_id AND e.key = v.key
+    SELECT v.place
+    FROM unnest(CAST(:at AS timestamptz[]), CAST(:lead_id AS bigint[]), CAST(:key AS text[]))
+        WITH ORDINALITY v(at, lead_id, key, place)
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM event e WHERE e.at = v.at AND e.lead_id = v.lead_id AND e.key = v.key LIMIT 1
+    ) known
     """
 )
 
 
-def stored(conn: Connection, keys: Collection[Key]) -> set[Key]:
+def stored(conn: Connection, keys: Collection[Key]) -> list[Key]:
     """Which of these are stored already."""
     if not keys:
-        return set()
-    at, lead_id, key = zip(*keys, strict=True)
-    return {Key(*row) for row in conn.execute(_STORED, {"at": list(at), "lead_id": list(lead_id), "key": list(key)})}
+        return []
+    asked = list(keys)
+    at, lead_id, key = zip(*asked, strict=True)
+    places = conn.execute(_STORED, {"at": array(at), "lead_id": array(lead_id), "key": array(key)}).scalars()
+    return [asked[place - 1] for place in places]
 
 
 def stored_at_any_time(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -129,7 +136,11 @@ def call_machine(conn: Connection, wrong: Sequence[Event]) -> None:
                 " FROM unnest(CAST(:at AS timestamptz[]), CAST(:lead AS bigint[]), CAST(:key AS text[]))"
                 " v(at, lead_id, key) WHERE e.at = v.at AND e.lead_id = v.lead_id AND e.key = v.key"
             ),
-            {"at": [e.at for e in wrong], "lead": [e.lead_id for e in wrong], "key": [e.key for e in wrong]},
+            {
+                "at": array(e.at for e in wrong),
+                "lead": array(e.lead_id for e in wrong),
+                "key": array(e.key for e in wrong),
+            },
         )
 
 

@@ -12,7 +12,7 @@ LOOK_BACK = 25
 _SEEN = text(
     """
     SELECT EXISTS (SELECT 1 FROM intake WHERE state = 'pending' AND received_at < clock_timestamp() - :stuck),
-           (SELECT max(at) FROM intake WHERE state = 'set_aside' AND at > :horizon),
+           (SELECT max(at) FROM intake WHERE state = 'set_aside' AND at > :horizon AND door = 'events'),
            ARRAY(SELECT DISTINCT floor(extract(epoch FROM :now - at) / 3600)::int FROM intake
                  WHERE at > :horizon AND at <= :now AND door = 'events' AND state = 'done')
     """

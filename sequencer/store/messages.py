@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select, text
 
 from sequencer.core.message import MAYBE_SENT, Message, State
+from sequencer.store.arrays import array
 from sequencer.store.tables import message
 
 COLUMNS = (
@@ -310,16 +311,21 @@ _APPLY = text(
             CAST(:states AS text[]), CAST(:failures AS text[])
         ) v(id, step, accepted_at, delivered_at, opened_at, clicked_at, clicked, state, failure)
     ), ours AS MATERIALIZED (
-        SELECT m.enrollment_id, said.* FROM message m JOIN said ON m.enrollment_id = said.id AND m.step = said.step
-        WHERE m.state <> 'refused'
+        -- A join, never LATERAL with the lock in it: PostgreSQL 18.6 crashes (signal 11) when somebody else has just
+        -- changed such a row of a partitioned table.
+        SELECT m.enrollment_id, m.state AS was, said.* FROM message m
+        JOIN said ON m.enrollment_id = said.id AND m.step = said.step
+        WHERE (m.state <> 'refused' OR m.attempt > 1)
+            -- Says nothing new, and lets the planner know how few rows of how few partitions these are.
+            AND m.enrollment_id = ANY(CAST(:ids AS bigint[]))
         ORDER BY m.enrollment_id, m.step FOR NO KEY UPDATE OF m
-    )
+    ), done AS (
     UPDATE message m
     SET state = CASE
             WHEN 'bounced' IN (m.state, v.state) THEN 'bounced'
             WHEN 'dropped' IN (m.state, v.state) THEN 'dropped'
             WHEN v.delivered_at IS NOT NULL THEN 'delivered'
-            WHEN m.state IN ('sending', 'unknown', 'retry', 'cancelled') THEN 'accepted'
+            WHEN m.state IN ('sending', 'unknown', 'retry', 'cancelled', 'refused') THEN 'accepted'
             ELSE m.state END,
         retry_at = NULL,
         accepted_at = coalesce(m.accepted_at, v.accepted_at),
@@ -334,33 +340,40 @@ _APPLY = text(
             WHEN m.state = 'bounced' OR (m.state = 'dropped' AND v.state IS DISTINCT FROM 'bounced') THEN m.failure
             ELSE v.failure END
     FROM ours v WHERE m.enrollment_id = v.enrollment_id AND m.step = v.step
+        AND m.enrollment_id = ANY(CAST(:ids AS bigint[]))
+    RETURNING m.enrollment_id, v.was
+    )
+    SELECT enrollment_id FROM done WHERE was IN ('sending', 'unknown', 'retry')
     """
 )
 
 
-def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> None:
+def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> set[int]:
     """Writes what events say of their messages, in one statement. The caller holds the leads' locks.
 
     An event proves that the message went, whatever we or an operator thought: also one that was to go again will not.
+    Also where a later attempt was refused: it speaks of the one before. Returns the enrollments whose message was open
+    until now.
     """
     if not said:
-        return
+        return set()
     keys = sorted(said)
     rows = [said[key] for key in keys]
-    conn.execute(
+    done = conn.execute(
         _APPLY,
         {
-            "ids": [key[0] for key in keys],
-            "steps": [key[1] for key in keys],
-            "accepted": [r.accepted_at for r in rows],
-            "delivered": [r.delivered_at for r in rows],
-            "opened": [r.opened_at for r in rows],
-            "clicked_at": [r.clicked_at for r in rows],
-            "clicked": ["\x1f".join(r.clicked) for r in rows],
-            "states": [r.state.value if r.state else None for r in rows],
-            "failures": [r.failure for r in rows],
+            "ids": array(key[0] for key in keys),
+            "steps": array(key[1] for key in keys),
+            "accepted": array(r.accepted_at for r in rows),
+            "delivered": array(r.delivered_at for r in rows),
+            "opened": array(r.opened_at for r in rows),
+            "clicked_at": array(r.clicked_at for r in rows),
+            "clicked": array("\x1f".join(r.clicked) for r in rows),
+            "states": array(r.state.value if r.state else None for r in rows),
+            "failures": array(r.failure for r in rows),
         },
     )
+    return set(done.scalars())
 
 
 def recount_clicks(conn: Connection, keys: Collection[tuple[int, str]]) -> None:
@@ -425,15 +438,17 @@ class Origin(NamedTuple):
 _ORIGINS = text(
     """
     SELECT m.enrollment_id, m.step, m.lead_id, m.attempt, m.deployment, m.content
-    FROM message m JOIN unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
-      ON m.enrollment_id = v.id AND m.step = v.step
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
+    CROSS JOIN LATERAL (SELECT * FROM message WHERE enrollment_id = v.id AND step = v.step LIMIT 1) m
     """
 )
 
 
 def origins(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], Origin]:
     """By enrollment and step, for what webhooks say of them."""
-    rows = conn.execute(_ORIGINS, {"ids": [key[0] for key in keys], "steps": [key[1] for key in keys]})
+    if not keys:
+        return {}
+    rows = conn.execute(_ORIGINS, {"ids": array(key[0] for key in keys), "steps": array(key[1] for key in keys)})
     return {(row[0], row[1]): Origin(*row[2:]) for row in rows}
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from sequencer.core.lead import Lead
 from sequencer.services import ingest
-from sequencer.services.judge import FOREIGN
 from sequencer.store import clock, intake
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH, EXEMPT
@@ -104,14 +103,14 @@ def test_what_another_installation_says_of_its_own_mail_changes_nothing_here(
     post(world, event(world, "spamreport", **other), urgent=True)
     assert world.view(kim)["lead"]["suppressed"] is False
     assert world.view(kim)["events"] == []
-    assert bodies(world) == [("set_aside", f"event 1: {FOREIGN}")]
+    assert bodies(world) == [("done", None)]
 
 
 def test_what_is_ours_counts_next_to_what_is_not(world: World) -> None:
     kim = begun(world)
     post(world, event(world, "delivered", sq_lead="777"), event(world, "unsubscribe"), urgent=True)
     assert world.view(kim)["lead"]["suppressed"] is True
-    assert [state for state, _ in bodies(world)] == ["set_aside"]
+    assert bodies(world) == [("done", None)]
 
 
 def test_a_click_on_a_link_without_a_name_is_a_click(world: World) -> None:

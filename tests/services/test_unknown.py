@@ -14,6 +14,7 @@ from sequencer.store import clock
 
 from ..workspaces import files
 from .conftest import World
+from .webhooks import bodies, event, post, take
 
 LOST = Receipt(Outcome(Answer.UNKNOWN, "no whole answer within 12 seconds"))
 
@@ -112,6 +113,16 @@ def test_without_proof_that_webhooks_came_through_it_stays_held(world: World, si
         webhooks(world, 7)
     assert [step for _, step in world.provider.mails] == ["welcome"]
     assert states(world, kim) == [("welcome", "unknown", 1)]
+
+
+def test_what_others_mail_says_and_what_answers_nothing_casts_no_doubt_on_event_posts(world: World) -> None:
+    begun(world)
+    webhooks(world, 3)
+    post(world, event(world, "delivered", sq_enrollment="777", sq_lead="777", sq_request="theirs"))
+    take(world, b"not an email", door="inbound", content_type="multipart/form-data; boundary=b")
+    assert [state for state, _ in bodies(world)][-2:] == ["done", "set_aside"]
+    webhooks(world, 4)
+    assert [step for _, step in world.provider.mails] == ["welcome", "welcome"]
 
 
 def test_who_was_halted_meanwhile_gets_nothing_again(world: World) -> None:
