@@ -87,11 +87,18 @@ def follow(
         return reaction
     reaction.proven = messages.apply(conn, engagement(reaction.new))
     locked = suppress(conn, locked, reaction.new, now)
-    telling = [e for e in reaction.new if not e.machine and (e.kind not in kinds.DELIVERY or e.kind in SUPPRESSES)]
+    telling = [e for e in reaction.new if not e.machine and (e.kind not in kinds.DELIVERY or suppresses(e) is not None)]
     if telling:
         settle(conn, release, locked, telling, now, reaction)
         enter(conn, release, locked, telling, now, reaction)
     return reaction
+
+
+def suppresses(e: Event) -> str | None:
+    """The reason for which this event forbids all mail to the address, or all of a topic; None: it does not."""
+    if e.kind == kinds.DROPPED:
+        return _PROVIDER_SUPPRESSED.get(str(e.data.get("reason", "")).lower())
+    return SUPPRESSES.get(e.kind)
 
 
 def engagement(new: Sequence[Event]) -> dict[tuple[int, str], Engagement]:
@@ -124,9 +131,7 @@ def suppress(conn: Connection, locked: Mapping[int, Lead], new: Sequence[Event],
     rows: list[tuple[str, str, str, datetime, str]] = []
     everywhere: set[int] = set()
     for e in new:
-        reason = SUPPRESSES.get(e.kind)
-        if e.kind == kinds.DROPPED:
-            reason = _PROVIDER_SUPPRESSED.get(str(e.data.get("reason", "")).lower())
+        reason = suppresses(e)
         if reason is None or e.machine:
             continue
         topic = str(e.data.get("topic", suppressions.ALL))

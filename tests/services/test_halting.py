@@ -231,3 +231,10 @@ def test_consent_that_is_not_given_leads_down_else(world: World) -> None:
     chooses(world, kim, "guides")
     world.pass_(days=3)
     assert [step for _, step in world.provider.mails] == ["one", "three"]
+
+
+def test_an_address_that_the_provider_will_never_mail_ends_its_series_at_once(world: World) -> None:
+    kim = begun(world)
+    post(world, event(world, "dropped", reason="Bounced Address"))
+    assert barred(world, kim) == (True, ["bounced"])
+    assert world.status(kim, "quick") == ("stopped", "suppressed")
