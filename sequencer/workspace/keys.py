@@ -1,72 +1,13 @@
-"""Every key that a workspace file may hold, by the place where it stands. docs/sequences.md explains each."""
+"""The keys that a workspace file may hold, by the place where it stands, as the loader asks for them."""
 
 from collections.abc import Mapping
 from typing import Final
 
-KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    # sequences/workspace.yaml
-    "workspace": (
-        "brand",
-        "zone",
-        "locale",
-        "stages",
-        "statuses",
-        "fields",
-        "topics",
-        "senders",
-        "reps",
-        "owner",
-        "pressure",
-        "quiet",
-        "contact",
-        "out_of_office",
-        "reply_domain",
-    ),
-    "brand": ("name", "url", "postal_address"),
-    "zone": ("owner_mail", "otherwise"),
-    "status": ("label", "stops"),
-    "field": ("text", "number", "date", "flag", "one_of", "some_of", "ask"),
-    "topic": ("label", "default"),
-    "sender": ("name", "email", "zone"),
-    "rep": ("name", "zone", "phone", "calendar", "deputy", "away", "webhook"),
-    "away": ("from", "to"),
-    "owner": ("missing", "away"),
-    "owner.away": ("hold", "then"),
-    "pressure": ("day", "week", "gap", "over", "catch_up"),
-    "over": ("wait", "then"),
-    "quiet": ("days",),
-    "contact": ("reply",),
-    "out_of_office": ("unknown", "at_most"),
-    # sequences/NAME.yaml
-    "sequence": (
-        "title",
-        "state",
-        "topic",
-        "goal",
-        "enroll",
-        "from",
-        "hours",
-        "exit_on",
-        "pressure",
-        "max_lateness",
-        "steps",
-    ),
-    "enroll": ("when", "if", "any", "again"),
-    "trigger": ("when", "if"),
-    "hours": ("days", "between"),
-    "step: email": ("email", "id", "on_unknown"),
-    "on_unknown": ("resend_after",),
-    "step: wait": ("wait",),
-    "step: if": ("if", "id", "within", "then", "else"),
-    "step: tell": ("tell", "id", "note"),
-    "step: set": ("set", "id"),
-    "step: handoff": ("handoff", "id", "note"),
-    "handoff": ("stage",),
-    "step: start": ("start", "id"),
-    "step: exit": ("exit", "id"),
-}
+from sequencer.workspace.format import FORMAT, STEP_PLACES
 
-STEP_KINDS: Final = tuple(place.removeprefix("step: ") for place in KEYS if place.startswith("step: "))
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {place: tuple(key.name for key in keys) for place, keys in FORMAT.items()}
+
+STEP_KINDS: Final = tuple(place.removeprefix("step: ") for place in STEP_PLACES)
 
 LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "workspace": ("crm", "audiences", "never", "colleagues"),
