@@ -117,7 +117,7 @@ class _Run:
         self.zone = zone_of(self.workspace, self.sequence, self.snapshot.lead, self.owner)
         self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
         self.dated = self.enrollment.expected_at or self.enrollment.due_at
-        self.enrollment = replace(self.enrollment, expected_at=None)
+        self.enrollment = self.enrollment._replace(expected_at=None)
 
     # --- the whole
 
@@ -189,7 +189,7 @@ class _Run:
             return True
         # The remaining wait is kept: the time spent in the pause does not count.
         since = e.since + (self.now - e.paused_at)
-        self.enrollment = replace(e, status=Status.ACTIVE, reason="", since=since, paused_at=None, resume_at=None)
+        self.enrollment = e._replace(status=Status.ACTIVE, reason="", since=since, paused_at=None, resume_at=None)
         return False
 
     # --- the mail before
@@ -227,7 +227,7 @@ class _Run:
             return False
         # The attempt in doubt counts for gap and caps, and must not stand in its own way.
         others = tuple(at for at in self.snapshot.mailed_at if at != message.sent_at)
-        self.snapshot = replace(self.snapshot, mailed_at=others)
+        self.snapshot = self.snapshot._replace(mailed_at=others)
         send = self.may_mail(step, self.enrollment.since)
         if isinstance(send, _Skip):
             return False
@@ -274,7 +274,7 @@ class _Run:
         if send.step.resend_after is not None and self.enrollment.due_at is not None:
             # Nobody wakes an enrollment when an answer stays out: so it is looked at when the mail might go again.
             again = self.now + send.step.resend_after.elapsed
-            self.enrollment = replace(self.enrollment, due_at=min(self.enrollment.due_at, again))
+            self.enrollment = self.enrollment._replace(due_at=min(self.enrollment.due_at, again))
 
     def may_mail(self, step: Email, due: datetime) -> Send | _Skip | None:
         """The mail, when nothing stands in the way now; None: held, and the enrollment is dated."""
@@ -378,7 +378,7 @@ class _Run:
             values = {name: value for name, value in values.items() if name != "stage"}
         if values:
             self.effects.append(Change(step, values))
-            self.snapshot = replace(self.snapshot, lead=changed(self.snapshot.lead, values))
+            self.snapshot = self.snapshot._replace(lead=changed(self.snapshot.lead, values))
             self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
 
     def resolved(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -414,7 +414,7 @@ class _Run:
 
     def note(self, step: Step, outcome: str, detail: str = "") -> None:
         outcomes = (*self.enrollment.outcomes, Outcome(step.id, outcome, self.now, detail))
-        self.enrollment = replace(self.enrollment, outcomes=outcomes)
+        self.enrollment = self.enrollment._replace(outcomes=outcomes)
 
     def following(self, position: str) -> str:
         following = self.sequence.after(position)
@@ -423,17 +423,17 @@ class _Run:
         return following
 
     def move(self, position: str) -> None:
-        self.enrollment = replace(self.enrollment, position=position, since=self.now)
+        self.enrollment = self.enrollment._replace(position=position, since=self.now)
 
     def arrive(self, position: str) -> None:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
-        self.enrollment = replace(self.enrollment, since=self.now)
+        self.enrollment = self.enrollment._replace(since=self.now)
         place = self.sequence.places[position]
         due = _due(self.workspace, self.sequence, place, self.now, self.zone)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
             due = self.look_again(step, shift(self.now, step.within, self.zone, self.workspace.quiet_days))
-        self.enrollment = replace(self.enrollment, due_at=due)
+        self.enrollment = self.enrollment._replace(due_at=due)
 
     def holds(self, step: Branch) -> bool:
         return step.condition.test(self.facts)
@@ -450,7 +450,7 @@ class _Run:
 
     def hold(self, code: str, mark: Mark, until: datetime | None, step: str = "", detail: str = "") -> None:
         self.reasons.append(Reason(code, mark, step, until, detail))
-        self.enrollment = replace(self.enrollment, due_at=until)
+        self.enrollment = self.enrollment._replace(due_at=until)
 
     def end(self, status: Status, reason: str, mark: Mark, detail: str = "") -> bool:
         self.effects += [Cancel(m.step) for m in self.snapshot.messages.values() if m.state is State.RETRY]

@@ -1,9 +1,8 @@
 """One lead's passage through one sequence."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Status(StrEnum):
@@ -32,8 +31,7 @@ def end_of(branch: str, arm: str) -> str:
     return f"{branch}:{arm}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a passed step: `sent`, `skipped`, `then`, `else`, `told`, `set`, `handed_off`, `started`."""
 
     step: str
@@ -42,8 +40,7 @@ class Outcome:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Enrollment:
+class Enrollment(NamedTuple):
     """`position` is a step's id (standing before it), `BRANCH:ARM` (at the end of that arm) or `:end`."""
 
     id: int
@@ -77,4 +74,4 @@ class Enrollment:
 
     def ended(self, status: Status, reason: str, now: datetime) -> "Enrollment":
         """The enrollment as it ends now."""
-        return replace(self, status=status, reason=reason, due_at=None, ended_at=now, paused_at=None, resume_at=None)
+        return self._replace(status=status, reason=reason, due_at=None, ended_at=now, paused_at=None, resume_at=None)

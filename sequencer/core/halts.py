@@ -1,6 +1,5 @@
 """What a reply, or an automatic one, does to a lead's enrollments unless their sequence declares otherwise."""
 
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -41,8 +40,7 @@ def _paused(enrollment: Enrollment, reason: str, until: datetime, now: datetime)
     """A pause that is already on may only get longer; it began when it began."""
     if enrollment.status is Status.PAUSED and (enrollment.resume_at is None or enrollment.resume_at >= until):
         return enrollment
-    return replace(
-        enrollment,
+    return enrollment._replace(
         status=Status.PAUSED,
         reason=reason,
         paused_at=enrollment.paused_at or now,

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Channel: TypeAlias = Literal["email", "webhook"]
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
+class Lead(NamedTuple):
     """A person. What is unknown is None; `fields` holds the declared fields and any further attributes."""
 
     id: int
@@ -29,7 +29,7 @@ class Lead:
     """The rep's email."""
     company_id: int | None = None
     suppressed: bool = False
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = MappingProxyType({})
     created_at: datetime | None = None
 
     @property

@@ -1,8 +1,8 @@
 """One email to one lead for one step: the ledger's row, and its states."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -29,8 +29,7 @@ MAYBE_SENT = frozenset(State) - {State.RETRY, State.REFUSED, State.CANCELLED}
 """What counts for gap and caps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What the engine needs to know of a ledger row. Times are business time."""
 
     enrollment_id: int

@@ -1,7 +1,5 @@
 """Moves people from one version of a sequence to the next (DESIGN §3, Editing under people)."""
 
-from dataclasses import replace
-
 from sequencer.core.enrollment import END, Enrollment, end_of
 from sequencer.core.sequence import Arm, Branch, Place, Sequence, Step
 
@@ -13,7 +11,7 @@ def migrate(old: Sequence | None, new: Sequence, enrollment: Enrollment, deploym
         position = _successor(old, new, enrollment) if old is not None else END
     place = new.places[position]
     position = _back_over_new(old, new, _outermost_undecided(new, enrollment, place), enrollment)
-    return replace(enrollment, position=position, deployment=deployment)
+    return enrollment._replace(position=position, deployment=deployment)
 
 
 def _successor(old: Sequence, new: Sequence, enrollment: Enrollment) -> str:

@@ -1,7 +1,6 @@
 """Who owns a lead, by whose clock it lives, and whether the owner is there."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,4 +43,4 @@ def changed(lead: Lead, values: Mapping[str, Any]) -> Lead:
     """The lead with these fields set."""
     own = {("zone" if name == "time_zone" else name): value for name, value in values.items() if name in BUILT_IN}
     declared = {name: value for name, value in values.items() if name not in BUILT_IN}
-    return replace(lead, **own, fields={**lead.fields, **declared})
+    return lead._replace(**own, fields={**lead.fields, **declared})

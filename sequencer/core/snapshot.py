@@ -1,8 +1,10 @@
 """What is known of one lead at one moment, as far as a decision needs it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.event import Event
@@ -18,14 +20,13 @@ class Consent:
     given: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The input of `decide`. Everything in it was read in one transaction under the lead's lock."""
 
     lead: Lead
     company: Company | None
     enrollment: Enrollment | None
-    messages: Mapping[str, Message] = field(default_factory=dict)
+    messages: Mapping[str, Message] = MappingProxyType({})
     """This enrollment's ledger rows by step."""
     events: tuple[Event, ...] = ()
     """The events that the sequence's conditions ask for, oldest first."""
@@ -33,6 +34,6 @@ class Snapshot:
     """Contents the lead ever received, as far as conditions ask."""
     mailed_at: tuple[datetime, ...] = ()
     """When this lead was mailed lately, by any sequence, as far as it counts for gap and caps; oldest first."""
-    consent: Consent = field(default_factory=Consent)
+    consent: Consent = Consent()
     intake_sound_since: datetime | None = None
     """Since when every webhook demonstrably came through; None: not even now."""

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
@@ -96,7 +96,7 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
             fence = messages.next_fence(conn)
             series = current.workspace.sequences.get(sequence)
             if series is None:
-                enrollments.update(conn, [replace(e, due_at=now + GONE) for e, _ in rows])
+                enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
                 return _Claimed([], fence, first_due, len(rows) == size, set(), trial)
             subjects: list[snapshots.Subject] = [(migrated(conn, context, current, e), lead) for e, lead in rows]
             known = snapshots.load(conn, current.workspace, series.asks, subjects, now)
@@ -126,4 +126,4 @@ def decided(current: Release, series: Series, snapshot: Snapshot, now: datetime)
         return decide(current.workspace, series, snapshot, now)
     except Exception:
         log.exception("enrollment %d in %s cannot be decided; looking again %s", enrollment.id, series.id, FAILED)
-        return Decision(replace(enrollment, due_at=now + FAILED))
+        return Decision(enrollment._replace(due_at=now + FAILED))

@@ -4,7 +4,6 @@ Independent of what the engine noted while it ran: every passed branch is judged
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -76,8 +75,8 @@ def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollm
                 # What a lead consented to then is not kept, only what holds now.
                 if isinstance(step, Branch) and not step.condition.asks.topics:
                     lead = people[enrollment.lead_id]
-                    snapshot = replace(
-                        as_of(lead, enrollment, ledger.get(enrollment.id, {}), history, passed.at),
+                    then = as_of(lead, enrollment, ledger.get(enrollment.id, {}), history, passed.at)
+                    snapshot = then._replace(
                         company=companies.get(lead.company_id or 0),
                         received=frozenset(
                             m.content for m in got[lead.id] if m.sent_at < passed.at and m.state in MAYBE_SENT
@@ -110,10 +109,10 @@ def _engaged(message: Message, until: Sequence[Event]) -> Message:
     clicks = {str(e.data["link"]) for e in own if e.kind == kinds.CLICKED and e.data.get("link")}
     opened = min((e.at for e in own if e.kind == kinds.OPENED), default=None)
     clicked = min((e.at for e in own if e.kind == kinds.CLICKED), default=None)
-    return replace(message, clicked=tuple(sorted(clicks)), clicked_at=clicked, opened_at=opened)
+    return message._replace(clicked=tuple(sorted(clicks)), clicked_at=clicked, opened_at=opened)
 
 
 def _with(lead: Lead, field: str, value: Any) -> Lead:
     if field in BUILT_IN:
-        return replace(lead, **{("zone" if field == "time_zone" else field): value})
-    return replace(lead, fields={**lead.fields, field: value})
+        return lead._replace(**{("zone" if field == "time_zone" else field): value})
+    return lead._replace(fields={**lead.fields, field: value})

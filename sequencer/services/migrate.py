@@ -1,7 +1,5 @@
 """After a deploy: takes the people inside to the new deployment, batch by batch, and dates them anew."""
 
-from dataclasses import replace
-
 from sqlalchemy import Connection
 
 from sequencer.core import migrate as editing
@@ -20,7 +18,7 @@ def migrate(context: Context) -> bool:
         moved = []
         for enrollment, _ in rows:
             # Due now: `decide` finds the new date, and does nothing before it.
-            after = replace(migrated(conn, context, release, enrollment), due_at=now)
+            after = migrated(conn, context, release, enrollment)._replace(due_at=now)
             moved.append(after)
         enrollments.update(conn, moved)
     for place in sorted({(e.sequence, e.position) for e in moved}):
@@ -36,4 +34,4 @@ def migrated(conn: Connection, context: Context, current: Release, enrollment: E
             continue
         before = old.workspace.sequences.get(enrollment.sequence) if old is not None else None
         enrollment = editing.migrate(before, after, enrollment, number + 1)
-    return replace(enrollment, deployment=current.number)
+    return enrollment._replace(deployment=current.number)

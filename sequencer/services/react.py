@@ -144,7 +144,7 @@ def suppress(conn: Connection, locked: Mapping[int, Lead], new: Sequence[Event],
     if not everywhere:
         return locked
     leads.suppress(conn, sorted(everywhere))
-    return {i: replace(lead, suppressed=True) if i in everywhere else lead for i, lead in locked.items()}
+    return {i: lead._replace(suppressed=True) if i in everywhere else lead for i, lead in locked.items()}
 
 
 def settle(
@@ -181,7 +181,7 @@ def settle(
                     after = after_out_of_office(release.workspace, sequence, after, _back(e.data), zone, now)
             if after.status is Status.ACTIVE and wakes(sequence, told[before.lead_id]):
                 if after.due_at is None or after.due_at > now:
-                    after = replace(after, due_at=now)
+                    after = after._replace(due_at=now)
                 reaction.awake.add((after.sequence, after.position))
         if after != before:
             changed.append(after)

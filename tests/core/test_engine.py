@@ -99,7 +99,7 @@ class Passage:
                     1, step, 1, State.ACCEPTED, effect.attempt, step, self.now, accepted_at=self.now
                 )
             elif isinstance(effect, Change):
-                self.lead = replace(self.lead, **{k: v for k, v in effect.values.items() if k in ("stage", "status")})
+                self.lead = self.lead._replace(**{k: v for k, v in effect.values.items() if k in ("stage", "status")})
         return decision
 
     def until(self, end: datetime, wakes: List[datetime] = ()) -> None:
@@ -207,7 +207,7 @@ steps:
 
 def test_an_awaited_click_is_followed_at_once() -> None:
     it = Passage(HEAD + BRANCH).after(hours=5)
-    it.messages["one"] = replace(it.messages["one"], clicked=("price",))
+    it.messages["one"] = it.messages["one"]._replace(clicked=("price",))
     it.look()
     assert it.sent[1:] == [("two", MONDAY + timedelta(hours=5))]
     assert it.after(hours=2).sent[2:] == [("four", MONDAY + timedelta(hours=6))]
@@ -224,7 +224,7 @@ def test_when_the_time_is_up_else_is_taken() -> None:
 
 def test_within_counts_from_the_providers_acceptance() -> None:
     it = Passage(HEAD + BRANCH).after(hours=1)
-    it.messages["one"] = replace(it.messages["one"], accepted_at=MONDAY + timedelta(hours=10))
+    it.messages["one"] = it.messages["one"]._replace(accepted_at=MONDAY + timedelta(hours=10))
     assert it.after(days=5).sent[1] == ("three", MONDAY + timedelta(days=2, hours=10))
 
 
@@ -236,7 +236,7 @@ def test_no_mail_goes_while_the_one_before_is_open(state: State, code: str) -> N
         seconds=1
     )
     later = MONDAY + timedelta(hours=3)
-    it.messages["one"] = replace(it.messages["one"], state=state, accepted_at=None, retry_at=later)
+    it.messages["one"] = it.messages["one"]._replace(state=state, accepted_at=None, retry_at=later)
     it.now = MONDAY + timedelta(minutes=5)
     decision = it.look()
     assert (decision.effects, decision.reasons[-1].code) == ((), code)
@@ -244,7 +244,7 @@ def test_no_mail_goes_while_the_one_before_is_open(state: State, code: str) -> N
 
 def test_a_retry_carries_the_next_attempt_and_counts_anew() -> None:
     it = Passage(HEAD + "pressure: exempt\nsteps:\n  - email: one\n  - wait: 1 hour\n  - email: two\n").after(seconds=1)
-    it.messages["one"] = replace(it.messages["one"], state=State.RETRY, accepted_at=None, retry_at=it.now)
+    it.messages["one"] = it.messages["one"]._replace(state=State.RETRY, accepted_at=None, retry_at=it.now)
     it.look()
     assert [e.attempt for e in it.done if isinstance(e, Send)] == [1, 2]
     assert it.after(days=1).sent[-1] == ("two", MONDAY + timedelta(hours=1, seconds=1))
@@ -252,16 +252,16 @@ def test_a_retry_carries_the_next_attempt_and_counts_anew() -> None:
 
 def test_what_was_to_go_again_is_cancelled_when_the_lead_leaves() -> None:
     it = Passage(HEAD + STEPS).after(seconds=1)
-    it.messages["one"] = replace(it.messages["one"], state=State.RETRY)
-    it.lead = replace(it.lead, suppressed=True)
+    it.messages["one"] = it.messages["one"]._replace(state=State.RETRY)
+    it.lead = it.lead._replace(suppressed=True)
     assert it.look().effects == (Cancel("one"),)
 
 
 def test_a_pause_keeps_the_rest_of_the_wait() -> None:
     it = Passage(HEAD + "pressure: exempt\nsteps:\n  - email: one\n  - wait: 3 days\n  - email: two\n").after(days=1)
     resume = it.now + timedelta(days=10)
-    it.enrollment = replace(
-        it.enrollment, status=Status.PAUSED, paused_at=it.now, resume_at=resume, due_at=resume, reason="replied"
+    it.enrollment = it.enrollment._replace(
+        status=Status.PAUSED, paused_at=it.now, resume_at=resume, due_at=resume, reason="replied"
     )
     it.look()
     assert it.why == "paused"
@@ -379,7 +379,7 @@ def test_what_holds_already_when_a_branch_is_reached_is_not_waited_for() -> None
         "  - wait: 1 hour\n  - email: four\n", ""
     )
     it = Passage(HEAD + later).after(hours=1)
-    it.messages["one"] = replace(it.messages["one"], clicked=("price",))
+    it.messages["one"] = it.messages["one"]._replace(clicked=("price",))
     it.after(days=1, hours=1)
     assert it.sent[1:] == [("four", MONDAY + timedelta(days=1)), ("two", MONDAY + timedelta(days=1))]
 
@@ -438,15 +438,15 @@ def test_a_mail_that_an_absence_held_is_not_late() -> None:
 def test_a_mail_that_a_pause_held_is_not_late() -> None:
     it = Passage(HEAD + "pressure: exempt\n" + LATE + STEPS).after(days=1)
     resume = it.now + timedelta(days=10)
-    it.enrollment = replace(it.enrollment, status=Status.PAUSED, paused_at=it.now, resume_at=resume, due_at=resume)
+    it.enrollment = it.enrollment._replace(status=Status.PAUSED, paused_at=it.now, resume_at=resume, due_at=resume)
     assert it.after(days=30).sent[1] == ("two", resume + timedelta(days=2))
 
 
 def test_a_mail_that_goes_again_is_not_late_for_what_held_the_lead() -> None:
     it = Passage(HEAD + "pressure: exempt\n" + LATE + STEPS).after(seconds=1)
     resume = MONDAY + timedelta(days=7)
-    it.messages["one"] = replace(it.messages["one"], state=State.RETRY, accepted_at=None, retry_at=it.now)
-    it.enrollment = replace(it.enrollment, status=Status.PAUSED, paused_at=MONDAY, resume_at=resume, due_at=resume)
+    it.messages["one"] = it.messages["one"]._replace(state=State.RETRY, accepted_at=None, retry_at=it.now)
+    it.enrollment = it.enrollment._replace(status=Status.PAUSED, paused_at=MONDAY, resume_at=resume, due_at=resume)
     it.until(MONDAY + timedelta(days=8))
     assert it.sent == [("one", MONDAY), ("one", resume)]
 
