@@ -45,9 +45,12 @@ LOCALE: Final = Words("a language as `en` or `de-AT`", r"^[A-Za-z]{2,8}(-[A-Za-z
 CONTENT: Final = Words("a content item as `sales/pricing`")
 STEPS: Final = Several(Block("step"))
 
-_ID = Key(
-    "id", ID, "The step's name, unique in this file and never used again for something else.", "looked-at-price", True
-)
+
+def _id(example: str) -> Key:
+    says = "The step's name, unique in this file and never used again for something else."
+    return Key("id", ID, says, example, needed=True)
+
+
 _MAIL_ID = Key(
     "id",
     ID,
@@ -59,7 +62,13 @@ _NOTE = "What the owner reads. It may use the lead's fields, as `{{ lead.first_n
 FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
     # sequences/workspace.yaml
     "workspace": (
-        Key("brand", Block("brand"), "Who writes.", "{name: …, url: …, postal_address: …}", True),
+        Key(
+            "brand",
+            Block("brand"),
+            "Who writes.",
+            "{name: Kestrel, url: https://www.example.com, postal_address: '1 Example Street, London'}",
+            True,
+        ),
         Key(
             "zone",
             either(ZONE, Block("zone")),
@@ -322,7 +331,7 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
     ),
     "step: if": (
-        _ID,
+        _id("looked-at-price"),
         Key("if", Condition(), "Chooses between `then` and `else`.", 'clicked("pricing", "calculator")', True),
         Key(
             "within",
@@ -334,12 +343,12 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("else", STEPS, "What happens when it is not.", "[{email: sales/faq}]"),
     ),
     "step: tell": (
-        _ID,
+        _id("tell-rep"),
         Key("tell", Choice(("owner",)), "Alerts the lead's owner.", "owner", True),
         Key("note", ANY, _NOTE, "Opened the price calculator", True),
     ),
     "step: set": (
-        _ID,
+        _id("park"),
         Key(
             "set",
             Named(Words("a field", "^[a-z]"), either(ANY, Several(ANY))),
@@ -349,7 +358,7 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
     ),
     "step: handoff": (
-        _ID,
+        _id("to-sales"),
         Key(
             "handoff",
             either(Choice(("owner",)), Block("handoff")),
@@ -361,13 +370,32 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "handoff": (Key("stage", ID, "The stage that the lead gets.", "opportunity", True),),
     "step: start": (
-        _ID,
+        _id("go-on"),
         Key("start", ID, "Enrols the lead in another sequence; this one goes on.", "newsletter", True),
     ),
     "step: exit": (
-        _ID,
+        _id("leave"),
         Key("exit", ID, "Leaves the sequence here, with a word for the reason.", "handed-over", True),
     ),
 }
 
 STEP_PLACES: Final = tuple(place for place in FORMAT if place.startswith("step: "))
+
+ANY_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "field": ("text", "number", "date", "flag", "one_of", "some_of"),
+    "enroll": ("when", "any"),
+    "step: if": ("then", "else"),
+}
+"""Places where at least one of these keys is needed."""
+
+ROOTS: Final[Mapping[str, tuple[str, str]]] = {
+    "workspace": (
+        "sequences/workspace.yaml",
+        "Who we are, what we know of leads, who writes, and how much: what holds for every sequence.",
+    ),
+    "sequence": (
+        "sequences/NAME.yaml",
+        "One sequence, which reads from top to bottom. The file's name without .yaml is its id.",
+    ),
+}
+"""The places that are whole files: which file, and what it is for."""
