@@ -1,0 +1,140 @@
+"""What a measurement runs on: PostgreSQL and Valkey from their wheels, the sink, and how much processor each used.
+
+PostgreSQL is configured as `bin/dev` runs it, and durable: every commit is on disk.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import urllib3
+from sqlalchemy import Engine
+
+from sequencer.local import Postgres, Valkey, ports
+from sequencer.settings import variables
+from sequencer.store import clock, partitions
+from sequencer.store.engine import connect
+from sequencer.store.migrate import upgrade
+
+START = datetime(2026, 11, 25, 10, tzinfo=UTC)
+"""Business time at which every run begins, a Wednesday: on a quiet day nobody would be mailed."""
+
+
+@dataclass
+class Servers:
+    folder: Path
+    environ: dict[str, str]
+    """What the product's processes are started with."""
+    postgres: Postgres
+    engine: Engine
+    sink: "subprocess.Popen[bytes]"
+    sink_url: str
+    http: urllib3.PoolManager
+
+    def counts(self) -> dict[str, int]:
+        """`requests`, `recipients` and `bytes` that the sink has taken so far."""
+        found: dict[str, int] = self.http.request("GET", self.sink_url).json()
+        return found
+
+    def used(self) -> dict[str, float]:
+        """Seconds of processor time so far, of PostgreSQL with all its processes and of the sink."""
+        return {"postgres": _used(self.postgres.pid), "sink": _used(self.sink.pid)}
+
+
+def _used(pid: int) -> float:
+    """Of a process and its children: of those that ended, its own account tells."""
+    process = psutil.Process(pid)
+    own = process.cpu_times()
+    seconds = own.user + own.system + own.children_user + own.children_system
+    for child in process.children():
+        with suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            seconds += times.user + times.system
+    return float(seconds)
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """In a folder that is removed afterwards, with a migrated database whose business time is START and goes on."""
+    with ExitStack() as exits:
+        folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="sequencer-bench-")))
+        postgres = Postgres(folder / "postgres", port=_port())
+        exits.callback(postgres.forget)
+        exits.callback(postgres.stop)
+        url = postgres.start().url.replace("postgresql://", "postgresql+psycopg://", 1)
+        valkey = Valkey(folder / "valkey", port=_port())
+        exits.callback(valkey.stop)
+        port = _port()
+        sink = subprocess.Popen([sys.executable, "-m", "benchmarks.sink", str(port)], stdin=subprocess.DEVNULL)
+        exits.callback(_end, sink)
+        sink_url = f"http://{ports.HOST}:{port}"
+        upgrade(url)
+        engine = connect(url, 4)
+        exits.callback(engine.dispose)
+        with engine.begin() as conn:
+            clock.start_virtual(conn, START, speed=1)
+            partitions.ensure(conn)
+        http = urllib3.PoolManager(retries=urllib3.Retry(connect=50, backoff_factor=0.05, backoff_max=0.1))
+        exits.callback(http.clear)
+        made = Servers(
+            folder=folder,
+            environ=variables()
+            | {
+                "DATABASE_URL": url,
+                "REDIS_URL": valkey.start().url,
+                "SENDGRID_API_KEY": "SG.benchmark.benchmark",
+                "SENDGRID_HOST": sink_url,
+                "SECRET_KEY": "a secret of the benchmarks",
+                "PUBLIC_URL": "https://mail.acme.example",
+                "LOG_LEVEL": "WARNING",
+                "PYTHONUNBUFFERED": "1",
+            },
+            postgres=postgres,
+            engine=engine,
+            sink=sink,
+            sink_url=sink_url,
+            http=http,
+        )
+        made.counts()  # it answers
+        yield made
+
+
+def _end(process: "subprocess.Popen[Any]") -> None:
+    process.terminate()
+    process.wait()
+
+
+def environment(conn_engine: Engine) -> dict[str, str]:
+    """What figures depend on: machine, versions, date, and what else ran."""
+    import platform
+
+    with conn_engine.connect() as conn:
+        version = conn.exec_driver_sql("SHOW server_version").scalar_one()
+    return {
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "Python": platform.python_version(),
+        "PostgreSQL": str(version),
+        "system": platform.platform(terse=True),
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",  # noqa: TID251
+        "load before": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return "unknown processor"
+
+
+def _port() -> int:
+    return ports.free(0, frozenset({0}))
