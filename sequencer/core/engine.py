@@ -24,6 +24,7 @@ from sequencer.core.sequence import (
     Branch,
     Email,
     Exit,
+    Fork,
     Handoff,
     Place,
     Sequence,
@@ -338,8 +339,12 @@ class _Run:
     def take(self, step: Branch, arm: str) -> bool:
         self.reasons.append(Reason(arm, step.condition.mark, step.id, detail=step.condition.source))
         self.note(step, arm)
-        self.move(self.sequence.enters(step, step.then if arm == "then" else step.otherwise))
+        self.enter(step, arm)
         return True
+
+    def enter(self, step: Fork, arm: str) -> None:
+        """Into that arm; past all of them when it is gone from the file."""
+        self.move(self.sequence.enters(step, arm) or self.following(step.id))
 
     def accepted(self) -> datetime:
         """When the provider took the last mail, for `within`; when no mail came before, when this place was reached."""
@@ -393,7 +398,7 @@ class _Run:
     # --- moving
 
     def join(self, place: Place) -> bool:
-        if place.branch is None:
+        if place.fork is None:
             self.reasons.append(Reason("finished", self.sequence.mark))
             self.enrollment = self.enrollment.ended(Status.FINISHED, "finished", self.now)
             return False
@@ -401,9 +406,9 @@ class _Run:
         return True
 
     def pass_again(self, step: Step, passed: Outcome) -> bool:
-        """A step already passed is never done twice; a branch is followed as it was taken."""
-        if isinstance(step, Branch):
-            self.move(self.sequence.enters(step, step.then if passed.outcome == "then" else step.otherwise))
+        """A step already passed is never done twice; a fork is followed as it was taken."""
+        if isinstance(step, Fork):
+            self.enter(step, passed.outcome)
         else:
             self.move(self.following(step.id))
         return True

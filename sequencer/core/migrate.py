@@ -1,7 +1,7 @@
 """Moves people from one version of a sequence to the next (DESIGN §3, Editing under people)."""
 
 from sequencer.core.enrollment import END, Enrollment, end_of
-from sequencer.core.sequence import Arm, Branch, Place, Sequence, Step
+from sequencer.core.sequence import Arm, Fork, Place, Sequence, Step
 
 
 def migrate(old: Sequence | None, new: Sequence, enrollment: Enrollment, deployment: int) -> Enrollment:
@@ -28,36 +28,36 @@ def _successor(old: Sequence, new: Sequence, enrollment: Enrollment) -> str:
             for survivor in (step, *_inner(step)):
                 if survivor.id in new.steps:
                     return survivor.id
-        if place.branch is None:
+        if place.fork is None:
             return END
-        end = end_of(place.branch.id, place.arm.name)
+        end = end_of(place.fork.id, place.arm.name)
         if end in new.places:
             return end
-        place = old.places[place.branch.id]
+        place = old.places[place.fork.id]
 
 
 def _inner(step: Step) -> list[Step]:
-    if not isinstance(step, Branch):
+    if not isinstance(step, Fork):
         return []
     return [found for arm in step.arms for child in arm.steps for found in (child, *_inner(child))]
 
 
 def _outermost_undecided(new: Sequence, enrollment: Enrollment, place: Place) -> Place:
-    """Before the outermost branch on the way that was never decided; after one that was decided otherwise."""
-    for branch, arm in reversed(list(_ancestors(new, place))):
-        taken = enrollment.passed(branch.id)
+    """Before the outermost fork on the way that was never decided; after one that was decided otherwise."""
+    for fork, arm in reversed(list(_ancestors(new, place))):
+        taken = enrollment.passed(fork.id)
         if taken is None:
-            return new.places[branch.id]
+            return new.places[fork.id]
         if taken.outcome != arm.name:
-            return new.places[new.after(branch.id) or END]
+            return new.places[new.after(fork.id) or END]
     return place
 
 
-def _ancestors(new: Sequence, place: Place) -> list[tuple[Branch, Arm]]:
+def _ancestors(new: Sequence, place: Place) -> list[tuple[Fork, Arm]]:
     found = []
-    while place.branch is not None:
-        found.append((place.branch, place.arm))
-        place = new.places[place.branch.id]
+    while place.fork is not None:
+        found.append((place.fork, place.arm))
+        place = new.places[place.fork.id]
     return found
 
 

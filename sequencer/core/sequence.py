@@ -45,12 +45,8 @@ class Branch:
     waits: tuple[Wait, ...]
     condition: Condition
     within: Duration | None
-    then: "Arm"
-    otherwise: "Arm"
-
-    @property
-    def arms(self) -> tuple["Arm", ...]:
-        return (self.then, self.otherwise)
+    arms: tuple["Arm", ...]
+    """`then` and `else`; one that is not written is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +100,10 @@ class Exit:
     reason: str
 
 
-Step: TypeAlias = Email | Branch | Tell | Set | Handoff | Start | Exit
+Fork: TypeAlias = Branch
+"""What has arms, which join again after it."""
+
+Step: TypeAlias = Email | Fork | Tell | Set | Handoff | Start | Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +135,8 @@ class Place:
     position: str
     arm: Arm
     index: int
-    branch: "Branch | None"
-    """The branch that the arm belongs to; None for the sequence's own steps."""
+    fork: "Fork | None"
+    """What the arm belongs to; None for the sequence's own steps."""
 
     @property
     def step(self) -> Step | None:
@@ -177,14 +176,14 @@ class Sequence:
         """Every position of this sequence."""
         found: dict[str, Place] = {}
 
-        def visit(arm: Arm, branch: Branch | None) -> None:
+        def visit(arm: Arm, fork: Fork | None) -> None:
             for index, step in enumerate(arm.steps):
-                found[step.id] = Place(step.id, arm, index, branch)
-                if isinstance(step, Branch):
+                found[step.id] = Place(step.id, arm, index, fork)
+                if isinstance(step, Fork):
                     for inner in step.arms:
                         visit(inner, step)
-            end = end_of(branch.id, arm.name) if branch else END
-            found[end] = Place(end, arm, len(arm.steps), branch)
+            end = end_of(fork.id, arm.name) if fork else END
+            found[end] = Place(end, arm, len(arm.steps), fork)
 
         visit(self.body, None)
         return found
@@ -200,20 +199,23 @@ class Sequence:
         return next(iter(self.places)) if self.body.steps else END
 
     def after(self, position: str) -> str | None:
-        """The position that follows: the next step, the end of the arm, or from there what follows the branch.
+        """The position that follows: the next step, the end of the arm, or from there what follows the fork.
 
         None after the end of the sequence.
         """
         place = self.places[position]
         if place.step is None:
-            return self.after(place.branch.id) if place.branch else None
+            return self.after(place.fork.id) if place.fork else None
         if place.index + 1 < len(place.arm.steps):
             return place.arm.steps[place.index + 1].id
-        return end_of(place.branch.id, place.arm.name) if place.branch else END
+        return end_of(place.fork.id, place.arm.name) if place.fork else END
 
-    def enters(self, branch: Branch, arm: Arm) -> str:
-        """The first position inside an arm."""
-        return arm.steps[0].id if arm.steps else end_of(branch.id, arm.name)
+    def enters(self, fork: Fork, name: str) -> str | None:
+        """The first position inside the arm of that name; None when there is no such arm (any more)."""
+        arm = next((arm for arm in fork.arms if arm.name == name), None)
+        if arm is None:
+            return None
+        return arm.steps[0].id if arm.steps else end_of(fork.id, name)
 
     def conditions(self) -> Iterator[Condition]:
         """Every condition that a running enrollment may be asked."""

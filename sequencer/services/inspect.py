@@ -190,11 +190,11 @@ def steps(conn: Connection, release: Release) -> dict[str, list[dict[str, Any]]]
 
 
 def depth(places: Mapping[str, Any], position: str) -> int:
-    """How many branches a place lies in."""
+    """How many forks a place lies in."""
     found = 0
     place = places[position]
-    while place.branch is not None:
-        found, place = found + 1, places[place.branch.id]
+    while place.fork is not None:
+        found, place = found + 1, places[place.fork.id]
     return found
 
 

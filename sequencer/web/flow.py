@@ -9,7 +9,7 @@ from sequencer.core.content import Content
 from sequencer.core.enrollment import END, end_of
 from sequencer.core.message import State
 from sequencer.core.schedule import Until
-from sequencer.core.sequence import Arm, Branch, Email, Exit, Handoff, Set, Start, Step, Tell, Wait
+from sequencer.core.sequence import Arm, Branch, Email, Exit, Fork, Handoff, Set, Start, Step, Tell, Wait
 from sequencer.core.sequence import Sequence as Series
 
 GROUPS: Mapping[str, frozenset[State]] = {
@@ -92,7 +92,7 @@ class _Drawing:
     def step(self, step: Step) -> Node:
         text, code = self.said(step)
         arms: tuple[tuple[str, tuple[Node, ...]], ...] = ()
-        if isinstance(step, Branch):
+        if isinstance(step, Fork):
             drawn = ((arm.name, self.arm(arm, end_of(step.id, arm.name))) for arm in step.arms)
             arms = tuple((name, nodes) for name, nodes in drawn if nodes)
         counts = self.messages.get(step.id, {})

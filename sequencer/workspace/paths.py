@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 from sequencer.core.mark import Problem
@@ -57,7 +58,7 @@ def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterato
                 yield from _walk(branch_arm, inside, mails, inner)
             if not inner:
                 return
-            way = inner[0] if len(inner) == 1 else inner[0].joined(inner[1])
+            way = reduce(Way.joined, inner)
     ends.append(way.waited() if arm.waits else way)
 
 

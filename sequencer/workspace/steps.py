@@ -247,7 +247,7 @@ def read_branch(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], a
     otherwise = read_arm(block.take("else"), "else", around)
     if condition is None:
         return None
-    return Branch(step_id, mark, waits, condition, within, then, otherwise)
+    return Branch(step_id, mark, waits, condition, within, (then, otherwise))
 
 
 def read_note(block: Map, around: Surroundings, needed: bool) -> str:

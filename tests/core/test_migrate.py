@@ -90,9 +90,9 @@ def test_nobody_is_lost_mailed_twice_or_led_into_an_arm_they_did_not_take(
     it.enrollment = migrate(it.sequence, workspace(after).sequences["it"], it.enrollment, 2)
     it.sequence, it.workspace = workspace(after).sequences["it"], workspace(after)
     place = it.sequence.places[it.enrollment.position]
-    while place.branch is not None:
-        assert taken.get(place.branch.id) == place.arm.name
-        place = it.sequence.places[place.branch.id]
+    while place.fork is not None:
+        assert taken.get(place.fork.id) == place.arm.name
+        place = it.sequence.places[place.fork.id]
     it.look()
     it.until(NOW + timedelta(days=400))
     assert it.enrollment.status not in RUNNING
