@@ -14,6 +14,7 @@ from sequencer.core.decision import Alert, Cancel, Change, Decision, Effect, Ent
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.facts import LeadFacts
+from sequencer.core.fork import chosen, drawn
 from sequencer.core.lead import Lead, Rep
 from sequencer.core.mark import Mark
 from sequencer.core.message import Message, State
@@ -22,6 +23,7 @@ from sequencer.core.pressure import allowed
 from sequencer.core.schedule import next_open, shift
 from sequencer.core.sequence import (
     Branch,
+    Choose,
     Email,
     Exit,
     Fork,
@@ -30,6 +32,7 @@ from sequencer.core.sequence import (
     Sequence,
     SequenceState,
     Set,
+    Split,
     Start,
     Step,
     Tell,
@@ -150,6 +153,8 @@ class _Run:
             return self.email(step, due)
         if isinstance(step, Branch):
             return self.branch(step, due)
+        if isinstance(step, Choose | Split):
+            return self.fork(step)
         self.act(step)
         # What a step changed may be what ends the enrollment: no mail goes before that was asked.
         return self.enrollment.status is Status.ACTIVE and not self.leaves()
@@ -338,6 +343,21 @@ class _Run:
 
     def take(self, step: Branch, arm: str) -> bool:
         self.reasons.append(Reason(arm, step.condition.mark, step.id, detail=step.condition.source))
+        self.note(step, arm)
+        self.enter(step, arm)
+        return True
+
+    def fork(self, step: Choose | Split) -> bool:
+        if isinstance(step, Choose):
+            number = chosen(step, self.facts)
+            taken = step.conditions[number] if number < len(step.conditions) else None
+            why = f"`{taken.source}` is true" if taken is not None else "nothing above it is true"
+            mark = taken.mark if taken is not None else step.mark
+        else:
+            number = drawn(step, self.sequence.id, self.snapshot.lead.email)
+            mark, why = step.mark, f"drawn, a share of {step.shares[number]} %"
+        arm = step.arms[number].name
+        self.reasons.append(Reason("arm", mark, step.id, detail=f"`{arm}`: {why}"))
         self.note(step, arm)
         self.enter(step, arm)
         return True

@@ -22,6 +22,9 @@ class Status(StrEnum):
 
 RUNNING: Final = frozenset({Status.ACTIVE, Status.PAUSED})
 
+OUTCOMES: Final = frozenset({"sent", "skipped", "told", "set", "handed_off", "started", "exit"})
+"""What becomes of steps that have no arms. No arm has such a name."""
+
 END: Final = ":end"
 """The position after the last step."""
 
@@ -32,7 +35,7 @@ def end_of(branch: str, arm: str) -> str:
 
 
 class Outcome(NamedTuple):
-    """What became of a passed step: `sent`, `skipped`, `then`, `else`, `told`, `set`, `handed_off`, `started`."""
+    """What became of a passed step: one of OUTCOMES, or of a fork the name of the arm that was taken."""
 
     step: str
     outcome: str

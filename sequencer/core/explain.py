@@ -27,6 +27,7 @@ _REASONS = {
     "sent": "sends {step}",
     "then": "goes down `then` at {step}: `{detail}` is true",
     "else": "goes down `else` at {step}: `{detail}` is not true",
+    "arm": "at {step} goes down {detail}",
     "tell": "tells the owner ({step})",
     "set": "sets fields ({step})",
     "handoff": "hands the lead to sales ({step})",
@@ -46,8 +47,6 @@ _REASONS = {
 _OUTCOMES = {
     "sent": "was sent {step}",
     "skipped": "was not sent {step} ({detail})",
-    "then": "went down `then` at {step}",
-    "else": "went down `else` at {step}",
     "told": "the owner was told ({step})",
     "set": "fields were set ({step})",
     "handed_off": "was handed to sales ({step})",
@@ -119,7 +118,8 @@ def reason(why: Reason, zone: ZoneInfo) -> str:
 
 
 def outcome(passed: Outcome) -> str:
-    return _OUTCOMES[passed.outcome].format(step=passed.step, detail=passed.detail)
+    sentence = _OUTCOMES.get(passed.outcome, f"went down `{passed.outcome}` at {{step}}")
+    return sentence.format(step=passed.step, detail=passed.detail)
 
 
 def came_to(passed: Outcome, sent: Message | None) -> str:

@@ -100,7 +100,31 @@ class Exit:
     reason: str
 
 
-Fork: TypeAlias = Branch
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Several arms, each but the last with a condition: looks once, and the first that is true is taken."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    conditions: tuple[Condition, ...]
+    arms: tuple["Arm", ...]
+    """One more than conditions: the last is `otherwise`; empty when it is not written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`test`: arms that leads are dealt out to, each lead always to the same one."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    shares: tuple[int, ...]
+    """Per cent, one for each arm; they sum to 100."""
+    arms: tuple["Arm", ...]
+
+
+Fork: TypeAlias = Branch | Choose | Split
 """What has arms, which join again after it."""
 
 Step: TypeAlias = Email | Fork | Tell | Set | Handoff | Start | Exit
@@ -111,7 +135,7 @@ class Arm:
     """A run of steps. `waits` are those after its last step."""
 
     name: str
-    """`then`, `else`; empty for the sequence's own steps."""
+    """`then`, `else`, `otherwise`, or as the file names it; empty for the sequence's own steps."""
     steps: tuple[Step, ...]
     waits: tuple[Wait, ...] = ()
 
@@ -222,7 +246,11 @@ class Sequence:
         if self.goal is not None:
             yield self.goal
         yield from self.exit_on
-        yield from (step.condition for step in self.steps.values() if isinstance(step, Branch))
+        for step in self.steps.values():
+            if isinstance(step, Branch):
+                yield step.condition
+            elif isinstance(step, Choose):
+                yield from step.conditions
 
     @cached_property
     def asks(self) -> Asks:

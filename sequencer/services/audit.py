@@ -10,13 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from sequencer.core import event as kinds
+from sequencer.core.condition import Asks, merged
 from sequencer.core.enrollment import Enrollment, Outcome
 from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
+from sequencer.core.fork import chosen
 from sequencer.core.lead import BUILT_IN, Lead
 from sequencer.core.message import MAYBE_SENT, Message
 from sequencer.core.release import Release
-from sequencer.core.sequence import Branch
+from sequencer.core.sequence import Branch, Choose
 from sequencer.core.snapshot import Snapshot
 from sequencer.store import enrollments, events, leads, messages
 
@@ -72,8 +74,7 @@ def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollm
             series = release.workspace.sequences.get(enrollment.sequence)
             for passed in enrollment.outcomes:
                 step = series.steps.get(passed.step) if series is not None else None
-                # What a lead consented to then is not kept, only what holds now.
-                if isinstance(step, Branch) and not step.condition.asks.topics:
+                if isinstance(step, Branch | Choose) and not _asks(step).topics:
                     lead = people[enrollment.lead_id]
                     then = as_of(lead, enrollment, ledger.get(enrollment.id, {}), history, passed.at)
                     snapshot = then._replace(
@@ -83,8 +84,19 @@ def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollm
                         ),
                     )
                     facts = LeadFacts(release.workspace, snapshot, passed.at)
-                    if step.condition.test(facts) != (passed.outcome == "then"):
+                    if _arm(step, facts) != passed.outcome:
                         yield enrollment, passed
+
+
+def _asks(step: Branch | Choose) -> Asks:
+    """What the step depends on. Not judged by consent: what a lead agreed to then is not kept, only what holds now."""
+    return step.condition.asks if isinstance(step, Branch) else merged(c.asks for c in step.conditions)
+
+
+def _arm(step: Branch | Choose, facts: LeadFacts) -> str:
+    if isinstance(step, Choose):
+        return step.arms[chosen(step, facts)].name
+    return "then" if step.condition.test(facts) else "else"
 
 
 def as_of(

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from sequencer.core.enrollment import OUTCOMES
 from sequencer.store import alerts, enrollments, events, messages
 
 
@@ -20,7 +21,7 @@ def report(conn: Connection) -> dict[str, Any]:
         "leads": conn.execute(text("SELECT count(*) FROM lead")).scalar_one(),
         "enrollments": by_outcome,
         "messages": by_step,
-        "branches": _tree(conn, _BRANCHES),
+        "branches": _tree(conn, _BRANCHES, apart=sorted(OUTCOMES)),
         "events": events.counts(conn),
         "ends": _tree(
             conn, "SELECT sequence, reason, count(*) FROM enrollment WHERE ended_at IS NOT NULL GROUP BY 1, 2"
@@ -35,13 +36,14 @@ def report(conn: Connection) -> dict[str, Any]:
 
 _BRANCHES = """
 SELECT sequence || '/' || (o ->> 'step'), o ->> 'outcome', count(*)
-FROM enrollment, jsonb_array_elements(outcomes) o WHERE o ->> 'outcome' IN ('then', 'else') GROUP BY 1, 2
+FROM enrollment, jsonb_array_elements(outcomes) o WHERE o ->> 'outcome' <> ALL(:apart) GROUP BY 1, 2
 """
+"""By fork and arm."""
 
 
-def _tree(conn: Connection, query: str) -> dict[str, dict[str, int]]:
+def _tree(conn: Connection, query: str, **values: object) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
-    for first, second, count in conn.execute(text(query)):
+    for first, second, count in conn.execute(text(query), values):
         found.setdefault(first, {})[second] = count
     return found
 

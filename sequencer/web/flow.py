@@ -9,7 +9,7 @@ from sequencer.core.content import Content
 from sequencer.core.enrollment import END, end_of
 from sequencer.core.message import State
 from sequencer.core.schedule import Until
-from sequencer.core.sequence import Arm, Branch, Email, Exit, Fork, Handoff, Set, Start, Step, Tell, Wait
+from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Fork, Handoff, Set, Split, Start, Step, Tell, Wait
 from sequencer.core.sequence import Sequence as Series
 
 GROUPS: Mapping[str, frozenset[State]] = {
@@ -122,6 +122,12 @@ class _Drawing:
                 return (subject, step.content)
             case Branch():
                 return (f"within {step.within}" if step.within is not None else "", step.condition.source)
+            case Choose():
+                asked = zip(step.arms, step.conditions, strict=False)
+                return ("", ", ".join(f"{arm.name}: {condition.source}" for arm, condition in asked))
+            case Split():
+                dealt = zip(step.arms, step.shares, strict=True)
+                return (", ".join(f"{share} % {arm.name}" for arm, share in dealt), "")
             case Tell() | Handoff():
                 return (step.note, "")
             case Set():

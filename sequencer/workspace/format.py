@@ -42,6 +42,7 @@ EMAIL: Final = Words("an email address as `mara@mail.example.com`", r"^\s*\S+@\S
 URL: Final = Words("a web address that begins with `https://`", r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$")
 DOMAIN: Final = Words("a domain as `reply.example.com`", r"^[A-Za-z0-9\-]+(\.[A-Za-z0-9\-]+)+$")
 LOCALE: Final = Words("a language as `en` or `de-AT`", r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{2,8})*$")
+PERCENT: Final = Words("a whole number of per cent from 0 to 100, as `50`", "^(100|[0-9]{1,2})%?$")
 CONTENT: Final = Words("a content item as `sales/pricing`")
 STEPS: Final = Several(Block("step"))
 
@@ -341,6 +342,35 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
         Key("then", STEPS, "What happens when it is true.", "[{email: sales/roi}]"),
         Key("else", STEPS, "What happens when it is not.", "[{email: sales/faq}]"),
+    ),
+    "step: choose": (
+        _id("track"),
+        Key(
+            "choose",
+            Named(ID, either(Block("arm: choose"), Block("arm: otherwise"))),
+            "Looks once: the first arm whose `if` is true is taken, `otherwise` (the last one) when none is.",
+            "{cost: {if: 'known(\"pains\")', steps: [{email: sales/roi}]}, otherwise: {steps: [{email: sales/faq}]}}",
+            True,
+        ),
+    ),
+    "arm: choose": (
+        Key("if", Condition(), "When this arm is taken.", 'lead.role == "finance"', True),
+        Key("steps", STEPS, "What happens in this arm.", "[{email: sales/roi}]", True),
+    ),
+    "arm: otherwise": (Key("steps", STEPS, "What happens when no `if` above is true.", "[{email: sales/faq}]", True),),
+    "step: test": (
+        _id("objections"),
+        Key(
+            "test",
+            Named(ID, Block("arm: test")),
+            "Deals leads out to arms by their shares, each lead always to the same one.",
+            "{blunt: {share: 50, steps: [{email: sales/cost}]}, gentle: {share: 50, steps: [{email: sales/time}]}}",
+            True,
+        ),
+    ),
+    "arm: test": (
+        Key("share", PERCENT, "How many of the leads go down this arm, in per cent; all shares make 100.", "50", True),
+        Key("steps", STEPS, "What happens in this arm.", "[{email: sales/cost}]", True),
     ),
     "step: tell": (
         _id("tell-rep"),

@@ -20,7 +20,7 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "enroll": ("at",),
     "step: email": ("unless", "thread", "review", "fallback", "was"),
     "step: if": ("was",),
-    "step": ("task", "choose", "test", "series"),
+    "step": ("task", "series"),
 }
 """Keys of the format that this version does not know yet: they are named as such, not called unknown."""
 

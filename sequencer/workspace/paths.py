@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
+from sequencer.core.condition import Condition
 from sequencer.core.mark import Problem
-from sequencer.core.sequence import Arm, Branch, Email, Exit, Sequence
+from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Fork, Sequence
 
 OPENED: Final = re.compile(r"\bopened\s*\(")
 
@@ -49,21 +50,30 @@ def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterato
                 message = f"`{step.id}` follows {before} without a wait between them: put `- wait: 3 days` before it"
                 yield Problem(step.mark, "no-wait", message, "warning")
             way = Way(frozenset({step.id}), way.sent | {step.id})
-        elif isinstance(step, Branch):
-            yield from _asked(step, way, mails)
+        elif isinstance(step, Fork):
+            for condition in _conditions(step):
+                yield from _asked(condition, way, mails)
             # With `within` the lead waits, or did something: what follows is an answer to it.
-            inside = way.waited() if step.within else way
+            inside = way.waited() if isinstance(step, Branch) and step.within else way
             inner: list[Way] = []
-            for branch_arm in step.arms:
-                yield from _walk(branch_arm, inside, mails, inner)
+            for inner_arm in step.arms:
+                yield from _walk(inner_arm, inside, mails, inner)
             if not inner:
                 return
             way = reduce(Way.joined, inner)
     ends.append(way.waited() if arm.waits else way)
 
 
-def _asked(branch: Branch, way: Way, mails: frozenset[str]) -> Iterator[Problem]:
-    condition = branch.condition
+def _conditions(fork: Fork) -> tuple[Condition, ...]:
+    match fork:
+        case Branch():
+            return (fork.condition,)
+        case Choose():
+            return fork.conditions
+    return ()
+
+
+def _asked(condition: Condition, way: Way, mails: frozenset[str]) -> Iterator[Problem]:
     if OPENED.search(STRINGS.sub("", condition.source)):
         message = "opening is a guess (mail programs open by themselves, or hide it): ask for a click or a reply"
         yield Problem(condition.mark, "opens-are-guesses", message, "warning")

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final, Literal, TypeGuard
 
 from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
 from sequencer.core.duration import Duration
 from sequencer.core.engine import GIVEN_UP
+from sequencer.core.enrollment import OUTCOMES
 from sequencer.core.field import Field
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.schedule import Until
-from sequencer.core.sequence import Arm, Branch, Email, Exit, Handoff, Set, Start, Step, Tell, Wait
+from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Handoff, Set, Split, Start, Step, Tell, Wait
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.keys import LATER, STEP_KINDS
@@ -42,6 +43,8 @@ EXAMPLES: Final = {
     "start": "id: go-on",
     "exit": "id: leave",
     "if": "id: looked-at-price",
+    "choose": "id: track",
+    "test": "id: objections",
 }
 
 
@@ -87,6 +90,13 @@ def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:
             yield last_name(mailed), mailed
         yield from named_steps(held.get("then"))
         yield from named_steps(held.get("else"))
+        for fork in (held.get("choose"), held.get("test")):
+            for arm in fork.entries.values() if isinstance(fork, Map) else ():
+                yield from named_steps(arm.node.entries["steps"].node if _has_steps(arm.node) else None)
+
+
+def _has_steps(node: Node) -> TypeGuard[Map]:
+    return isinstance(node, Map) and "steps" in node.entries
 
 
 def last_name(content: str) -> str:
@@ -165,6 +175,10 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
             return Email(step_id, mark, waits, content, resend_after) if content else None
         case "if":
             return read_branch(block, step_id, mark, waits, around)
+        case "choose":
+            return read_choose(block, step_id, mark, waits, around)
+        case "test":
+            return read_split(block, step_id, mark, waits, around)
         case "tell":
             values.choice(block.text("tell"), ("owner",))
             return Tell(step_id, mark, waits, read_note(block, around, needed=True))
@@ -248,6 +262,57 @@ def read_branch(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], a
     if condition is None:
         return None
     return Branch(step_id, mark, waits, condition, within, (then, otherwise))
+
+
+def read_choose(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], around: Surroundings) -> Choose | None:
+    """None when a condition cannot be read: who would be led astray by the rest?"""
+    arms: list[Arm] = []
+    conditions: list[Condition | None] = []
+    otherwise: Arm | None = None
+    for name, arm in named_arms(block, "choose", "arms with `if` and `steps`, and `otherwise` with `steps`"):
+        if otherwise is not None:
+            name.wrong("bad-arm", "`otherwise` is taken when nothing else is: expected it to be the last arm")
+        if name.value == "otherwise":
+            arm.expect("arm: otherwise")
+            otherwise = read_arm(arm.need("steps", "[{email: sales/faq}]"), "otherwise", around)
+            continue
+        arm.expect("arm: choose")
+        conditions.append(around.condition(arm.need_text("if", 'has(lead.pains, "cost")')))
+        arms.append(read_arm(arm.need("steps", "[{email: sales/faq}]"), name.value, around))
+    found = tuple(condition for condition in conditions if condition is not None)
+    if not conditions:
+        around.problems.error(mark, "bad-arm", "expected at least one arm with `if` and `steps` below `choose`")
+    if not found or len(found) < len(conditions):
+        return None
+    return Choose(step_id, mark, waits, found, (*arms, otherwise or Arm("otherwise", ())))
+
+
+def read_split(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], around: Surroundings) -> Split | None:
+    arms: list[Arm] = []
+    shares: list[int | None] = []
+    for name, arm in named_arms(block, "test", "arms with `share` and `steps`"):
+        arm.expect("arm: test")
+        shares.append(values.percent(arm.need_text("share", "50")))
+        arms.append(read_arm(arm.need("steps", "[{email: sales/faq}]"), name.value, around))
+    found = tuple(share for share in shares if share is not None)
+    if len(found) < len(shares):
+        return None
+    if len(arms) < 2 or sum(found) != 100:
+        got = f"{sum(found)}" if len(arms) > 1 else listed(arm.name for arm in arms)
+        around.problems.error(mark, "bad-shares", f"expected at least two arms whose shares sum to 100, got {got}")
+        return None
+    return Split(step_id, mark, waits, found, tuple(arms))
+
+
+def named_arms(block: Map, key: str, expected: str) -> Iterator[tuple[Text, Map]]:
+    """The arms of a fork by name. A name that could be mistaken for the outcome of a step is reported."""
+    node = as_map(block.take(key), expected)
+    for name, held in node.items() if node is not None else ():
+        arm = as_map(held, f"an arm: {expected}")
+        if values.identifier(name, "an arm's name") is not None and name.value in OUTCOMES:
+            name.wrong("bad-arm", f"{name.got} means something else in a lead's history: choose another name")
+        if arm is not None:
+            yield name, arm
 
 
 def read_note(block: Map, around: Surroundings, needed: bool) -> str:

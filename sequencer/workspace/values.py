@@ -149,6 +149,16 @@ def count(text: Text | None) -> int | None:
     return None
 
 
+def percent(text: Text | None) -> int | None:
+    """A share as `50` or `50%`."""
+    if text is None:
+        return None
+    if re.fullmatch(r"(100|\d{1,2})%?", text.value):
+        return int(text.value.removesuffix("%"))
+    text.bad("a whole number of per cent from 0 to 100, as `50`")
+    return None
+
+
 def flag(text: Text | None) -> bool | None:
     """`on` or `off`."""
     if text is None:

@@ -451,7 +451,95 @@ def test_a_mail_that_goes_again_is_not_late_for_what_held_the_lead() -> None:
     assert it.sent == [("one", MONDAY), ("one", resume)]
 
 
+CHOOSE = """
+pressure: exempt
+steps:
+  - email: one
+  - id: track
+    choose:
+      cost:
+        if: lead.stage == "mql"
+        steps:
+          - email: two
+      asked:
+        if: did("asked")
+        steps:
+          - wait: 1 day
+          - email: three
+OTHERWISE  - wait: 1 hour
+  - email: four
+"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "asked", "otherwise", "sent", "arm"),
+    [
+        ("mql", True, "", ["one", "two", "four"], "cost"),
+        (None, True, "", ["one", "three", "four"], "asked"),
+        (None, False, "", ["one", "four"], "otherwise"),
+        (
+            None,
+            False,
+            "      otherwise:\n        steps:\n          - id: again\n            email: one\n",
+            ["one", "again", "four"],
+            "otherwise",
+        ),
+    ],
+)
+def test_choose_takes_the_first_arm_that_is_true(
+    stage: str | None, asked: bool, otherwise: str, sent: list[str], arm: str
+) -> None:
+    it = Passage(HEAD + CHOOSE.replace("OTHERWISE", otherwise), lead=Lead(1, "k@b.example", stage=stage))
+    if asked:
+        it.events.append(Event("asked", MONDAY, 1, "a", "api"))
+    it.after(days=5)
+    assert (it.steps, it.enrollment.passed("track").outcome) == (sent, arm)  # type: ignore[union-attr]
+
+
+SPLIT = """
+pressure: exempt
+steps:
+  - id: objections
+    test:
+      blunt:
+        share: BLUNT
+        steps:
+          - email: one
+      gentle:
+        share: GENTLE
+        steps:
+          - email: two
+  - wait: 1 hour
+  - email: four
+"""
+
+
+def drawn(blunt: int, email: str) -> str:
+    text = SPLIT.replace("BLUNT", str(blunt)).replace("GENTLE", f"{100 - blunt}%")
+    it = Passage(HEAD + text, lead=Lead(1, email)).after(days=2)
+    passed = it.enrollment.passed("objections")
+    assert passed is not None and it.steps == [{"blunt": "one", "gentle": "two"}[passed.outcome], "four"]
+    return passed.outcome
+
+
+def test_a_test_deals_out_by_its_shares_and_to_each_lead_always_the_same() -> None:
+    people = [f"p{n}@b.example" for n in range(400)]
+    first = {email: drawn(30, email) for email in people}
+    assert {email: drawn(30, email) for email in people[:50]} == dict(list(first.items())[:50])
+    # 400 draws of 30 %: five standard deviations are 46.
+    assert abs(list(first.values()).count("blunt") - 120) < 46
+    assert {drawn(100, email) for email in people[:50]} == {"blunt"}
+    assert {drawn(0, email) for email in people[:50]} == {"gentle"}
+
+
+def test_a_larger_share_takes_nobody_out_of_its_arm() -> None:
+    people = [f"p{n}@b.example" for n in range(100)]
+    assert {drawn(60, email) for email in people if drawn(30, email) == "blunt"} == {"blunt"}
+
+
 # --- laws
+
+CONDITIONS = ('did("asked")', 'lead.stage == "mql"', "replied()")
 
 
 @st.composite
@@ -464,7 +552,8 @@ def programs(draw: st.DrawFn) -> str:
         nonlocal number
         lines: list[str] = []
         for _ in range(draw(st.integers(1, 4))):
-            kind = draw(st.sampled_from(["mail", "wait", "if", "set"] if depth < 3 else ["mail", "wait"]))
+            kinds = ["mail", "wait", "if", "choose", "test", "set"] if depth < 3 else ["mail", "wait"]
+            kind = draw(st.sampled_from(kinds))
             number += 1
             if kind == "mail" and left:
                 lines.append(f"{indent}- email: {left.pop(0)}")
@@ -472,7 +561,7 @@ def programs(draw: st.DrawFn) -> str:
                 span = draw(st.sampled_from(["3 hours", "1 day", "2 business days", "until tue 10:00", "40 minutes"]))
                 lines.append(f"{indent}- wait: {span}")
             elif kind == "if":
-                condition = draw(st.sampled_from(['did("asked")', 'lead.stage == "mql"', "replied()"]))
+                condition = draw(st.sampled_from(CONDITIONS))
                 lines.append(f"{indent}- id: b{number}")
                 lines.append(f"{indent}  if: {condition}")
                 if draw(st.booleans()):
@@ -482,6 +571,18 @@ def programs(draw: st.DrawFn) -> str:
                 if draw(st.booleans()):
                     lines.append(f"{indent}  else:")
                     lines += steps(depth + 1, indent + "    ")
+            elif kind in ("choose", "test"):
+                lines += [f"{indent}- id: b{number}", f"{indent}  {kind}:"]
+                names = draw(st.permutations(["red", "green", "blue"]))[: draw(st.integers(2, 3))]
+                first = draw(st.integers(0, 100))
+                shares = [first, 100 - first, 0]
+                for name, share in zip(names, shares, strict=False):
+                    test = f"if: {draw(st.sampled_from(CONDITIONS))}" if kind == "choose" else f"share: {share}"
+                    lines += [f"{indent}    {name}:", f"{indent}      {test}", f"{indent}      steps:"]
+                    lines += steps(depth + 1, indent + "        ")
+                if kind == "choose" and draw(st.booleans()):
+                    lines += [f"{indent}    otherwise:", f"{indent}      steps:"]
+                    lines += steps(depth + 1, indent + "        ")
             else:
                 lines += [f"{indent}- id: s{number}", f"{indent}  set: {{stage: mql}}"]
         if not lines or all("wait" in line for line in lines):

@@ -32,6 +32,15 @@ BRANCHED = (
     "  - email: four\n"
 )
 
+RED = '      red:\n        if: did("asked")\n        steps:\n          - email: two\n'
+BLUE = '      blue:\n        if: lead.stage == "mql"\n        steps:\n          - email: three\n'
+CHOSEN = "  - email: one\n  - id: track\n    choose:\n" + RED + BLUE + "  - email: four\n"
+DEALT = (
+    (CHOSEN.replace('if: did("asked")', "share: 50").replace('if: lead.stage == "mql"', "share: 50"))
+    .replace("choose:", "test:")
+    .replace("  - email: one\n", "")
+)
+
 
 @pytest.mark.parametrize(
     ("old", "new", "enrollment", "position"),
@@ -71,11 +80,46 @@ BRANCHED = (
             standing("two", ("one", "sent")),
             "fork",
         ),
+        # An arm is gone, with all that was in it: on to what follows the fork.
+        (CHOSEN, CHOSEN.replace(RED, ""), standing("two", ("one", "sent"), ("track", "red")), "four"),
+        # An arm is called otherwise now: it is another arm, and nobody is led into it.
+        (CHOSEN, CHOSEN.replace("red:", "pink:"), standing("two", ("one", "sent"), ("track", "red")), "four"),
+        # The shares change: who was dealt out stays where they are.
+        (DEALT, DEALT.replace("50", "0", 1).replace("50", "100"), standing("two", ("track", "red")), "two"),
+        # A fork of another kind: its arms are others, and the choice does not count for them.
+        (CHOSEN, DEALT.replace("red:", "pink:"), standing("two", ("one", "sent"), ("track", "red")), "four"),
+        # A step moved from one arm into the other is not reached from the first.
+        (
+            CHOSEN,
+            CHOSEN.replace("- email: two", "- id: s\n            set: {stage: mql}").replace(
+                "          - email: three\n", "          - email: three\n          - email: two\n"
+            ),
+            standing("two", ("one", "sent"), ("track", "red")),
+            "four",
+        ),
     ],
 )
 def test_where_somebody_stands_after_an_edit(old: str, new: str, enrollment: Enrollment, position: str) -> None:
     moved = migrate(sequence(old), sequence(new), enrollment, 2)
     assert (moved.position, moved.deployment) == (position, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "enrollment", "sent"),
+    [
+        # A fork that was passed is followed as recorded, however it is decided now.
+        (DEALT, DEALT.replace("50", "0", 1).replace("50", "100"), standing("track", ("track", "red")), ["two", "four"]),
+        (CHOSEN, CHOSEN.replace('"mql"', '"lead"'), standing("track", ("track", "blue")), ["three", "four"]),
+        # Its arm is gone: none of the others is entered.
+        (CHOSEN, CHOSEN.replace(RED, ""), standing("track", ("track", "red")), ["four"]),
+        (BRANCHED, CHOSEN.replace("track", "fork"), standing("fork", ("fork", "then")), ["four"]),
+    ],
+)
+def test_a_passed_fork_is_followed_as_recorded(old: str, new: str, enrollment: Enrollment, sent: list[str]) -> None:
+    it = Passage(HEAD + "pressure: exempt\nsteps:\n" + new)
+    it.enrollment = migrate(sequence(old), it.sequence, enrollment, 2)
+    it.until(NOW + timedelta(days=10))
+    assert it.steps == sent
 
 
 @given(programs(), programs(), st.integers(0, 20 * 24), st.booleans())

@@ -125,6 +125,79 @@ MISTAKES = [
         ["10:5 not-in-this-version"],
     ),
     (
+        "an arm of choose without if",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: track\n    choose:\n      cost:\n        steps:\n          - email: guides/handbook",
+        ["11:9 missing-key"],
+    ),
+    (
+        "an arm after otherwise",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: track\n    choose:\n      otherwise:\n        steps:\n          - email: guides/handbook\n"
+        '      cost:\n        if: known("industry")\n        steps:\n          - email: sales/faq',
+        ["13:7 bad-arm"],
+    ),
+    (
+        "only otherwise",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: track\n    choose:\n      otherwise:\n        steps:\n          - email: guides/handbook",
+        ["9:5 bad-arm"],
+    ),
+    (
+        "a condition of an arm that names nothing",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: track\n    choose:\n      cost:\n        if: lead.industri == 'retail'\n        steps:\n"
+        "          - email: guides/handbook",
+        ["11:18 unknown-field"],
+    ),
+    (
+        "an arm with the name of an outcome",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: track\n    choose:\n      sent:\n        if: known('industry')\n        steps:\n"
+        "          - email: guides/handbook",
+        ["10:7 bad-arm"],
+    ),
+    (
+        "shares that do not sum to 100",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: objections\n    test:\n      blunt:\n        share: 50\n        steps:\n"
+        "          - email: guides/handbook\n      gentle:\n        share: 40\n        steps:\n"
+        "          - email: sales/faq",
+        ["9:5 bad-shares"],
+    ),
+    (
+        "a share that is no number",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: objections\n    test:\n      blunt:\n        share: half\n        steps:\n"
+        "          - email: guides/handbook\n      gentle:\n        share: 50\n        steps:\n"
+        "          - email: sales/faq",
+        ["11:16 bad-value"],
+    ),
+    (
+        "a test of one arm",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: objections\n    test:\n      blunt:\n        share: 100\n        steps:\n"
+        "          - email: guides/handbook",
+        ["9:5 bad-shares"],
+    ),
+    (
+        "two mails in a row where the arms join",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: objections\n    test:\n      blunt:\n        share: 50%\n        steps:\n"
+        "          - email: guides/handbook\n      gentle:\n        share: 50%\n        steps:\n"
+        "          - email: sales/faq\n          - wait: 1 day\n  - email: sales/roi",
+        ["19:5 no-wait (warning)"],
+    ),
+    (
         "a step without id",
         "motivation",
         "      - id: tell-rep\n        tell: owner",
