@@ -4,9 +4,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ class Cost:
     postgres: float
     sink: float
     queries: float
-    """A mail; BEGIN and COMMIT not counted."""
-    transactions: float
+    """A mail, without BEGIN and COMMIT."""
+    commits: float
     """A mail."""
     requests: int
     request_bytes: float
@@ -67,7 +67,7 @@ class Workers:
         """Lets them work off what is due; everything that was due must have become an accepted message."""
         servers = self._servers
         expected = _count(servers, "SELECT count(*) FROM enrollment WHERE due_at IS NOT NULL")
-        counted, used, committed = servers.counts(), servers.used(), self._committed()
+        counted, used = servers.counts(), servers.used()
         began = time.monotonic()
         for child in self._children:
             assert child.stdin is not None
@@ -90,7 +90,7 @@ class Workers:
             postgres=spent["postgres"] / mails * 1e6,
             sink=spent["sink"] / mails * 1e6,
             queries=sum(one["queries"] for one in told) / mails,
-            transactions=(self._committed() - committed) / mails,
+            commits=sum(one["commits"] for one in told) / mails,
             requests=sent["requests"],
             request_bytes=sent["bytes"] / mails,
             memory_before=max(one["memory before"] for one in told),
@@ -102,10 +102,6 @@ class Workers:
             if child.stdin is not None:
                 child.stdin.close()
             child.wait()
-
-    def _committed(self) -> int:
-        query = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
-        return _count(self._servers, query)
 
     def _hear(self, child: "subprocess.Popen[str]") -> dict[str, Any]:
         assert child.stdout is not None
@@ -127,20 +123,3 @@ def workers(servers: Servers, kind: str, processes: int, profile: Path | None = 
 def _count(servers: Servers, query: str) -> int:
     with servers.engine.begin() as conn:
         return int(conn.execute(text(query)).scalar_one())
-
-
-def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Columns by their widest entry; the first to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def plain(cost: Cost) -> dict[str, Any]:
-    """For JSON."""
-    return {name: round(value, 4) for name, value in asdict(cost).items()} | {"cpu": round(cost.cpu, 1)}

@@ -1,68 +1,58 @@
 """How fast due enrollments become accepted and recorded mails.
 
     python -m benchmarks sending --leads 20000 --processes 2
+    python -m benchmarks sending --leads 200000 --compare --rounds 5
 
-A 20 KB email with 20 slots, and a condition on each mail's way. The real drain runs in worker
-processes against PostgreSQL, Valkey and a sink on the same machine. Loading the leads is not counted.
+A 20 KB email with 20 slots, and a condition on each mail's way. The real drain runs in worker processes against
+PostgreSQL, Valkey and a sink on the same machine. Loading the leads is not counted.
+
+--compare runs two others in turn with it: `bare`, the protocol with nothing around it, and `naive`, one mail at a time.
 """
 
-import argparse
-import json
-import os
-import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import mailing
-from benchmarks.measure import Cost, plain, table, workers
-from benchmarks.servers import environment, servers
+from benchmarks import mailing, report
+from benchmarks.measure import Cost, workers
+from benchmarks.servers import Servers, servers
+
+NAIVE_PART = 100
+"""The naive way mails so many times fewer leads: it would take hours."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks sending",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = report.parser("sending", __doc__)
     parser.add_argument("--leads", type=int, default=20_000)
     parser.add_argument("--processes", type=int, default=2, help="worker processes")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--compare", action="store_true", help="measure `bare` and `naive` in turn with the product")
     parser.add_argument("--profile", type=Path, help="write cProfile's statistics of one worker to this file")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     with servers() as made:
-        about = environment(made.engine)
         mailing.deploy(made.engine, mailing.files())
-        about |= mailing.described(made.engine)
-        costs: list[tuple[str, Cost]] = []
-        with workers(made, "product", chosen.processes, chosen.profile) as product:
-            for _ in range(chosen.rounds):
-                mailing.load(made.engine, chosen.leads)
-                costs.append(("product", product.run()))
-    about["load after"] = f"{os.getloadavg()[0]:.1f}"
-    if chosen.json:
-        print(json.dumps({"environment": about, "runs": [{"kind": kind} | plain(cost) for kind, cost in costs]}))
-        return 0
-    print("\n".join(f"{name}: {value}" for name, value in about.items()), end="\n\n")
-    print(table([HEAD, *(row(kind, cost) for kind, cost in costs)]))
-    return 0
+        about = report.environment(made.engine) | mailing.described(made.engine)
+        costs = run(made, chosen.leads, chosen.processes, chosen.rounds, chosen.compare, chosen.profile)
+    return report.costs(about, costs, chosen.json)
 
 
-HEAD = (
-    *("", "mails", "mails/s", "CPU µs/mail", "worker", "PostgreSQL", "sink"),
-    *("queries/mail", "transactions/mail", "requests", "bytes/mail", "MB before", "MB most"),
-)
-
-
-def row(kind: str, cost: Cost) -> tuple[str, ...]:
-    return (
-        *(kind, f"{cost.mails:,}", f"{cost.rate:,.0f}"),
-        *(f"{cost.cpu:.1f}", f"{cost.worker:.1f}", f"{cost.postgres:.1f}", f"{cost.sink:.1f}"),
-        *(f"{cost.queries:.4f}", f"{cost.transactions:.4f}", f"{cost.requests:,}", f"{cost.request_bytes:,.0f}"),
-        *(f"{cost.memory_before:.0f}", f"{cost.memory_most:.0f}"),
-    )
+def run(
+    made: Servers, leads: int, processes: int, rounds: int, compare: bool, profile: Path | None = None
+) -> dict[str, list[Cost]]:
+    """By kind, one cost a round; the kinds take turns."""
+    sizes = {"product": leads} | ({"bare": leads, "naive": max(leads // NAIVE_PART, 20)} if compare else {})
+    found: dict[str, list[Cost]] = {kind: [] for kind in sizes}
+    with ExitStack() as exits:
+        started = {
+            kind: exits.enter_context(workers(made, kind, processes, profile if kind == "product" else None))
+            for kind in sizes
+        }
+        for _ in range(rounds):
+            for kind, size in sizes.items():
+                mailing.load(made.engine, size)
+                found[kind].append(started[kind].run())
+    return found
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 PostgreSQL is configured as `bin/dev` runs it, and durable: every commit is on disk.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import psutil
 import urllib3
 from sqlalchemy import Engine
 
+from benchmarks.certificate import write as write_certificate
 from sequencer.local import Postgres, Valkey, ports
 from sequencer.settings import variables
 from sequencer.store import clock, partitions
@@ -73,16 +73,22 @@ def servers() -> Iterator[Servers]:
         valkey = Valkey(folder / "valkey", port=_port())
         exits.callback(valkey.stop)
         port = _port()
-        sink = subprocess.Popen([sys.executable, "-m", "benchmarks.sink", str(port)], stdin=subprocess.DEVNULL)
+        certificate = folder / "sink.pem"
+        write_certificate(certificate)
+        sink = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.sink", str(port), str(certificate)], stdin=subprocess.DEVNULL
+        )
         exits.callback(_end, sink)
-        sink_url = f"http://{ports.HOST}:{port}"
+        sink_url = f"https://{ports.HOST}:{port}"
         upgrade(url)
         engine = connect(url, 4)
         exits.callback(engine.dispose)
         with engine.begin() as conn:
             clock.start_virtual(conn, START, speed=1)
             partitions.ensure(conn)
-        http = urllib3.PoolManager(retries=urllib3.Retry(connect=50, backoff_factor=0.05, backoff_max=0.1))
+        http = urllib3.PoolManager(
+            retries=urllib3.Retry(connect=50, backoff_factor=0.05, backoff_max=0.1), ca_certs=str(certificate)
+        )
         exits.callback(http.clear)
         made = Servers(
             folder=folder,
@@ -92,6 +98,7 @@ def servers() -> Iterator[Servers]:
                 "REDIS_URL": valkey.start().url,
                 "SENDGRID_API_KEY": "SG.benchmark.benchmark",
                 "SENDGRID_HOST": sink_url,
+                "SSL_CERT_FILE": str(certificate),
                 "SECRET_KEY": "a secret of the benchmarks",
                 "PUBLIC_URL": "https://mail.acme.example",
                 "LOG_LEVEL": "WARNING",
@@ -110,30 +117,6 @@ def servers() -> Iterator[Servers]:
 def _end(process: "subprocess.Popen[Any]") -> None:
     process.terminate()
     process.wait()
-
-
-def environment(conn_engine: Engine) -> dict[str, str]:
-    """What figures depend on: machine, versions, date, and what else ran."""
-    import platform
-
-    with conn_engine.connect() as conn:
-        version = conn.exec_driver_sql("SHOW server_version").scalar_one()
-    return {
-        "processor": f"{_processor()}, {os.cpu_count()} cores",
-        "Python": platform.python_version(),
-        "PostgreSQL": str(version),
-        "system": platform.platform(terse=True),
-        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",  # noqa: TID251
-        "load before": f"{os.getloadavg()[0]:.1f}",
-    }
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return "unknown processor"
 
 
 def _port() -> int:

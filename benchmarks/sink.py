@@ -1,12 +1,13 @@
 """A process that stands for SendGrid and costs next to nothing: it answers 202 and counts.
 
-    python -m benchmarks.sink PORT
+    python -m benchmarks.sink PORT CERTIFICATE
 
-`POST /v3/mail/send` is read in full and counted, not parsed; `GET /` gives the counts as JSON. Keep-alive, loopback
-only. Whether requests are right is the sandbox's business, not this one's.
+By TLS, as SendGrid is reached. `POST /v3/mail/send` is read in full and counted, not parsed; `GET /` gives the counts
+as JSON. Keep-alive, loopback only. Whether requests are right is the sandbox's business, not this one's.
 """
 
 import asyncio
+import ssl
 import sys
 
 from sequencer.local import ports
@@ -86,11 +87,14 @@ def _length(head: bytes) -> int:
     return 0
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, certificate: str) -> None:
+    """`certificate`: a PEM file that holds its key too."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
     counts = Counts()
-    server = await asyncio.get_running_loop().create_server(lambda: Sink(counts), ports.HOST, port)
+    server = await asyncio.get_running_loop().create_server(lambda: Sink(counts), ports.HOST, port, ssl=context)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), sys.argv[2]))

@@ -22,23 +22,23 @@ import psycopg
 Work = Callable[[], None]
 
 
-class Queries:
-    """Counts what goes to PostgreSQL through psycopg's cursors, whoever sends it."""
+class Calls:
+    """Counts what goes to PostgreSQL through psycopg, whoever sends it."""
 
-    count = 0
-
-    @classmethod
-    def watch(cls) -> None:
+    def __init__(self) -> None:
+        self.queries = self.commits = 0
         for name in ("execute", "executemany", "copy"):
-            setattr(psycopg.Cursor, name, cls._counted(getattr(psycopg.Cursor, name)))
+            self._watch(psycopg.Cursor, name, "queries")
+        self._watch(psycopg.Connection, "commit", "commits")
 
-    @classmethod
-    def _counted(cls, method: Callable[..., Any]) -> Callable[..., Any]:
+    def _watch(self, kind: type, name: str, count: str) -> None:
+        method = getattr(kind, name)
+
         def counted(*args: Any, **options: Any) -> Any:
-            cls.count += 1
+            setattr(self, count, getattr(self, count) + 1)
             return method(*args, **options)
 
-        return counted
+        setattr(kind, name, counted)
 
 
 def product() -> Work:
@@ -66,12 +66,12 @@ def product() -> Work:
 def serve() -> None:
     kind, *rest = sys.argv[1:]
     work = product() if kind == "product" else importlib.import_module(f"benchmarks.{kind}").prepare()
-    Queries.watch()
+    calls = Calls()
     process = psutil.Process()
     _say({"ready": True})
     for _ in sys.stdin:
         profile = cProfile.Profile() if rest else None
-        Queries.count = 0
+        calls.queries = calls.commits = 0
         memory = process.memory_info().rss
         used, began = time.process_time(), time.monotonic()
         if profile is not None:
@@ -83,7 +83,8 @@ def serve() -> None:
             {
                 "seconds": time.monotonic() - began,
                 "cpu": time.process_time() - used,
-                "queries": Queries.count,
+                "queries": calls.queries,
+                "commits": calls.commits,
                 "memory before": memory / 1e6,
                 "memory after": process.memory_info().rss / 1e6,
                 "memory most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,

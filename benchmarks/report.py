@@ -1,0 +1,124 @@
+"""What every benchmark's command line and report have in common."""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Engine
+
+from benchmarks.measure import Cost
+
+
+def parser(name: str, about: str | None) -> argparse.ArgumentParser:
+    """With `--json`. From here on SIGTERM ends what was started, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks {name}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    return made
+
+
+def environment(engine: Engine) -> dict[str, str]:
+    """What figures depend on: machine, versions, date, and what else ran."""
+    with engine.connect() as conn:
+        version = conn.exec_driver_sql("SHOW server_version").scalar_one()
+    return {
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "Python": platform.python_version(),
+        "PostgreSQL": str(version),
+        "system": platform.platform(terse=True),
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",  # noqa: TID251
+        "load before": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return "unknown processor"
+
+
+def show(about: Mapping[str, str], figures: Mapping[str, Any], rows: Sequence[Sequence[str]], as_json: bool) -> int:
+    """Prints the environment with the figures as JSON, or with the rows as a table; gives the exit code 0."""
+    around = dict(about) | {"load after": f"{os.getloadavg()[0]:.1f}"}
+    if as_json:
+        print(json.dumps({"environment": around, **figures}))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in around.items()), end="\n\n")
+        print(table(rows))
+    return 0
+
+
+_HEAD = (
+    *("", "mails", "mails/s", "CPU µs/mail", "worker", "PostgreSQL", "sink"),
+    *("queries/mail", "commits/mail", "requests", "bytes/mail", "MB before", "MB most"),
+)
+
+
+def costs(about: Mapping[str, str], found: Mapping[str, Sequence[Cost]], as_json: bool) -> int:
+    """A line for each kind, with the median of its rounds in every column, and its ratio to the first kind."""
+    middle = {kind: medians(rounds) for kind, rounds in found.items()}
+    first = next(iter(middle))
+    ratios = {
+        f"{first} / {kind}": {
+            "mails/s": round(middle[first].rate / cost.rate, 3),
+            "CPU": round(middle[first].cpu / cost.cpu, 3),
+        }
+        for kind, cost in middle.items()
+        if kind != first
+    }
+    figures = {
+        "medians": {kind: _plain(cost) for kind, cost in middle.items()},
+        "ratios": ratios,
+        "rounds": {kind: [_plain(cost) for cost in rounds] for kind, rounds in found.items()},
+    }
+    show(about, figures, [_HEAD, *(_row(kind, cost) for kind, cost in middle.items())], as_json)
+    if not as_json:
+        for name, ratio in ratios.items():
+            print(f"{name}: {ratio['mails/s']:.2f} × mails/s, {ratio['CPU']:.2f} × processor time a mail")
+    return 0
+
+
+def medians(rounds: Sequence[Cost]) -> Cost:
+    """In every column by itself."""
+    return Cost(**{name: median(getattr(cost, name) for cost in rounds) for name in asdict(rounds[0])})
+
+
+def _row(kind: str, cost: Cost) -> tuple[str, ...]:
+    return (
+        *(kind, f"{cost.mails:,}", f"{cost.rate:,.0f}"),
+        *(f"{cost.cpu:.1f}", f"{cost.worker:.1f}", f"{cost.postgres:.1f}", f"{cost.sink:.1f}"),
+        *(f"{cost.queries:.4f}", f"{cost.commits:.4f}", f"{cost.requests:,}", f"{cost.request_bytes:,.0f}"),
+        *(f"{cost.memory_before:.0f}", f"{cost.memory_most:.0f}"),
+    )
+
+
+def _plain(cost: Cost) -> dict[str, Any]:
+    return {name: round(value, 4) for name, value in asdict(cost).items()} | {"cpu": round(cost.cpu, 1)}
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest entry; the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
