@@ -6,6 +6,7 @@ a comparison with an unknown value is false, None prints as nothing, a list as `
 what would cost memory or time beyond any mail's need is refused.
 """
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
@@ -189,7 +190,7 @@ def _known(filtered: Callable[..., Any], each: bool) -> Callable[..., Any]:
 def printed(value: Any) -> Any:
     """What a value prints as, before escaping. Characters that no mail may hold are dropped."""
     if isinstance(value, Markup):
-        return Markup(_clean(str(value)))
+        return Markup(clean(str(value)))
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -200,7 +201,7 @@ def printed(value: Any) -> Any:
         )
     if isinstance(value, StrictUndefined):
         return value
-    return _clean(str(value))
+    return clean(str(value))
 
 
 def in_header(value: Any) -> Any:
@@ -229,7 +230,12 @@ _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff
 _BREAKS: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
-def _clean(text: str) -> str:
+special: Final = re.compile("[&<>\"'\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]").search
+"""Finds a character that HTML escapes or no mail may hold; None: the text prints as it is."""
+
+
+def clean(text: str) -> str:
+    """The text without characters that no mail may hold."""
     return _FORBIDDEN.sub("", text.replace("\r\n", "\n")) if _FORBIDDEN.search(text) else text
 
 
@@ -244,29 +250,30 @@ def capped(text: str) -> str:
     return text
 
 
-def compare(left: Any, operator: str, right: Any) -> bool:
-    """A comparison; false when either side is unknown, whatever the operator."""
-    if left is None or right is None:
-        return False
-    return bool(_OPERATORS[operator](left, right))
+def _known_only(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
+    return lambda left, right: left is not None and right is not None and bool(compare(left, right))
+
+
+COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    name: _known_only(compare)
+    for name, compare in {
+        "eq": operator.eq,
+        "ne": operator.ne,
+        "lt": operator.lt,
+        "lteq": operator.le,
+        "gt": operator.gt,
+        "gteq": operator.ge,
+        "in": lambda left, right: left in right,
+        "notin": lambda left, right: left not in right,
+    }.items()
+}
+"""Comparisons by their name in Jinja's tree; false when either side is unknown, whichever it is."""
 
 
 @pass_context
-def _compare(context: Context, left: Any, operator: str, right: Any) -> bool:
+def _compare(context: Context, left: Any, name: str, right: Any) -> bool:
     context[BUDGET].spend(steps(left) + steps(right))
-    return compare(left, operator, right)
-
-
-_OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "eq": lambda left, right: left == right,
-    "ne": lambda left, right: left != right,
-    "lt": lambda left, right: left < right,
-    "lteq": lambda left, right: left <= right,
-    "gt": lambda left, right: left > right,
-    "gteq": lambda left, right: left >= right,
-    "in": lambda left, right: left in right,
-    "notin": lambda left, right: left not in right,
-}
+    return COMPARISONS[name](left, right)
 
 
 @pass_context
@@ -359,5 +366,20 @@ def address(value: Any) -> str:
     """A value that an href or src begins with; `#` unless it is harmless."""
     return harmless_address(str(printed(value)))
 
+
+def _plain(filtered: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def call(value: Any) -> Any:
+        if value is None:
+            return None
+        result = filtered(value)
+        return weighed(result) if isinstance(result, str) else result
+
+    return call
+
+
+PLAIN_FILTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    name: _plain(FILTERS[name]) for name in ("capitalize", "length", "lower", "title", "trim", "upper")
+} | {"date": _plain(long_date)}
+"""Filters that need nothing but their value and cost no more than reading it, as the environments have them."""
 
 ENVIRONMENTS: Final[Mapping[Mode, MailEnvironment]] = {mode: MailEnvironment(mode) for mode in Mode}

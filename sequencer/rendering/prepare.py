@@ -10,6 +10,7 @@ from sequencer.core.mail import Parts, Skeleton
 from sequencer.rendering.budget import OUTPUT
 from sequencer.rendering.environment import Mode, capped
 from sequencer.rendering.errors import RenderingFailed
+from sequencer.rendering.program import program
 from sequencer.rendering.scope import Line, Scope
 from sequencer.rendering.slots import Parts as Split
 from sequencer.rendering.slots import Slot, split
@@ -41,12 +42,24 @@ class Prepared:
             text=_numbered(split_text, order),
         )
         self._slots = tuple(order)
+        self._write = program([slot.fill for slot in self._slots])
         places = Counter(part for part in (*self.skeleton.html, *self.skeleton.text) if isinstance(part, int))
         self._places = tuple(places[number] for number in range(len(order)))
+        self._small = min(OUTPUT, WHOLE // max((1, *self._places)))
+        """Characters of all values together that are surely no more than each, and all where they stand, may have."""
 
     def values(self, view: View) -> tuple[str, ...]:
         """The values of the skeleton's slots, in their order. Raises RenderingFailed."""
-        scope = Scope(view, self._numbers, self._lines)
+        try:
+            values = self._write(Scope(view, self._numbers, self._lines))
+            if sum(map(len, values)) <= self._small:
+                return values
+        except Exception:
+            pass  # found again below, with the name of the slot
+        return self._one_by_one(Scope(view, self._numbers, self._lines))
+
+    def _one_by_one(self, scope: Scope) -> tuple[str, ...]:
+        """The same, slot by slot: which of them is at fault, and what each comes to."""
         values: list[str] = []
         for slot in self._slots:
             try:

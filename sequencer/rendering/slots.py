@@ -10,7 +10,8 @@ from markupsafe import escape
 from sequencer.rendering.budget import OUTPUT
 from sequencer.rendering.environment import ENVIRONMENTS, Mode, capped
 from sequencer.rendering.links import around_token
-from sequencer.rendering.quick import Fill, quick_block, shown
+from sequencer.rendering.program import Fill, Quick
+from sequencer.rendering.quick import escaped, quick_block, shown
 from sequencer.rendering.scope import Scope
 
 
@@ -26,7 +27,7 @@ class Slot:
 
 Parts: TypeAlias = "tuple[str | Slot, ...]"
 
-TOKEN = Slot("link token", lambda scope: scope.view.link_token, "link token")
+TOKEN = Slot("link token", Quick(lambda writer: writer.reading("view.link_token")), "link token")
 """Letters and digits only, hence the one slot that HTML, text and subject share."""
 
 
@@ -121,8 +122,8 @@ class _Splitter:
         key = (self._mode, repr(sets), repr(body))
         line = body[0].lineno
         what = f"the {self._mode} part, line {line}"
-        quick = None if sets else quick_block(body, self._mode)
-        return Slot(key, quick or self._sandboxed([*sets, *body]), what)
+        emit = None if sets else quick_block(body, self._mode)
+        return Slot(key, Quick(emit) if emit is not None else self._sandboxed([*sets, *body]), what)
 
     def _sandboxed(self, body: list[nodes.Node]) -> Fill:
         mode, environment = self._mode, ENVIRONMENTS[self._mode]
@@ -146,7 +147,7 @@ class _Splitter:
 
 
 def _escaped(fill: Fill) -> Fill:
-    return lambda scope: str(escape(fill(scope)))
+    return Quick(escaped(fill.emit)) if isinstance(fill, Quick) else lambda scope: str(escape(fill(scope)))
 
 
 def _names(node: nodes.Node) -> set[str]:

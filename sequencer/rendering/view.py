@@ -1,13 +1,12 @@
 """What a template may see of one lead's mail."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sequencer.core.lead import Company, Lead, Rep, Sender
 from sequencer.core.workspace import Brand
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """Everything is as it stands at the moment of rendering; what is unknown is None and prints as nothing."""
 
     lead: Lead
