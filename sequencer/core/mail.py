@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from types import MappingProxyType
+from typing import Literal, NamedTuple, TypeAlias
 
 Parts: TypeAlias = "tuple[str | int, ...]"
 
@@ -27,8 +28,7 @@ def join(parts: Sequence[str | int], values: Sequence[str]) -> str:
     return "".join(values[part] if isinstance(part, int) else part for part in parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One email of a batch."""
 
     to_email: str
@@ -36,9 +36,9 @@ class Recipient:
     from_email: str
     from_name: str
     values: tuple[str, ...]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     """Per lead: Message-ID, List-Unsubscribe."""
-    custom_args: Mapping[str, str] = field(default_factory=dict)
+    custom_args: Mapping[str, str] = MappingProxyType({})
     """Echoed by the provider in every event; nothing personal in them."""
 
 

@@ -3,7 +3,7 @@
 import re
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sendgrid.helpers.mail import (
@@ -28,18 +28,23 @@ LIMIT = 9_500
 _TAG = 6
 _ALPHABET = string.ascii_lowercase + string.digits
 _NOT_IN_NAMES = re.compile(r"[;,\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_PLAIN_NAME = re.compile(r"[\w.'-]+(?: [\w.'-]+)*", re.ASCII).fullmatch
+"""What most names are: nothing in them is to be cleaned."""
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 """Not in headers: what some reader along the way may take for the end of a line."""
 
 
 def clean_name(name: str) -> str:
     """A display name that SendGrid takes: it refuses `;` and `,`, and a line break would begin another header."""
-    return " ".join(_NOT_IN_NAMES.sub(" ", name).split())
+    return name if _PLAIN_NAME(name) else " ".join(_NOT_IN_NAMES.sub(" ", name).split())
 
 
 def fits(batch: Batch, recipient: Recipient) -> bool:
     """Whether the recipient's values may travel as substitutions; else its text goes in full, alone."""
+    # All values together are an upper bound and quickly had: only who comes near the limit is counted slot by slot.
     values = recipient.values
+    if len("".join(values).encode()) + _TAG * len(values) <= LIMIT:
+        return True
     return sum(len(values[slot].encode()) + _TAG for slot in _slots(batch)) <= LIMIT
 
 
@@ -83,30 +88,39 @@ def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
     # An event that names the request proves all of it: so only requests that hold the whole batch carry its name.
     whole = {"sq_request": batch.request_id} if len(recipients) == len(batch.recipients) else {}
     # As dicts: the package's Personalization objects cost more than everything else of a batch together.
-    body["personalizations"] = [_personalization(recipient, first, tags, in_headers, whole) for recipient in recipients]
+    body["personalizations"] = list(_personalizations(recipients, tags, in_headers, whole))
     return body
 
 
-def _personalization(
-    recipient: Recipient, first: Recipient, tags: dict[int, str], in_headers: set[int], shared_args: dict[str, str]
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {"to": [_address(recipient.to_email, recipient.to_name)]}
-    if (recipient.from_email, recipient.from_name) != (first.from_email, first.from_name):
-        entry["from"] = _address(recipient.from_email, recipient.from_name)
-    if recipient.headers:
-        entry["headers"] = {name: _BREAKS.sub(" ", value) for name, value in recipient.headers.items()}
-    if tags:
-        values = {slot: recipient.values[slot] for slot in tags}
-        values |= {slot: _BREAKS.sub(" ", values[slot]) for slot in in_headers & tags.keys()}
-        entry["substitutions"] = {tag: values[slot] for slot, tag in tags.items()}
-    if recipient.custom_args:
-        entry["custom_args"] = {**recipient.custom_args, **shared_args}
-    return entry
+def _personalizations(
+    recipients: Sequence[Recipient], tags: dict[int, str], in_headers: set[int], shared_args: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    first = (recipients[0].from_email, recipients[0].from_name)
+    in_lines = [(slot, tags[slot]) for slot in sorted(in_headers & tags.keys())]
+    pairs = list(tags.items())
+    for to_email, to_name, from_email, from_name, values, headers, custom_args in recipients:
+        entry: dict[str, Any] = {"to": [_address(to_email, to_name)]}
+        if (from_email, from_name) != first:
+            entry["from"] = _address(from_email, from_name)
+        if headers:
+            entry["headers"] = {name: _on_one_line(value) for name, value in headers.items()}
+        if pairs:
+            entry["substitutions"] = substitutions = {tag: values[slot] for slot, tag in pairs}
+            for slot, tag in in_lines:
+                substitutions[tag] = _on_one_line(values[slot])
+        if custom_args:
+            entry["custom_args"] = {**custom_args, **shared_args}
+        yield entry
 
 
 def _address(email: str, name: str) -> dict[str, str]:
     name = clean_name(name)
     return {"email": email, "name": name} if name else {"email": email}
+
+
+def _on_one_line(text: str) -> str:
+    # What is printable throughout holds no break: quickly asked, and mostly so.
+    return text if text.isprintable() else _BREAKS.sub(" ", text)
 
 
 def _slots(batch: Batch) -> list[int]:

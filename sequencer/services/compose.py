@@ -4,7 +4,10 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final, NamedTuple
 
+from sequencer.core.content import Content
 from sequencer.core.decision import Send
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Rep, Sender
@@ -41,13 +44,31 @@ class Outgoing:
     attempts: tuple[Attempt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A decision to mail, with what it was decided on."""
 
     send: Send
     enrollment: Enrollment
     snapshot: Snapshot
+
+
+class _Group:
+    """Mails of one content from one domain: they share a skeleton, and so a request."""
+
+    def __init__(self, content: Content) -> None:
+        self.prepared: Final = prepare(content)
+        self.request_id: Final = uuid.uuid4().hex
+        self.attempts: list[Attempt] = []
+        self.recipients: list[Recipient] = []
+
+    def outgoing(self, sequence: Series, reply_domain: str | None) -> Outgoing:
+        skeleton = self.prepared.skeleton
+        if reply_domain:
+            # The last slot of every recipient is the token; see _one.
+            slot = len(self.recipients[0].values) - 1
+            skeleton = replace(skeleton, reply_to=("r-", slot, f"@{reply_domain}"))
+        batch = Batch(self.request_id, skeleton, tuple(self.recipients), CONSTANT_HEADERS, (sequence.id,))
+        return Outgoing(batch, tuple(self.attempts))
 
 
 def compose(
@@ -57,84 +78,66 @@ def compose(
     orders for which no time was left; the first is always rendered.
     """
     until = time.monotonic() + RENDERING
-    groups: dict[tuple[str, str], list[tuple[Attempt, Recipient]]] = {}
+    groups: dict[tuple[str, str], _Group] = {}
     failed: list[Attempt] = []
     late: list[Order] = []
     for number, order in enumerate(orders):
         if number and time.monotonic() > until:
             late = list(orders[number:])
             break
-        attempt, recipient = _one(context, release, sequence, order)
-        if recipient is None:
-            failed.append(attempt)
+        content = order.send.step.content
+        sender = _sender(release, sequence, order.send)
+        key = (content, _domain(sender.email))
+        try:
+            if (group := groups.get(key)) is None:
+                group = groups[key] = _Group(release.contents[content])
+            attempt, recipient = _one(context, release, sequence, order, sender, group)
+        except RenderingFailed as error:
+            failed.append(_attempt(release, sequence, order, sender, failure=str(error), state=State.REFUSED))
         else:
-            domain = recipient.from_email.rpartition("@")[2].lower()
-            groups.setdefault((attempt.content, domain), []).append((attempt, recipient))
-    outgoing = []
-    for (content, _), pairs in groups.items():
-        request_id = uuid.uuid4().hex
-        skeleton = prepare(release.contents[content]).skeleton
-        if release.workspace.reply_domain:
-            # The last slot of every recipient is the token; see _one.
-            slot = len(pairs[0][1].values) - 1
-            skeleton = replace(skeleton, reply_to=("r-", slot, f"@{release.workspace.reply_domain}"))
-        batch = Batch(
-            request_id=request_id,
-            skeleton=skeleton,
-            recipients=tuple(r for _, r in pairs),
-            headers=CONSTANT_HEADERS,
-            categories=(sequence.id,),
+            group.attempts.append(attempt)
+            group.recipients.append(recipient)
+    sent = [group.outgoing(sequence, release.workspace.reply_domain) for group in groups.values() if group.attempts]
+    return sent, failed, late
+
+
+def _one(
+    context: Context, release: Release, sequence: Series, order: Order, sender: Sender | Rep, group: _Group
+) -> tuple[Attempt, Recipient]:
+    """Raises RenderingFailed."""
+    send, enrollment, snapshot = order
+    lead, step = snapshot.lead, send.step.id
+    tokens = mint(context.secret, enrollment.id, step)
+    unsubscribe = f"{context.public_url}/u/{tokens.unsubscribe}"
+    values = group.prepared.values(
+        View(
+            lead,
+            snapshot.company,
+            owner_of(release.workspace, snapshot),
+            sender,
+            release.workspace.brand,
+            tokens.link,
+            unsubscribe,
+            f"{context.public_url}/preferences/{tokens.unsubscribe}",
         )
-        outgoing.append(Outgoing(batch, tuple(replace(a, request_id=request_id) for a, _ in pairs)))
-    return outgoing, failed, late
-
-
-def _one(context: Context, release: Release, sequence: Series, order: Order) -> tuple[Attempt, Recipient | None]:
-    send, lead, enrollment = order.send, order.snapshot.lead, order.enrollment
-    step = send.step.id
-    sender = _sender(release, sequence, send)
-    reply_token = mint(context.secret, "reply", enrollment.id, step)
-    unsubscribe = f"{context.public_url}/u/{mint(context.secret, 'unsubscribe', enrollment.id, step)}"
-    attempt = Attempt(
-        enrollment_id=enrollment.id,
-        step=step,
-        lead_id=lead.id,
-        sequence=sequence.id,
-        deployment=release.number,
-        content=send.step.content,
-        email=lead.email,
-        sender=sender.email,
-        subject="",
-        message_id=f"<{reply_token}.{send.attempt}@{sender.email.rpartition('@')[2]}>",
-        exempt=sequence.exempt,
-        state=State.SENDING,
-        attempt=send.attempt,
-        request_id="",
     )
-    try:
-        prepared = prepare(release.contents[send.step.content])
-        values = prepared.values(
-            View(
-                lead=lead,
-                company=order.snapshot.company,
-                owner=owner_of(release.workspace, order.snapshot),
-                sender=sender,
-                brand=release.workspace.brand,
-                link_token=mint(context.secret, "link", enrollment.id, step),
-                unsubscribe_url=unsubscribe,
-                preferences_url=unsubscribe.replace("/u/", "/preferences/", 1),
-            )
-        )
-        subject = join(prepared.skeleton.subject, values)
-    except RenderingFailed as error:
-        return replace(attempt, state=State.REFUSED, failure=str(error)), None
+    message_id = f"<{tokens.reply}.{send.attempt}@{sender.email.rpartition('@')[2]}>"
+    attempt = _attempt(
+        release,
+        sequence,
+        order,
+        sender,
+        subject=join(group.prepared.skeleton.subject, values),
+        message_id=message_id,
+        request_id=group.request_id,
+    )
     recipient = Recipient(
         to_email=lead.email,
         to_name=lead.name,
         from_email=sender.email,
         from_name=f"{sender.name} for {send.standing_in_for.name}" if send.standing_in_for else sender.name,
-        values=(*values, reply_token),
-        headers={"Message-ID": attempt.message_id, "List-Unsubscribe": f"<{unsubscribe}>"},
+        values=(*values, tokens.reply),
+        headers={"Message-ID": message_id, "List-Unsubscribe": f"<{unsubscribe}>"},
         custom_args={
             "sq_enrollment": str(enrollment.id),
             "sq_step": step,
@@ -143,7 +146,43 @@ def _one(context: Context, release: Release, sequence: Series, order: Order) -> 
             "sq_sequence": sequence.id,
         },
     )
-    return replace(attempt, subject=subject), recipient
+    return attempt, recipient
+
+
+def _attempt(
+    release: Release,
+    sequence: Series,
+    order: Order,
+    sender: Sender | Rep,
+    subject: str = "",
+    message_id: str = "",
+    request_id: str = "",
+    state: State = State.SENDING,
+    failure: str | None = None,
+) -> Attempt:
+    send, enrollment, snapshot = order
+    return Attempt(
+        enrollment_id=enrollment.id,
+        step=send.step.id,
+        lead_id=snapshot.lead.id,
+        sequence=sequence.id,
+        deployment=release.number,
+        content=send.step.content,
+        email=snapshot.lead.email,
+        sender=sender.email,
+        subject=subject,
+        message_id=message_id,
+        exempt=sequence.exempt,
+        state=state,
+        attempt=send.attempt,
+        request_id=request_id,
+        failure=failure,
+    )
+
+
+@lru_cache(maxsize=1_000)
+def _domain(email: str) -> str:
+    return email.rpartition("@")[2].lower()
 
 
 def _sender(release: Release, sequence: Series, send: Send) -> Sender | Rep:

@@ -71,8 +71,7 @@ def received(conn: Connection, lead_ids: Sequence[int], contents: Sequence[str])
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A row to be written when an attempt begins (`sending`), or when rendering failed (`refused`)."""
 
     enrollment_id: int

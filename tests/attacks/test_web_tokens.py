@@ -36,7 +36,7 @@ def stopped(site: Site, lead: Lead) -> bool:
 
 
 def test_a_token_with_one_bit_changed_names_nothing() -> None:
-    text = token.mint(b"secret", "unsubscribe", 7, "one")
+    text = token.mint(b"secret", 7, "one").unsubscribe
     raw = base64.b32decode(text.upper())
     assert token.read(b"secret", "unsubscribe", text) is not None
     for number in range(len(raw) * 8):
@@ -170,7 +170,7 @@ def unsubscribe_thousands(site: Site) -> None:
     """As Google does: one address, honest tokens of many people. Somebody makes it post wrong ones, too."""
     secret = site.world.context.secret
     assert {guess(site, ROUTER) for _ in range(61)} == {200, 429}
-    honest = [token.mint(secret, "unsubscribe", number, "one") for number in range(1, 200)] * 2
+    honest = [token.mint(secret, number, "one").unsubscribe for number in range(1, 200)] * 2
     assert {guess(site, ROUTER, token=one) for one in honest} == {200}
     assert {guess(site, ROUTER, token=site.token()) for _ in range(40)} == {200}
 

@@ -66,7 +66,7 @@ def test_a_step_that_was_begun_is_not_begun_again(world: World) -> None:
     assert ledger(world) == [("one", "accepted", 1)]
     with world.context.engine.begin() as conn:
         row = conn.execute(text("SELECT * FROM message")).one()
-        names = [name for name in Attempt.__slots__ if name not in ("state", "attempt", "request_id")]
+        names = [name for name in Attempt._fields if name not in ("state", "attempt", "request_id")]
         values = {name: getattr(row, name) for name in names}
         again = Attempt(**values, state=State.SENDING, attempt=1, request_id="another")
         assert messages.begin(conn, [again], 99, 60.0, clock.now(conn)) == set()

@@ -106,7 +106,7 @@ def csrf(page: str) -> str:
 
 def forged() -> str:
     """A token as good as any, by another secret."""
-    return mint(b"another secret", "unsubscribe", 1, "one")
+    return mint(b"another secret", 1, "one").unsubscribe
 
 
 @pytest.fixture
