@@ -122,6 +122,16 @@ def workspace_dir(environ: Mapping[str, str] | None = None) -> Path:
     return folder
 
 
+def cache_dir(environ: Mapping[str, str] | None = None) -> Path | None:
+    """A folder of the user's own for what can be worked out again (XDG Base Directory Specification); None: no home."""
+    values = os.environ if environ is None else environ  # noqa: TID251
+    given = Path(values.get("XDG_CACHE_HOME") or "")
+    try:
+        return (given if given.is_absolute() else Path.home() / ".cache") / "sequencer"
+    except RuntimeError:
+        return None
+
+
 def variables() -> dict[str, str]:
     """A copy of the environment, for whoever starts child processes."""
     return dict(os.environ)  # noqa: TID251

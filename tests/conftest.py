@@ -58,6 +58,14 @@ def beside(url: str, name: str) -> str:
     return f"{url.rpartition('/')[0]}/{name}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests leave the user's own cache alone."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def urls(pytestconfig: pytest.Config) -> dict[str, str]:
     """`postgres` and `valkey`, for tests that start processes of their own."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sequencer.errors import Misconfigured
-from sequencer.settings import Settings, workspace_dir
+from sequencer.settings import Settings, cache_dir, workspace_dir
 
 DATABASE = {"DATABASE_URL": "postgres://user:pw@host:5432/name"}
 
@@ -110,3 +110,18 @@ def test_what_a_process_needs_is_asked_for_all_at_once() -> None:
 def test_the_workspace_is_known_without_a_database(tmp_path: Path) -> None:
     assert tmp_path == workspace_dir({"WORKSPACE_DIR": str(tmp_path)})
     assert Path() == workspace_dir({})
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"XDG_CACHE_HOME": "/var/cache/ana"}, "/var/cache/ana/sequencer"),
+        ({"XDG_CACHE_HOME": "here"}, "/home/ana/.cache/sequencer"),  # the specification: relative ones are ignored
+        ({}, "/home/ana/.cache/sequencer"),
+    ],
+)
+def test_the_cache_is_in_a_folder_of_the_users_own(
+    environ: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ana")
+    assert cache_dir(environ) == Path(expected)

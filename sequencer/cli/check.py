@@ -1,5 +1,6 @@
 """`sequencer check`."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,14 +24,17 @@ def command(folder: Path | None, as_json: bool) -> None:
 
     Example: sequencer check examples/workspace
     """
+    from sequencer.services import shelves
     from sequencer.services.compile import compile_workspace
-    from sequencer.settings import workspace_dir
+    from sequencer.settings import cache_dir, workspace_dir
     from sequencer.workspace.load import read_files
 
     if folder is not None and not folder.is_dir():
         raise click.BadParameter(f"there is no folder {folder}", param_hint="FOLDER")
     files = read_files(folder or workspace_dir())
-    compiled = compile_workspace(files)
+    cache = cache_dir()
+    compiled = compile_workspace(files, shelf=shelves.opened(cache), processes=os.cpu_count() or 1)
+    shelves.tidy(cache)
     click.echo(as_object(compiled, files) if as_json else as_text(compiled, files))
     if compiled.workspace is None:
         raise click.exceptions.Exit(1)

@@ -7,6 +7,7 @@ it is given columns in their place. What conditions never use is refused before 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from jinja2 import Environment, nodes
@@ -55,8 +56,9 @@ class SyntaxProblem(Exception):
     message: str
 
 
+@lru_cache(maxsize=4096)  # half a workspace's conditions are `replied()` and the like
 def parse(source: str) -> nodes.Expr:
-    """Raises SyntaxProblem. In the nodes, `lineno` is the column."""
+    """Raises SyntaxProblem. In the nodes, which nobody changes, `lineno` is the column."""
     if len(source) > LENGTH:
         raise SyntaxProblem(1, f"expected a condition of at most {LENGTH:,} characters, got {len(source):,}")
     if unprintable := _UNPRINTABLE.search(source.replace("\r", "\n")):

@@ -170,9 +170,10 @@ class _Compiler:
         except ValueError as error:
             self._problem(start, "mjml", f"MJML cannot be compiled: {error}")
             return None
-        places = html_check.check_places(html, inert)
+        items = markup.read_compiled(html)
+        places = html_check.check_places(html, items, inert)
         self._own_problems += html_check.check_tokens(html, inert)
-        self._own_problems += html_check.check_structure(html, inert)
+        self._own_problems += html_check.check_structure(html, items, inert)
         self._own_problems += places.problems
         text = plain_text(html, inert)
         self._check_links(html, inert, findings, places)

@@ -73,7 +73,7 @@ def _neutral(net: Sequence[str]) -> bool:
     return closed == opened[::-1]
 
 
-def check_structure(html: str, inert: Inert) -> list[Problem]:
+def check_structure(html: str, items: Sequence[markup.Item], inert: Inert) -> list[Problem]:
     """Statements whose branches would leave tags open or close those of others."""
     problems: list[Problem] = []
     stack = [_Branches(None)]
@@ -97,7 +97,7 @@ def check_structure(html: str, inert: Inert) -> list[Problem]:
                 for tag in top.net[0]:
                     stack[-1].tag(tag.strip("</>"), not tag.startswith("</"))
 
-    for item in markup.read(markup.without_conditionals(html)):
+    for item in items:
         if isinstance(item, markup.Tag) and not (item.opens and item.closes):
             stack[-1].tag(item.name, item.opens)
         elif isinstance(item, markup.Text):
@@ -118,10 +118,10 @@ class Places:
     """Runs of style sheets and scripts."""
 
 
-def check_places(html: str, inert: Inert) -> Places:
+def check_places(html: str, items: Sequence[markup.Item], inert: Inert) -> Places:
     """Tokens in attributes, style sheets and scripts."""
     places = Places()
-    for item in markup.read(markup.without_conditionals(html)):
+    for item in items:
         if isinstance(item, markup.Text) and item.raw:
             places.raw.append((item.start, item.end))
             for piece in inert.found(html[item.start : item.end]):

@@ -1,9 +1,9 @@
 """Reads tags out of MJML and HTML with their positions, as far as checking needs it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())
 
@@ -52,12 +52,20 @@ class Stray:
     start: int
 
 
+Item: TypeAlias = Tag | Text | Stray
+
+
 def without_conditionals(html: str) -> str:
     """Opens Outlook's conditional comments, so that their tags are seen; every offset stays."""
     return _CONDITIONAL.sub(lambda match: " " * len(match.group()), html)
 
 
-def read(text: str) -> Iterator[Tag | Text | Stray]:
+def read_compiled(html: str) -> Sequence[Item]:
+    """The same of compiled HTML, Outlook's conditional comments open."""
+    return tuple(read(without_conditionals(html)))
+
+
+def read(text: str) -> Iterator[Item]:
     """Tags, text and strays in order. Comments and doctypes are passed over."""
     position = 0
     while position < len(text):

@@ -1,10 +1,14 @@
 """A workspace's files into what workers run: declarations, then content, then sequences; and every problem of each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
+from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
 from sequencer.rendering.compile import Source, compile_content
 from sequencer.rendering.names import TemplateNames
@@ -25,8 +29,20 @@ class Compiled:
     """By file, line and column."""
 
 
-def compile_workspace(files: Mapping[str, str], contents: Mapping[str, Content] | None = None) -> Compiled:
-    """Compile a workspace. `contents` that were compiled before, as in a stored release, are taken as they are."""
+WORTH_A_PROCESS: Final = 100
+"""Mails to compile, from which on several processes are sooner done than one."""
+
+
+def compile_workspace(
+    files: Mapping[str, str],
+    contents: Mapping[str, Content] | None = None,
+    shelf: Shelf = BARE,
+    processes: int = 1,
+) -> Compiled:
+    """Compile a workspace. `contents` that were compiled before, as in a stored release, are taken as they are.
+
+    What stands on the shelf is not compiled again; the rest of the mails by so many processes at most.
+    """
     declarations, found = load_settings(files)
     problems = set(found)
     if declarations is None:
@@ -35,10 +51,10 @@ def compile_workspace(files: Mapping[str, str], contents: Mapping[str, Content] 
         return Compiled(None, contents or {}, tuple(sorted(problems)))
     names = TemplateNames(fields=frozenset(declarations.fields))
     if contents is None:
-        contents, found = compile_contents(files, names)
+        contents, found = compile_contents(files, names, shelf, processes)
         problems.update(found)
     sequences, found = load_sequences(
-        files, declarations, contents, lambda template, mark: check_text(template, mark, names)
+        files, declarations, contents, lambda template, mark: check_text(template, mark, names), shelf
     )
     problems.update(found)
     ordered = tuple(sorted(problems))
@@ -48,11 +64,11 @@ def compile_workspace(files: Mapping[str, str], contents: Mapping[str, Content] 
 
 
 def compile_contents(
-    files: Mapping[str, str], names: TemplateNames
+    files: Mapping[str, str], names: TemplateNames, shelf: Shelf = BARE, processes: int = 1
 ) -> tuple[Mapping[str, Content], tuple[Problem, ...]]:
     """Every content item that compiles, by id, and the problems of all."""
     layouts, partials = parts_of(files, "layouts"), parts_of(files, "partials")
-    contents = {}
+    sources: list[Source] = []
     problems: list[Problem] = []
     for item, paths in content_files(files).items():
         if wrong := next((part for part in item.split("/") if not KEBAB.fullmatch(part)), None):
@@ -63,8 +79,31 @@ def compile_contents(
         for other in paths[1:]:
             message = f"{paths[0]} has the same name and would be mailed as `{item}` too: rename one of them"
             problems.append(Problem(Mark(other, 1, 1), "duplicate-content", message))
-        content, found = compile_content(Source(item, paths[0], files[paths[0]]), layouts, partials, names)
+        sources.append(Source(item, paths[0], files[paths[0]]))
+    shelf = shelf.about("content", layouts, partials, names)
+    kept = {source: found for source in sources if (found := shelf.get(source)) is not None}
+    missing = [source for source in sources if source not in kept]
+    for source, made in zip(missing, _compiled(missing, layouts, partials, names, processes), strict=True):
+        shelf.put(made, source)
+        kept[source] = made
+    contents = {}
+    for source in sources:
+        content, found = kept[source]
         problems += found
         if content is not None:
-            contents[item] = content
+            contents[source.id] = content
     return contents, tuple(problems)
+
+
+def _compiled(
+    sources: Sequence[Source],
+    layouts: Mapping[str, str],
+    partials: Mapping[str, str],
+    names: TemplateNames,
+    processes: int,
+) -> Sequence[tuple[Content | None, tuple[Problem, ...]]]:
+    one = partial(compile_content, layouts=layouts, partials=partials, names=names)
+    if processes == 1 or len(sources) < WORTH_A_PROCESS:
+        return list(map(one, sources))
+    with ProcessPoolExecutor(processes) as pool:
+        return list(pool.map(one, sources, chunksize=20))

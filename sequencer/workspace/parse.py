@@ -141,7 +141,7 @@ class _Reader:
 
     def _text(self, event: Any) -> Text:
         value: str = event.value
-        if any(_strange(character) for character in value):
+        if not value.isprintable() and any(map(_strange, value)):
             self._stop(event, "character", "this text holds an escape for a character that no mail can show: remove it")
         mark = self._mark(event)
         style = event.style

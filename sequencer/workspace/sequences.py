@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
@@ -12,6 +13,7 @@ from sequencer.core.lead import BUILT_IN
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.schedule import Hours, opens
 from sequencer.core.sequence import Arm, Sequence, SequenceState, Trigger
+from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.keys import LATER_FILES
@@ -36,38 +38,55 @@ def load_sequences(
     workspace: Workspace,
     contents: Mapping[str, Content],
     check_note: CheckNote = lambda _text, _mark: (),
+    shelf: Shelf = BARE,
 ) -> tuple[Mapping[str, Sequence], tuple[Problem, ...]]:
     """Every sequence that could be read, by id, and every problem of their files.
 
     `contents` are those that compiled; one that has a file and is not among them has problems of its own, and is not
-    reported again where it is mailed.
+    reported again where it is mailed. A sequence whose file and surroundings are the same comes from the shelf.
     """
     problems = Problems()
     refuse_other_files(files, problems)
     found = sequence_files(files)
     known = frozenset(contents) | frozenset(content_files(files))
+    common = Surroundings(
+        sequence="",
+        workspace=workspace,
+        sequences=frozenset(found),
+        contents=known,
+        names=names_in(workspace, contents, known, {}),
+        check_note=check_note,
+        problems=Problems(),
+    )
+    shelf = shelf.about("sequence", common)
     sequences = {}
     for name, file in found.items():
-        root = as_map(parse(file, files[file], problems), "keys, as `title:` and `steps:`")
-        if not values.KEBAB.fullmatch(name):
-            message = (
-                f"expected a file name in small letters, digits and single hyphens, as `price-faq.yaml`, got {file}"
-            )
-            problems.error(Mark(file, 1, 1), "bad-id", message)
-        if root is None:
-            continue
-        steps = root.entries.get("steps")
-        around = Surroundings(
-            sequence=name,
-            workspace=workspace,
-            sequences=frozenset(found),
-            contents=known,
-            names=names_in(workspace, contents, known, dict(named_steps(steps.node if steps else None))),
-            check_note=check_note,
-            problems=problems,
-        )
-        sequences[name] = read_sequence(root, file, around)
+        kept = shelf.get(file, files[file])
+        if kept is None:
+            kept = load_sequence(name, file, files[file], common)
+            shelf.put(kept, file, files[file])
+        sequence, own = kept
+        problems.extend(own)
+        if sequence is not None:
+            sequences[name] = sequence
     return sequences, problems.sorted()
+
+
+def load_sequence(
+    name: str, file: str, source: str, common: Surroundings
+) -> tuple[Sequence | None, tuple[Problem, ...]]:
+    """One sequence, and the problems of its file: all that it depends on is the file and `common`."""
+    problems = Problems()
+    root = as_map(parse(file, source, problems), "keys, as `title:` and `steps:`")
+    if not values.KEBAB.fullmatch(name):
+        message = f"expected a file name in small letters, digits and single hyphens, as `price-faq.yaml`, got {file}"
+        problems.error(Mark(file, 1, 1), "bad-id", message)
+    if root is None:
+        return None, problems.sorted()
+    steps = root.entries.get("steps")
+    names = replace(common.names, steps=dict(named_steps(steps.node if steps else None)))
+    around = replace(common, sequence=name, names=names, problems=problems, ids={})
+    return read_sequence(root, file, around), problems.sorted()
 
 
 def parse_sequences(files: Mapping[str, str]) -> tuple[Problem, ...]:

@@ -54,16 +54,16 @@ SOONEST_RESEND: Final = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the steps of one sequence may name."""
+    """What the steps of one sequence may name: all that reading them depends on."""
 
     sequence: str
     workspace: Workspace
     sequences: frozenset[str]
     contents: frozenset[str]
     names: Names
-    check_note: CheckNote
-    problems: Problems
-    ids: dict[str, Mark] = field(default_factory=dict)
+    check_note: CheckNote = field(compare=False)
+    problems: Problems = field(compare=False)
+    ids: dict[str, Mark] = field(default_factory=dict, compare=False)
     """The ids given so far, and where."""
 
     def condition(self, text: Text | None, scope: Literal["enrollment", "ever"] = "enrollment") -> Condition | None:
