@@ -52,7 +52,7 @@ def test_problems_are_printed_as_check_prints_them_and_nothing_is_deployed(seque
     assert "sequences/handbook-delivery.yaml:4:8: " in said
     assert 1 == sequencer.json("status")["deployment"]
     found = json.loads(sequencer("deploy", "--json", code=1))
-    assert (False, [3, 4]) == (found["ok"], [problem["line"] for problem in found["problems"]])
+    assert (False, [4, 5]) == (found["ok"], [problem["line"] for problem in found["problems"]])
 
 
 def test_of_two_deploys_at_once_the_second_says_that_it_was_second(sequencer: Sequencer, engine: Engine) -> None:
