@@ -1,6 +1,6 @@
 """How long `sequencer check` takes in a large workspace: cold, again, and after one file was edited.
 
-    python -m benchmarks.checking --sequences 1000
+    python -m benchmarks checking --sequences 1000
 
 The shipped sequences and mails, copied under other names until there are so many of each. Every figure is of a process
 of its own, as a person or a commit hook starts it.

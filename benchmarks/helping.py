@@ -1,6 +1,8 @@
 """How long `sequencer --help` takes, next to a Python that does nothing.
 
-    python -m benchmarks.helping
+    python -m benchmarks helping
+
+Both as a shell starts them, in turns.
 """
 
 import argparse
