@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sequencer.core.condition_run import day
 from sequencer.core.decision import Alert, Cancel, Change, Decision, Effect, Enter, Reason, Send
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
@@ -20,7 +21,7 @@ from sequencer.core.mark import Mark
 from sequencer.core.message import Message, State
 from sequencer.core.people import back_from, changed, owner_of, zone_of
 from sequencer.core.pressure import allowed
-from sequencer.core.schedule import next_open, shift
+from sequencer.core.schedule import UntilDate, next_open, shift
 from sequencer.core.sequence import (
     Branch,
     Choose,
@@ -84,20 +85,35 @@ def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now:
 
 def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None, now: datetime) -> datetime:
     """When someone who enters now falls due."""
-    return _due(workspace, sequence, sequence.places[sequence.start], now, zone_of(workspace, sequence, lead, owner))
+    zone = zone_of(workspace, sequence, lead, owner)
+    return _due(workspace, sequence, sequence.places[sequence.start], now, zone, lead)
 
 
-def _due(workspace: Workspace, sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo) -> datetime:
-    due = after_waits(place.waits, since, zone, workspace.quiet_days)
+def _due(
+    workspace: Workspace, sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, lead: Lead
+) -> datetime:
+    due = after_waits(place.waits, since, zone, workspace.quiet_days, lead)
     if isinstance(place.step, Email):
         due = next_open(due, sequence.hours, zone, _quiet(workspace, sequence))
     return due
 
 
-def after_waits(waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: frozenset[int]) -> datetime:
+def after_waits(
+    waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: frozenset[int], lead: Lead
+) -> datetime:
+    """When the last of the waits is over; when what follows is skipped, the moment at which that turns out."""
     for wait in waits:
-        since = shift(since, wait, zone, quiet)
+        over = _over(wait, since, zone, quiet, lead)
+        if over is None:
+            return since
+        since = over
     return since
+
+
+def _over(wait: Wait, since: datetime, zone: ZoneInfo, quiet: frozenset[int], lead: Lead) -> datetime | None:
+    if isinstance(wait, UntilDate):
+        return wait.over(since, day(lead.get(wait.field)), zone, quiet)
+    return shift(since, wait, zone, quiet)
 
 
 def _quiet(workspace: Workspace, sequence: Sequence) -> frozenset[int]:
@@ -140,15 +156,19 @@ class _Run:
     def step_on(self) -> bool:
         """One place further; False when there is nothing more to do now."""
         place = self.sequence.places[self.enrollment.position]
-        due = after_waits(place.waits, self.enrollment.since, self.zone, self.workspace.quiet_days)
+        lead, since = self.snapshot.lead, self.enrollment.since
+        due = after_waits(place.waits, since, self.zone, self.workspace.quiet_days, lead)
         if due > self.now:
-            self.wait("wait", _due(self.workspace, self.sequence, place, self.enrollment.since, self.zone), place)
+            self.wait("wait", _due(self.workspace, self.sequence, place, since, self.zone, lead), place)
             return False
         step = place.step
         if step is None:
             return self.join(place)
         if (passed := self.enrollment.passed(step.id)) is not None:
             return self.pass_again(step, passed)
+        if place.waits and (missed := self.missed(place)) is not None:
+            self.skip(step, "date", str(missed))
+            return True
         if isinstance(step, Email):
             return self.email(step, due)
         if isinstance(step, Branch):
@@ -158,6 +178,17 @@ class _Run:
         self.act(step)
         # What a step changed may be what ends the enrollment: no mail goes before that was asked.
         return self.enrollment.status is Status.ACTIVE and not self.leaves()
+
+    def missed(self, place: Place) -> UntilDate | None:
+        """The date that was to be waited for and is not known, or was past already: what follows it is skipped."""
+        since = self.enrollment.since
+        for wait in place.waits:
+            over = _over(wait, since, self.zone, self.workspace.quiet_days, self.snapshot.lead)
+            if over is None:
+                assert isinstance(wait, UntilDate)
+                return wait
+            since = over
+        return None
 
     # --- what ends or holds an enrollment
 
@@ -265,8 +296,7 @@ class _Run:
     def email(self, step: Email, due: datetime) -> bool:
         send = self.may_mail(step, due)
         if isinstance(send, _Skip):
-            self.reasons.append(Reason(f"skipped-{send.why}", step.mark, step.id, detail=send.detail))
-            self.pass_step(step, "skipped", send.why if not send.detail else f"{send.why}: {send.detail}")
+            self.skip(step, send.why, send.detail)
             return True
         if send is not None:
             self.pass_step(step, "sent")
@@ -308,6 +338,8 @@ class _Run:
         if earliest > self.now:
             self.hold(rule or "hours", step.mark, earliest, step.id)
             return None
+        if step.unless is not None and step.unless.test(self.facts):
+            return _Skip("unless", step.unless.source)
         return self.from_whom(step, due)
 
     def from_whom(self, step: Email, due: datetime) -> Send | None:
@@ -374,6 +406,9 @@ class _Run:
         return max(since, message.accepted_at) if message and message.accepted_at else since
 
     def act(self, step: Tell | Set | Handoff | Start | Exit) -> None:
+        if step.unless is not None and step.unless.test(self.facts):
+            self.skip(step, "unless", step.unless.source)
+            return
         if isinstance(step, Exit):
             self.note(step, "exit", step.reason)
             self.end(Status.LEFT, "exit", step.mark, step.reason)
@@ -433,6 +468,10 @@ class _Run:
             self.move(self.following(step.id))
         return True
 
+    def skip(self, step: Step, why: str, detail: str) -> None:
+        self.reasons.append(Reason(f"skipped-{why}", step.mark, step.id, detail=detail))
+        self.pass_step(step, "skipped", f"{why}: {detail}" if detail else why)
+
     def pass_step(self, step: Step, outcome: str, detail: str = "") -> None:
         self.note(step, outcome, detail)
         self.move(self.following(step.id))
@@ -454,7 +493,7 @@ class _Run:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
         self.enrollment = self.enrollment._replace(since=self.now)
         place = self.sequence.places[position]
-        due = _due(self.workspace, self.sequence, place, self.now, self.zone)
+        due = _due(self.workspace, self.sequence, place, self.now, self.zone, self.snapshot.lead)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
             due = self.look_again(step, shift(self.now, step.within, self.zone, self.workspace.quiet_days))

@@ -34,6 +34,8 @@ _REASONS = {
     "start": "starts another sequence ({step})",
     "finished": "has come to the end",
     "skipped-pressure": "skips {step}: over the frequency cap for too long ({detail})",
+    "skipped-unless": "skips {step}: `{detail}` is true",
+    "skipped-date": "skips {step}: the date to wait for ({detail}) is unknown or past",
     "skipped-too-late": "skips {step}: later than the sequence allows",
     "ended-suppressed": "is stopped: the address must not be mailed",
     "ended-status": "is stopped: the lead's status is {detail}",
@@ -46,7 +48,7 @@ _REASONS = {
 
 _OUTCOMES = {
     "sent": "was sent {step}",
-    "skipped": "was not sent {step} ({detail})",
+    "skipped": "{step} was skipped ({detail})",
     "told": "the owner was told ({step})",
     "set": "fields were set ({step})",
     "handed_off": "was handed to sales ({step})",

@@ -71,6 +71,38 @@ class Until:
 
 
 @dataclass(frozen=True, slots=True)
+class UntilDate:
+    """So long before a date of the lead, at the time of day at which the wait began."""
+
+    field: str
+    before: Duration | None = None
+    """Days or weeks."""
+    unknown: Duration | None = None
+    """How long to wait when there is no such date; None: what follows is skipped."""
+    past_goes_on: bool = False
+    """When that day was past as the wait began: what follows comes at once; False: it is skipped."""
+
+    def __str__(self) -> str:
+        return f"{self.before} before {self.field}" if self.before is not None else self.field
+
+    def over(self, moment: datetime, day: date | None, zone: ZoneInfo, quiet: Set[int]) -> datetime | None:
+        """When a wait that began at `moment` is over, `day` being the lead's date; None: what follows is skipped."""
+        if day is None:
+            return shift(moment, self.unknown, zone, quiet) if self.unknown is not None else None
+        wall = _wall(moment, zone)
+        until = _earlier(day, self.before)
+        if until < wall.date():
+            return moment if self.past_goes_on else None
+        return _instant(datetime.combine(until, wall.time()), zone)
+
+
+def _earlier(day: date, by: Duration | None) -> date:
+    """So many days before, or the first day there is."""
+    days = by.elapsed.days if by is not None else 0
+    return date.fromordinal(max(day.toordinal() - days, date.min.toordinal() + 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Hours:
     """The window in which mail goes out: on these weekdays from `start` up to, but not including, `end`."""
 

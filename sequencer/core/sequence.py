@@ -10,9 +10,9 @@ from sequencer.core.condition import Asks, Condition, merged
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import END, end_of
 from sequencer.core.mark import Mark
-from sequencer.core.schedule import Hours, Until
+from sequencer.core.schedule import Hours, Until, UntilDate
 
-Wait: TypeAlias = Duration | Until
+Wait: TypeAlias = Duration | Until | UntilDate
 
 
 class SequenceState(StrEnum):
@@ -34,6 +34,8 @@ class Email:
     """The content's id, as `sales/pricing`."""
     resend_after: Duration | None = None
     """When nobody knows whether the mail went: how long to wait for proof before it goes again; None: it never does."""
+    unless: Condition | None = None
+    """When this is true, the step is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Tell:
     mark: Mark
     waits: tuple[Wait, ...]
     note: str
+    unless: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Set:
     mark: Mark
     waits: tuple[Wait, ...]
     values: Mapping[str, Any]
+    unless: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Handoff:
     waits: tuple[Wait, ...]
     stage: str
     note: str
+    unless: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Start:
     mark: Mark
     waits: tuple[Wait, ...]
     sequence: str
+    unless: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,7 @@ class Exit:
     mark: Mark
     waits: tuple[Wait, ...]
     reason: str
+    unless: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +258,8 @@ class Sequence:
                 yield step.condition
             elif isinstance(step, Choose):
                 yield from step.conditions
+            elif not isinstance(step, Split) and step.unless is not None:
+                yield step.unless
 
     @cached_property
     def asks(self) -> Asks:

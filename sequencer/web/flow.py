@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sequencer.core.content import Content
+from sequencer.core.duration import Duration
 from sequencer.core.enrollment import END, end_of
 from sequencer.core.message import State
-from sequencer.core.schedule import Until
 from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Fork, Handoff, Set, Split, Start, Step, Tell, Wait
 from sequencer.core.sequence import Sequence as Series
 
@@ -139,7 +139,7 @@ class _Drawing:
 
 
 def _wait(wait: Wait) -> str:
-    return f"until {wait}" if isinstance(wait, Until) else f"{wait} later"
+    return f"{wait} later" if isinstance(wait, Duration) else f"until {wait}"
 
 
 def _value(value: Any) -> str:

@@ -35,7 +35,7 @@ DAYS: Final = Words(
     "weekdays as `mon-fri` or `tue`", rf"^\s*({anycase(*WEEKDAYS)})(\s*-\s*({anycase(*WEEKDAYS)}))?\s*$"
 )
 WINDOW: Final = Words('from when to when, as `"09:00-17:00"`', r"^\s*[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}\s*$")
-UNTIL: Final = Words("`until tue 10:00` or `until 09:30`", r"^until\s+\S")
+UNTIL: Final = Words("`until tue 10:00`, `until 09:30` or `until 30 days before renewal_date`", r"^until\s+\S")
 DATE: Final = Words("a date as `2026-12-21`", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 ZONE: Final = Words("a time zone as `Europe/London`", r"^[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*$")
 EMAIL: Final = Words("an email address as `mara@mail.example.com`", r"^\s*\S+@\S+\s*$")
@@ -58,6 +58,7 @@ _MAIL_ID = Key(
     "The mail's name in conditions; without it, its content's last name. Needed when one content is mailed twice.",
     "pricing-again",
 )
+_UNLESS = Key("unless", Condition(), "When this is true, the step is skipped.", 'received("sales/pricing")')
 _NOTE = "What the owner reads. It may use the lead's fields, as `{{ lead.first_name }}`."
 
 FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
@@ -318,6 +319,7 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
             "When nobody knows whether the mail went: `hold` never sends it again by itself.",
             "{resend_after: 6 hours}",
         ),
+        _UNLESS,
     ),
     "on_unknown": (
         Key("resend_after", DURATION, "Sends it once more after so many hours without proof.", "6 hours", True),
@@ -325,10 +327,33 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
     "step: wait": (
         Key(
             "wait",
-            either(DURATION, UNTIL),
-            "Waits: so long, or until the next such time in the lead's time zone. It belongs to what follows it.",
+            either(DURATION, UNTIL, Block("wait")),
+            "Waits: so long, until the next such time in the lead's time zone, or until a date of the lead. "
+            "It belongs to what follows it.",
             "5 business days",
             True,
+        ),
+    ),
+    "wait": (
+        Key(
+            "until",
+            Words("a date of the lead as `next_attempt` or `30 days before renewal_date`"),
+            "The date to wait for.",
+            "30 days before renewal_date",
+            True,
+        ),
+        Key(
+            "unknown",
+            either(DURATION, Choice(("skip",))),
+            "When the lead has no such date: how long to wait instead; `skip` (so unless you say otherwise) skips what "
+            "follows.",
+            "60 days",
+        ),
+        Key(
+            "past",
+            Choice(("go on", "skip")),
+            "When that day is past already: `skip` (so unless you say otherwise) skips what follows.",
+            "go on",
         ),
     ),
     "step: if": (
@@ -376,6 +401,7 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
         _id("tell-rep"),
         Key("tell", Choice(("owner",)), "Alerts the lead's owner.", "owner", True),
         Key("note", ANY, _NOTE, "Opened the price calculator", True),
+        _UNLESS,
     ),
     "step: set": (
         _id("park"),
@@ -386,6 +412,7 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
             "{status: idle-timing, next_attempt: in 60 days}",
             True,
         ),
+        _UNLESS,
     ),
     "step: handoff": (
         _id("to-sales"),
@@ -397,15 +424,18 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
             True,
         ),
         Key("note", ANY, _NOTE, "Asked for a demo"),
+        _UNLESS,
     ),
     "handoff": (Key("stage", ID, "The stage that the lead gets.", "opportunity", True),),
     "step: start": (
         _id("go-on"),
         Key("start", ID, "Enrols the lead in another sequence; this one goes on.", "newsletter", True),
+        _UNLESS,
     ),
     "step: exit": (
         _id("leave"),
         Key("exit", ID, "Leaves the sequence here, with a word for the reason.", "handed-over", True),
+        _UNLESS,
     ),
 }
 

@@ -18,7 +18,7 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "contact": ("call", "meeting", "mail"),
     "sequence": ("lane", "priority", "pauses", "holdout", "edits"),
     "enroll": ("at",),
-    "step: email": ("unless", "thread", "review", "fallback", "was"),
+    "step: email": ("thread", "review", "fallback", "was"),
     "step: if": ("was",),
     "step": ("task", "series"),
 }

@@ -11,7 +11,7 @@ from sequencer.core.engine import GIVEN_UP
 from sequencer.core.enrollment import OUTCOMES
 from sequencer.core.field import Field
 from sequencer.core.mark import Mark, Problem
-from sequencer.core.schedule import Until
+from sequencer.core.schedule import WEEKDAYS, Until, UntilDate
 from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Handoff, Set, Split, Start, Step, Tell, Wait
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
@@ -115,7 +115,7 @@ def read_arm(node: Node | None, name: str, around: Surroundings) -> Arm:
             continue
         block.expect(f"step: {kind}")
         if kind == "wait":
-            wait = read_wait(block)
+            wait = read_wait(block, around)
             if wait is not None:
                 waits.append(wait)
             continue
@@ -145,34 +145,60 @@ def step_kind(block: Map) -> str | None:
     return None
 
 
-def read_wait(block: Map) -> Wait | None:
+def read_wait(block: Map, around: Surroundings) -> Wait | None:
     node = block.take("wait")
     if isinstance(node, Map):
-        node.problems.error(
-            node.mark, "not-in-this-version", "`wait` with keys below it is not in this version: write a duration"
-        )
-        return None
+        return read_date_wait(node, around)
     text = as_text(node, "a duration as `3 days`, or `until tue 10:00`")
     if text is None:
         return None
     word, _, rest = text.value.partition(" ")
     if word != "until":
         return values.duration(text)
-    if " before " in rest:
-        text.wrong("not-in-this-version", "waiting for a date of the lead is not in this version: write a duration")
-        return None
+    if " before " in rest or (values.SNAKE.fullmatch(rest) and rest not in WEEKDAYS):
+        date = read_date(text, rest, around)
+        return UntilDate(*date) if date is not None else None
     return values.parsed(text, lambda _: Until.parse(rest))
+
+
+def read_date_wait(block: Map, around: Surroundings) -> Wait | None:
+    """`wait` with keys: until a date of the lead, and what to do without one."""
+    block.expect("wait")
+    until = block.need_text("until", "30 days before renewal_date")
+    unknown = block.text("unknown")
+    wait = None if unknown is None or unknown.value == "skip" else values.duration(unknown)
+    past = values.choice(block.text("past"), ("go on", "skip"))
+    date = read_date(until, until.value, around) if until is not None else None
+    return UntilDate(*date, wait, past == "go on") if date is not None else None
+
+
+def read_date(text: Text, written: str, around: Surroundings) -> tuple[str, Duration | None] | None:
+    """A date field, and how long before it: `30 days before renewal_date`."""
+    span, before, name = written.rpartition(" before ")
+    dates = [field.name for field in around.workspace.fields.values() if field.type == "date"]
+    if name not in dates:
+        hint = did_you_mean(name, dates) or f": workspace.yaml declares {listed(dates)} as dates"
+        text.wrong("unknown-field", f"there is no date {shown(name)} of the lead{hint}")
+        return None
+    if not before:
+        return name, None
+    earlier = values.parsed(text, lambda _: Duration.parse(span), "bad-duration")
+    if earlier is not None and earlier.unit not in ("day", "week"):
+        text.bad("days or weeks before a date, as `30 days before renewal_date`", "bad-duration")
+        return None
+    return (name, earlier) if earlier is not None else None
 
 
 def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundings) -> Step | None:
     """A step of that kind; None (and a problem) when it cannot be told what was meant."""
     mark = block.entries[kind].mark
     step_id = read_id(block, kind, around)
+    unless = around.condition(block.text("unless"))
     match kind:
         case "email":
             content = read_content(block, around)
             resend_after = read_on_unknown(block)
-            return Email(step_id, mark, waits, content, resend_after) if content else None
+            return Email(step_id, mark, waits, content, resend_after, unless) if content else None
         case "if":
             return read_branch(block, step_id, mark, waits, around)
         case "choose":
@@ -181,16 +207,16 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
             return read_split(block, step_id, mark, waits, around)
         case "tell":
             values.choice(block.text("tell"), ("owner",))
-            return Tell(step_id, mark, waits, read_note(block, around, needed=True))
+            return Tell(step_id, mark, waits, read_note(block, around, needed=True), unless)
         case "set":
-            return Set(step_id, mark, waits, read_values(block, around))
+            return Set(step_id, mark, waits, read_values(block, around), unless)
         case "handoff":
             stage = read_handoff_stage(block, around)
-            return Handoff(step_id, mark, waits, stage, read_note(block, around, needed=False))
+            return Handoff(step_id, mark, waits, stage, read_note(block, around, needed=False), unless)
         case "start":
-            return Start(step_id, mark, waits, read_start(block, around) or "")
+            return Start(step_id, mark, waits, read_start(block, around) or "", unless)
     reason = block.text("exit")
-    return Exit(step_id, mark, waits, (values.identifier(reason, "a reason") if reason else None) or "")
+    return Exit(step_id, mark, waits, (values.identifier(reason, "a reason") if reason else None) or "", unless)
 
 
 def read_id(block: Map, kind: str, around: Surroundings) -> str:

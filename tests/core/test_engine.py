@@ -65,6 +65,7 @@ class Passage:
     messages: dict[str, Message] = field(default_factory=dict)
     consent: Consent = field(default_factory=Consent)
     mailed_before: list[datetime] = field(default_factory=list)
+    received: set[str] = field(default_factory=set)
     done: list[Any] = field(default_factory=list)
     sent: list[tuple[str, datetime]] = field(default_factory=list)
 
@@ -83,6 +84,7 @@ class Passage:
             messages=self.messages,
             events=tuple(sorted(self.events, key=lambda e: e.at)),
             mailed_at=tuple(mailed),
+            received=frozenset(self.received),
             consent=self.consent,
         )
 
@@ -537,9 +539,102 @@ def test_a_larger_share_takes_nobody_out_of_its_arm() -> None:
     assert {drawn(60, email) for email in people if drawn(30, email) == "blunt"} == {"blunt"}
 
 
+UNLESS = """
+pressure: exempt
+hours: {days: mon-fri, between: "09:00-17:00"}
+steps:
+  - email: one
+    unless: UNLESS
+  - id: up
+    set: {stage: mql}
+    unless: UNLESS
+  - wait: 1 day
+  - email: two
+"""
+
+
+@pytest.mark.parametrize(
+    ("unless", "sent", "outcome"),
+    [
+        ('received("three")', ["one", "two"], "sent"),
+        ('received("four")', ["two"], "skipped"),
+        ('did("asked")', ["two"], "skipped"),
+        ('clicked("two")', ["one", "two"], "sent"),
+    ],
+)
+def test_unless_skips_a_step(unless: str, sent: list[str], outcome: str) -> None:
+    it = Passage(HEAD + UNLESS.replace("UNLESS", unless), received={"four"})
+    it.events.append(Event("asked", MONDAY, 1, "a", "api"))
+    it.after(days=3)
+    assert it.steps == sent
+    assert [o.outcome for o in it.enrollment.outcomes][:2] == [outcome, "set" if outcome == "sent" else "skipped"]
+
+
+def test_unless_is_asked_when_the_mail_would_go_and_when_it_would_go_again() -> None:
+    it = Passage(HEAD + UNLESS.replace("UNLESS", 'did("asked")'), now=MONDAY - timedelta(hours=5))
+    it.until(MONDAY + timedelta(seconds=1))
+    it.messages["one"] = it.messages["one"]._replace(state=State.RETRY, accepted_at=None, retry_at=it.now)
+    it.events.append(Event("asked", MONDAY, 1, "a", "api"))
+    assert it.look().effects[0] == Cancel("one")
+    assert it.steps == ["one"]
+
+
+def waiting_for_a_date(wait: str, **known: str) -> Passage:
+    text = HEAD + f"pressure: exempt\nsteps:\n  - email: one\n  - wait: {wait}\n  - email: two\n  - email: three\n"
+    return Passage(text, lead=Lead(1, "k@b.example", zone="America/New_York", fields=known))
+
+
+@pytest.mark.parametrize(
+    ("wait", "known", "second"),
+    [
+        # 04:00 in New York, as the first mail.
+        ("until next_attempt", {"next_attempt": "2026-12-03"}, datetime(2026, 12, 3, 9, 0, tzinfo=UTC)),
+        ("until 30 days before next_attempt", {"next_attempt": "2027-01-03"}, datetime(2026, 12, 4, 9, 0, tzinfo=UTC)),
+        ("until 1 week before next_attempt", {"next_attempt": "2027-03-21"}, datetime(2027, 3, 14, 8, 0, tzinfo=UTC)),
+        ("until next_attempt", {"next_attempt": "2026-11-23"}, MONDAY),
+        ("until next_attempt", {"next_attempt": "2026-11-22"}, None),
+        ("{until: next_attempt, past: go on}", {"next_attempt": "2026-11-22"}, MONDAY),
+        ("until next_attempt", {}, None),
+        ("until next_attempt", {"next_attempt": "soon"}, None),
+        ("{until: next_attempt, unknown: 2 days}", {}, MONDAY + timedelta(days=2)),
+    ],
+)
+def test_a_wait_until_a_date_of_the_lead(wait: str, known: dict[str, str], second: datetime | None) -> None:
+    it = waiting_for_a_date(wait, **known).after(days=200)
+    assert it.sent == [("one", MONDAY), *([("two", second)] if second else []), ("three", second or MONDAY)]
+
+
+def test_a_date_that_changes_or_becomes_known_during_the_wait_counts() -> None:
+    it = waiting_for_a_date("{until: next_attempt, unknown: 60 days}").after(days=20)
+    it.lead = it.lead._replace(fields={"next_attempt": "2026-12-20"})
+    it.look()
+    assert it.enrollment.due_at == datetime(2026, 12, 20, 9, 0, tzinfo=UTC)
+    it.lead = it.lead._replace(fields={"next_attempt": "2026-12-01"})
+    it.look()
+    assert it.steps == ["one", "two"]
+
+
+def test_a_fork_after_a_date_that_is_past_is_skipped_as_a_whole() -> None:
+    text = SPLIT.replace("BLUNT", "50").replace("GENTLE", "50").replace("steps:\n", WAITING, 1)
+    it = Passage(HEAD + text).after(days=3)
+    assert it.steps == ["four"]
+
+
+WAITING = "steps:\n  - wait: until next_attempt\n"
+
+
 # --- laws
 
 CONDITIONS = ('did("asked")', 'lead.stage == "mql"', "replied()")
+WAITS = (
+    "3 hours",
+    "1 day",
+    "2 business days",
+    "until tue 10:00",
+    "40 minutes",
+    "until 2 days before next_attempt",
+    "{until: next_attempt, unknown: 30 hours, past: go on}",
+)
 
 
 @st.composite
@@ -557,9 +652,10 @@ def programs(draw: st.DrawFn) -> str:
             number += 1
             if kind == "mail" and left:
                 lines.append(f"{indent}- email: {left.pop(0)}")
+                if draw(st.booleans()):
+                    lines.append(f"{indent}  unless: {draw(st.sampled_from(CONDITIONS))}")
             elif kind == "wait":
-                span = draw(st.sampled_from(["3 hours", "1 day", "2 business days", "until tue 10:00", "40 minutes"]))
-                lines.append(f"{indent}- wait: {span}")
+                lines.append(f"{indent}- wait: {draw(st.sampled_from(WAITS))}")
             elif kind == "if":
                 condition = draw(st.sampled_from(CONDITIONS))
                 lines.append(f"{indent}- id: b{number}")
@@ -601,11 +697,14 @@ moments = st.integers(0, 40 * 24 * 60).map(lambda minutes: MONDAY + timedelta(mi
 zones = st.sampled_from(["Europe/London", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
 
 
-@given(programs(), zones, st.lists(moments, max_size=3), st.lists(moments, max_size=8))
+fields = st.sampled_from([{}, {"next_attempt": "2026-11-24"}, {"next_attempt": "2026-12-20"}])
+
+
+@given(programs(), zones, fields, st.lists(moments, max_size=3), st.lists(moments, max_size=8))
 def test_any_program_ends_mails_each_step_once_and_keeps_every_rule(
-    text: str, zone: str, asked: list[datetime], wakes: list[datetime]
+    text: str, zone: str, fields: dict[str, Any], asked: list[datetime], wakes: list[datetime]
 ) -> None:
-    it = Passage(text, lead=Lead(1, "k@b.example", zone=zone))
+    it = Passage(text, lead=Lead(1, "k@b.example", zone=zone, fields=fields))
     it.events = []
     for at in sorted(asked):
         it.until(at, wakes)
@@ -626,9 +725,11 @@ def test_any_program_ends_mails_each_step_once_and_keeps_every_rule(
         assert all(c - a >= timedelta(days=7) for a, c in zip(times, times[2:], strict=False))
 
 
-@given(programs(), zones, st.lists(moments, max_size=30))
-def test_looking_more_often_changes_nothing(text: str, zone: str, wakes: list[datetime]) -> None:
-    lead = Lead(1, "k@b.example", zone=zone)
+@given(programs(), zones, fields, st.lists(moments, max_size=30))
+def test_looking_more_often_changes_nothing(
+    text: str, zone: str, fields: dict[str, Any], wakes: list[datetime]
+) -> None:
+    lead = Lead(1, "k@b.example", zone=zone, fields=fields)
     calm, restless = Passage(text, lead=lead), Passage(text, lead=lead)
     calm.until(MONDAY + timedelta(days=200))
     restless.until(MONDAY + timedelta(days=200), wakes)
