@@ -3,7 +3,7 @@
 import click
 from sqlalchemy.exc import IntegrityError
 
-from sequencer.cli import check, output
+from sequencer.cli import output, problems
 from sequencer.cli.database import transaction
 from sequencer.errors import SequencerError
 from sequencer.services.compile import Compiled
@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
             release = Releases().current(conn)
     except WorkspaceProblems as wrong:
         compiled = Compiled(None, {}, wrong.problems)
-        click.echo(check.as_object(compiled, files) if as_json else check.as_text(compiled, files))
+        click.echo(problems.as_object(compiled, files) if as_json else problems.as_text(compiled, files))
         raise click.exceptions.Exit(1) from wrong
     except IntegrityError as error:
         raise SequencerError("another deploy came first: look at what it deployed, then deploy again") from error

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from sequencer.cli import check, output
+from sequencer.cli import output, problems
 from sequencer.cli.database import opened
 from sequencer.core.condition import Condition, ConditionProblems, compile_condition
 from sequencer.core.facts import LeadFacts
@@ -70,7 +70,7 @@ def compiled(where: str, release: Release) -> Condition:
     try:
         return compile_condition(where, Mark("--where", 1, 1), replace(names, scope="ever"))
     except ConditionProblems as wrong:
-        shown = "\n".join(check.shown(problem, {"--where": where}) for problem in wrong.problems)
+        shown = "\n".join(problems.shown(problem, {"--where": where}) for problem in wrong.problems)
         raise click.UsageError(f"the condition of --where cannot be used\n{shown.rstrip()}") from wrong
 
 

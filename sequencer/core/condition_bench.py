@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
+from sequencer.core.codes import UNKNOWN, Code, Declared
 from sequencer.core.condition_names import Asks, Names
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
@@ -26,7 +27,7 @@ class Flaw:
     """One thing that is wrong, at a column of the source (from 1)."""
 
     column: int
-    code: str
+    code: Code
     message: str
 
 
@@ -47,14 +48,14 @@ class Bench:
     bounded: Duration | None = None
     ever: bool = False
 
-    def flaw(self, column: int, code: str, message: str) -> None:
+    def flaw(self, column: int, code: Code, message: str) -> None:
         self.flaws.append(Flaw(column, code, message))
 
-    def is_among(self, column: int, kind: str, name: str, options: Collection[str] | None) -> bool:
+    def is_among(self, column: int, kind: Declared, name: str, options: Collection[str] | None) -> bool:
         """Whether a name is declared; if not, it is a flaw `unknown-KIND`."""
         if options is None or name in options:
             return True
-        self.flaw(column, f"unknown-{kind}", f"expected {article(kind)}, got `{name}`{suggestion(name, options)}")
+        self.flaw(column, UNKNOWN[kind], f"expected {article(kind)}, got `{name}`{suggestion(name, options)}")
         return False
 
     def is_choice(self, column: int, value: str, choices: Sequence[str]) -> None:

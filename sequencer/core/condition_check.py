@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 from jinja2 import nodes
 
 from sequencer.core import condition_run as run
+from sequencer.core.codes import Code
 from sequencer.core.condition_bench import FACTS, Bench, ask, suggestion
 from sequencer.core.condition_functions import FUNCTIONS, build_call
 from sequencer.core.condition_names import Facts
@@ -296,7 +297,7 @@ class _Checker:
                 expected = "expected a list in square brackets, got round ones"
             case _:
                 expected = "expected a comparison or a function, without arithmetic"
-        code = "condition-name" if isinstance(node, nodes.Name | nodes.Getattr) else "condition-syntax"
+        code: Code = "condition-name" if isinstance(node, nodes.Name | nodes.Getattr) else "condition-syntax"
         column = node.lineno + 1 if isinstance(node, nodes.Getattr) else node.lineno  # after the dot
         self.bench.flaw(column, code, expected)
 

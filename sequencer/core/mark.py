@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from sequencer.core.codes import Code
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mark:
@@ -21,7 +23,7 @@ class Problem:
     """One thing to mend. `code` is stable and documented; `message` says what was expected."""
 
     mark: Mark
-    code: str
+    code: Code
     message: str
     severity: Literal["error", "warning"] = "error"
 

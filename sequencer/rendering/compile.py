@@ -7,6 +7,7 @@ from typing import Final
 
 import mjml
 
+from sequencer.core.codes import Code
 from sequencer.core.content import Content, Link
 from sequencer.core.mark import Problem
 from sequencer.rendering import html_check, markup
@@ -36,7 +37,7 @@ PREHEADER: Final = (
     '<div style="display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;'
     'mso-hide:all;">{{ preheader }}</div>'
 )
-MUST_SHOW: Final = {
+MUST_SHOW: Final[Mapping[str, tuple[Code, str]]] = {
     "unsubscribe_url": ("no-unsubscribe", "a link to {{ unsubscribe_url }}"),
     "brand.postal_address": ("no-postal-address", "{{ brand.postal_address }}"),
 }
@@ -72,7 +73,7 @@ class _Compiler:
     def _failed(self) -> bool:
         return any(problem.severity == "error" for problem in self.problems)
 
-    def _problem(self, piece: Piece, code: str, message: str) -> None:
+    def _problem(self, piece: Piece, code: Code, message: str) -> None:
         self._own_problems.append(Problem(piece.mark(), code, message))
 
     def run(self) -> Content | None:
@@ -177,7 +178,7 @@ class _Compiler:
         self._own_problems += places.problems
         text = plain_text(html, inert)
         self._check_links(html, inert, findings, places)
-        self._check_shown(findings, text, start)
+        self._check_shown(findings, text, pieces[0] if pieces else start)
         html = inert.restore(
             html,
             lambda literal, offset: _without_braces(literal, offset, places.raw),
@@ -196,11 +197,15 @@ class _Compiler:
                     self._problem(call.piece, "bad-link", message)
                     break
 
-    def _check_shown(self, findings: Findings, text: str, start: Piece) -> None:
+    def _check_shown(self, findings: Findings, text: str, place: Piece) -> None:
+        """`place` is where the mail begins, with a layout the layout: one problem then for all mails that use it."""
         for path, (code, what) in MUST_SHOW.items():
             piece = findings.shown.get(path)
-            if piece is None:
-                self._problem(start, code, f"expected {what} in the mail or its layout, outside of any {{% if %}}")
+            if piece is None and path in findings.hidden:
+                message = f"expected {what} for every reader, got it inside of {{% if %}} or {{% for %}}: move it out"
+                self._problem(findings.hidden[path], code, message)
+            elif piece is None:
+                self._problem(place, code, f"expected {what} for every reader, here or in a partial; got none")
             elif piece.text not in text:
                 message = f"expected {what} in the plain text too, got it only where text has no place"
                 self._problem(piece, code, message)

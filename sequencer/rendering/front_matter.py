@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import yaml
 
+from sequencer.core.codes import Code
 from sequencer.core.mark import Mark, Problem
 from sequencer.rendering.names import suggest
 from sequencer.rendering.origin import FileText, Scalar
@@ -85,7 +86,7 @@ class _Reader:
         self.lists: dict[str, tuple[str, ...]] = {}
         self.problems: list[Problem] = []
 
-    def problem(self, mark: Mark, code: str, message: str) -> None:
+    def problem(self, mark: Mark, code: Code, message: str) -> None:
         self.problems.append(Problem(mark, code, message))
 
     def take(self, key: yaml.Node, value: yaml.Node) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from sequencer.core.codes import Code
 from sequencer.core.mark import Problem
 from sequencer.rendering import html_check, markup, mjml_schema
 from sequencer.rendering.document import Document
@@ -55,7 +56,7 @@ class _Reader:
         self.stack: list[tuple[str, int]] = []
         self.seen: set[str] = set()
 
-    def problem(self, offset: int, message: str, code: str = "mjml", warning: bool = False) -> None:
+    def problem(self, offset: int, message: str, code: Code = "mjml", warning: bool = False) -> None:
         mark = self._document.mark(offset)
         self.checked.problems.append(Problem(mark, code, message, "warning" if warning else "error"))
 

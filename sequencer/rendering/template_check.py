@@ -8,6 +8,7 @@ from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
+from sequencer.core.codes import Code
 from sequencer.core.mark import Problem
 from sequencer.rendering.environment import ALLOWED_FILTERS, ALLOWED_TESTS
 from sequencer.rendering.links import link_fault
@@ -66,6 +67,8 @@ class Findings:
     links: list[LinkCall] = field(default_factory=list)
     shown: dict[str, Piece] = field(default_factory=dict)
     """Paths printed for everyone, as `unsubscribe_url`, `brand.postal_address`: outside of any statement."""
+    hidden: dict[str, Piece] = field(default_factory=dict)
+    """Paths printed inside of statements: not for everyone."""
     used: dict[str, Piece] = field(default_factory=dict)
     """Plain names read anywhere, as `subject`."""
 
@@ -111,7 +114,7 @@ def _statements_fit(tokens: Sequence[Piece], findings: Findings) -> bool:
     stack: list[Piece] = []
     before = len(findings.problems)
 
-    def problem(piece: Piece, code: str, message: str) -> None:
+    def problem(piece: Piece, code: Code, message: str) -> None:
         findings.problems.append(Problem(piece.mark(), code, message))
 
     for piece in tokens:
@@ -187,7 +190,7 @@ class _Checker:
     def _piece(self, node: nodes.Node) -> Piece:
         return self._tokens[min(node.lineno, len(self._tokens)) - 1]
 
-    def _problem(self, node: nodes.Node, code: str, message: str, word: str = "", warning: bool = False) -> None:
+    def _problem(self, node: nodes.Node, code: Code, message: str, word: str = "", warning: bool = False) -> None:
         piece = self._piece(node)
         mark = piece.mark_of(word) if word else piece.mark()
         self._findings.problems.append(Problem(mark, code, message, "warning" if warning else "error"))
@@ -266,8 +269,9 @@ class _Checker:
 
     def _printed(self, node: nodes.Expr, known: set[str]) -> None:
         path = _path(node)
-        if path and not self._inside:
-            self._findings.shown.setdefault(path, self._piece(node))
+        if path:
+            seen = self._findings.hidden if self._inside else self._findings.shown
+            seen.setdefault(path, self._piece(node))
         bare = _path(_unfiltered(node))
         field_of_lead = bare.removeprefix("lead.") if bare.startswith("lead.") else ""
         declared = field_of_lead in (self._names.of("lead") or ()) and field_of_lead != "email"

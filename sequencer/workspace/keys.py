@@ -7,6 +7,8 @@ from sequencer.workspace.format import FORMAT, STEP_PLACES
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {place: tuple(key.name for key in keys) for place, keys in FORMAT.items()}
 
+EVERY_KEY: Final = frozenset(key for keys in KEYS.values() for key in keys)
+
 STEP_KINDS: Final = tuple(place.removeprefix("step: ") for place in STEP_PLACES)
 
 LATER: Final[Mapping[str, tuple[str, ...]]] = {

@@ -6,6 +6,9 @@ from typing import Any, Final
 
 import yaml
 
+from sequencer.core.codes import Code
+from sequencer.workspace.keys import EVERY_KEY
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -13,7 +16,7 @@ class Mistake:
 
     line: int
     column: int
-    code: str
+    code: Code
     message: str
 
 
@@ -53,6 +56,8 @@ def explain(text: str, error: yaml.YAMLError) -> Mistake:
         )
     if corrected := in_quotes(line, mark.column):
         return Mistake(*here, "quotes", f"this text must stand in quotes, write:\n{corrected}")
+    if (fused := _fused_key(lines, mark.line)) is not None:
+        return fused
     if "simple key" in context:
         return Mistake(*began, "syntax", "expected `key: value`, got a line without a colon and a space")
     if "block" in context or "mapping values" in problem or "violates" in problem:
@@ -63,6 +68,19 @@ def explain(text: str, error: yaml.YAMLError) -> Mistake:
             "this line begins in a column of its own: expected it below the first letter of the lines it belongs to",
         )
     return Mistake(*here, "syntax", f"this is not YAML: {problem}")
+
+
+FUSED: Final = re.compile(r"(?P<lead>\s*(?:- )*)(?P<key>[a-z_]+):(?P<value>[^\s:/].*)")
+"""`key:value`, which YAML takes for one word."""
+
+
+def _fused_key(lines: list[str], last: int) -> Mistake | None:
+    """A colon without a space, on this line or the one before it."""
+    for number in range(min(last, len(lines) - 1), max(last - 2, -1), -1):
+        if (match := FUSED.fullmatch(lines[number])) and match["key"] in EVERY_KEY:
+            message = f"a colon needs a space after it, write:\n{match['lead']}{match['key']}: {match['value']}"
+            return Mistake(number + 1, match.end("key") + 1, "syntax", message)
+    return None
 
 
 def _open_bracket(lines: list[str], line: int, column: int) -> tuple[int, int] | None:

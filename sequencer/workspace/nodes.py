@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeAlias
 
+from sequencer.core.codes import Code
 from sequencer.core.mark import Mark, Problem
-from sequencer.workspace.keys import KEYS, LATER
+from sequencer.workspace.keys import EVERY_KEY, KEYS, LATER
 
 
 class Problems:
@@ -17,10 +18,10 @@ class Problems:
     def __init__(self) -> None:
         self._found: list[Problem] = []
 
-    def error(self, mark: Mark, code: str, message: str) -> None:
+    def error(self, mark: Mark, code: Code, message: str) -> None:
         self._found.append(Problem(mark, code, message))
 
-    def warning(self, mark: Mark, code: str, message: str) -> None:
+    def warning(self, mark: Mark, code: Code, message: str) -> None:
         self._found.append(Problem(mark, code, message, "warning"))
 
     def extend(self, found: Iterable[Problem]) -> None:
@@ -73,10 +74,10 @@ class Text:
     def got(self) -> str:
         return shown(self.value) if self.value else "an empty text"
 
-    def wrong(self, code: str, message: str) -> None:
+    def wrong(self, code: Code, message: str) -> None:
         self.problems.error(self.mark, code, message)
 
-    def bad(self, expected: str, code: str = "bad-value") -> None:
+    def bad(self, expected: str, code: Code = "bad-value") -> None:
         """Reports that the text is not what was expected here."""
         self.wrong(code, f"expected {expected}, got {self.got}")
 
@@ -124,10 +125,8 @@ class Map:
             if key in LATER.get(place, ()):
                 self.problems.error(entry.mark, "not-in-this-version", f"`{key}` is not in this version: remove it")
             else:
-                hint = did_you_mean(key, known) or missing_space(key, entry, known)
-                self.problems.error(
-                    entry.mark, "unknown-key", f"unknown key {shown(key)}: expected {one_of(known)}{hint}"
-                )
+                hint = did_you_mean(key, known) or missing_space(key, entry, known) or f": expected {one_of(known)}"
+                self.problems.error(entry.mark, "unknown-key", f"unknown key {shown(key)}{hint}")
 
     def take(self, key: str) -> Node | None:
         """What the key holds; None when it is not there, or empty (which is reported)."""
@@ -141,9 +140,13 @@ class Map:
 
     def need(self, key: str, example: str) -> Node | None:
         """Like `take`, but a missing key is reported, with an example of what to write."""
-        if key not in self.entries:
+        if key not in self.entries and not self._misspelt(key):
             self.problems.error(self.mark, "missing-key", f"expected the key `{key}`, for example `{key}: {example}`")
         return self.take(key)
+
+    def _misspelt(self, key: str) -> bool:
+        """Whether an unknown key here was meant for this one; `expect` reports it with that suggestion."""
+        return any(name not in EVERY_KEY and get_close_matches(name.lower(), [key], 1, 0.7) for name in self.entries)
 
     def text(self, key: str) -> Text | None:
         return as_text(self.take(key), f"a text for `{key}`")

@@ -7,6 +7,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
+from sequencer.core.codes import Code
 from sequencer.core.mark import Mark
 from sequencer.workspace.mistakes import Mistake, explain, in_block_style
 from sequencer.workspace.nodes import Entry, Items, Map, Node, Problems, Text, shown
@@ -98,7 +99,7 @@ class _Reader:
     def _mark(self, event: Any) -> Mark:
         return Mark(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
 
-    def _stop(self, event: Any, code: str, message: str) -> NoReturn:
+    def _stop(self, event: Any, code: Code, message: str) -> NoReturn:
         mark = self._mark(event)
         raise _Unreadable(Mistake(mark.line, mark.column, code, message))
 
@@ -108,7 +109,8 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if event.tag:
-            self._stop(event, "syntax", f"tags such as {shown(event.tag)} mean nothing here: remove it")
+            tag = shown(event.tag.replace("tag:yaml.org,2002:", "!!"))
+            self._stop(event, "syntax", f"tags such as {tag} mean nothing here: remove it")
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         before = self.size

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 
+from sequencer.core.codes import UNKNOWN, Code, Declared
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 from sequencer.workspace.nodes import Items, Node, Text, as_texts, did_you_mean, listed, one_of, shown
@@ -29,7 +30,7 @@ DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 WORDS: Final = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
 
-def parsed(text: Text | None, parse: Callable[[str], T], code: str = "bad-value") -> T | None:
+def parsed(text: Text | None, parse: Callable[[str], T], code: Code = "bad-value") -> T | None:
     """What the parser makes of the text; its ValueError, which says what was expected, is reported."""
     if text is None:
         return None
@@ -52,7 +53,7 @@ def identifier(text: Text, what: str) -> str | None:
     return None
 
 
-def choice(text: Text | None, choices: Iterable[str], code: str = "bad-value") -> str | None:
+def choice(text: Text | None, choices: Iterable[str], code: Code = "bad-value") -> str | None:
     """One of the given words."""
     if text is None:
         return None
@@ -63,7 +64,7 @@ def choice(text: Text | None, choices: Iterable[str], code: str = "bad-value") -
     return None
 
 
-def declared(text: Text | None, names: Iterable[str], what: str, where: str) -> str | None:
+def declared(text: Text | None, names: Iterable[str], what: Declared, where: str) -> str | None:
     """A name that must be declared elsewhere, as a topic in workspace.yaml."""
     if text is None:
         return None
@@ -71,7 +72,7 @@ def declared(text: Text | None, names: Iterable[str], what: str, where: str) -> 
     if text.value in known:
         return text.value
     hint = did_you_mean(text.value, known) or f": {where} declares {listed(known)}"
-    text.wrong(f"unknown-{what}", f"there is no {what} {shown(text.value)}{hint}")
+    text.wrong(UNKNOWN[what], f"there is no {what} {shown(text.value)}{hint}")
     return None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from sequencer.cli.check import as_object, as_text
+from sequencer.cli.problems import as_object, as_text
 from sequencer.core.lead import Rep
 from sequencer.core.mail import Outcome
 from sequencer.core.target import parse

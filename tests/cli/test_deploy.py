@@ -49,7 +49,7 @@ def test_problems_are_printed_as_check_prints_them_and_nothing_is_deployed(seque
     file.write_text(file.read_text().replace("topic: guides", "topic: guide").replace("state: live", "state: alive"))
     said = sequencer("deploy", code=1)
     assert sequencer("check", code=1) == said
-    assert "sequences/handbook-delivery.yaml:4:8: " in said
+    assert "sequences/handbook-delivery.yaml:5:8: " in said
     assert 1 == sequencer.json("status")["deployment"]
     found = json.loads(sequencer("deploy", "--json", code=1))
     assert (False, [4, 5]) == (found["ok"], [problem["line"] for problem in found["problems"]])

@@ -3,13 +3,50 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any, Final
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
 from sequencer.cli import main
 
 from .conftest import GOOD
+
+LEVEL: Final = {"enum": ["none", "note", "warning", "error"]}
+
+
+def closed(**properties: object) -> dict[str, object]:
+    """An object in which all of these are needed, and nothing else may stand."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def several(items: object) -> dict[str, object]:
+    return {"type": "array", "items": items}
+
+
+NUMBER: Final = {"type": "integer", "minimum": 1}
+PLACE: Final = closed(
+    artifactLocation=closed(uri={"type": "string", "pattern": r"^(file:///)?[A-Za-z0-9._~%/-]+$"}),
+    region=closed(startLine=NUMBER, startColumn=NUMBER),
+)
+RESULT: Final = closed(
+    ruleId={"type": "string"},
+    ruleIndex={"type": "integer", "minimum": 0},
+    level=LEVEL,
+    message=closed(text={"type": "string", "minLength": 1}),
+    locations=several(closed(physicalLocation=PLACE)),
+)
+RULE: Final = closed(id={"type": "string"}, defaultConfiguration=closed(level=LEVEL))
+DRIVER: Final = closed(name={"const": "sequencer"}, semanticVersion={"type": "string"}, rules=several(RULE))
+RUN: Final = closed(tool=closed(driver=DRIVER), columnKind={"const": "unicodeCodePoints"}, results=several(RESULT))
+SARIF: Final = closed(version={"const": "2.1.0"}, runs=several(RUN), **{"$schema": {"type": "string"}})
+"""What we write of SARIF 2.1.0. The published schema (JSON Schema of the OASIS standard) accepts it, too."""
 
 
 @pytest.fixture
@@ -104,3 +141,70 @@ def test_control_characters_of_a_file_never_reach_the_terminal(folder: Path) -> 
 
 def test_the_help_shows_an_example() -> None:
     assert "Example: sequencer check" in check("--help").output
+
+
+def test_github_gets_a_workflow_command_for_each_problem(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(folder, "sequences/guide.yaml", "topic: guides", "topic: guide")
+    edit(folder, "sequences/motivation.yaml", 'clicked("pricing", "calculator")', 'opened("pricing")')
+    edit(folder, "sequences/motivation.yaml", "max_lateness: 2 days", "max_lateness: 100% days")
+    monkeypatch.chdir(folder.parent)
+    result = check("workspace", "--format", "github")
+    first, second, third, last = result.output.splitlines()
+    place = "file=workspace/sequences"
+    expected = "there is no topic `guide`, did you mean `guides`?"
+    assert first == f"::error {place}/guide.yaml,line=3,col=8,title=unknown-topic::{expected}"
+    assert second.startswith(f"::error {place}/motivation.yaml,line=16,col=15,title=bad-duration::expected a duration")
+    assert second.endswith("got `100%25 days`")
+    assert third.startswith(f"::warning {place}/motivation.yaml,line=20,col=9,title=opens-are-guesses::opening is a g")
+    assert (result.exit_code, last) == (1, "2 errors, 1 warning in 9 files")
+
+
+def test_a_correction_over_several_lines_is_one_workflow_command(folder: Path) -> None:
+    edit(folder, "sequences/motivation.yaml", "note: Opened the", "note: Opened: the")
+    first, *_ = check(folder, "--format", "github").output.splitlines()
+    assert first.endswith("must stand in quotes, write:%0A        note: 'Opened: the price calculator'")
+
+
+def sarif(*arguments: str | Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(check(*arguments, "--format", "sarif").output)
+    return found
+
+
+def test_sarif_is_as_the_standard_wants_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What of https://docs.oasis-open.org/sarif/sarif/v2.1.0/ is used here, and required there."""
+    edit(folder, "sequences/guide.yaml", "topic: guides", "topic: guide")
+    edit(folder, "sequences/motivation.yaml", 'clicked("pricing", "calculator")', 'opened("pricing")')
+    monkeypatch.chdir(folder.parent)
+    log = sarif("workspace")
+    jsonschema.validate(log, SARIF)
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert rules == sorted(set(rules)) == ["opens-are-guesses", "unknown-topic"]
+    assert [rules[result["ruleIndex"]] for result in run["results"]] == [r["ruleId"] for r in run["results"]]
+    (wrong,) = [result for result in run["results"] if result["level"] == "error"]
+    place = wrong["locations"][0]["physicalLocation"]
+    assert place == {
+        "artifactLocation": {"uri": "workspace/sequences/guide.yaml"},
+        "region": {"startLine": 3, "startColumn": 8},
+    }
+    assert wrong["message"]["text"] == "there is no topic `guide`, did you mean `guides`?"
+
+
+def test_sarif_without_problems_is_a_log_without_results() -> None:
+    log = sarif(GOOD)
+    jsonschema.validate(log, SARIF)
+    assert (log["runs"][0]["results"], log["runs"][0]["tool"]["driver"]["rules"]) == ([], [])
+
+
+def test_files_outside_of_the_current_folder_are_named_in_full(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(folder, "sequences/guide.yaml", "topic: guides", "topic: guide")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    place = sarif(folder)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == (folder.resolve() / "sequences/guide.yaml").as_uri()
+
+
+def test_a_format_that_does_not_exist_is_wrong_use() -> None:
+    assert check(GOOD, "--format", "xml").exit_code == 2

@@ -1,4 +1,4 @@
-"""docs/sequences.md explains every key and code, with examples that load."""
+"""docs/sequences.md explains every key, with examples that load."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import sequencer.workspace
 from sequencer.workspace.keys import KEYS
 from sequencer.workspace.nodes import Problems
 from sequencer.workspace.parse import parse
@@ -18,28 +17,12 @@ from .conftest import content
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "sequences.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-PACKAGE = Path(sequencer.workspace.__file__).parent
 
 
 @pytest.mark.parametrize("key", sorted({key for keys in KEYS.values() for key in keys}))
 def test_every_key_is_explained_and_shown(key: str) -> None:
     assert re.search(rf"`{key}[`:]|[{{]{key}:", PAGE), f"no word on `{key}`"
     assert re.search(rf"(^|[`{{\s-]){key}: ?", PAGE, re.MULTILINE), f"no example of {key}"
-
-
-def codes() -> list[str]:
-    """Every code that the loader gives to a problem: its hyphenated literals, apart from ids in examples."""
-    sources = [
-        *(path for path in PACKAGE.glob("*.py") if path.name != "format.py"),
-        ROOT / "sequencer/services/compile.py",
-    ]
-    literals = {found for path in sources for found in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', path.read_text("utf-8"))}
-    return sorted(literals - {"utf-8", "mon-fri", "mon-sun"} | {"syntax", "tab", "character", "quotes", "empty"})
-
-
-@pytest.mark.parametrize("code", codes())
-def test_every_code_is_explained(code: str) -> None:
-    assert f"`{code}`" in PAGE
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))

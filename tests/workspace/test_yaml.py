@@ -41,7 +41,7 @@ MISTAKES = [
     ),
     ("a line is indented alone", "motivation", "state: live", "  state: live", ["2:3 syntax"]),
     ("a line has no colon", "motivation", "state: live", "state live", ["2:1 syntax"]),
-    ("a key is glued to its value", "motivation", "topic: sales", "topic:sales", ["3:1 syntax"]),
+    ("a key is glued to its value", "motivation", "topic: sales", "topic:sales", ["3:6 syntax"]),
     (
         "a comma breaks a condition in braces",
         "motivation",
