@@ -6,6 +6,7 @@ Any number of them may run: a hint that is waiting already is not given again.
 import logging
 import sys
 import threading
+import time
 
 from sequencer.errors import SequencerError
 from sequencer.logs import configure, describe
@@ -20,6 +21,9 @@ _log = logging.getLogger("workers.clock")  # also when it runs as __main__
 
 EVERY = 1.0
 """Seconds of operating time between two looks."""
+SHARE = 0.1
+"""Of its time that the ticker may spend looking. A look takes milliseconds; but seconds when millions of dead entries
+lie in the index because somebody holds a snapshot for hours; looking every second would take a whole processor then."""
 SLOWEST = 5.0
 """Seconds between two looks during a long outage of the database: how late everything resumes at most."""
 
@@ -40,13 +44,14 @@ def run(context: Context, stopping: threading.Event, every: float = EVERY) -> No
     outage = Outage(_log, "no look at what is due", "looking again every few seconds")
     pause = every
     while not stopping.wait(pause):
+        began = time.monotonic()
         try:
             tick(context)
         except Exception as error:
             pause = min(SLOWEST, pause * 2)
             outage.failed(describe(error))
         else:
-            pause = every
+            pause = max(every, (time.monotonic() - began) * (1 / SHARE - 1))
             outage.over()
 
 

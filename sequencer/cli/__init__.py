@@ -24,7 +24,7 @@ COMMANDS = {
     "web": "Serve webhooks, unsubscribe pages, the API and the dashboard.",
     "worker": "Run the workers that send mail and process events.",
     "clock": "Run the ticker that wakes the workers when something is due.",
-    "db": "Bring the database to the newest schema.",
+    "db": "Bring the database to the newest schema, and take old months off.",
 }
 
 

@@ -59,7 +59,9 @@ class Conductor:
                     moments = [at for at in (state.next_at, reaction) if at is not None]
                     return state.now, min(moments, default=None)
                 before, phase = phase, (reacting, state.arriving)
-                hints = due.now_due(conn) if phase != before or time.monotonic() > hinted_at + _AGAIN else []
+                hints = (
+                    due.now_due(self._context, conn) if phase != before or time.monotonic() > hinted_at + _AGAIN else []
+                )
             if hints:
                 hinted_at = time.monotonic()
                 self._give(hints, reacting)

@@ -13,6 +13,7 @@ from sequencer.services.release import Releases
 from sequencer.services.seldom import Seldom
 from sequencer.services.witness import Nobody, Witness
 from sequencer.store.heartbeat import NOTED
+from sequencer.store.partitions import Months
 
 VOUCHED = 10.0
 """Seconds; and at the first claim of a process."""
@@ -40,6 +41,8 @@ class Context:
     """Whether it is time to note again that work is being done."""
     vouched: Seldom = field(default_factory=lambda: Seldom(VOUCHED))
     """Whether it is time to ask again if this database is the newest copy of itself."""
+    months: Months = field(default_factory=Months)
+    """Makes the partitions that business time comes to."""
     witness: Witness = field(default_factory=Nobody)
     """Remembers outside of the database how far it had come."""
     stopping: threading.Event = field(default_factory=threading.Event)

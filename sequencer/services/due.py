@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from sequencer.services import tidy
 from sequencer.services.context import Context
-from sequencer.store import alerts, clock, enrollments, intake, partitions, pauses, releases
+from sequencer.store import alerts, clock, enrollments, intake, pauses, releases
 
 Hint = tuple[str, tuple[object, ...]]
 
@@ -15,13 +15,13 @@ Hint = tuple[str, tuple[object, ...]]
 def work(context: Context) -> list[Hint]:
     """The hints to give now, most urgent first."""
     with context.engine.begin() as conn:
-        return now_due(conn)
+        return now_due(context, conn)
 
 
-def now_due(conn: Connection) -> list[Hint]:
+def now_due(context: Context, conn: Connection) -> list[Hint]:
     """The same on an open connection."""
     now = clock.now(conn)
-    partitions.ensure(conn)
+    context.months.keep(conn, now)
     hints: list[Hint] = [("intake", (urgent,)) for urgent in sorted(intake.pending(conn), reverse=True)]
     current = releases.current(conn)
     if current is None:

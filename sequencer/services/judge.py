@@ -13,7 +13,7 @@ from sequencer.core.machines import BURST, bursts, is_machine
 from sequencer.providers.sendgrid_events import Incoming
 from sequencer.services.react import SUPPRESSES
 from sequencer.services.release import Releases
-from sequencer.store import enrollments, events, messages
+from sequencer.store import enrollments, events, messages, partitions
 from sequencer.store.messages import Origin
 
 _LINK = re.compile(r"[?&]sq=([a-z2-7]{32})\.(\d{1,4})(?:[&#]|$)")
@@ -38,11 +38,14 @@ class Recognised:
     """About messages that are not in our ledger as they say: another installation's on the same account, say."""
     unrecorded: list[Incoming] = field(default_factory=list)
     """About messages, or attempts, that only this installation can have sent, and that its ledger does not know."""
+    forgotten: list[Incoming] = field(default_factory=list)
+    """About messages whose part of the ledger was taken off because it is old."""
 
     @property
     def respected(self) -> list[Event]:
         """What our leads asked for in answer to mails that the ledger does not know: it holds all the same."""
-        return [_event(said, said.machine, said.data) for said in self.unrecorded if said.kind in SUPPRESSES]
+        unknown = (*self.unrecorded, *self.forgotten)
+        return [_event(said, said.machine, said.data) for said in unknown if said.kind in SUPPRESSES]
 
 
 def recognise(conn: Connection, incoming: Sequence[Incoming]) -> Recognised:
@@ -60,6 +63,10 @@ def recognise(conn: Connection, incoming: Sequence[Incoming]) -> Recognised:
             found.unrecorded.append(i)
         else:
             found.ours.append(Ours(i, origin))
+    if found.unrecorded:
+        gone = partitions.forgotten(conn, (i.enrollment_id for i in found.unrecorded))
+        found.forgotten = [i for i in found.unrecorded if i.enrollment_id in gone]
+        found.unrecorded = [i for i in found.unrecorded if i.enrollment_id not in gone]
     return found
 
 

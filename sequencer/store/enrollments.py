@@ -67,22 +67,22 @@ def claim(
 
 DUE_PLACES = """
     WITH RECURSIVE place AS (
-        (SELECT sequence, position FROM enrollment WHERE due_at IS NOT NULL ORDER BY sequence, position LIMIT 1)
+        (SELECT sequence, position, due_at FROM enrollment WHERE due_at IS NOT NULL
+         ORDER BY sequence, position, due_at LIMIT 1)
         UNION ALL
-        SELECT next.sequence, next.position FROM place CROSS JOIN LATERAL (
-            SELECT sequence, position FROM enrollment
+        SELECT next.* FROM place CROSS JOIN LATERAL (
+            SELECT sequence, position, due_at FROM enrollment
             WHERE due_at IS NOT NULL AND (sequence, position) > (place.sequence, place.position)
-            ORDER BY sequence, position LIMIT 1
+            ORDER BY sequence, position, due_at LIMIT 1
         ) next
     )
-    SELECT place.sequence, place.position, first.due_at FROM place CROSS JOIN LATERAL (
-        SELECT due_at FROM enrollment e
-        WHERE e.sequence = place.sequence AND e.position = place.position AND e.due_at IS NOT NULL
-        ORDER BY due_at LIMIT 1
-    ) first
-    ORDER BY first.due_at, place.sequence, place.position
+    SELECT sequence, position, due_at FROM place ORDER BY due_at, sequence, position
 """
-"""Every place where somebody waits, and when the first there is due; a walk from key to key through the index."""
+"""Every place where somebody waits, and when the first there is due; a walk from key to key through the index.
+
+Once through each place: what lies in front of its first are the dead entries of those who went on, which are read one
+by one while any transaction could still see them.
+"""
 
 
 def places(conn: Connection) -> list[tuple[str, str, datetime]]:
@@ -229,6 +229,13 @@ def redate(conn: Connection, dues: Mapping[int, datetime]) -> set[int]:
     if not dues:
         return set()
     return set(conn.execute(_REDATE, {"ids": list(dues), "dues": list(dues.values())}).scalars())
+
+
+def any_running(conn: Connection, first_id: int, after_id: int) -> bool:
+    """Whether anybody with an id from the first to before the other is still on the way."""
+    e = enrollment.c
+    inside = select(e.id).where(e.id >= first_id, e.id < after_id, e.status == func.any(_RUNNING))
+    return bool(conn.execute(select(inside.exists())).scalar_one())
 
 
 def overdue(conn: Connection, now: datetime) -> int:

@@ -186,7 +186,9 @@ PUT_TOGETHER = {
     ("services/due.py", "_exists"),  # around constants
     ("services/report.py", "_flat"),
     ("services/report.py", "_tree"),  # constants
-    ("store/partitions.py", "ensure"),  # DDL takes no parameters; of dates that we made
+    ("store/partitions.py", "_make"),  # DDL takes no parameters; of dates and names that we made
+    ("store/partitions.py", "_add"),
+    ("store/partitions.py", "detach"),
 }
 """Functions that run SQL which is no constant, and why they may: none of it comes from anybody else."""
 

@@ -1,9 +1,12 @@
 """`sequencer db`, and what every command says when the database is not as it should be."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from sequencer.store import clock
 
 from .conftest import Sequencer
 
@@ -50,3 +53,27 @@ def test_a_database_that_is_away_is_named(environ: Mapping[str, str], command: s
 def test_a_missing_database_url_is_named(environ: Mapping[str, str]) -> None:
     said = Sequencer({**environ, "DATABASE_URL": ""}).refusal("status")
     assert said.startswith("DATABASE_URL not set: expected the PostgreSQL database")
+
+
+def test_the_months_of_the_ledger_and_of_events_are_listed(sequencer: Sequencer) -> None:
+    listed = sequencer.json("db", "partitions")
+    assert {"event_2026_11", "message_2026_11"} <= {p["name"] for p in listed}
+    november = next(p for p in listed if p["name"] == "message_2026_11")
+    assert ("2026-11-01T00:00:00+00:00", "2026-12-01T00:00:00+00:00", 0) == (
+        november["from"],
+        november["to"],
+        november["rows"],
+    )
+    assert "message_2026_11" in sequencer("db", "partitions")
+
+
+def test_an_old_month_can_be_taken_off_and_a_new_one_not(sequencer: Sequencer, engine: Engine) -> None:
+    assert "message_2026_11 stays: less than 12 months have passed since then" == sequencer.refusal(
+        "db", "detach", "message_2026_11"
+    )
+    with engine.begin() as conn:
+        clock.start_virtual(conn, datetime(2027, 12, 1, tzinfo=UTC))
+    assert "message_2026_11 is a table of its own now: nothing here reads it any more\n" == sequencer(
+        "db", "detach", "message_2026_11"
+    )
+    assert "message_2026_11" not in sequencer("db", "partitions")
