@@ -4,12 +4,34 @@ psycopg writes a list's elements one by one, by regular expressions: a third of 
 """
 
 from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, cast, func, literal
+from sqlalchemy.dialects.postgresql import ARRAY
+
+_BETWEEN = "\x1f"
+"""Stands between texts while all of them are escaped at once: no text that we know of has it."""
 
 
 def array(values: Iterable[object]) -> str:
     """A literal of texts, numbers, truth values and moments, to be cast to its type. None becomes NULL."""
-    return "{" + ",".join("NULL" if value is None else f'"{_text(value)}"' for value in values) + "}"
+    listed = list(values)
+    types = set(map(type, listed))
+    if types == {str}:
+        joined = _BETWEEN.join(listed)  # type: ignore[arg-type]
+        if joined.count(_BETWEEN) == len(listed) - 1:
+            return '{"' + _escaped(joined).replace(_BETWEEN, '","') + '"}'
+    elif str not in types and type(None) not in types:
+        return "{" + ",".join(map(str, listed)) + "}"
+    return "{" + ",".join(["NULL" if value is None else f'"{_escaped(str(value))}"' for value in listed]) + "}"
 
 
-def _text(value: object) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"') if isinstance(value, str) else str(value)
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def any_of(values: Iterable[int] | Iterable[str]) -> Any:
+    """`column = ANY(values)` for a column of numbers or of texts."""
+    listed = list(values)
+    kind = Text if listed and isinstance(listed[0], str) else BigInteger
+    return func.any(cast(literal(array(listed), Text), ARRAY(kind)))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select, text
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.lead import Lead
 from sequencer.store import leads
+from sequencer.store.arrays import array
 from sequencer.store.partitions import SHIFT
 from sequencer.store.tables import company, enrollment, lead
 
@@ -38,9 +39,9 @@ def of(row: Sequence[Any]) -> Enrollment:
     values = list(row[: len(COLUMNS)])
     values[8] = Status(values[8])
     values[10] = tuple(
-        Outcome(o["step"], o["outcome"], datetime.fromisoformat(o["at"]), o.get("detail", "")) for o in values[10]
+        [Outcome(o["step"], o["outcome"], datetime.fromisoformat(o["at"]), o.get("detail", "")) for o in values[10]]
     )
-    return Enrollment(*values)
+    return Enrollment._make(values)
 
 
 def claim(
@@ -187,18 +188,18 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
     conn.execute(
         _UPDATE,
         {
-            "ids": [e.id for e in changed],
-            "positions": [e.position for e in changed],
-            "sinces": [e.since for e in changed],
-            "dues": [e.due_at for e in changed],
-            "statuses": [e.status.value for e in changed],
-            "reasons": [e.reason for e in changed],
-            "outcomes": [_outcomes(e) for e in changed],
-            "paused": [e.paused_at for e in changed],
-            "resumes": [e.resume_at for e in changed],
-            "ended": [e.ended_at for e in changed],
-            "deployments": [e.deployment for e in changed],
-            "expected": [e.expected_at for e in changed],
+            "ids": array(e.id for e in changed),
+            "positions": array(e.position for e in changed),
+            "sinces": array(e.since for e in changed),
+            "dues": array(e.due_at for e in changed),
+            "statuses": array(e.status for e in changed),
+            "reasons": array(e.reason for e in changed),
+            "outcomes": array(_outcomes(e) for e in changed),
+            "paused": array(e.paused_at for e in changed),
+            "resumes": array(e.resume_at for e in changed),
+            "ended": array(e.ended_at for e in changed),
+            "deployments": array(e.deployment for e in changed),
+            "expected": array(e.expected_at for e in changed),
         },
     )
 

@@ -34,7 +34,7 @@ OWN = tuple(sorted(BUILT_IN - {"email", "time_zone"}))
 
 def of(row: Sequence[Any]) -> Lead:
     """The lead in the first columns of a row that was selected with COLUMNS."""
-    return Lead(*row[: len(COLUMNS)])
+    return Lead._make(row[: len(COLUMNS)])
 
 
 def by_email(conn: Connection, email: str) -> Lead | None:

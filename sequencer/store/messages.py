@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select, text
 
 from sequencer.core.message import MAYBE_SENT, Message, State
-from sequencer.store.arrays import array
+from sequencer.store.arrays import any_of, array
 from sequencer.store.tables import message
 
 COLUMNS = (
@@ -38,9 +38,10 @@ def of(row: Sequence[Any]) -> Message:
 def of_enrollments(conn: Connection, ids: Sequence[int]) -> dict[int, dict[str, Message]]:
     """Ledger rows by enrollment and step, in the order they were sent."""
     found: dict[int, dict[str, Message]] = {}
-    query = select(*COLUMNS).where(message.c.enrollment_id == func.any(list(ids))).order_by(message.c.sent_at)
+    query = select(*COLUMNS).where(message.c.enrollment_id == any_of(ids)).order_by(message.c.sent_at)
     for row in conn.execute(query):
-        found.setdefault(row.enrollment_id, {})[row.step] = of(row)
+        known = of(row)
+        found.setdefault(known.enrollment_id, {})[known.step] = known
     return found
 
 
@@ -49,12 +50,12 @@ def mailed_at(conn: Connection, lead_ids: Sequence[int], since: datetime) -> dic
     found: dict[int, list[datetime]] = {}
     query = (
         select(message.c.lead_id, message.c.sent_at)
-        .where(message.c.lead_id == func.any(list(lead_ids)), message.c.sent_at >= since, ~message.c.exempt)
+        .where(message.c.lead_id == any_of(lead_ids), message.c.sent_at >= since, ~message.c.exempt)
         .where(message.c.state.in_(sorted(MAYBE_SENT)))
         .order_by(message.c.sent_at)
     )
-    for row in conn.execute(query):
-        found.setdefault(row.lead_id, []).append(row.sent_at)
+    for lead_id, sent_at in conn.execute(query):
+        found.setdefault(lead_id, []).append(sent_at)
     return found
 
 
@@ -112,23 +113,6 @@ _BEGIN = text(
     RETURNING enrollment_id, step
     """
 )
-_FIELDS = (
-    "enrollment_id",
-    "step",
-    "lead_id",
-    "sequence",
-    "deployment",
-    "content",
-    "email",
-    "sender",
-    "subject",
-    "message_id",
-    "exempt",
-    "state",
-    "attempt",
-    "request_id",
-    "failure",
-)
 
 
 def next_fence(conn: Connection) -> int:
@@ -145,16 +129,17 @@ def begin(
     """
     if not attempts:
         return set()
-    columns: dict[str, Any] = {name: [getattr(a, name) for a in attempts] for name in _FIELDS}
+    columns = {name: array(values) for name, values in zip(Attempt._fields, zip(*attempts, strict=True), strict=True)}
     done = conn.execute(_BEGIN, {**columns, "fence": fence, "lease": lease, "now": now})
-    return {(row.enrollment_id, row.step) for row in done}
+    return {(enrollment_id, step) for enrollment_id, step in done}
 
 
 _ACCEPT = text(
     """
     WITH ours AS MATERIALIZED (
         SELECT enrollment_id, step FROM message
-        WHERE request_id = :request_id AND state IN ('sending', 'unknown') AND enrollment_id = ANY(:ids)
+        WHERE request_id = :request_id AND state IN ('sending', 'unknown')
+            AND enrollment_id = ANY(CAST(:ids AS bigint[]))
         ORDER BY enrollment_id, step FOR NO KEY UPDATE
     )
     UPDATE message m SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), provider_id = :provider_id,
@@ -166,7 +151,7 @@ _ACCEPT = text(
 
 def accept(conn: Connection, request_id: str, ids: Sequence[int], provider_id: str, now: datetime) -> int:
     """The provider took them. Always wins over `unknown`, also after a lost lease; later states are left alone."""
-    values = {"request_id": request_id, "ids": list(ids), "provider_id": provider_id, "now": now}
+    values = {"request_id": request_id, "ids": array(ids), "provider_id": provider_id, "now": now}
     return conn.execute(_ACCEPT, values).rowcount
 
 

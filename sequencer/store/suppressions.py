@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.core.snapshot import Consent
+from sequencer.store.arrays import any_of
 from sequencer.store.tables import consent, suppression
 
 ALL = ""
@@ -54,11 +55,11 @@ def consents(conn: Connection, emails: Sequence[str]) -> dict[str, Consent]:
     given: dict[str, set[str]] = {}
     for row in conn.execute(
         select(suppression.c.email, suppression.c.topic).where(
-            suppression.c.email == func.any(list(emails)), suppression.c.topic != ALL
+            suppression.c.email == any_of(emails), suppression.c.topic != ALL
         )
     ):
         refused.setdefault(row.email, set()).add(row.topic)
-    for row in conn.execute(select(consent.c.email, consent.c.topic).where(consent.c.email == func.any(list(emails)))):
+    for row in conn.execute(select(consent.c.email, consent.c.topic).where(consent.c.email == any_of(emails))):
         given.setdefault(row.email, set()).add(row.topic)
     return {
         email: Consent(frozenset(refused.get(email, ())), frozenset(given.get(email, ())))
