@@ -1,6 +1,6 @@
 """The email that is measured, about 20 KB with 20 slots, and leads who are due for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,8 @@ from sequencer.store.partitions import SHIFT
 
 SEQUENCE, POSITION = "offer", "fit"
 PER_COMPANY = 20
+SINCE = timedelta(days=31)
+"""How long ago everybody came to where they stand: longer than any wait before it."""
 
 WORKSPACE = """
 brand:
@@ -106,10 +108,10 @@ def deploy(engine: Engine, workspace: dict[str, str]) -> None:
         heartbeat.beat(conn, at_rest=True)
 
 
-def load(engine: Engine, leads: int, sequence: str = SEQUENCE, position: str = POSITION) -> None:
-    """Empties the tables, and fills them with leads who are due at one place. All take the same arm."""
+def load(engine: Engine, leads: int, places: Sequence[tuple[str, str]] = ((SEQUENCE, POSITION),)) -> None:
+    """Empties the tables, and fills them with leads who are due, by turns at each of these places."""
     with engine.begin() as conn:
-        conn.execute(text("TRUNCATE lead, company, enrollment, message, event RESTART IDENTITY"))
+        conn.execute(text("TRUNCATE lead, company, enrollment, message, event, intake RESTART IDENTITY"))
         now = clock.now(conn)
         deployment = conn.execute(text("SELECT max(number) FROM deployment")).scalar_one()
         _copy(conn, "company", "id, domain, name", _companies(leads))
@@ -124,7 +126,7 @@ def load(engine: Engine, leads: int, sequence: str = SEQUENCE, position: str = P
             conn,
             "enrollment",
             "id, lead_id, sequence, deployment, position, since, due_at, status, origin, entered_at, bucket",
-            _enrollments(leads, sequence, position, deployment, now),
+            _enrollments(leads, places, deployment, now),
         )
     settle(engine)
 
@@ -159,17 +161,24 @@ def _leads(leads: int, now: datetime) -> Iterator[tuple[Any, ...]]:
         }
         yield (
             *(n, f"lead{n}@c{company}.example", f"Kim {n}", f"O'Doe {n % 1000}", f"Head of {n % 100}"),
-            *("Europe/London", "GB", "lead" if n % 2 else "mql", f"campaign {n % 20}", company),
+            *("Europe/London", "DE" if n // 3 % 2 else "GB"),
+            *("lead" if n % 2 else "mql", f"campaign {n % 20}", company),
             *(orjson.dumps(fields).decode(), n % 256, now, now),
         )
 
 
-def _enrollments(leads: int, sequence: str, position: str, deployment: int, now: datetime) -> Iterator[tuple[Any, ...]]:
+def _enrollments(
+    leads: int, places: Sequence[tuple[str, str]], deployment: int, now: datetime
+) -> Iterator[tuple[Any, ...]]:
+    if not places:
+        return
     millis = int(now.timestamp() * 1000) << SHIFT
+    since = now - SINCE
     for n in range(1, leads + 1):
         # Due one after the other, in the minute before now: as a window's opening leaves them.
         due = now - timedelta(seconds=60) + timedelta(milliseconds=60_000 * n / leads)
-        yield millis + n, n, sequence, deployment, position, now, due, "active", "benchmark", now, n % 256
+        sequence, position = places[n % len(places)]
+        yield millis + n, n, sequence, deployment, position, since, due, "active", "benchmark", since, n % 256
 
 
 def described(engine: Engine) -> dict[str, str]:

@@ -66,12 +66,12 @@ def show(about: Mapping[str, str], figures: Mapping[str, Any], rows: Sequence[Se
 
 _HEAD = (
     *("", "mails", "mails/s", "CPU µs/mail", "worker", "PostgreSQL", "sink"),
-    *("queries/mail", "commits/mail", "requests", "bytes/mail", "MB before", "MB most"),
+    *("queries/mail", "commits/mail", "requests", "bytes/mail", "MB before", "MB after", "MB most"),
 )
 
 
-def costs(about: Mapping[str, str], found: Mapping[str, Sequence[Cost]], as_json: bool) -> int:
-    """A line for each kind, with the median of its rounds in every column, and its ratio to the first kind."""
+def costs(about: Mapping[str, str], found: Mapping[str, Sequence[Cost]], as_json: bool, against: bool = False) -> int:
+    """A line for each kind, with the median of its rounds in every column. `against`: and the ratios of the first."""
     middle = {kind: medians(rounds) for kind, rounds in found.items()}
     first = next(iter(middle))
     ratios = {
@@ -80,7 +80,7 @@ def costs(about: Mapping[str, str], found: Mapping[str, Sequence[Cost]], as_json
             "CPU": round(middle[first].cpu / cost.cpu, 3),
         }
         for kind, cost in middle.items()
-        if kind != first
+        if against and kind != first
     }
     figures = {
         "medians": {kind: _plain(cost) for kind, cost in middle.items()},
@@ -104,7 +104,7 @@ def _row(kind: str, cost: Cost) -> tuple[str, ...]:
         *(kind, f"{cost.mails:,}", f"{cost.rate:,.0f}"),
         *(f"{cost.cpu:.1f}", f"{cost.worker:.1f}", f"{cost.postgres:.1f}", f"{cost.sink:.1f}"),
         *(f"{cost.queries:.4f}", f"{cost.commits:.4f}", f"{cost.requests:,}", f"{cost.request_bytes:,.0f}"),
-        *(f"{cost.memory_before:.0f}", f"{cost.memory_most:.0f}"),
+        *(f"{cost.memory_before:.0f}", f"{cost.memory_after:.0f}", f"{cost.memory_most:.0f}"),
     )
 
 

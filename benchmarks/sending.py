@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mailing.deploy(made.engine, mailing.files())
         about = report.environment(made.engine) | mailing.described(made.engine)
         costs = run(made, chosen.leads, chosen.processes, chosen.rounds, chosen.compare, chosen.profile)
-    return report.costs(about, costs, chosen.json)
+    return report.costs(about, costs, chosen.json, against=True)
 
 
 def run(

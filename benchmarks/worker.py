@@ -1,10 +1,10 @@
 """A worker process of a measurement: builds what it needs, says so, waits for the word, works, and reports.
 
-    python -m benchmarks.worker KIND [PROFILE]
+    python -m benchmarks.worker KIND NUMBER OF [PROFILE]
 
-KIND is `product` (the real drain in the real wiring), or a comparator: a module of this package with `prepare`, which
-gives a function that works until nothing is due. It talks JSON lines on stdin and stdout. PROFILE is a file for
-cProfile's statistics.
+KIND is `product` (the real services in the real wiring), or a comparator: a module of this package whose `prepare`
+gives a function that works until nothing is due. It is worker NUMBER, from 0, OF so many. It talks JSON lines on stdin
+and stdout: the name of a phase of the work, and what the phase took. PROFILE is a file for cProfile's statistics.
 """
 
 import cProfile
@@ -18,8 +18,12 @@ from typing import Any
 
 import psutil
 import psycopg
+from sqlalchemy import text
 
 Work = Callable[[], None]
+
+PAGE = 500
+"""Leads that are enrolled in one transaction."""
 
 
 class Calls:
@@ -41,11 +45,13 @@ class Calls:
         setattr(kind, name, counted)
 
 
-def product() -> Work:
-    """The real drain, of every place where the database says that somebody is due."""
+def product(number: int, of: int) -> dict[str, Work]:
+    """What the actors do, without Dramatiq: the database says where somebody is due, as it tells the clock."""
     from sequencer.logs import configure
-    from sequencer.services import advance, due
+    from sequencer.services import advance, due, ingest
+    from sequencer.services.leads import enter
     from sequencer.settings import Settings
+    from sequencer.store import clock
     from sequencer.wiring import build
 
     settings = Settings.read()
@@ -54,22 +60,43 @@ def product() -> Work:
     with context.engine.begin() as conn:
         context.releases.current(conn)
 
-    def work() -> None:
+    def drain() -> None:
         while places := [args for name, args in due.work(context) if name == "drain"]:
-            for sequence, position in places:
+            # Each hint is given to one worker: so each begins elsewhere.
+            first = len(places) * number // of
+            for sequence, position in places[first:] + places[:first]:
                 while advance.drain(context, str(sequence), str(position)):
                     pass
 
-    return work
+    def enroll() -> None:
+        """Every lead into the one sequence, as `sequencer enroll` does, each worker its share."""
+        with context.engine.begin() as conn:
+            ids = list(conn.execute(text("SELECT id FROM lead ORDER BY id")).scalars())
+        mine = ids[len(ids) * number // of : len(ids) * (number + 1) // of]
+        for start in range(0, len(mine), PAGE):
+            with context.engine.begin() as conn:
+                release = context.releases.current(conn)
+                series = next(iter(release.workspace.sequences.values()))
+                enter(conn, release, series, mine[start : start + PAGE], "benchmark", clock.now(conn))
+
+    def intake() -> None:
+        while ingest.process(context, False):
+            pass
+
+    return {"drain": drain, "enroll": enroll, "intake": intake}
 
 
 def serve() -> None:
-    kind, *rest = sys.argv[1:]
-    work = product() if kind == "product" else importlib.import_module(f"benchmarks.{kind}").prepare()
+    kind, number, of, *rest = sys.argv[1:]
+    if kind == "product":
+        phases = product(int(number), int(of))
+    else:
+        phases = {"drain": importlib.import_module(f"benchmarks.{kind}").prepare()}
     calls = Calls()
     process = psutil.Process()
     _say({"ready": True})
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        work = phases[line.strip()]
         profile = cProfile.Profile() if rest else None
         calls.queries = calls.commits = 0
         memory = process.memory_info().rss
