@@ -137,7 +137,8 @@ class _Run:
         self.zone = zone_of(self.workspace, self.sequence, self.snapshot.lead, self.owner)
         self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
         self.dated = self.enrollment.expected_at or self.enrollment.due_at
-        self.enrollment = self.enrollment._replace(expected_at=None)
+        if self.enrollment.expected_at is not None:
+            self.enrollment = self.enrollment._replace(expected_at=None)
 
     # --- the whole
 
@@ -491,13 +492,12 @@ class _Run:
 
     def arrive(self, position: str) -> None:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
-        self.enrollment = self.enrollment._replace(since=self.now)
         place = self.sequence.places[position]
         due = _due(self.workspace, self.sequence, place, self.now, self.zone, self.snapshot.lead)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
             due = self.look_again(step, shift(self.now, step.within, self.zone, self.workspace.quiet_days))
-        self.enrollment = self.enrollment._replace(due_at=due)
+        self.enrollment = self.enrollment._replace(since=self.now, due_at=due)
 
     def holds(self, step: Branch) -> bool:
         return step.condition.test(self.facts)

@@ -82,6 +82,8 @@ class LeadFacts:
         return topic in self.snapshot.consent.given or (declared is not None and declared.default)
 
     def _count(self, at_least: int, within: Duration | None, ever: bool, fits: Callable[[Event], bool]) -> bool:
+        if not self.snapshot.events:
+            return False
         since = self._since(within, ever)
         found = 0
         for event in self.snapshot.events:

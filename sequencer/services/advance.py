@@ -27,10 +27,6 @@ log = logging.getLogger(__name__)
 LONGEST = 5.0
 """Seconds of operating time after which a drain hands on to another: with one request more, it ends within the grace
 that a dyno has to go."""
-HOLD = 0.25
-"""Seconds that leads may stay locked; batches grow and shrink so that they take no longer."""
-FIRST, FEWEST = 100, 50
-"""Leads in a drain's first batch, and in the smallest."""
 FAILED = timedelta(hours=1)
 """How soon an enrollment that failed to be decided is looked at again."""
 GONE = timedelta(days=1)
@@ -53,27 +49,23 @@ def drain(context: Context, sequence: str, position: str) -> bool:
     began = time.monotonic()
     if not heartbeat.ready(context):
         return False
-    size, floor = min(FIRST, context.batch), None
+    place, floor = (sequence, position), None
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
-        claimed = _claim(context, sequence, position, floor, min(size, context.probe.limit or size))
+        size = context.pace.size(place, context.batch)
+        size = min(size, context.probe.limit or size)
+        claimed = _claim(context, sequence, position, floor, size)
         if claimed is None:
             return False
-        held = time.monotonic() - start
+        if claimed.full:
+            context.pace.took(place, size, time.monotonic() - start)
         deliver(context, claimed.outgoing, claimed.fence, start, claimed.trial)
         _note(context)
-        for place in sorted(claimed.awake - {(sequence, position)}):
-            context.hint("drain", *place)
-        if not claimed.full and (sequence, position) not in claimed.awake:
+        for awake in sorted(claimed.awake - {place}):
+            context.hint("drain", *awake)
+        if not claimed.full and place not in claimed.awake:
             return False
         floor = claimed.first_due if claimed.full else None
-        size = _next_size(size, held, context.batch)
     return True
-
-
-def _next_size(size: int, held: float, most: int) -> int:
-    """As many as fit into HOLD, going by the last batch; never so few that a batch's fixed cost is all it does."""
-    fitting = int(size * HOLD / held) if held > 0 else most
-    return max(min(FEWEST, most), min(fitting, size * 2, most))
 
 
 def _claim(context: Context, sequence: str, position: str, floor: datetime | None, size: int) -> _Claimed | None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from sequencer.providers import Provider
 from sequencer.providers.outgoing import Outgoing
+from sequencer.services.pace import Pace
 from sequencer.services.probe import Probe
 from sequencer.services.release import Releases
 from sequencer.services.seldom import Seldom
@@ -35,6 +36,7 @@ class Context:
     batch: int = 500
     """Enrollments a claim takes at most."""
     probe: Probe = field(default_factory=Probe)
+    pace: Pace = field(default_factory=Pace)
     webhooks: Outgoing = field(default_factory=Outgoing)
     """Posts to the reps' webhooks."""
     noted: Seldom = field(default_factory=lambda: Seldom(NOTED))
