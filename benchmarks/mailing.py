@@ -109,26 +109,33 @@ def deploy(engine: Engine, workspace: dict[str, str]) -> None:
 
 
 def load(engine: Engine, leads: int, places: Sequence[tuple[str, str]] = ((SEQUENCE, POSITION),)) -> None:
-    """Empties the tables, and fills them with leads who are due, by turns at each of these places."""
+    """Empties the tables, and fills them with leads; all are due, by turns at each of these places (none: nowhere)."""
     with engine.begin() as conn:
         conn.execute(text("TRUNCATE lead, company, enrollment, message, event, intake RESTART IDENTITY"))
-        now = clock.now(conn)
-        deployment = conn.execute(text("SELECT max(number) FROM deployment")).scalar_one()
-        _copy(conn, "company", "id, domain, name", _companies(leads))
-        _copy(
-            conn,
-            "lead",
-            "id, email, first_name, last_name, title, zone, country, stage, campaign, company_id, fields, bucket,"
-            " created_at, updated_at",
-            _leads(leads, now),
-        )
+        add(conn, 0, leads, places)
+    settle(engine)
+
+
+def add(conn: Connection, first: int, leads: int, places: Sequence[tuple[str, str]] = ((SEQUENCE, POSITION),)) -> None:
+    """Leads with ids from `first` + 1 on, a multiple of PER_COMPANY, and their enrollments. All are due."""
+    now = clock.now(conn)
+    deployment = conn.execute(text("SELECT max(number) FROM deployment")).scalar_one()
+    numbers = range(first + 1, first + leads + 1)
+    _copy(conn, "company", "id, domain, name", _companies(numbers))
+    _copy(
+        conn,
+        "lead",
+        "id, email, first_name, last_name, title, zone, country, stage, campaign, company_id, fields, bucket,"
+        " created_at, updated_at",
+        _leads(numbers, now),
+    )
+    if places:
         _copy(
             conn,
             "enrollment",
             "id, lead_id, sequence, deployment, position, since, due_at, status, origin, entered_at, bucket",
-            _enrollments(leads, places, deployment, now),
+            _enrollments(numbers, places, deployment, now),
         )
-    settle(engine)
 
 
 def settle(engine: Engine) -> None:
@@ -144,14 +151,18 @@ def _copy(conn: Connection, table: str, columns: str, rows: Iterator[tuple[Any, 
             copy.write_row(row)
 
 
-def _companies(leads: int) -> Iterator[tuple[Any, ...]]:
-    for number in range(1, leads // PER_COMPANY + 2):
+def _companies(numbers: range) -> Iterator[tuple[Any, ...]]:
+    for number in range(_company(numbers[0]), _company(numbers[-1]) + 1):
         yield number, f"c{number}.example", f"Company {number} & Sons"
 
 
-def _leads(leads: int, now: datetime) -> Iterator[tuple[Any, ...]]:
-    for n in range(1, leads + 1):
-        company = n // PER_COMPANY + 1
+def _company(lead: int) -> int:
+    return (lead - 1) // PER_COMPANY + 1
+
+
+def _leads(numbers: range, now: datetime) -> Iterator[tuple[Any, ...]]:
+    for n in numbers:
+        company = _company(n)
         fields = {
             "pains": ["cost", "risk"] if n % 2 else ["cost"],
             "industry": ("retail", "food", "chemicals", "other")[n % 4],
@@ -168,17 +179,15 @@ def _leads(leads: int, now: datetime) -> Iterator[tuple[Any, ...]]:
 
 
 def _enrollments(
-    leads: int, places: Sequence[tuple[str, str]], deployment: int, now: datetime
+    numbers: range, places: Sequence[tuple[str, str]], deployment: int, now: datetime
 ) -> Iterator[tuple[Any, ...]]:
-    if not places:
-        return
-    millis = int(now.timestamp() * 1000) << SHIFT
+    lowest = int(now.timestamp() * 1000) << SHIFT
     since = now - SINCE
-    for n in range(1, leads + 1):
+    for place, n in enumerate(numbers):
         # Due one after the other, in the minute before now: as a window's opening leaves them.
-        due = now - timedelta(seconds=60) + timedelta(milliseconds=60_000 * n / leads)
-        sequence, position = places[n % len(places)]
-        yield millis + n, n, sequence, deployment, position, since, due, "active", "benchmark", since, n % 256
+        due = now - timedelta(seconds=60) + timedelta(seconds=60 * (place + 1) / len(numbers))
+        sequence, position = places[place % len(places)]
+        yield lowest + n, n, sequence, deployment, position, since, due, "active", "benchmark", since, n % 256
 
 
 def described(engine: Engine) -> dict[str, str]:

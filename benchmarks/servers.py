@@ -8,14 +8,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 import urllib3
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from benchmarks.certificate import write as write_certificate
 from sequencer.local import Postgres, Valkey, ports
@@ -80,12 +80,7 @@ def servers() -> Iterator[Servers]:
         )
         exits.callback(_end, sink)
         sink_url = f"https://{ports.HOST}:{port}"
-        upgrade(url)
-        engine = connect(url, 4)
-        exits.callback(engine.dispose)
-        with engine.begin() as conn:
-            clock.start_virtual(conn, START, speed=1)
-            partitions.ensure(conn)
+        engine = exits.enter_context(_database(url))
         http = urllib3.PoolManager(
             retries=urllib3.Retry(connect=50, backoff_factor=0.05, backoff_max=0.1), ca_certs=str(certificate)
         )
@@ -112,6 +107,29 @@ def servers() -> Iterator[Servers]:
         )
         made.counts()  # it answers
         yield made
+
+
+@contextmanager
+def beside(servers: Servers, name: str) -> Iterator[Servers]:
+    """The same servers with a database of its own."""
+    with servers.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text(f"CREATE DATABASE {name}"))
+    url = f"{servers.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
+    with _database(url) as engine:
+        yield replace(servers, engine=engine, environ=servers.environ | {"DATABASE_URL": url})
+
+
+@contextmanager
+def _database(url: str) -> Iterator[Engine]:
+    upgrade(url)
+    engine = connect(url, 4)
+    try:
+        with engine.begin() as conn:
+            clock.start_virtual(conn, START, speed=1)
+            partitions.ensure(conn)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _end(process: "subprocess.Popen[Any]") -> None:
