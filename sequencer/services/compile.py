@@ -13,6 +13,7 @@ from sequencer.core.workspace import Workspace
 from sequencer.rendering.compile import Source, compile_content
 from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.notes import check_text
+from sequencer.workspace.across import check_across
 from sequencer.workspace.load import content_files, parts_of
 from sequencer.workspace.sequences import load_sequences, parse_sequences
 from sequencer.workspace.settings import load_settings
@@ -50,6 +51,7 @@ def compile_workspace(
         problems.update(parse_sequences(files))
         return Compiled(None, contents or {}, tuple(sorted(problems)))
     names = TemplateNames(fields=frozenset(declarations.fields))
+    written = contents is None
     if contents is None:
         contents, found = compile_contents(files, names, shelf, processes)
         problems.update(found)
@@ -57,10 +59,16 @@ def compile_workspace(
         files, declarations, contents, lambda template, mark: check_text(template, mark, names), shelf
     )
     problems.update(found)
+    if written:
+        problems.update(check_across(sequences, contents, whole=not any(map(_is_error, found))))
     ordered = tuple(sorted(problems))
-    if any(problem.severity == "error" for problem in ordered):
+    if any(map(_is_error, ordered)):
         return Compiled(None, contents, ordered)
     return Compiled(replace(declarations, sequences=sequences), contents, ordered)
+
+
+def _is_error(problem: Problem) -> bool:
+    return problem.severity == "error"
 
 
 def compile_contents(

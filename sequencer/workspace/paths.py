@@ -32,17 +32,18 @@ class Way:
 
 
 def check_paths(sequence: Sequence) -> tuple[Problem, ...]:
-    """Warnings about mails that follow at once, guesses, and questions that come too early."""
+    """Warnings about mails that follow at once, guesses, questions that come too early, steps that nobody gets to."""
     mails = frozenset(step.id for step in sequence.emails())
     return tuple(_walk(sequence.body, Way(), mails, []))
 
 
 def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterator[Problem]:
     """The arm's problems; the way at its end is added to `ends`, unless every way leaves before."""
-    for step in arm.steps:
+    for number, step in enumerate(arm.steps):
         if step.waits:
             way = way.waited()
         if isinstance(step, Exit):
+            yield from _unreachable(arm, number)
             return
         if isinstance(step, Email):
             if way.just_sent:
@@ -59,9 +60,17 @@ def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterato
             for inner_arm in step.arms:
                 yield from _walk(inner_arm, inside, mails, inner)
             if not inner:
+                yield from _unreachable(arm, number)
                 return
             way = reduce(Way.joined, inner)
     ends.append(way.waited() if arm.waits else way)
+
+
+def _unreachable(arm: Arm, last: int) -> Iterator[Problem]:
+    """What follows in the arm after the step at which everybody leaves."""
+    for step in arm.steps[last + 1 : last + 2]:
+        message = f"nobody gets to `{step.id}`: everybody leaves at `{arm.steps[last].id}`; move it up, or take it out"
+        yield Problem(step.mark, "unreachable", message, "warning")
 
 
 def _conditions(fork: Fork) -> tuple[Condition, ...]:

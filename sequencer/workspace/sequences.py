@@ -164,7 +164,7 @@ def read_body(root: Map, around: Surroundings) -> Arm:
     before = len(around.problems)
     body = read_arm(root.need("steps", "[{email: sales/pricing}]"), "", around)
     mails = any(content is not None for content in around.names.steps.values())
-    if not mails and len(around.problems) == before:
+    if "steps" in root.entries and not mails and len(around.problems) == before:
         message = "this sequence sends no email: expected at least one step as `- email: sales/pricing`"
         around.problems.error(root.entries["steps"].mark, "no-emails", message)
     return body

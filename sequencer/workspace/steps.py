@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final, Literal, TypeGuard
 
 from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
+from sequencer.core.condition_truth import always
 from sequencer.core.duration import Duration
 from sequencer.core.engine import GIVEN_UP
 from sequencer.core.enrollment import OUTCOMES
@@ -69,11 +70,25 @@ class Surroundings:
     def condition(self, text: Text | None, scope: Literal["enrollment", "ever"] = "enrollment") -> Condition | None:
         if text is None:
             return None
+        names = replace(self.names, scope=scope)
         try:
-            return compile_condition(text.value, text.start, replace(self.names, scope=scope))
+            condition = compile_condition(text.value, text.start, names)
         except ConditionProblems as wrong:
             self.problems.extend(wrong.problems)
             return None
+        self._warn_of_the_same(condition, names)
+        return condition
+
+    def _warn_of_the_same(self, condition: Condition, names: Names) -> None:
+        match always(condition, names):
+            case True:
+                message = (
+                    "this is true of every lead, so it decides nothing: take it out, or ask for something that differs"
+                )
+                self.problems.warning(condition.mark, "always-true", message)
+            case False:
+                message = "no lead could ever fit this: see whether `or` is meant, or another value, or take it out"
+                self.problems.warning(condition.mark, "always-false", message)
 
 
 def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:

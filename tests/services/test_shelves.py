@@ -36,6 +36,10 @@ steps:
         set: {next_attempt: in 60 days}
   - wait: 2 days
   - email: two
+  - wait: 2 days
+  - email: three
+  - wait: 2 days
+  - email: four
 """
 BROKEN = SEQUENCE.replace('clicked("one", "price")', 'clicked("one", "pryce")')
 

@@ -45,7 +45,7 @@ def test_the_same_content_in_two_formats_is_refused(good: Mapping[str, str]) -> 
 @pytest.mark.parametrize("name", ["sales/My Mail", "Sales/roi-two", "sales/roi_two", "sales/-roi"])
 def test_names_of_mails_are_small_letters_digits_and_hyphens(name: str, good: Mapping[str, str]) -> None:
     files = {**good, f"content/{name}.md": good["content/sales/roi.md"]}
-    [problem] = compile_workspace(files).problems
+    [problem] = [problem for problem in compile_workspace(files).problems if problem.severity == "error"]
     part = next(part for part in name.split("/") if part not in ("sales", "roi-two"))
     assert f"content/{name}.md:1:1 bad-id" == f"{problem.mark} {problem.code}"
     assert f"got `{part}`: rename it" in problem.message

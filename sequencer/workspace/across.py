@@ -1,0 +1,105 @@
+"""Checks across the files: sequences that start one another in a circle or mail the same item, content nobody mails."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from sequencer.core.content import Content
+from sequencer.core.mark import Mark, Problem
+from sequencer.core.sequence import Handoff, Sequence, SequenceState, Set, Start
+
+STRING: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'")
+
+
+def check_across(
+    sequences: Mapping[str, Sequence], contents: Mapping[str, Content], whole: bool
+) -> tuple[Problem, ...]:
+    """Warnings. `whole`: every sequence was read without a mistake, so that what is named nowhere is missing."""
+    found = [*_circles(sequences), *_mailed_twice(sequences)]
+    if whole:
+        found += _unused(sequences, contents)
+    return tuple(found)
+
+
+def _circles(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
+    """Ways from a sequence that a lead may enter again back into it. Each circle is reported once."""
+    starts = {name: dict(_starts(sequence, sequences)) for name, sequence in sorted(sequences.items())}
+    seen: set[frozenset[str]] = set()
+    for name, sequence in sorted(sequences.items()):
+        way = _way_back(name, starts) if sequence.again is not None and _enters(sequence) else None
+        if way is None or frozenset(way) in seen:
+            continue
+        seen.add(frozenset(way))
+        circle = " → ".join(f"`{step}`" for step in (*way, name))
+        message = (
+            f"a lead can go round in a circle here: {circle}: take one of these starts out, or write `again: never` "
+            f"in {sequence.mark.file}"
+        )
+        yield Problem(starts[name][(*way, name)[1]], "circle", message, "warning")
+
+
+def _enters(sequence: Sequence) -> bool:
+    return sequence.state in (SequenceState.LIVE, SequenceState.DRAFT)
+
+
+def _starts(sequence: Sequence, sequences: Mapping[str, Sequence]) -> Iterator[tuple[str, Mark]]:
+    """The sequences that this one starts, and by which step: by name, or by what it makes of the lead."""
+    for step in reversed(list(sequence.steps.values())):
+        became: set[tuple[str, object]] = set()
+        match step:
+            case Start(sequence=name) if name in sequences:
+                yield name, step.mark
+            case Set(values=values):
+                for field, value in values.items():
+                    became |= {(field, one) for one in (value if isinstance(value, list) else [value])}
+            case Handoff(stage=stage):
+                became = {("stage", stage)}
+        for name, other in sequences.items():
+            triggers = {(trigger.name, trigger.value) for trigger in other.enroll if trigger.kind == "became"}
+            if triggers & became and _enters(other):
+                yield name, step.mark
+
+
+def _way_back(name: str, starts: Mapping[str, Mapping[str, Mark]]) -> tuple[str, ...] | None:
+    """The shortest way by which a sequence starts itself, without its end; None if there is none."""
+    ways: list[tuple[str, ...]] = [(name,)]
+    seen: set[str] = set()
+    for way in ways:
+        for target in starts[way[-1]]:
+            if target == name:
+                return way
+            if target not in seen:
+                seen.add(target)
+                ways.append((*way, target))
+    return None
+
+
+def _mailed_twice(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
+    first: dict[str, tuple[str, Mark]] = {}
+    for name, sequence in sorted(sequences.items()):
+        if sequence.state is SequenceState.STOPPED:
+            continue
+        for email in sequence.emails():
+            other, mark = first.setdefault(email.content, (name, email.mark))
+            if other != name:
+                message = (
+                    f"`{email.content}` is mailed by `{other}` too ({mark}): a lead of both would get it twice; "
+                    "mail something else in one of them"
+                )
+                yield Problem(email.mark, "mailed-twice", message, "warning")
+
+
+def _unused(sequences: Mapping[str, Sequence], contents: Mapping[str, Content]) -> Iterator[Problem]:
+    """Conditions may still ask about what was mailed once, and its links must then exist."""
+    used = {email.content for sequence in sequences.values() for email in sequence.emails()}
+    for sequence in sequences.values():
+        asked = [*sequence.conditions(), *(trigger.condition for trigger in sequence.enroll)]
+        for condition in asked:
+            if condition is not None:
+                used |= {one or other for one, other in STRING.findall(condition.source)}
+    for name, content in contents.items():
+        if name not in used:
+            message = (
+                f"no sequence mails `{name}`: mail it in a step, or put `_` before the file's name to keep it aside"
+            )
+            yield Problem(Mark(content.file, 1, 1), "unused-content", message, "warning")
