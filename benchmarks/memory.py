@@ -6,11 +6,14 @@ The same workers mail one crowd of leads after the other; a line each.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from benchmarks import mailing, report
-from benchmarks.measure import workers
-from benchmarks.servers import servers
+from benchmarks.measure import Cost, workers
+from benchmarks.servers import Servers, servers
+
+FLAT = 5
+"""MB that an allocator may take or give back by chance."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,14 +23,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=2, help="worker processes")
     chosen = parser.parse_args(arguments)
     with servers() as made:
-        mailing.deploy(made.engine, mailing.files())
         about = report.environment(made.engine)
-        costs = {}
-        with workers(made, "product", chosen.processes) as product:
-            for done in range(chosen.leads, chosen.mails + 1, chosen.leads):
-                mailing.load(made.engine, chosen.leads)
-                costs[f"after {done:,}"] = [product.run()]
-    return report.costs(about, costs, chosen.json)
+        found = run(made, chosen.mails, chosen.leads, chosen.processes)
+    return report.costs(about, {f"after {done:,}": [cost] for done, cost in found.items()}, chosen.json)
+
+
+def run(made: Servers, mails: int, leads: int, processes: int) -> dict[int, Cost]:
+    """What each crowd cost, by how many mails had gone then."""
+    mailing.deploy(made.engine, mailing.files())
+    found = {}
+    with workers(made, "product", processes) as product:
+        for done in range(leads, mails + 1, leads):
+            mailing.load(made.engine, leads)
+            found[done] = product.run()
+    return found
+
+
+def rows(full: bool) -> Iterator[report.Row]:
+    mails, leads = (1_000_000, 100_000) if full else (30_000, 10_000)
+    with servers() as made:
+        found = run(made, mails, leads, processes=2)
+    first, last = found[leads], found[mails]
+    most = max(cost.memory_after for cost in found.values())
+    yield report.Row(f"a worker's resident memory over {mails:,} mails", f"{most:.0f} MB", "150", most <= 150)
+    grown = last.memory_after - first.memory_after
+    what = f"… grown after the first {leads:,}"
+    yield report.Row(what, f"{grown:+.1f} MB", f"{FLAT}", grown <= FLAT)
 
 
 if __name__ == "__main__":

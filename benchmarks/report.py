@@ -12,11 +12,20 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
 from benchmarks.measure import Cost
+
+
+class Row(NamedTuple):
+    """One line of the table of what must be shown."""
+
+    what: str
+    measured: str
+    target: str
+    met: bool
 
 
 def parser(name: str, about: str | None) -> argparse.ArgumentParser:
@@ -62,6 +71,15 @@ def show(about: Mapping[str, str], figures: Mapping[str, Any], rows: Sequence[Se
         print("\n".join(f"{name}: {value}" for name, value in around.items()), end="\n\n")
         print(table(rows))
     return 0
+
+
+def rows(about: Mapping[str, str], found: Sequence[Row], as_json: bool) -> int:
+    """The table of what must be shown."""
+    cells = [
+        ("what", "measured", "target", ""),
+        *((r.what, r.measured, r.target, "" if r.met else "not met") for r in found),
+    ]
+    return show(about, {"rows": [row._asdict() for row in found]}, cells, as_json)
 
 
 _HEAD = (

@@ -10,7 +10,7 @@ PostgreSQL, Valkey and a sink on the same machine. Loading the leads is not coun
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -53,6 +53,26 @@ def run(
                 mailing.load(made.engine, size)
                 found[kind].append(started[kind].run())
     return found
+
+
+def rows(full: bool) -> Iterator[report.Row]:
+    """Of the table: every ratio to others of the same run."""
+    with servers() as made:
+        mailing.deploy(made.engine, mailing.files())
+        found = run(made, 200_000 if full else 10_000, processes=2, rounds=5 if full else 3, compare=True)
+    product, bare, naive = (report.medians(found[kind]) for kind in ("product", "bare", "naive"))
+    queries = product.queries + 2 * product.commits
+    what = f"{product.mails:,} due, of 20 KB with 20 slots and a condition: accepted and recorded"
+    yield report.Row(what, f"{product.rate:,.0f} mails/s", "12,000", product.rate >= 12_000)
+    yield report.Row(
+        "… against the bare protocol", f"{product.rate / bare.rate:.2f} ×", "0.8", product.rate >= 0.8 * bare.rate
+    )
+    yield report.Row(
+        "… against one at a time", f"{product.rate / naive.rate:.0f} ×", "100", product.rate >= 100 * naive.rate
+    )
+    yield report.Row("… queries a mail, BEGIN and COMMIT too", f"{queries:.4f}", "0.02", queries <= 0.02)
+    part = naive.request_bytes / product.request_bytes
+    yield report.Row("… request bytes of the full body's", f"1/{part:.0f}", "1/15", part >= 15)
 
 
 if __name__ == "__main__":

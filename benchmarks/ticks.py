@@ -9,7 +9,7 @@ what is due, as one worker does.
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
@@ -47,25 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--due", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args(arguments)
-    found: dict[int, list[Tick]] = {chosen.against: [], chosen.waiting: []}
-    with servers() as made, ExitStack() as exits:
+    with servers() as made:
         about = report.environment(made.engine)
-        databases = {waiting: exits.enter_context(beside(made, f"waiting_{waiting}")) for waiting in found}
-        for waiting, database in databases.items():
-            mailing.deploy(database.engine, mailing.files())
-            fill(database.engine, waiting)
-        working = {w: exits.enter_context(workers(database, "product", 1)) for w, database in databases.items()}
-        for number in range(chosen.rounds):
-            for waiting, database in databases.items():
-                first = -(-waiting // mailing.PER_COMPANY) * mailing.PER_COMPANY + number * chosen.due
-                with database.engine.begin() as conn:
-                    mailing.add(conn, first, chosen.due)
-                mailing.settle(database.engine)
-                found[waiting].append(measure(database, working[waiting]))
-    middle = {
-        waiting: Tick(*(median(getattr(tick, name) for tick in ticks) for name in Tick.__annotations__))
-        for waiting, ticks in found.items()
-    }
+        middle = run(made, (chosen.against, chosen.waiting), chosen.due, chosen.rounds)
     few, many = middle[chosen.against], middle[chosen.waiting]
     ratios = {name: round(getattr(many, name) / getattr(few, name), 3) for name in Tick.__annotations__}
     rows = [
@@ -78,6 +62,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     figures = {"waiting": {w: vars(tick) for w, tick in middle.items()}, "ratios": ratios}
     return report.show(about, figures, rows, chosen.json)
+
+
+def run(made: Servers, sizes: Sequence[int], due_now: int, rounds: int) -> dict[int, Tick]:
+    """The medians, by how many wait."""
+    found: dict[int, list[Tick]] = {waiting: [] for waiting in sizes}
+    with ExitStack() as exits:
+        databases = {waiting: exits.enter_context(beside(made, f"waiting_{waiting}")) for waiting in found}
+        for waiting, database in databases.items():
+            mailing.deploy(database.engine, mailing.files())
+            fill(database.engine, waiting)
+        working = {w: exits.enter_context(workers(database, "product", 1)) for w, database in databases.items()}
+        for number in range(rounds):
+            for waiting, database in databases.items():
+                first = -(-waiting // mailing.PER_COMPANY) * mailing.PER_COMPANY + number * due_now
+                with database.engine.begin() as conn:
+                    mailing.add(conn, first, due_now)
+                mailing.settle(database.engine)
+                found[waiting].append(measure(database, working[waiting]))
+    return {
+        waiting: Tick(*(median(getattr(tick, name) for tick in ticks) for name in Tick.__annotations__))
+        for waiting, ticks in found.items()
+    }
+
+
+def rows(full: bool) -> Iterator[report.Row]:
+    few, many = (100_000, 10_000_000) if full else (20_000, 200_000)
+    due_now = 10_000 if full else 2_000
+    with servers() as made:
+        found = run(made, (few, many), due_now, rounds=5 if full else 3)
+    for what, name in (("a look", "look_cpu"), (f"working off {due_now:,} that are due", "mail_cpu")):
+        ratio = getattr(found[many], name) / getattr(found[few], name)
+        what = f"{what} with {many:,} waiting against {few:,}, processor time"
+        yield report.Row(what, f"{ratio:.2f} ×", "1.3", ratio <= 1.3)
 
 
 def fill(engine: Engine, waiting: int) -> None:
