@@ -19,8 +19,9 @@ from sequencer.core.fork import chosen, drawn
 from sequencer.core.lead import Lead, Rep
 from sequencer.core.mark import Mark
 from sequencer.core.message import Message, State
-from sequencer.core.people import back_from, changed, owner_of, zone_of
+from sequencer.core.people import back_from, changed, owner_of, quiet_of, zone_of
 from sequencer.core.pressure import allowed
+from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import UntilDate, next_open, shift
 from sequencer.core.sequence import (
     Branch,
@@ -85,22 +86,18 @@ def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now:
 
 def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None, now: datetime) -> datetime:
     """When someone who enters now falls due."""
-    zone = zone_of(workspace, sequence, lead, owner)
-    return _due(workspace, sequence, sequence.places[sequence.start], now, zone, lead)
+    zone, quiet = zone_of(workspace, sequence, lead, owner), quiet_of(workspace, lead)
+    return _due(sequence, sequence.places[sequence.start], now, zone, quiet, lead)
 
 
-def _due(
-    workspace: Workspace, sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, lead: Lead
-) -> datetime:
-    due = after_waits(place.waits, since, zone, workspace.quiet_days, lead)
+def _due(sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:
+    due = after_waits(place.waits, since, zone, quiet, lead)
     if isinstance(place.step, Email):
-        due = next_open(due, sequence.hours, zone, _quiet(workspace, sequence))
+        due = next_open(due, sequence.hours, zone, NEVER_QUIET if sequence.exempt else quiet)
     return due
 
 
-def after_waits(
-    waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: frozenset[int], lead: Lead
-) -> datetime:
+def after_waits(waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:
     """When the last of the waits is over; when what follows is skipped, the moment at which that turns out."""
     for wait in waits:
         over = _over(wait, since, zone, quiet, lead)
@@ -110,14 +107,10 @@ def after_waits(
     return since
 
 
-def _over(wait: Wait, since: datetime, zone: ZoneInfo, quiet: frozenset[int], lead: Lead) -> datetime | None:
+def _over(wait: Wait, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime | None:
     if isinstance(wait, UntilDate):
         return wait.over(since, day(lead.get(wait.field)), zone, quiet)
     return shift(since, wait, zone, quiet)
-
-
-def _quiet(workspace: Workspace, sequence: Sequence) -> frozenset[int]:
-    return frozenset() if sequence.exempt else workspace.quiet_days
 
 
 @dataclass
@@ -135,6 +128,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.owner = owner_of(self.workspace, self.snapshot)
         self.zone = zone_of(self.workspace, self.sequence, self.snapshot.lead, self.owner)
+        self.quiet = quiet_of(self.workspace, self.snapshot.lead)
         self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
         self.dated = self.enrollment.expected_at or self.enrollment.due_at
         if self.enrollment.expected_at is not None:
@@ -158,9 +152,9 @@ class _Run:
         """One place further; False when there is nothing more to do now."""
         place = self.sequence.places[self.enrollment.position]
         lead, since = self.snapshot.lead, self.enrollment.since
-        due = after_waits(place.waits, since, self.zone, self.workspace.quiet_days, lead)
+        due = after_waits(place.waits, since, self.zone, self.quiet, lead)
         if due > self.now:
-            self.wait("wait", _due(self.workspace, self.sequence, place, since, self.zone, lead), place)
+            self.wait("wait", _due(self.sequence, place, since, self.zone, self.quiet, lead), place)
             return False
         step = place.step
         if step is None:
@@ -184,7 +178,7 @@ class _Run:
         """The date that was to be waited for and is not known, or was past already: what follows it is skipped."""
         since = self.enrollment.since
         for wait in place.waits:
-            over = _over(wait, since, self.zone, self.workspace.quiet_days, self.snapshot.lead)
+            over = _over(wait, since, self.zone, self.quiet, self.snapshot.lead)
             if over is None:
                 assert isinstance(wait, UntilDate)
                 return wait
@@ -315,17 +309,17 @@ class _Run:
 
     def may_mail(self, step: Email, due: datetime) -> Send | _Skip | None:
         """The mail, when nothing stands in the way now; None: held, and the enrollment is dated."""
-        quiet = _quiet(self.workspace, self.sequence)
+        quiet = NEVER_QUIET if self.sequence.exempt else self.quiet
         opens = next_open(due, self.sequence.hours, self.zone, quiet)
         lateness = self.sequence.max_lateness
         # From when it was to go by our own rules: a mail that these held is not late.
         expected = max(opens, self.dated) if self.dated is not None else opens
-        if lateness is not None and self.now > shift(expected, lateness, self.zone, self.workspace.quiet_days):
+        if lateness is not None and self.now > shift(expected, lateness, self.zone, self.quiet):
             return _Skip("too-late")
         earliest = next_open(max(due, self.now), self.sequence.hours, self.zone, quiet)
         rule = ""
         if not self.sequence.exempt:
-            limit = shift(opens, self.workspace.pressure.wait, self.zone, self.workspace.quiet_days)
+            limit = shift(opens, self.workspace.pressure.wait, self.zone, self.quiet)
             while True:
                 at, why = allowed(self.workspace.pressure, self.snapshot.mailed_at, earliest, self.zone)
                 rule = why or rule
@@ -354,7 +348,7 @@ class _Run:
         back = back_from(self.owner, self.now)
         if back is None:
             return Send(step, 1, self.owner)
-        limit = shift(due, self.workspace.owner.away_hold, self.zone, self.workspace.quiet_days)
+        limit = shift(due, self.workspace.owner.away_hold, self.zone, self.quiet)
         if self.now < limit:
             self.hold("owner-away", step.mark, min(back, limit), step.id, self.owner.name)
             return None
@@ -367,7 +361,7 @@ class _Run:
         if self.holds(step):
             return self.take(step, "then")
         if step.within is not None:
-            deadline = shift(max(due, self.accepted()), step.within, self.zone, self.workspace.quiet_days)
+            deadline = shift(max(due, self.accepted()), step.within, self.zone, self.quiet)
             if deadline > self.now:
                 until = self.look_again(step, deadline)
                 self.hold("awaiting", step.condition.mark, until, step.id, step.condition.source)
@@ -445,7 +439,7 @@ class _Run:
     def resolved(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Durations from now become dates in the lead's zone."""
         return {
-            name: shift(self.now, value, self.zone, self.workspace.quiet_days).astimezone(self.zone).date().isoformat()
+            name: shift(self.now, value, self.zone, self.quiet).astimezone(self.zone).date().isoformat()
             if isinstance(value, Duration)
             else value
             for name, value in values.items()
@@ -493,10 +487,10 @@ class _Run:
     def arrive(self, position: str) -> None:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
         place = self.sequence.places[position]
-        due = _due(self.workspace, self.sequence, place, self.now, self.zone, self.snapshot.lead)
+        due = _due(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
-            due = self.look_again(step, shift(self.now, step.within, self.zone, self.workspace.quiet_days))
+            due = self.look_again(step, shift(self.now, step.within, self.zone, self.quiet))
         self.enrollment = self.enrollment._replace(since=self.now, due_at=due)
 
     def holds(self, step: Branch) -> bool:

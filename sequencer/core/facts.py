@@ -7,6 +7,8 @@ from typing import Any
 from sequencer.core import event as kinds
 from sequencer.core.duration import Duration
 from sequencer.core.event import Event
+from sequencer.core.people import quiet_of
+from sequencer.core.quiet import Quiet
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 
@@ -95,20 +97,20 @@ class LeadFacts:
 
     def _since(self, within: Duration | None, ever: bool) -> datetime | None:
         if within is not None:
-            return self.now - span(within, self.now, self.workspace.quiet_days)
+            return self.now - span(within, self.now, quiet_of(self.workspace, self.snapshot.lead))
         if ever or self.snapshot.enrollment is None:
             return None
         return self.snapshot.enrollment.counts_from
 
 
-def span(duration: Duration, now: datetime, quiet: frozenset[int]) -> timedelta:
+def span(duration: Duration, now: datetime, quiet: Quiet) -> timedelta:
     """How far back `within` reaches. Days are 24 hours here; business days skip quiet ones (all UTC)."""
     if duration.unit != "business day":
         return duration.elapsed
     day, left = now, duration.amount
-    while left and len(quiet) < 7:
+    while left and len(quiet.weekdays) < 7:
         day -= timedelta(days=1)
-        left -= day.weekday() not in quiet
+        left -= day.date() not in quiet
     return now - day
 
 

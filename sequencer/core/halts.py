@@ -4,32 +4,35 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sequencer.core.enrollment import Enrollment, Status
+from sequencer.core.lead import Lead
+from sequencer.core.people import quiet_of
 from sequencer.core.schedule import shift
 from sequencer.core.sequence import Sequence
 from sequencer.core.workspace import Workspace
 
 
 def after_reply(
-    workspace: Workspace, sequence: Sequence, enrollment: Enrollment, zone: ZoneInfo, now: datetime
+    workspace: Workspace, sequence: Sequence, enrollment: Enrollment, lead: Lead, zone: ZoneInfo, now: datetime
 ) -> Enrollment:
     """A human reply ends the owner's sequences and pauses the others."""
     if sequence.sender == "owner":
         return enrollment.ended(Status.LEFT, "replied", now)
-    return _paused(enrollment, "replied", shift(now, workspace.reply_pause, zone, workspace.quiet_days), now)
+    return _paused(enrollment, "replied", shift(now, workspace.reply_pause, zone, quiet_of(workspace, lead)), now)
 
 
 def after_out_of_office(
     workspace: Workspace,
     sequence: Sequence,
     enrollment: Enrollment,
+    lead: Lead,
     back: date | None,
     zone: ZoneInfo,
     now: datetime,
 ) -> Enrollment:
     """An automatic reply pauses until the day of return, else as long as workspace.yaml says."""
-    until = shift(now, workspace.out_of_office, zone, workspace.quiet_days)
+    until = shift(now, workspace.out_of_office, zone, quiet_of(workspace, lead))
     if back is not None:
-        latest = shift(now, workspace.out_of_office_at_most, zone, workspace.quiet_days)
+        latest = shift(now, workspace.out_of_office_at_most, zone, quiet_of(workspace, lead))
         until = min(datetime.combine(back, time(), zone), latest)
     if until <= now + timedelta(hours=1):
         return enrollment

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sequencer.core.lead import BUILT_IN, Lead, Rep
+from sequencer.core.quiet import Quiet, quiet
 from sequencer.core.sequence import Sequence
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
@@ -26,6 +27,13 @@ def zone_of(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | N
     if sequence.sender == "owner" and workspace.zone_of_owner and owner and owner.zone:
         return ZoneInfo(owner.zone)
     return ZoneInfo(workspace.zone)
+
+
+def quiet_of(workspace: Workspace, lead: Lead) -> Quiet:
+    """The days that are quiet for this lead."""
+    if not workspace.holidays:
+        return quiet(workspace.quiet_days, None, None)
+    return quiet(workspace.quiet_days, lead.country, workspace.holidays_unknown)
 
 
 def back_from(rep: Rep, now: datetime) -> datetime | None:

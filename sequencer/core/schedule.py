@@ -5,13 +5,13 @@ the clocks. Hours and below are elapsed time. Every result is an aware datetime 
 """
 
 import re
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from sequencer.core.duration import Duration
+from sequencer.core.quiet import Quiet
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Monday is 0, as in `datetime.weekday`."""
@@ -85,7 +85,7 @@ class UntilDate:
     def __str__(self) -> str:
         return f"{self.before} before {self.field}" if self.before is not None else self.field
 
-    def over(self, moment: datetime, day: date | None, zone: ZoneInfo, quiet: Set[int]) -> datetime | None:
+    def over(self, moment: datetime, day: date | None, zone: ZoneInfo, quiet: Quiet) -> datetime | None:
         """When a wait that began at `moment` is over, `day` being the lead's date; None: what follows is skipped."""
         if day is None:
             return shift(moment, self.unknown, zone, quiet) if self.unknown is not None else None
@@ -126,15 +126,15 @@ class Hours:
         return f"{days} {self.start:%H:%M}-{self.end:%H:%M}"
 
 
-def opens(hours: Hours | None, quiet: Set[int]) -> bool:
+def opens(hours: Hours | None, quiet: Quiet) -> bool:
     """Whether there is any day on which `next_open` can end."""
-    return bool((EVERY_DAY if hours is None else hours.days) - quiet)
+    return bool((EVERY_DAY if hours is None else hours.days) - quiet.weekdays)
 
 
-def shift(moment: datetime, wait: Duration | Until, zone: ZoneInfo, quiet: Set[int]) -> datetime:
+def shift(moment: datetime, wait: Duration | Until, zone: ZoneInfo, quiet: Quiet) -> datetime:
     """The moment at which a wait that began at `moment` is over.
 
-    `quiet` are the weekdays that are not business days. A wall time that the clocks skip moves forward by what they
+    `quiet` are the days that are not business days. A wall time that the clocks skip moves forward by what they
     skip; of one that comes twice, the first counts. Raises ValueError for business days when every day is quiet.
     """
     if isinstance(wait, Until):
@@ -147,26 +147,27 @@ def shift(moment: datetime, wait: Duration | Until, zone: ZoneInfo, quiet: Set[i
     return _instant(wall + wait.elapsed, zone)
 
 
-def next_open(moment: datetime, hours: Hours | None, zone: ZoneInfo, quiet: Set[int]) -> datetime:
+def next_open(moment: datetime, hours: Hours | None, zone: ZoneInfo, quiet: Quiet) -> datetime:
     """The first moment, from the given one on, that is inside the window and not on a quiet day.
 
     On days when the clocks change, a window reaches from the first coming of its start to the last coming of its end.
     Raises ValueError when no day is left, see `opens`.
     """
-    days = (EVERY_DAY if hours is None else hours.days) - quiet
+    days = (EVERY_DAY if hours is None else hours.days) - quiet.weekdays
     if not days:
         raise ValueError("expected a weekday on which mail may go out, but the window's days are all quiet days")
     moment = moment.astimezone(UTC)
-    if len(days) == 7 and hours is None:
+    if len(days) == 7 and hours is None and quiet.country is None:
         return moment
     wall = _wall(moment, zone)
-    if wall.weekday() in days and (hours is None or hours.start <= wall.time() < hours.end):
+    inside = wall.weekday() in days and (hours is None or hours.start <= wall.time() < hours.end)
+    if inside and not quiet.is_holiday(wall.date()):
         return moment
     # The day before as well: where the clocks go back over midnight its window may still be open. And more than a
     # week: the clocks may skip the one window of the first.
     day = wall.date() - _DAY
     while True:
-        if day.weekday() in days:
+        if day.weekday() in days and not quiet.is_holiday(day):
             if hours is None:
                 begin, end = _reached(datetime.combine(day, time.min), zone), _midnight(day + _DAY, zone)
             else:
@@ -222,15 +223,16 @@ def _next(moment: datetime, until: Until, zone: ZoneInfo) -> datetime:
     return found
 
 
-def _business_day(day: date, count: int, quiet: Set[int]) -> date:
+def _business_day(day: date, count: int, quiet: Quiet) -> date:
     """The count-th business day after `day`."""
-    business = EVERY_DAY - quiet
+    business = EVERY_DAY - quiet.weekdays
     if not business:
         raise ValueError("expected at least one weekday that is not a quiet day")
-    weeks, rest = divmod(count - 1, len(business))
-    day += 7 * weeks * _DAY
-    for _ in range(rest + 1):
+    if quiet.country is None:
+        weeks, count = divmod(count - 1, len(business))
+        day, count = day + 7 * weeks * _DAY, count + 1
+    for _ in range(count):
         day += _DAY
-        while day.weekday() not in business:
+        while day in quiet:
             day += _DAY
     return day

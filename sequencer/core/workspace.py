@@ -76,6 +76,10 @@ class Workspace:
     owner: OwnerPolicy = field(default_factory=OwnerPolicy)
     quiet_days: frozenset[int] = frozenset({5, 6})
     """Weekdays (Monday is 0) that are not business days and on which nobody is mailed."""
+    holidays: bool = True
+    """Whether the public holidays of the lead's country are such days as well."""
+    holidays_unknown: str | None = None
+    """Whose holidays count for leads whose country is unknown; None: no one's."""
     reply_pause: Duration = field(default_factory=lambda: Duration(14, "day"))
     """A reply pauses the lead's other sequences so long."""
     out_of_office: Duration = field(default_factory=lambda: Duration(7, "day"))

@@ -13,7 +13,7 @@ from sequencer.core.engine import first_due
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.facts import LeadFacts
 from sequencer.core.lead import Lead
-from sequencer.core.people import owner_of
+from sequencer.core.people import owner_of, quiet_of
 from sequencer.core.release import Release
 from sequencer.core.schedule import shift
 from sequencer.core.sequence import Sequence as Series
@@ -109,7 +109,7 @@ def refuses(
         ended = max(enrollment.ended_at or enrollment.entered_at for enrollment in before)
         if sequence.again is None:
             return "was in it before"
-        if shift(ended, sequence.again, ZoneInfo("UTC"), workspace.quiet_days) > now:
+        if shift(ended, sequence.again, ZoneInfo("UTC"), quiet_of(workspace, lead)) > now:
             return f"was in it less than {sequence.again} ago"
     if condition is not None and not condition.test(LeadFacts(workspace, snapshot, now)):
         return f"does not fit `{condition.source}`"

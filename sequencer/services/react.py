@@ -176,9 +176,11 @@ def settle(
             after = before
             for e in told[before.lead_id]:
                 if e.kind == kinds.REPLIED and after.status in RUNNING:
-                    after = after_reply(release.workspace, sequence, after, zone, now)
+                    after = after_reply(release.workspace, sequence, after, snapshot.lead, zone, now)
                 elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
-                    after = after_out_of_office(release.workspace, sequence, after, _back(e.data), zone, now)
+                    after = after_out_of_office(
+                        release.workspace, sequence, after, snapshot.lead, _back(e.data), zone, now
+                    )
             if after.status is Status.ACTIVE and wakes(sequence, told[before.lead_id]):
                 if after.due_at is None or after.due_at > now:
                     after = after._replace(due_at=now)

@@ -10,6 +10,7 @@ from sequencer.core.enrollment import Enrollment
 from sequencer.core.facts import span
 from sequencer.core.lead import Lead
 from sequencer.core.message import State
+from sequencer.core.quiet import NEVER_QUIET
 from sequencer.core.snapshot import Consent, Snapshot
 from sequencer.core.workspace import Workspace
 from sequencer.store import events, intake_health, leads, messages, suppressions
@@ -58,5 +59,5 @@ def _since(workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: d
         return None
     moments = [enrollment.counts_from for enrollment, _ in subjects if enrollment is not None]
     if asks.bounded is not None:
-        moments.append(now - span(asks.bounded, now, workspace.quiet_days))
+        moments.append(now - span(asks.bounded, now, NEVER_QUIET))
     return min(moments)

@@ -233,7 +233,21 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("wait", DURATION, "It waits so long at most.", "5 business days", True),
         Key("then", Choice(("skip",)), "What happens then.", "skip"),
     ),
-    "quiet": (Key("days", either(DAYS, Several(DAYS)), "Weekdays.", "[sat, sun]", True),),
+    "quiet": (
+        Key("days", either(DAYS, Several(DAYS)), "Weekdays; Saturday and Sunday unless you say so.", "[sat, sun]"),
+        Key(
+            "holidays",
+            Choice(("lead", "none")),
+            "`lead`, so unless you say otherwise: the national holidays of the lead's country are quiet too; `none`.",
+            "lead",
+        ),
+        Key(
+            "unknown",
+            Words("a country's code as `GB`", "^[A-Za-z][A-Za-z ]*$"),
+            "Whose holidays count for leads whose country is unknown; without it, no one's.",
+            "GB",
+        ),
+    ),
     "contact": (Key("reply", DURATION, "A reply pauses the lead's other sequences so long.", "14 days"),),
     "out_of_office": (
         Key("unknown", DURATION, "The pause when no return date is named.", "7 days"),

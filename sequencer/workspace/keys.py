@@ -16,7 +16,6 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "status": ("runs", "pauses", "needs"),
     "owner": ("of", "by", "assign", "changed"),
     "pressure": ("counts",),
-    "quiet": ("holidays", "unknown"),
     "contact": ("call", "meeting", "mail"),
     "sequence": ("lane", "priority", "pauses", "holdout", "edits"),
     "enroll": ("at",),

@@ -11,6 +11,7 @@ from sequencer.core.content import Content
 from sequencer.core.duration import Duration
 from sequencer.core.lead import BUILT_IN
 from sequencer.core.mark import Mark, Problem
+from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import Hours, opens
 from sequencer.core.sequence import Arm, Sequence, SequenceState, Trigger
 from sequencer.core.shelf import BARE, Shelf
@@ -151,7 +152,7 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
         again=again,
         goal=around.condition(goal),
         exit_on=tuple(c for c in map(around.condition, exits) if c is not None),
-        hours=read_hours(root, frozenset() if exempt else workspace.quiet_days),
+        hours=read_hours(root, NEVER_QUIET if exempt else Quiet(workspace.quiet_days)),
         exempt=exempt,
         max_lateness=values.duration(root.text("max_lateness")),
     )
@@ -183,7 +184,7 @@ def refuse_goal_in_exits(goal: Text | None, exits: tuple[Text, ...]) -> None:
             text.problems.warning(text.mark, "goal-in-exit", message)
 
 
-def read_hours(root: Map, quiet: frozenset[int]) -> Hours | None:
+def read_hours(root: Map, quiet: Quiet) -> Hours | None:
     block = as_map(root.take("hours"), '`{days: mon-fri, between: "09:00-17:00"}`')
     if block is None:
         return None

@@ -50,6 +50,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
     senders = named(root, "senders", read_sender)
     zone, zone_of_owner = read_zone(root)
     reply_pause, unknown, at_most = read_silences(root)
+    quiet_days, holidays, holidays_unknown = read_quiet(root)
     workspace = Workspace(
         brand=read_brand(root),
         stages=read_stages(root),
@@ -64,7 +65,9 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         locale=read_locale(root),
         pressure=read_pressure(root),
         owner=read_owner(root, senders),
-        quiet_days=read_quiet(root),
+        quiet_days=quiet_days,
+        holidays=holidays,
+        holidays_unknown=holidays_unknown,
         reply_pause=reply_pause,
         out_of_office=unknown,
         out_of_office_at_most=at_most,
@@ -347,18 +350,20 @@ def read_gap(block: Map) -> timedelta:
     return gap.elapsed
 
 
-def read_quiet(root: Map) -> frozenset[int]:
+def read_quiet(root: Map) -> tuple[frozenset[int], bool, str | None]:
+    """The quiet weekdays, whether holidays are quiet too, and whose for leads of unknown country."""
     block = section(root, "quiet")
-    node = block.need("days", "[sat, sun]") if block else None
-    if node is None:
-        return frozenset({5, 6})
-    days = read_days(node)
-    if days == EVERY_DAY:
+    if block is None:
+        return frozenset({5, 6}), True, None
+    node = block.take("days")
+    days = read_days(node) if node is not None else frozenset({5, 6})
+    if days == EVERY_DAY and node is not None:
         node.problems.error(
             node.mark, "bad-value", "expected at least one day that is not quiet: nobody would be mailed"
         )
-        return frozenset()
-    return days
+        days = frozenset()
+    holidays = values.choice(block.text("holidays"), ("lead", "none")) != "none"
+    return days, holidays, values.country(block.text("unknown"))
 
 
 def read_days(node: Node) -> frozenset[int]:

@@ -13,6 +13,7 @@ from email_validator import EmailNotValidError, validate_email
 from sequencer.core.codes import UNKNOWN, Code, Declared
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
+from sequencer.core.quiet import countries
 from sequencer.workspace.nodes import Items, Node, Text, as_texts, did_you_mean, listed, one_of, shown
 
 T = TypeVar("T")
@@ -100,6 +101,17 @@ def zone(text: Text | None) -> str | None:
         return text.value
     hint = did_you_mean(text.value, _zones())
     text.wrong("bad-zone", f"expected a time zone as `Europe/London`, got {text.got}{hint}")
+    return None
+
+
+def country(text: Text | None) -> str | None:
+    """A country whose public holidays are known, as `GB`."""
+    if text is None:
+        return None
+    known = countries()
+    if text.value.upper() in known:
+        return known[text.value.upper()]
+    text.bad("a country's code as `GB` or `DE`")
     return None
 
 

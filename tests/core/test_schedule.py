@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sequencer.core.duration import Duration
+from sequencer.core.quiet import NEVER_QUIET, Quiet, quiet
 from sequencer.core.schedule import (
     EVERY_DAY,
     Hours,
@@ -22,7 +23,7 @@ from sequencer.core.schedule import (
 
 NEW_YORK = ZoneInfo("America/New_York")
 MADRID = ZoneInfo("Europe/Madrid")
-WEEKEND = frozenset({5, 6})
+WEEKEND = Quiet(frozenset({5, 6}))
 OFFICE = Hours.parse("mon-fri", "09:00-17:00")
 
 
@@ -144,7 +145,7 @@ def test_the_same_wait_means_another_moment_in_another_zone() -> None:
 
 def test_business_days_without_a_business_day_are_refused() -> None:
     with pytest.raises(ValueError, match="not a quiet day"):
-        shift(at(MADRID, "2026-11-23 09:00"), Duration(1, "business day"), MADRID, EVERY_DAY)
+        shift(at(MADRID, "2026-11-23 09:00"), Duration(1, "business day"), MADRID, Quiet(EVERY_DAY))
 
 
 # --- windows
@@ -163,7 +164,7 @@ def test_business_days_without_a_business_day_are_refused() -> None:
     ],
 )
 def test_a_mail_waits_for_the_window(moment: str, expected: str) -> None:
-    assert expected == wall(next_open(at(MADRID, moment), OFFICE, MADRID, frozenset()), MADRID)
+    assert expected == wall(next_open(at(MADRID, moment), OFFICE, MADRID, NEVER_QUIET), MADRID)
 
 
 def test_quiet_days_hold_also_without_hours_and_inside_them() -> None:
@@ -171,27 +172,50 @@ def test_quiet_days_hold_also_without_hours_and_inside_them() -> None:
     assert "2026-11-30 00:00+01:00" == wall(next_open(saturday, None, MADRID, WEEKEND), MADRID)
     daily = Hours.parse("mon-sun", "09:00-17:00")
     assert "2026-11-30 09:00+01:00" == wall(next_open(saturday, daily, MADRID, WEEKEND), MADRID)
-    assert saturday == next_open(saturday, None, MADRID, frozenset())
+    assert saturday == next_open(saturday, None, MADRID, NEVER_QUIET)
 
 
 def test_a_window_opens_when_the_clocks_skip_its_start() -> None:
     early = Hours.parse("sun", "02:30-03:30")
     before = at(NEW_YORK, "2026-03-08 01:00")
-    assert "2026-03-08 03:00-04:00" == wall(next_open(before, early, NEW_YORK, frozenset()), NEW_YORK)
+    assert "2026-03-08 03:00-04:00" == wall(next_open(before, early, NEW_YORK, NEVER_QUIET), NEW_YORK)
 
 
 def test_a_window_that_the_clocks_skip_altogether_opens_a_week_later() -> None:
     skipped = Hours.parse("sun", "02:00-03:00")
     before = at(NEW_YORK, "2026-03-08 01:00")
-    assert "2026-03-15 02:00-04:00" == wall(next_open(before, skipped, NEW_YORK, frozenset()), NEW_YORK)
+    assert "2026-03-15 02:00-04:00" == wall(next_open(before, skipped, NEW_YORK, NEVER_QUIET), NEW_YORK)
 
 
 def test_a_day_that_a_country_skipped_is_no_day_for_mail() -> None:
     apia = ZoneInfo("Pacific/Apia")
     friday = Hours.parse("fri", "09:00-17:00")
     thursday = at(apia, "2011-12-29 18:00")  # there was no 30th
-    assert "2012-01-06 09:00+14:00" == wall(next_open(thursday, friday, apia, frozenset()), apia)
+    assert "2012-01-06 09:00+14:00" == wall(next_open(thursday, friday, apia, NEVER_QUIET), apia)
     assert "2011-12-31 00:00+14:00" == wall(start_of_next_day(thursday, apia), apia)
+
+
+@pytest.mark.parametrize(
+    ("country", "moment", "goes"),
+    [
+        ("us", "2026-11-26 10:00", "2026-11-27 09:00+01:00"),  # Thanksgiving
+        ("DE", "2026-11-26 10:00", "2026-11-26 10:00+01:00"),
+        ("GB", "2026-12-25 10:00", "2026-12-29 09:00+01:00"),  # Boxing Day falls on a Saturday: the Monday is off
+        ("Atlantis", "2026-12-25 10:00", "2026-12-25 10:00+01:00"),
+        (None, "2026-12-25 10:00", "2026-12-25 10:00+01:00"),
+    ],
+)
+def test_no_mail_goes_on_the_holidays_of_the_leads_country(country: str | None, moment: str, goes: str) -> None:
+    off = quiet(frozenset({5, 6}), country, None)
+    assert goes == wall(next_open(at(MADRID, moment), OFFICE, MADRID, off), MADRID)
+
+
+def test_holidays_are_no_business_days_and_where_no_country_is_known_another_stands_in() -> None:
+    start = at(MADRID, "2026-12-23 09:00")
+    for country, unknown in (("GB", None), (None, "GB"), ("Atlantis", "GB")):
+        off = quiet(frozenset({5, 6}), country, unknown)
+        assert "2026-12-30 09:00+01:00" == wall(shift(start, Duration(3, "business day"), MADRID, off), MADRID)
+    assert "2026-12-28 09:00+01:00" == wall(shift(start, Duration(3, "business day"), MADRID, WEEKEND), MADRID)
 
 
 def test_a_window_of_quiet_days_only_is_told_apart_and_refused() -> None:
@@ -244,7 +268,7 @@ DAYS = st.frozensets(st.integers(0, 6), min_size=1)
 HOURS = st.builds(
     lambda days, times: Hours(days, *sorted(times)), DAYS, st.lists(CLOCK, min_size=2, max_size=2, unique=True)
 )
-QUIET = st.frozensets(st.integers(0, 6), max_size=5)
+QUIET = st.builds(Quiet, st.frozensets(st.integers(0, 6), max_size=5), st.sampled_from([None, "US", "DE", "JP"]))
 DURATIONS = st.builds(
     Duration, st.integers(0, 400), st.sampled_from(["second", "minute", "hour", "day", "business day", "week"])
 )
@@ -252,9 +276,9 @@ SPRING = datetime(2026, 3, 8, 6, 40, tzinfo=UTC)
 
 
 @given(MOMENTS, st.none() | HOURS, ZONES, QUIET)
-@example(SPRING, Hours.parse("sun", "02:30-03:30"), NEW_YORK, frozenset())
+@example(SPRING, Hours.parse("sun", "02:30-03:30"), NEW_YORK, NEVER_QUIET)
 def test_the_next_opening_is_open_and_not_before(
-    moment: datetime, hours: Hours | None, zone: ZoneInfo, quiet: frozenset[int]
+    moment: datetime, hours: Hours | None, zone: ZoneInfo, quiet: Quiet
 ) -> None:
     if not opens(hours, quiet):
         return
@@ -262,13 +286,13 @@ def test_the_next_opening_is_open_and_not_before(
     assert found >= moment
     assert UTC is found.tzinfo
     assert found == next_open(found, hours, zone, quiet)
-    assert found.astimezone(zone).weekday() not in quiet
+    assert found.astimezone(zone).date() not in quiet
     assert hours is None or found.astimezone(zone).weekday() in hours.days
 
 
 @given(MOMENTS, st.timedeltas(timedelta(0), timedelta(days=9)), st.none() | HOURS, ZONES, QUIET)
 def test_who_comes_later_is_never_let_in_earlier(
-    moment: datetime, later: timedelta, hours: Hours | None, zone: ZoneInfo, quiet: frozenset[int]
+    moment: datetime, later: timedelta, hours: Hours | None, zone: ZoneInfo, quiet: Quiet
 ) -> None:
     if opens(hours, quiet):
         assert next_open(moment, hours, zone, quiet) <= next_open(moment + later, hours, zone, quiet)
@@ -276,7 +300,7 @@ def test_who_comes_later_is_never_let_in_earlier(
 
 @given(MOMENTS, HOURS, ZONES)
 def test_nothing_open_is_passed_over(moment: datetime, hours: Hours, zone: ZoneInfo) -> None:
-    found = next_open(moment, hours, zone, frozenset())
+    found = next_open(moment, hours, zone, NEVER_QUIET)
     for minutes in range(0, 60 * 24 * 9, 7):
         between = moment + timedelta(minutes=minutes)
         if between >= found:
@@ -287,7 +311,7 @@ def test_nothing_open_is_passed_over(moment: datetime, hours: Hours, zone: ZoneI
 
 @given(MOMENTS, DURATIONS, ZONES, QUIET)
 def test_a_wait_keeps_the_time_of_day_or_the_elapsed_time(
-    moment: datetime, wait: Duration, zone: ZoneInfo, quiet: frozenset[int]
+    moment: datetime, wait: Duration, zone: ZoneInfo, quiet: Quiet
 ) -> None:
     found = shift(moment, wait, zone, quiet)
     assert UTC is found.tzinfo
@@ -301,8 +325,8 @@ def test_a_wait_keeps_the_time_of_day_or_the_elapsed_time(
         assert before.time() == after.time()
         if wait.unit == "business day":
             passed = [before.date() + timedelta(days=n) for n in range(1, (after.date() - before.date()).days + 1)]
-            assert after.weekday() not in quiet
-            assert wait.amount == sum(day.weekday() not in quiet for day in passed)
+            assert after.date() not in quiet
+            assert wait.amount == sum(day not in quiet for day in passed)
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
@@ -312,7 +336,7 @@ def exists(local: datetime, zone: ZoneInfo) -> bool:
 
 @given(MOMENTS, st.builds(Until, st.none() | st.integers(0, 6), CLOCK), ZONES)
 def test_until_is_the_next_such_time(moment: datetime, until: Until, zone: ZoneInfo) -> None:
-    found = shift(moment, until, zone, frozenset())
+    found = shift(moment, until, zone, NEVER_QUIET)
     assert found > moment
     assert found - moment <= timedelta(days=9 if until.weekday is not None else 3)
     local = found.astimezone(zone)

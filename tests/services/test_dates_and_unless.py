@@ -46,6 +46,16 @@ def test_what_was_received_from_another_sequence_is_skipped_and_why_says_so(worl
     assert answer.now[0].text == "waits until Sun 21 Feb 2027 08:00 (London), before two"
 
 
+def test_holidays_of_the_leads_country_hold_its_mail_alone(world: World) -> None:
+    series = FIRST.replace("pressure: exempt\n", "").replace("- email: one", "- wait: 3 days\n  - email: one")
+    world.deploy(files(first=series))
+    world.enter("first", world.lead(country="US"), world.lead("lee@harbor.example", country="GB"))
+    world.pass_(days=3)
+    assert world.provider.mails == [("lee@harbor.example", "one")]
+    world.pass_(days=1)
+    assert world.provider.mails == [("lee@harbor.example", "one"), ("kim@harbor.example", "one")]
+
+
 def test_a_date_that_is_imported_during_the_wait_wakes_who_waits_for_it(world: World) -> None:
     world.deploy(files(dated=DATED))
     kim, lee = world.lead(), world.lead("lee@harbor.example")

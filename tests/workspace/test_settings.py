@@ -63,12 +63,8 @@ MISTAKES = [
     ("gap in business days", "gap: 18 hours", "gap: 1 business day", ["32:34 bad-duration"]),
     ("over", "then: skip", "then: send", ["32:80 bad-value"]),
     ("all quiet", "[sat, sun]", "[mon-sun]", ["33:15 bad-value"]),
-    (
-        "quiet holidays",
-        "quiet: {days: [sat, sun]}",
-        "quiet: {days: [sat, sun], holidays: lead}",
-        ["33:27 not-in-this-version"],
-    ),
+    ("unknown holidays", "{days: [sat, sun]}", "{days: [sat, sun], holidays: all}", ["33:37 bad-value"]),
+    ("holidays of no country", "{days: [sat, sun]}", "{unknown: Atlantis}", ["33:18 bad-value"]),
     (
         "reply domain",
         "reply_domain: reply.kestrel.example",
@@ -159,6 +155,8 @@ def test_what_is_not_declared_has_its_default() -> None:
         ("missing: sender marketing", "missing: hold", {"owner": OwnerPolicy("hold", Duration(2, "business day"))}),
         ("days: [sat, sun]", "days: fri-sat", {"quiet_days": frozenset({4, 5})}),
         ("days: [sat, sun]", "days: []", {"quiet_days": frozenset()}),
+        ("days: [sat, sun]", "holidays: none", {"holidays": False}),
+        ("days: [sat, sun]", "unknown: gb", {"holidays_unknown": "GB"}),
     ],
 )
 def test_a_rule_may_be_written_otherwise(
