@@ -1,12 +1,15 @@
 """How fast event webhooks are taken in, and whether each event counts exactly once.
 
-    python -m benchmarks.webhooks --events 100000
+    python -m benchmarks.webhooks                       # small: less than a minute
+    python -m benchmarks.webhooks --events 1000000      # some minutes
 
 PostgreSQL, Valkey, the web, two worker processes and a clock, as on dynos. Mails that were accepted stand in the
 ledger; another process posts what happened to them, in bodies of 768 KB, each three times and shuffled, over a few
 connections and without ever waiting for the processing (SendGrid does not either; so up to three times the events'
 bytes wait on disk). Then all is held against what was made up. Exit code 1: an event is lost or counted twice, a fact
 is wrong, or the door's answer took 250 ms or more (99th percentile).
+
+Before that, one thread alone takes in some of the posts, to tell what an event costs in each phase.
 """
 
 import argparse
@@ -24,21 +27,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psutil
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
-from benchmarks import chaos_workspace, webhooks_posts
+from benchmarks import chaos_workspace, webhooks_phases, webhooks_posts
 from benchmarks.chaos_check import quantiles
 from benchmarks.chaos_watch import Watch
 from benchmarks.stack import Stack, stack
 from benchmarks.webhooks_posts import BATCH, LINKS, STEPS, World
 from sequencer.providers.sendgrid_events import KINDS
+from sequencer.services.release import deploy
+from sequencer.store import clock
 from sequencer.store.partitions import SHIFT, ensure
 
 ANSWER_P99 = 0.25
 """Seconds, at most: what issue 3 asks."""
 TIMES = 3
 """That each post comes."""
+SMALL = 30_000
+"""Different events, by default."""
+PHASED = 30
+"""Posts from which the phases are measured, at most: some 40,000 events."""
 CONNECTIONS = 4
 PROCESSES = 2
 """Of workers."""
@@ -71,7 +81,7 @@ steps:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.webhooks", description=__doc__)
-    parser.add_argument("--events", type=int, required=True)
+    parser.add_argument("--events", type=int, default=SMALL)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     chosen = parser.parse_args(arguments)
@@ -88,7 +98,10 @@ def run(events: int, seed: int = 1) -> dict[str, Any]:
         world = World(seed, (sent_at * 1000) << SHIFT, sent_at)
         leads, of_last = webhooks_posts.lead_of_last(world, events)
         posts = webhooks_posts.write(world, leads, of_last, Path(folder))
-        prepare(made, world, leads)
+        first = [(Path(folder) / str(number)).read_bytes() for number in range(min(posts, PHASED))]
+        told_first = sum(len(orjson.loads(body)) for body in first)
+        phases = webhooks_phases.measure(lambda engine: prepare(engine, world, leads), first, told_first, seed)
+        prepare(made.engine, world, leads)
         made.add("clock", "-m", "workers.clock")
         made.add("worker", "-m", "workers", environ=made.environ | {"WORKER_PROCESSES": str(PROCESSES)})
         made.until("the workers' start", lambda: len(made.dynos["worker"].processes()) > PROCESSES, 30)
@@ -133,6 +146,7 @@ def run(events: int, seed: int = 1) -> dict[str, Any]:
                 "events/s applied, with repeats": round(told / seconds),
                 "different events/s applied": round(events / seconds),
             },
+            "one thread, µs an event": phases,
             "processor, seconds": {name: round(value, 1) for name, value in used.items()},
             "memory, MB": {
                 kind: {name: round(value) for name, value in asdict(memory).items()}
@@ -143,21 +157,21 @@ def run(events: int, seed: int = 1) -> dict[str, Any]:
         }
 
 
-def prepare(made: Stack, world: World, leads: int) -> None:
+def prepare(engine: Engine, world: World, leads: int) -> None:
     """A deployed workspace, and leads who were sent its first mails."""
     files = chaos_workspace.files(1, 1)
     del files[f"sequences/{chaos_workspace.SEQUENCE}.yaml"]
     files["sequences/webhooks.yaml"] = _SEQUENCE
     files["content/five.md"] = files["content/four.md"]
-    made.deploy(files)
-    with made.engine.begin() as conn:
+    with engine.begin() as conn:
+        deploy(conn, files, clock.now(conn))
         ensure(conn)
         values = {"leads": leads, "first": world.first_id, "sent_at": datetime.fromtimestamp(world.sent_at, UTC)}
         for statement in (_LEADS, _ENROLLMENTS):
             conn.execute(text(statement), values)
         for place, step in enumerate(STEPS):
             conn.execute(text(_MESSAGES), {**values, "step": step, "place": f"{place:08x}", "batch": BATCH})
-    with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text("VACUUM ANALYZE"))
 
 

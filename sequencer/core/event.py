@@ -1,9 +1,9 @@
 """One vocabulary for everything that happens to or is done by a lead, from any source."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 PROCESSED: Final = "processed"
 DELIVERED: Final = "delivered"
@@ -35,8 +35,10 @@ URGENT: Final = frozenset({UNSUBSCRIBED, COMPLAINED, BOUNCED, REPLIED})
 """Processed first: each may have to stop mail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Event(NamedTuple):
     """A fact. `key` makes it count once: the provider's id, the caller's idempotency key, or a digest."""
 
     kind: str
@@ -49,5 +51,5 @@ class Event:
     step: str | None = None
     machine: bool = False
     """Done by software (a scanner, a privacy proxy): kept with its evidence, never engagement."""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = _NOTHING
     """clicked: url, link, content · submitted: form · visited: page · changed: field, before, after"""

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 AGENTS = (
     "barracuda",
@@ -30,8 +31,9 @@ BURST = timedelta(seconds=5)
 """Nobody reads and follows several links within so little time."""
 
 
+@lru_cache(maxsize=1024)
 def is_machine(agent: str) -> bool:
-    """Whether a user agent admits to being software."""
+    """Whether a user agent admits to being software. Kept, because few agents do most of the reading."""
     lowered = agent.lower()
     return _BOT.search(lowered) is not None or any(part in lowered for part in AGENTS)
 

@@ -7,8 +7,9 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -66,7 +67,7 @@ class Incoming(NamedTuple):
     def data(self) -> dict[str, str]:
         """What is kept of it. Made when it is asked for: most of what comes is a repeat, and nobody asks."""
         raw = self.raw
-        return {name: _clean(raw[name])[:_LONGEST] for name in _KEPT if raw.get(name) is not None}
+        return {name: _clean(raw[name])[:_LONGEST] for name in _KEPT if name in raw and raw[name] is not None}
 
 
 def public_key(text: str) -> EllipticCurvePublicKey:
@@ -96,20 +97,25 @@ def signed(keys: Sequence[EllipticCurvePublicKey], timestamp: str, signature: st
     return False
 
 
-def parse(body: bytes) -> tuple[list[Incoming], dict[int, str]]:
+def parse(body: bytes, only: Collection[str] | None = None) -> tuple[list[Incoming], dict[int, str]]:
     """Our events in a body, and what was wrong with those that cannot be read, by their number.
 
-    Events of mails that are not ours (no custom arguments) are left out. Raises NotEvents for any other body.
+    Events of mails that are not ours (no custom arguments) are left out, and of kinds that are not among `only`.
+    Raises NotEvents for any other body.
     """
     found: list[Incoming] = []
     wrong: dict[int, str] = {}
+    # A tuple: what an event says of its kind need not be hashable.
+    names = tuple(name for name, kind in KINDS.items() if only is None or kind in only)
     for number, item in enumerate(items(body), 1):
+        if only is not None and not (isinstance(item, dict) and item.get("event") in names):
+            continue
         try:
             one = _one(number, item)
         except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             wrong[number] = f"{type(error).__name__} {error}"[:300]
             continue
-        if one is not None:
+        if one is not None and (only is None or one.kind in only):
             found.append(one)
     return found, wrong
 
@@ -153,7 +159,7 @@ def _one(number: int, item: Any) -> Incoming | None:
     return Incoming(
         number,
         kind,
-        datetime.fromtimestamp(int(item["timestamp"]), UTC),
+        _moment(int(item["timestamp"])),
         _clean(key)[:200],
         lead_id,
         enrollment_id,
@@ -163,6 +169,12 @@ def _one(number: int, item: Any) -> Incoming | None:
         item.get("sg_machine_open") is True,
         item,
     )
+
+
+@lru_cache(maxsize=8192)
+def _moment(seconds: int) -> datetime:
+    """Kept, because events come by the hundred from one second."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _clean(value: object) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from sequencer.providers import Provider
 from sequencer.providers.outgoing import Outgoing
+from sequencer.services.alone import Alone
 from sequencer.services.pace import Pace
 from sequencer.services.probe import Probe
 from sequencer.services.release import Releases
@@ -39,6 +40,9 @@ class Context:
     pace: Pace = field(default_factory=Pace)
     webhooks: Outgoing = field(default_factory=Outgoing)
     """Posts to the reps' webhooks."""
+    intake: Alone = field(default_factory=Alone)
+    """Takes in webhooks, but for what may have to stop mail: several at a time would hold the same leads and messages,
+    and leave nobody to send."""
     noted: Seldom = field(default_factory=lambda: Seldom(NOTED))
     """Whether it is time to note again that work is being done."""
     vouched: Seldom = field(default_factory=lambda: Seldom(VOUCHED))

@@ -7,13 +7,15 @@ an event counts once by its key.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from sequencer.core import aside
+from sequencer.core import event as kinds
 from sequencer.core.event import Event
+from sequencer.core.interest import Interest
 from sequencer.core.release import Release
 from sequencer.providers import inbound, sendgrid_events
 from sequencer.providers.sendgrid_events import Incoming
@@ -21,7 +23,7 @@ from sequencer.services import heartbeat, reply
 from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
 from sequencer.services.judge import UNRECORDED, judge, recognise
-from sequencer.services.react import LEDGER_ONLY, SUPPRESSES, follow
+from sequencer.services.react import NO_LEAD, SUPPRESSES, concerns, follow, interests
 from sequencer.services.reply import Answer
 from sequencer.store import clock, enrollments, events, intake, leads, messages, releases
 from sequencer.store.events import Key
@@ -31,10 +33,14 @@ log = logging.getLogger(__name__)
 
 BODIES = 500
 """Taken at a time."""
-SIFTED = 4 * 1024 * 1024
-"""Bytes gone through at a time for what stops mail: reading them takes a tenth of a second."""
-BYTES = 1024 * 1024
-"""Taken at a time, unless one alone is larger: some 2,000 events, so that leads stay locked for a quarter second."""
+SIFTED = 2 * 1024 * 1024
+"""Bytes gone through at a time for what stops mail: reading them takes some hundredths of a second."""
+BYTES = 1600 * 1024
+"""Taken at a time, unless one alone is larger: two full posts of SendGrid's, so that leads stay locked for a quarter
+second."""
+
+STOPPING = frozenset(SUPPRESSES)
+"""Kinds of events that take effect before all others."""
 
 Place = tuple[int, int]
 """A body's id, and the number of an event in it."""
@@ -68,6 +74,8 @@ class Taken:
     """(sequence, position) where somebody fell due."""
     proven: set[int] = field(default_factory=set)
     """Enrollments that stood behind a mail of which it was not known that it went."""
+    left: list[Item] = field(default_factory=list)
+    """What concerns leads that somebody else had locked."""
 
     def __iadd__(self, other: "Taken") -> "Taken":
         self.new += other.new
@@ -76,6 +84,7 @@ class Taken:
         self.foreign += other.foreign
         self.awake |= other.awake
         self.proven |= other.proven
+        self.left += other.left
         return self
 
 
@@ -84,7 +93,7 @@ def process(context: Context, urgent: bool) -> bool:
 
     Of urgent ones only what stops mail takes effect, and soon; then they wait among the others for the rest.
     """
-    return _sift(context) if urgent else _process(context)
+    return _sift(context) if urgent else context.intake.run(lambda: _process(context))
 
 
 def _process(context: Context) -> bool:
@@ -105,25 +114,22 @@ def _sift(context: Context) -> bool:
     with context.engine.begin() as conn:
         if releases.current(conn) is None:
             return False
-        opened = [_open(body) for body in intake.claim(conn, True, BODIES, SIFTED)]
-    awake: set[tuple[str, str]] = set()
-    with context.engine.begin() as conn:
-        ours = intake.retake(conn, [body.id for body in opened], intake.PENDING)
-        release = context.releases.current(conn)
-        stopping = [(body.id, said) for body in opened if body.id in ours for said in body.said if _stops(said)]
-        done, _ = bisect(conn, stopping, lambda part: _count(context, conn, release, part))
-        for part in done:
-            awake |= part.awake
-        intake.calm(conn, ours)
-    for place in sorted(awake):
-        context.hint("drain", *place)
-    if ours:
-        context.hint("intake", False)
+        opened = [_open(body, STOPPING) for body in intake.claim(conn, True, BODIES, SIFTED)]
+    items = [(body.id, said) for body in opened for said in body.said]
+    ours = {body.id for body in opened}
+    patient = False
+    while ours:
+        with context.engine.begin() as conn:
+            ours = intake.retake(conn, sorted(ours), intake.PENDING)
+            part = _effects(context, conn, [item for item in items if item[0] in ours], patient)
+            later = {body_id for body_id, _ in part.left}
+            intake.calm(conn, ours - later)
+        for place in sorted(part.awake):
+            context.hint("drain", *place)
+        if ours - later:
+            context.hint("intake", False)
+        items, ours, patient = part.left, later, True
     return bool(opened)
-
-
-def _stops(said: Incoming | Answer) -> bool:
-    return isinstance(said, Answer) or said.kind in SUPPRESSES
 
 
 def again(context: Context, body_id: int) -> Taken | None:
@@ -142,15 +148,26 @@ def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], s
     _wake(context, proven)
     if not opened:
         return None
-    with context.engine.begin() as conn:
-        ours = intake.retake(conn, [body.id for body in opened], state)
-        if not ours:
-            return None
-        taken = _take(context, conn, [body for body in opened if body.id in ours])
-    _wake(context, taken.proven)  # what proved only itself: it came in parts, or speaks of an earlier attempt
-    for place in sorted(taken.awake):
-        context.hint("drain", *place)
-    return taken
+    total = Taken(problems={(body.id, number): said for body in opened for number, said in body.problems.items()})
+    items = [(body.id, said) for body in opened for said in body.said]
+    ours = {body.id for body in opened}
+    patient = False
+    while ours:
+        with context.engine.begin() as conn:
+            ours = intake.retake(conn, sorted(ours), state)
+            if not ours:
+                return total if patient else None
+            part = _effects(context, conn, [item for item in items if item[0] in ours], patient)
+            later = {body_id for body_id, _ in part.left}
+            total += part
+            _finish(conn, ours - later, total.problems)
+        _wake(context, part.proven)  # what proved only itself: it came in parts, or speaks of an earlier attempt
+        for place in sorted(part.awake):
+            context.hint("drain", *place)
+        items, ours, patient = part.left, later, True
+    if total.foreign:
+        log.info("%d webhook events are about mails that were never in this ledger", total.foreign)
+    return total
 
 
 def _wake(context: Context, proven: Iterable[int]) -> None:
@@ -164,12 +181,15 @@ def _wake(context: Context, proven: Iterable[int]) -> None:
             enrollments.redate(conn, dict.fromkeys(proven, now))
 
 
-def _open(body: Body) -> Opened:
-    """Reads a body. Whatever goes wrong in it is its own fault: nothing else is asked."""
+def _open(body: Body, only: Collection[str] | None = None) -> Opened:
+    """Reads a body. Whatever goes wrong in it is its own fault: nothing else is asked.
+
+    `only`: the kinds of events that are wanted; by default all. An email is always read.
+    """
     try:
         if body.door == "inbound":
             return Opened(body.id, [Answer(inbound.parse(body.body, body.content_type), body.at)], {})
-        return Opened(body.id, *sendgrid_events.parse(body.body))
+        return Opened(body.id, *sendgrid_events.parse(body.body, only))
     except (sendgrid_events.NotEvents, inbound.NotAnEmail) as error:
         return Opened(body.id, [], {aside.WHOLE: str(error)})
     except Exception as error:
@@ -183,78 +203,103 @@ def _prove(conn: Connection, opened: Sequence[Opened]) -> set[int]:
     return messages.prove(conn, sorted(requests - {""}), clock.now(conn))
 
 
-def _take(context: Context, conn: Connection, opened: Sequence[Opened]) -> Taken:
+def _effects(context: Context, conn: Connection, items: Sequence[Item], patient: bool) -> Taken:
+    """Lets all of this take effect that can. Not patient: what concerns leads that somebody has locked is left."""
     release = context.releases.current(conn)
-    items = [(body.id, said) for body in opened for said in body.said]
-    taken = Taken(problems={(body.id, number): said for body in opened for number, said in body.problems.items()})
-    done, failed = bisect(conn, items, lambda part: _count(context, conn, release, part))
+    taken = Taken()
+    done, failed = bisect(conn, items, lambda part: _count(context, conn, release, part, patient))
     for part in done:
         taken += part
     for poison in failed:
         log.error("%d webhook events cannot be processed and are set aside", len(poison.items), exc_info=poison.error)
         for body_id, said in poison.items:
             taken.problems[body_id, said.number] = reason(poison.error)
-    if taken.foreign:
-        log.info("%d webhook events are about mails that were never in this ledger", taken.foreign)
-    problems: dict[int, dict[int, str]] = {}
-    for (body_id, number), problem in taken.problems.items():
-        problems.setdefault(body_id, {})[number] = problem
-    if problems:
-        log.warning("%d webhook bodies are set aside, in whole or in part", len(problems))
-    intake.done(conn, [body.id for body in opened if body.id not in problems])
-    intake.set_aside(conn, {body_id: aside.write(of_body) for body_id, of_body in problems.items()})
     return taken
 
 
-def _count(context: Context, conn: Connection, release: Release, items: Sequence[Item]) -> Taken:
+def _finish(conn: Connection, ids: Collection[int], found: Mapping[Place, str]) -> None:
+    """Nothing of these bodies is left to do: they are done, but for what was wrong in them."""
+    problems: dict[int, dict[int, str]] = {}
+    for (body_id, number), problem in found.items():
+        if body_id in ids:
+            problems.setdefault(body_id, {})[number] = problem
+    if problems:
+        log.warning("%d webhook bodies are set aside, in whole or in part", len(problems))
+    intake.done(conn, sorted(body_id for body_id in ids if body_id not in problems))
+    intake.set_aside(conn, {body_id: aside.write(of_body) for body_id, of_body in problems.items()})
+
+
+def _count(context: Context, conn: Connection, release: Release, items: Sequence[Item], patient: bool) -> Taken:
     """Lets what is new take effect, all or nothing. Locks the leads concerned, in order, before anything of theirs."""
     taken = Taken()
     now = clock.now(conn)
-    places: dict[tuple[int, str], Place] = {}
-    fresh: dict[Key, Incoming] = {}
-    for body_id, said in items:
-        if isinstance(said, Incoming):
-            fresh.setdefault(Key(said.at, said.lead_id, said.key), said)
-            places.setdefault((said.lead_id, said.key), (body_id, said.number))
-    for known in events.stored(conn, fresh):
-        del fresh[known]
+    fresh = _fresh(conn, items)
+    found = recognise(conn, [said for _, said in fresh])
+    answered = _answered(context, conn, items, taken)
 
-    found = recognise(conn, list(fresh.values()))
-    replies = _replies(context, conn, items, places, taken)
-    wanted = {said.lead_id for said, _ in found.ours if said.kind not in LEDGER_ONLY}
-    locked = leads.lock(conn, wanted | {e.lead_id for e in (*found.respected, *replies)})
+    waited_for = interests(release)
+    wanted = {said.lead_id for said, _ in found.ours if _needs_lead(waited_for, said)}
+    wanted |= {e.lead_id for e in found.respected} | {e.lead_id for _, e in answered}
+    locked = leads.lock(conn, wanted, wait=patient)
+    if missing := wanted - locked.keys():
+        without: list[Item] = [
+            item for item in fresh if item[1].lead_id in missing and _needs_lead(waited_for, item[1])
+        ]
+        without += [item for item, e in answered if e.lead_id in missing]
+        answered = [(item, e) for item, e in answered if e.lead_id not in missing]
+        found = found.but(said for _, said in without)
+        if patient:
+            taken.problems |= {(body_id, said.number): NO_LEAD for body_id, said in without}
+        else:
+            taken.left = without
+
     judged = judge(conn, context.releases, found.ours)
-    reaction = follow(conn, release, locked, [*judged.events, *found.respected, *replies], now)
+    arrived = [*judged.events, *found.respected, *(e for _, e in answered)]
+    reaction = follow(conn, release, waited_for, locked, arrived, now, found.sure)
     if judged.mistaken:
         events.call_machine(conn, judged.mistaken)
         messages.recount_clicks(conn, {(e.enrollment_id or 0, e.step or "") for e in judged.mistaken})
     reply.forward(conn, release, reaction.new, now)
 
-    for e, problem in reaction.strange:
-        taken.problems[places[e.lead_id, e.key]] = problem
-    for said in found.unrecorded:
-        taken.problems[places[said.lead_id, said.key]] = UNRECORDED
-    taken.unrecorded = [said.key for said in found.unrecorded]
+    if reaction.strange or found.unrecorded:
+        places = {(said.lead_id, said.key): (body_id, said.number) for body_id, said in fresh}
+        places |= {(e.lead_id, e.key): (body_id, said.number) for (body_id, said), e in answered}
+        taken.problems |= {places[e.lead_id, e.key]: problem for e, problem in reaction.strange}
+        taken.problems |= {places[said.lead_id, said.key]: UNRECORDED for said in found.unrecorded}
     if found.unrecorded:
         heartbeat.witnessed(conn, len(found.unrecorded))
+    taken.unrecorded = [said.key for said in found.unrecorded]
     taken.new, taken.foreign, taken.awake = len(reaction.new), len(found.foreign), reaction.awake
     taken.proven = reaction.proven
     return taken
 
 
-def _replies(
-    context: Context, conn: Connection, items: Sequence[Item], places: dict[tuple[int, str], Place], taken: Taken
-) -> list[Event]:
+def _fresh(conn: Connection, items: Sequence[Item]) -> list[tuple[int, Incoming]]:
+    """SendGrid's events among the items that are not stored yet, each once."""
+    fresh: dict[Key, tuple[int, Incoming]] = {}
+    for body_id, said in items:
+        if isinstance(said, Incoming):
+            fresh.setdefault((said.lead_id, said.at, said.key), (body_id, said))
+    for known in events.stored(conn, fresh):
+        del fresh[known]
+    return list(fresh.values())
+
+
+def _needs_lead(waited_for: Interest, said: Incoming) -> bool:
+    """Whether its lead is to be locked: something may come of it, or it is to be judged together with others."""
+    return said.kind == kinds.CLICKED or (not said.machine and concerns(waited_for, said.kind, said.step, said.raw))
+
+
+def _answered(context: Context, conn: Connection, items: Sequence[Item], taken: Taken) -> list[tuple[Item, Event]]:
     """The emails among the items that answer a message of ours; of the others it is noted that they do not."""
     answers = [(body_id, said) for body_id, said in items if isinstance(said, Answer)]
     if not answers:
         return []
-    found = []
+    found: list[tuple[Item, Event]] = []
     recognised = reply.recognise(conn, context.secret, [answer for _, answer in answers])
     for (body_id, answer), event in zip(answers, recognised, strict=True):
         if event is None:
             taken.problems[body_id, answer.number] = reply.ANSWERS_NOTHING
         else:
-            places[event.lead_id, event.key] = body_id, answer.number
-            found.append(event)
+            found.append(((body_id, answer), event))
     return found

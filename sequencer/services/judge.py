@@ -1,23 +1,24 @@
 """Says of SendGrid's events which message of ours each is about, and whether a person did it or a machine."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
+from sequencer.core.content import Link
 from sequencer.core.event import Event
 from sequencer.core.machines import BURST, bursts, is_machine
 from sequencer.providers.sendgrid_events import Incoming
 from sequencer.services.react import SUPPRESSES
 from sequencer.services.release import Releases
 from sequencer.store import enrollments, events, messages, partitions
+from sequencer.store.events import Span
 from sequencer.store.messages import Origin
 
 _LINK = re.compile(r"[?&]sq=([a-z2-7]{32})\.(\d{1,4})(?:[&#]|$)")
-_READ = (kinds.OPENED, kinds.CLICKED)
 
 UNRECORDED = "sent, but not in this ledger: was the database restored from a backup?"
 
@@ -42,6 +43,21 @@ class Recognised:
     """About messages whose part of the ledger was taken off because it is old."""
 
     @property
+    def sure(self) -> set[tuple[int, str]]:
+        """Messages (enrollment, step) of which the ledger says that they went."""
+        return {(said.enrollment_id, said.step) for said, origin in self.ours if origin.sure}
+
+    def but(self, left: Iterable[object]) -> "Recognised":
+        """Without these."""
+        without = set(map(id, left))
+        return Recognised(
+            [one for one in self.ours if id(one.said) not in without],
+            self.foreign,
+            [said for said in self.unrecorded if id(said) not in without],
+            [said for said in self.forgotten if id(said) not in without],
+        )
+
+    @property
     def respected(self) -> list[Event]:
         """What our leads asked for in answer to mails that the ledger does not know: it holds all the same."""
         unknown = (*self.unrecorded, *self.forgotten)
@@ -51,11 +67,12 @@ class Recognised:
 def recognise(conn: Connection, incoming: Sequence[Incoming]) -> Recognised:
     """Compares what events say of themselves with the ledger."""
     found = Recognised()
-    origins = messages.origins(conn, {(i.enrollment_id, i.step) for i in incoming})
-    missing = {i.enrollment_id for i in incoming if (i.enrollment_id, i.step) not in origins}
+    of = [(i.enrollment_id, i.step) for i in incoming]
+    origins = messages.origins(conn, set(of))
+    missing = {key[0] for key in of if key not in origins}
     lead_of = enrollments.lead_of(conn, sorted(missing)) if missing else {}
-    for i in incoming:
-        origin = origins.get((i.enrollment_id, i.step))
+    for i, key in zip(incoming, of, strict=True):
+        origin = origins.get(key)
         if (origin.lead_id if origin is not None else lead_of.get(i.enrollment_id)) != i.lead_id:
             found.foreign.append(i)
         elif origin is None or origin.attempt < i.attempt:
@@ -86,26 +103,34 @@ def judge(conn: Connection, releases: Releases, ours: Sequence[Ours]) -> Judged:
     for said, origin in ours:
         if said.kind == kinds.CLICKED:
             clicked.setdefault((said.enrollment_id, said.step), []).append(Ours(said, origin))
+        elif said.kind == kinds.OPENED:
+            data = said.data | _content(conn, releases, origin)
+            found.events.append(_event(said, said.machine or _by_software(data), data))
         else:
-            data = said.data
-            if said.kind == kinds.OPENED:
-                data |= _content(conn, releases, origin)
-            found.events.append(_event(said, said.machine or (said.kind in _READ and _by_software(data)), data))
-    if clicked:
-        earlier = _earlier(conn, clicked)
-        for key, clicks in clicked.items():
-            _judge_clicks(conn, releases, clicks, earlier.get(key, ()), found)
+            found.events.append(_event(said, said.machine, said.data))
+    links = {key: _links(conn, releases, clicks[0].origin) for key, clicks in clicked.items()}
+    earlier = _earlier(conn, {key: clicks for key, clicks in clicked.items() if len(links[key]) > 1})
+    for key, clicks in clicked.items():
+        of_message = _content(conn, releases, clicks[0].origin)
+        _judge_clicks(clicks, links[key], of_message, earlier.get(key, ()), found)
     return found
 
 
-def _judge_clicks(
-    conn: Connection, releases: Releases, clicks: Sequence[Ours], earlier: Sequence[Event], found: Judged
-) -> None:
-    """Of one message: clicks that are new, and those that are stored already."""
-    origin = clicks[0].origin
+def _links(conn: Connection, releases: Releases, origin: Origin) -> Sequence[Link]:
+    """Those of a message, in their order."""
     release = releases.at(conn, origin.deployment)
     content = release.contents.get(origin.content) if release is not None else None
-    links = content.links if content is not None else ()
+    return content.links if content is not None else ()
+
+
+def _judge_clicks(
+    clicks: Sequence[Ours],
+    links: Sequence[Link],
+    of_message: dict[str, str],
+    earlier: Sequence[Event],
+    found: Judged,
+) -> None:
+    """Of one message: clicks that are new, and those that are stored already."""
     new = [(said, said.data) for said, _ in clicks]
     followed = [(said.at, _url(data)) for said, data in new] + [(e.at, _url(e.data)) for e in earlier]
     burst = bursts(followed, len(links))
@@ -113,7 +138,7 @@ def _judge_clicks(
         machine = said.machine or in_burst or _by_software(data)
         if (number := link_number(_url(data))) and number <= len(links):
             data["link"] = links[number - 1].name
-        found.events.append(_event(said, machine, data | _content(conn, releases, origin)))
+        found.events.append(_event(said, machine, data | of_message))
     found.mistaken += [
         e for e, in_burst in zip(earlier, burst[len(clicks) :], strict=True) if in_burst and not e.machine
     ]
@@ -121,10 +146,12 @@ def _judge_clicks(
 
 def _earlier(conn: Connection, clicked: Mapping[tuple[int, str], Sequence[Ours]]) -> dict[tuple[int, str], list[Event]]:
     """Stored clicks that may belong to one burst with these, by message."""
-    new = [said for clicks in clicked.values() for said, _ in clicks]
-    first, last = min(said.at for said in new) - BURST, max(said.at for said in new) + BURST
+    spans = []
+    for key, clicks in clicked.items():
+        moments = [said.at for said, _ in clicks]
+        spans.append(Span(clicks[0].said.lead_id, *key, min(moments) - BURST, max(moments) + BURST))
     found: dict[tuple[int, str], list[Event]] = {}
-    for e in events.clicks(conn, sorted({said.lead_id for said in new}), first, last):
+    for e in events.clicks(conn, spans):
         found.setdefault((e.enrollment_id or 0, e.step or ""), []).append(e)
     return found
 

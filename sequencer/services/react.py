@@ -2,8 +2,8 @@
 ends and pauses, entering sequences, waking whoever waits for such an event.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from sequencer.core.engine import departure
 from sequencer.core.enrollment import RUNNING, Enrollment, Status
 from sequencer.core.event import Event
 from sequencer.core.halts import after_out_of_office, after_reply
+from sequencer.core.interest import Interest, interest
 from sequencer.core.lead import Lead
 from sequencer.core.message import State
 from sequencer.core.people import owner_of, zone_of
@@ -34,9 +35,10 @@ _PROVIDER_SUPPRESSED = {
     "unsubscribed address": "unsubscribed",
 }
 """SendGrid's reasons for `dropped` that tell of an address it will never mail (documentation: Event Webhook)."""
+NO_LEAD = "there is no such lead"
 
-LEDGER_ONLY = frozenset({kinds.PROCESSED, kinds.DELIVERED, kinds.DEFERRED})
-"""What changes nothing but a message's row: no lead need be locked for it."""
+_PROOF_ONLY = frozenset({kinds.PROCESSED, kinds.DEFERRED})
+"""What says of a message no more than that the provider has it."""
 
 
 @dataclass(slots=True)
@@ -52,24 +54,40 @@ class Reaction:
     """Enrollments that stood behind a mail of which it was not known that it went."""
 
 
+def interests(release: Release) -> Interest:
+    """What the release's sequences wait for."""
+    return interest(release.workspace.sequences.values())
+
+
 def react(conn: Connection, release: Release, happened: Iterable[Event], now: datetime) -> Reaction:
     """Idempotent: an event that is known already changes nothing. Locks the leads concerned."""
     arrived = list(happened)
-    return follow(conn, release, leads.lock(conn, (e.lead_id for e in arrived)), arrived, now)
+    locked = leads.lock(conn, (e.lead_id for e in arrived))
+    known = [e for e in arrived if e.lead_id in locked]
+    reaction = follow(conn, release, interests(release), locked, known, now)
+    reaction.strange += [(e, NO_LEAD) for e in arrived if e.lead_id not in locked]
+    return reaction
 
 
 def follow(
-    conn: Connection, release: Release, locked: Mapping[int, Lead], arrived: Sequence[Event], now: datetime
+    conn: Connection,
+    release: Release,
+    waited_for: Interest,
+    locked: Mapping[int, Lead],
+    arrived: Sequence[Event],
+    now: datetime,
+    sure: Collection[tuple[int, str]] = (),
 ) -> Reaction:
-    """The same with leads that the caller has locked; those of events in LEDGER_ONLY need not be."""
+    """The same where the caller has locked the leads of all events that are somebody's `concern`.
+
+    `sure`: messages (enrollment, step) of which the ledger says already that the provider took them.
+    """
     reaction = Reaction()
     first, after = event_span(now)
     storable: list[Event] = []
     late: list[Event] = []
     for e in arrived:
-        if e.lead_id not in locked and e.kind not in LEDGER_ONLY:
-            reaction.strange.append((e, f"lead {e.lead_id} is not known"))
-        elif first <= e.at < after:
+        if first <= e.at < after:
             storable.append(e)
         else:
             reaction.strange.append((e, f"{e.at.isoformat()} lies outside {first:%Y-%m} to {after:%Y-%m}"))
@@ -78,34 +96,49 @@ def follow(
     # Too old (or too new) to be stored, and still to be respected; once, although it gets another time.
     respected = events.stored_at_any_time(conn, {(e.lead_id, e.key) for e in late})
     storable += [
-        replace(e, at=now, data={**e.data, "said_at": e.at.isoformat()})
+        e._replace(at=now, data={**e.data, "said_at": e.at.isoformat()})
         for e in late
         if (e.lead_id, e.key) not in respected
     ]
     reaction.new = events.insert(conn, storable)
     if not reaction.new:
         return reaction
-    reaction.proven = messages.apply(conn, engagement(reaction.new))
-    locked = suppress(conn, locked, reaction.new, now)
-    telling = [e for e in reaction.new if not e.machine and (e.kind not in kinds.DELIVERY or suppresses(e) is not None)]
+    reaction.proven = messages.apply(conn, engagement(reaction.new, sure))
+    telling = [e for e in reaction.new if not e.machine and concerns(waited_for, e.kind, e.step, e.data)]
     if telling:
+        locked = suppress(conn, locked, telling, now)
         settle(conn, release, locked, telling, now, reaction)
         enter(conn, release, locked, telling, now, reaction)
     return reaction
 
 
+def concerns(waited_for: Interest, kind: str, step: str | None, data: Mapping[str, Any]) -> bool:
+    """Whether an event that a person caused can end, pause or wake anybody's passage, or begin one: then its lead is
+    to be locked. Most only change the row of their message.
+    """
+    if kind in kinds.DELIVERY:
+        return _suppresses(kind, data) is not None
+    return waited_for.has(kind, step)
+
+
 def suppresses(e: Event) -> str | None:
     """The reason for which this event forbids all mail to the address, or all of a topic; None: it does not."""
-    if e.kind == kinds.DROPPED:
-        return _PROVIDER_SUPPRESSED.get(str(e.data.get("reason", "")).lower())
-    return SUPPRESSES.get(e.kind)
+    return _suppresses(e.kind, e.data)
 
 
-def engagement(new: Sequence[Event]) -> dict[tuple[int, str], Engagement]:
-    """What events say of the messages they name."""
+def _suppresses(kind: str, data: Mapping[str, Any]) -> str | None:
+    if kind == kinds.DROPPED:
+        return _PROVIDER_SUPPRESSED.get(str(data.get("reason", "")).lower())
+    return SUPPRESSES.get(kind)
+
+
+def engagement(new: Sequence[Event], sure: Collection[tuple[int, str]] = ()) -> dict[tuple[int, str], Engagement]:
+    """What events say of the messages they name. `sure`: those that are known to have gone; that need not be said."""
     said: dict[tuple[int, str], Engagement] = {}
     for e in new:
         if e.enrollment_id is None or e.step is None or e.source != "sendgrid":
+            continue
+        if (e.machine or e.kind in _PROOF_ONLY) and (e.enrollment_id, e.step) in sure:
             continue
         row = said.setdefault((e.enrollment_id, e.step), Engagement())
         row.accepted_at = min(row.accepted_at or e.at, e.at)
@@ -160,7 +193,13 @@ def settle(
     for e in telling:
         told.setdefault(e.lead_id, []).append(e)
     known = release.workspace.sequences
-    running = [e for e in enrollments.running_of(conn, sorted(told)) if e.sequence in known]
+    asked = {name: interest([sequence]) for name, sequence in known.items()}
+    running = [
+        e
+        for e in enrollments.running_of(conn, sorted(told))
+        if e.sequence in known
+        and any(concerns(asked[e.sequence], said.kind, said.step, said.data) for said in told[e.lead_id])
+    ]
     if not running:
         return
     asks = merged([known[name].asks for name in sorted({e.sequence for e in running})])

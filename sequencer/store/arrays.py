@@ -4,6 +4,8 @@ psycopg writes a list's elements one by one, by regular expressions: a third of 
 """
 
 from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Text, cast, func, literal
@@ -21,9 +23,15 @@ def array(values: Iterable[object]) -> str:
         joined = _BETWEEN.join(listed)  # type: ignore[arg-type]
         if joined.count(_BETWEEN) == len(listed) - 1:
             return '{"' + _escaped(joined).replace(_BETWEEN, '","') + '"}'
+    elif types == {datetime}:
+        return "{" + ",".join(map(_written, listed)) + "}"
     elif str not in types and type(None) not in types:
         return "{" + ",".join(map(str, listed)) + "}"
     return "{" + ",".join(["NULL" if value is None else f'"{_escaped(str(value))}"' for value in listed]) + "}"
+
+
+_written = lru_cache(maxsize=8192)(str)
+"""Of moments: those of a batch of events are few, and are written in several statements."""
 
 
 def _escaped(text: str) -> str:

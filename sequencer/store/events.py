@@ -1,7 +1,8 @@
 """Events: stored once each, looked up by lead."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 import orjson
@@ -24,41 +25,50 @@ _COLUMNS = (
 )
 
 
-class Key(NamedTuple):
-    """What an event is known by: the primary key."""
+Key = tuple[int, datetime, str]
+"""What an event is known by, the primary key: lead, time, and the key that whoever tells of it gives."""
 
-    at: datetime
-    lead_id: int
-    key: str
 
+_KEY: Callable[[Event], Key] = attrgetter("lead_id", "at", "key")
 
 _INSERT = text(
     """
-    INSERT INTO event (at, lead_id, key, kind, source, enrollment_id, step, machine, data)
-    SELECT v.at, v.lead_id, v.key, v.kind, v.source, v.enrollment_id, v.step, v.machine, CAST(v.data AS jsonb)
-    FROM unnest(
-        CAST(:at AS timestamptz[]), CAST(:lead_id AS bigint[]), CAST(:key AS text[]), CAST(:kind AS text[]),
-        CAST(:source AS text[]), CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]), CAST(:machine AS boolean[]),
-        CAST(:data AS text[])
-    ) v(at, lead_id, key, kind, source, enrollment_id, step, machine, data)
-    ON CONFLICT (at, lead_id, key) DO NOTHING
-    RETURNING at, lead_id, key
+    WITH new AS (
+        INSERT INTO event (at, lead_id, key, kind, source, enrollment_id, step, machine, data)
+        SELECT v.at, v.lead_id, v.key, v.kind, v.source, v.enrollment_id, v.step, v.machine, CAST(v.data AS jsonb)
+        FROM unnest(
+            CAST(:at AS timestamptz[]), CAST(:lead_id AS bigint[]), CAST(:key AS text[]), CAST(:kind AS text[]),
+            CAST(:source AS text[]), CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]),
+            CAST(:machine AS boolean[]), CAST(:data AS text[])
+        ) v(at, lead_id, key, kind, source, enrollment_id, step, machine, data)
+        ON CONFLICT (lead_id, at, key) DO NOTHING
+        RETURNING at, lead_id, key
+    ), counted AS (SELECT count(*) AS new FROM new)
+    SELECT counted.new, named.at, named.lead_id, named.key
+    -- When all are new, as nearly always, it need not be said which.
+    FROM counted LEFT JOIN new named ON counted.new < :expected
     """
 )
 
 
 def insert(conn: Connection, events: Sequence[Event]) -> list[Event]:
-    """Stores what is new and returns it; a repeat carries the same time and key and counts once."""
-    unique = list({(e.at, e.lead_id, e.key): e for e in events}.values())
+    """Stores what is new and returns it; a repeat carries the same time and key and counts once.
+
+    In the order of the key: nobody who stores some of the same waits for us while we wait for them.
+    """
+    unique = dict(zip(map(_KEY, events), events, strict=True))
     if not unique:
         return []
-    columns = {
-        name: array(getattr(e, name) for e in unique)
-        for name in ("at", "lead_id", "key", "kind", "source", "enrollment_id", "step", "machine")
-    }
-    columns["data"] = array(orjson.dumps(dict(e.data)).decode() for e in unique)
-    new = {(row.at, row.lead_id, row.key) for row in conn.execute(_INSERT, columns)}
-    return [e for e in unique if (e.at, e.lead_id, e.key) in new]
+    order = sorted(unique)
+    rows = [unique[place] for place in order]
+    *columns, data = zip(*rows, strict=True)
+    values = dict(zip(Event._fields, map(array, columns), strict=False))
+    values["data"] = array([orjson.dumps(said, default=dict).decode() for said in data])
+    done = conn.execute(_INSERT, values | {"expected": len(rows)}).all()
+    if done[0].new == len(rows):
+        return rows
+    new = {(row.lead_id, row.at, row.key) for row in done}
+    return [e for place, e in zip(order, rows, strict=True) if place in new]
 
 
 def of_leads(
@@ -87,13 +97,15 @@ def known_since(conn: Connection, lead_id: int, key: str, since: datetime) -> bo
 
 
 # One look-up in the index for each: as a join it would be a hash join, which reads the whole partition for it.
+# The bounds say nothing new; they let the planner know how few partitions it is about.
 _STORED = text(
     """
-    SELECT v.place
+    SELECT array_agg(v.place)
     FROM unnest(CAST(:at AS timestamptz[]), CAST(:lead_id AS bigint[]), CAST(:key AS text[]))
         WITH ORDINALITY v(at, lead_id, key, place)
     CROSS JOIN LATERAL (
-        SELECT 1 FROM event e WHERE e.at = v.at AND e.lead_id = v.lead_id AND e.key = v.key LIMIT 1
+        SELECT 1 FROM event e
+        WHERE e.at = v.at AND e.lead_id = v.lead_id AND e.key = v.key AND e.at BETWEEN :first AND :last LIMIT 1
     ) known
     """
 )
@@ -103,10 +115,11 @@ def stored(conn: Connection, keys: Collection[Key]) -> list[Key]:
     """Which of these are stored already."""
     if not keys:
         return []
-    asked = list(keys)
-    at, lead_id, key = zip(*asked, strict=True)
-    places = conn.execute(_STORED, {"at": array(at), "lead_id": array(lead_id), "key": array(key)}).scalars()
-    return [asked[place - 1] for place in places]
+    asked = sorted(keys)
+    lead_id, at, key = zip(*asked, strict=True)
+    values = {"at": array(at), "lead_id": array(lead_id), "key": array(key), "first": min(at), "last": max(at)}
+    places = conn.execute(_STORED, values).scalar_one()
+    return [asked[place - 1] for place in places or ()]
 
 
 def stored_at_any_time(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -119,12 +132,39 @@ def stored_at_any_time(conn: Connection, keys: Collection[tuple[int, str]]) -> s
     return {(row[0], row[1]) for row in conn.execute(query)} & set(keys)
 
 
-def clicks(conn: Connection, lead_ids: Sequence[int], first: datetime, last: datetime) -> list[Event]:
-    """Clicks on mails of these leads between two moments, also those that are known to be machines'."""
-    e = event.c
-    query = select(*_COLUMNS).where(e.lead_id == func.any(list(lead_ids)), e.at >= first, e.at <= last)
-    rows = conn.execute(query.where(e.kind == CLICKED, e.enrollment_id.is_not(None)))
-    return [Event(*row) for row in rows]
+class Span(NamedTuple):
+    """Some time of one message."""
+
+    lead_id: int
+    enrollment_id: int
+    step: str
+    since: datetime
+    until: datetime
+
+
+# One look-up in the index for each, as in _STORED.
+_CLICKS = text(
+    f"""
+    SELECT {", ".join(f"e.{column.name}" for column in _COLUMNS)}
+    FROM unnest(CAST(:lead_id AS bigint[]), CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]),
+                CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[])) v(lead_id, id, step, since, until)
+    CROSS JOIN LATERAL (
+        SELECT * FROM event
+        WHERE lead_id = v.lead_id AND at BETWEEN v.since AND v.until AND at BETWEEN :first AND :last
+          AND kind = '{CLICKED}' AND enrollment_id = v.id AND step = v.step
+        OFFSET 0
+    ) e
+    """
+)
+
+
+def clicks(conn: Connection, spans: Sequence[Span]) -> list[Event]:
+    """Clicks on messages, each within some time, also those that are known to be machines'."""
+    if not spans:
+        return []
+    columns = dict(zip(Span._fields, map(array, zip(*spans, strict=True)), strict=True))
+    bounds = {"first": min(s.since for s in spans), "last": max(s.until for s in spans)}
+    return [Event(*row) for row in conn.execute(_CLICKS, columns | bounds)]
 
 
 def call_machine(conn: Connection, wrong: Sequence[Event]) -> None:

@@ -13,8 +13,10 @@ _SEEN = text(
     """
     SELECT EXISTS (SELECT 1 FROM intake WHERE state = 'pending' AND received_at < clock_timestamp() - :stuck),
            (SELECT max(at) FROM intake WHERE state = 'set_aside' AND at > :horizon AND door = 'events'),
-           ARRAY(SELECT DISTINCT floor(extract(epoch FROM :now - at) / 3600)::int FROM intake
-                 WHERE at > :horizon AND at <= :now AND door = 'events' AND state = 'done')
+           -- Hour by hour: a busy one has thousands of bodies, and the first tells.
+           ARRAY(SELECT hour FROM generate_series(0, :hours - 1) hour WHERE EXISTS (
+                 SELECT 1 FROM intake WHERE at > :now - make_interval(hours => hour + 1)
+                 AND at <= :now - make_interval(hours => hour) AND door = 'events' AND state = 'done'))
     """
 )
 
@@ -25,7 +27,8 @@ def sound_since(conn: Connection, now: datetime) -> datetime | None:
     Looks 25 hours back at most. A quiet hour counts as unsound: silence proves nothing.
     """
     horizon = now - timedelta(hours=LOOK_BACK)
-    stuck, aside, hours = conn.execute(_SEEN, {"now": now, "horizon": horizon, "stuck": STUCK}).one()
+    values = {"now": now, "horizon": horizon, "stuck": STUCK, "hours": LOOK_BACK}
+    stuck, aside, hours = conn.execute(_SEEN, values).one()
     unbroken = next(hour for hour in range(LOOK_BACK + 1) if hour not in hours)
     if stuck or unbroken == 0:
         return None

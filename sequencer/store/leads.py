@@ -46,13 +46,17 @@ def by_ids(conn: Connection, ids: Sequence[int]) -> list[Lead]:
     return [of(row) for row in conn.execute(select(*COLUMNS).where(lead.c.id == func.any(list(ids))))]
 
 
-def lock(conn: Connection, ids: Iterable[int]) -> dict[int, Lead]:
-    """Locks leads in ascending order, waiting for whoever holds them: the row is the one lock of all that is theirs."""
+def lock(conn: Connection, ids: Iterable[int], wait: bool = True) -> dict[int, Lead]:
+    """Locks leads in ascending order, and waits for whoever holds them, or passes over those that somebody holds.
+
+    The row is the one lock of all that is the lead's.
+    """
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    query = select(*COLUMNS).where(lead.c.id == func.any(wanted)).order_by(lead.c.id).with_for_update(key_share=True)
-    return {row.id: of(row) for row in conn.execute(query)}
+    query = select(*COLUMNS).where(lead.c.id == func.any(wanted)).order_by(lead.c.id)
+    rows = conn.execute(query.with_for_update(key_share=True, skip_locked=not wait))
+    return {row.id: of(row) for row in rows}
 
 
 def ids_by_email(conn: Connection, emails: Sequence[str]) -> dict[str, int]:

@@ -301,7 +301,16 @@ _APPLY = text(
         JOIN said ON m.enrollment_id = said.id AND m.step = said.step
         WHERE (m.state <> 'refused' OR m.attempt > 1)
             -- Says nothing new, and lets the planner know how few rows of how few partitions these are.
-            AND m.enrollment_id = ANY(CAST(:ids AS bigint[]))
+            AND m.enrollment_id = ANY(CAST(:ids AS bigint[])) AND m.enrollment_id BETWEEN :first AND :last
+            -- What would stay as it is need not be locked and written: most events repeat what is known by others.
+            AND (m.state NOT IN ('accepted', 'delivered', 'bounced', 'dropped') OR m.accepted_at IS NULL
+                 OR m.failure IS NOT NULL AND m.state IN ('accepted', 'delivered')
+                 OR said.state IS NOT NULL
+                 OR said.delivered_at IS NOT NULL AND m.state = 'accepted'
+                 OR said.delivered_at < coalesce(m.delivered_at, 'infinity')
+                 OR said.opened_at < coalesce(m.opened_at, 'infinity')
+                 OR said.clicked_at < coalesce(m.clicked_at, 'infinity')
+                 OR NOT string_to_array(said.clicked, chr(31)) <@ m.clicked)
         ORDER BY m.enrollment_id, m.step FOR NO KEY UPDATE OF m
     ), done AS (
     UPDATE message m
@@ -323,8 +332,9 @@ _APPLY = text(
         failure = CASE
             WHEN m.state = 'bounced' OR (m.state = 'dropped' AND v.state IS DISTINCT FROM 'bounced') THEN m.failure
             ELSE v.failure END
+    -- Bounds, not the list: that would be gone through for every row.
     FROM ours v WHERE m.enrollment_id = v.enrollment_id AND m.step = v.step
-        AND m.enrollment_id = ANY(CAST(:ids AS bigint[]))
+        AND m.enrollment_id BETWEEN :first AND :last
     RETURNING m.enrollment_id, v.was
     )
     SELECT enrollment_id FROM done WHERE was IN ('sending', 'unknown', 'retry')
@@ -347,6 +357,8 @@ def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> set[i
         _APPLY,
         {
             "ids": array(key[0] for key in keys),
+            "first": keys[0][0],
+            "last": keys[-1][0],
             "steps": array(key[1] for key in keys),
             "accepted": array(r.accepted_at for r in rows),
             "delivered": array(r.delivered_at for r in rows),
@@ -417,13 +429,21 @@ class Origin(NamedTuple):
     attempt: int
     deployment: int
     content: str
+    sure: bool
+    """Whether the ledger says that the provider took it, so that one more proof of that changes nothing."""
 
 
 _ORIGINS = text(
     """
-    SELECT m.enrollment_id, m.step, m.lead_id, m.attempt, m.deployment, m.content
+    SELECT m.enrollment_id, m.step, m.lead_id, m.attempt, m.deployment, m.content,
+           m.accepted_at IS NOT NULL AND (
+               m.state IN ('delivered', 'bounced', 'dropped') OR m.state = 'accepted' AND m.failure IS NULL)
     FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
-    CROSS JOIN LATERAL (SELECT * FROM message WHERE enrollment_id = v.id AND step = v.step LIMIT 1) m
+    CROSS JOIN LATERAL (
+        SELECT * FROM message
+        -- The bounds leave the planner few partitions.
+        WHERE enrollment_id = v.id AND step = v.step AND enrollment_id BETWEEN :first AND :last LIMIT 1
+    ) m
     """
 )
 
@@ -432,8 +452,11 @@ def origins(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[tuple[i
     """By enrollment and step, for what webhooks say of them."""
     if not keys:
         return {}
-    rows = conn.execute(_ORIGINS, {"ids": array(key[0] for key in keys), "steps": array(key[1] for key in keys)})
-    return {(row[0], row[1]): Origin(*row[2:]) for row in rows}
+    ids = [key[0] for key in keys]
+    values = {"ids": array(ids), "steps": array(key[1] for key in keys), "first": min(ids), "last": max(ids)}
+    return {
+        (enrollment_id, step): Origin(*origin) for enrollment_id, step, *origin in conn.execute(_ORIGINS, values).all()
+    }
 
 
 def described(conn: Connection, enrollment_ids: Sequence[int]) -> list[Any]:

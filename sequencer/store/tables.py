@@ -245,8 +245,8 @@ event = Table(
     Column("step", Text),
     Column("machine", Boolean, nullable=False, server_default=text("false")),
     Column("data", JSONB, nullable=False, server_default=text("'{}'")),
-    PrimaryKeyConstraint("at", "lead_id", "key"),
-    Index("ix_event_lead_id_at", "lead_id", "at"),
+    # The lead first: what somebody did between two moments is looked up by it too.
+    PrimaryKeyConstraint("lead_id", "at", "key"),
     postgresql_partition_by="RANGE (at)",
 )
 
@@ -264,6 +264,7 @@ intake = Table(
     _at("at", nullable=False, comment="business time of arrival"),
     Index("ix_intake_pending", "urgent", "id", postgresql_where=text("state = 'pending'")),
     Index("ix_intake_at", "at"),
+    Index("ix_intake_set_aside", "id", postgresql_where=text("state = 'set_aside'")),
 )
 
 alert = Table(

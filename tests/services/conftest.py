@@ -1,7 +1,7 @@
 """A small workspace, a provider that keeps what it is given, and a clock that tests move."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -112,7 +112,7 @@ class World:
             now = clock.now(conn)
             names = {name: data.pop(name) for name in ("enrollment_id", "step", "source", "machine") if name in data}
             event = Event(kind, now, lead.id, key or f"{kind}-{now.isoformat()}", names.pop("source", "api"), data=data)
-            return react(conn, release, [replace(event, **names)], now)
+            return react(conn, release, [event._replace(**names)], now)
 
     def view(self, lead: Lead) -> dict[str, Any]:
         with self.context.engine.connect() as conn:

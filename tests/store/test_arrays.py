@@ -84,6 +84,8 @@ def test_a_batch_looks_its_rows_up_by_the_key_and_reads_no_partition_through(
             "lead_id": array(ids),
             "key": array(f"key{n}" for n in ids),
             "ids": array(first + n for n in ids),
+            "first": MOMENT if table == "event" else first + 1,
+            "last": MOMENT if table == "event" else first + KEYS,
             "steps": array(["one"] * KEYS),
             "accepted": moments,
             "delivered": moments,

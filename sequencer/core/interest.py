@@ -1,0 +1,49 @@
+"""Which events can matter to those who are, or may come to be, in a sequence. Most that arrive matter to nobody."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sequencer.core import event as kinds
+from sequencer.core.sequence import Sequence
+
+ALWAYS = frozenset(
+    {kinds.UNSUBSCRIBED, kinds.COMPLAINED, kinds.BOUNCED, kinds.REPLIED, kinds.AUTO_REPLIED, kinds.CHANGED}
+)
+"""What ends or pauses enrollments whatever their sequences ask, and any field of a lead that changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What sequences wait for, together."""
+
+    kinds: frozenset[str]
+    """Of events that conditions count or triggers name."""
+    steps: frozenset[str]
+    """Whose mails conditions ask about: opened, clicked?"""
+    topics: bool
+    """Whether consent is asked for."""
+
+    def has(self, kind: str, step: str | None) -> bool:
+        """Whether something may come of such an event, about a mail of this step if about any.
+
+        False: nothing that these sequences declare depends on it.
+        """
+        return (
+            kind in ALWAYS
+            or kind in self.kinds
+            or (step in self.steps and kind in (kinds.OPENED, kinds.CLICKED))
+            or (self.topics and kind == kinds.RESUBSCRIBED)
+        )
+
+
+def interest(sequences: Iterable[Sequence]) -> Interest:
+    """Of some sequences: in what happens to those inside, and in what lets others in."""
+    found = list(sequences)
+    nothing: frozenset[str] = frozenset()
+    names = {"submitted": kinds.SUBMITTED, "became": kinds.CHANGED}
+    triggers = {names.get(t.kind, t.name) for s in found for t in s.enroll}
+    return Interest(
+        nothing.union(triggers, *(s.asks.events for s in found)),
+        nothing.union(*(s.asks.steps for s in found)),
+        any(s.asks.topics for s in found),
+    )
