@@ -75,7 +75,7 @@ class Outcome:
     detail: str = ""
     provider_id: str = ""
     retry_after: float | None = None
-    """Seconds of operating time."""
+    """Seconds of operating time for which the provider wants to be left alone."""
     scope: Literal["message", "content", "credentials"] = "message"
 
 

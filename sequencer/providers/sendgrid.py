@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from python_http_client.exceptions import HTTPError
 
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, Recipient
-from sequencer.providers.sendgrid_answer import Verdict, judge
+from sequencer.providers.sendgrid_answer import Verdict, judge, retry_after
 from sequencer.providers.sendgrid_body import build, fits
 from sequencer.providers.sendgrid_client import Accepted, Client, Lost, NotSent
 
@@ -136,7 +136,10 @@ class _Sending:
             return Verdict(Outcome(Answer.UNKNOWN, detail=str(error)))
         except HTTPError as error:
             return judge(error.status_code, error.headers, error.body)
-        return Verdict(Outcome(Answer.ACCEPTED, provider_id=accepted.headers.get("X-Message-Id", "")))
+        used_up = accepted.headers.get("X-RateLimit-Remaining", "").strip() == "0"
+        wait = retry_after(accepted.headers) if used_up else None
+        provider_id = accepted.headers.get("X-Message-Id", "")
+        return Verdict(Outcome(Answer.ACCEPTED, provider_id=provider_id, retry_after=wait))
 
 
 def _for_the_rest(outcome: Outcome) -> Outcome | None:

@@ -51,6 +51,8 @@ def drain(context: Context, sequence: str, position: str) -> bool:
         return False
     place, floor = (sequence, position), None
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
+        if context.respite.lasts:
+            return False  # the clock will find it again
         size = context.pace.size(place, context.batch)
         size = min(size, context.probe.limit or size)
         claimed = _claim(context, sequence, position, floor, size)

@@ -12,6 +12,7 @@ from sequencer.services.alone import Alone
 from sequencer.services.pace import Pace
 from sequencer.services.probe import Probe
 from sequencer.services.release import Releases
+from sequencer.services.respite import Respite
 from sequencer.services.seldom import Seldom
 from sequencer.services.witness import Nobody, Witness
 from sequencer.store.heartbeat import NOTED
@@ -38,6 +39,7 @@ class Context:
     """Enrollments a claim takes at most."""
     probe: Probe = field(default_factory=Probe)
     pace: Pace = field(default_factory=Pace)
+    respite: Respite = field(default_factory=Respite)
     webhooks: Outgoing = field(default_factory=Outgoing)
     """Posts to the reps' webhooks."""
     intake: Alone = field(default_factory=Alone)

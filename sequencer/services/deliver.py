@@ -43,6 +43,7 @@ def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_a
             receipt = context.provider.send(out.batch)
             outcomes = [receipt.of(recipient) for recipient in range(len(out.attempts))]
             context.probe.answered(outcome.answer for outcome in outcomes)
+            context.respite.answered(outcomes)
             _record(context, out, outcomes, fence, trial)
         except Exception:
             release(context, outgoing[number + 1 :])

@@ -48,6 +48,16 @@ def test_the_host_may_lie_below_a_path(api: Api) -> None:
     assert "/sandbox/v3/mail/send" == api.requests[0][0]
 
 
+@pytest.mark.parametrize(("left", "asked"), [("0", 30.0), ("1", None)])
+def test_the_last_request_that_the_rate_limit_allows_says_how_long_to_wait(
+    api: Api, left: str, asked: float | None
+) -> None:
+    limits = {"X-RateLimit-Remaining": left, "Retry-After": "30"}
+    api.answer = lambda body: (202, {"X-Message-Id": "id-1", **limits}, b"")
+    receipt = send(api.url, batch(2))
+    assert (Answer.ACCEPTED, asked) == (receipt.outcome.answer, receipt.outcome.retry_after)
+
+
 def test_one_connection_serves_many_batches(api: Api) -> None:
     provider = SendGrid("SG.key", api.url)
     for _ in range(5):

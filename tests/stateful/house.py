@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ from sequencer.services.context import Context
 from sequencer.services.halt import halt, lift
 from sequencer.services.leads import enter, save
 from sequencer.services.release import Releases
+from sequencer.services.respite import LONGEST, Respite
 from sequencer.services.seldom import Seldom
 from sequencer.store import clock, intake, leads, partitions, releases
 from sequencer.store.engine import connect
@@ -101,7 +103,7 @@ class House:
 
     def open(self, start: int, batch: int) -> None:
         """An empty house with its leads in it."""
-        with self.spy.begin() as conn:
+        with self.engine.begin() as conn:
             conn.execute(text(_EMPTY))
             clock.start_virtual(conn, STARTS[start])
             partitions.ensure(conn)
@@ -182,6 +184,8 @@ class House:
             batch=self.batch,
             noted=never,
             vouched=never,
+            # Operating time flies: a provider that wants to be left alone has been by the next look.
+            respite=Respite(count(0.0, 2 * LONGEST).__next__),
         )
 
     # --- commits
