@@ -39,8 +39,10 @@ class Settings:
     dashboard_password: str | None = field(default=None, repr=False)
     port: int = 8000
     web_concurrency: int = 1
-    worker_processes: int = 1
-    worker_threads: int = 4
+    worker_processes: int = 2
+    """Of a worker dyno: as many as it has processors. One more takes in what may have to stop mail."""
+    worker_threads: int = 2
+    """Of each: one computes while another waits for the database or the provider."""
     worker_poll: int = 100
     """Milliseconds that an idle worker waits at most before it looks for messages again."""
     log_level: str = "INFO"
@@ -53,8 +55,8 @@ class Settings:
 
     @property
     def worker_connections(self) -> int:
-        """One a thread, and one for the thread that takes in what may have to stop mail."""
-        return self.worker_threads + 1
+        """Of a worker dyno: one a thread, and one for the process that takes in what may have to stop mail."""
+        return self.worker_processes * self.worker_threads + 1
 
     @property
     def clock_connections(self) -> int:
@@ -66,7 +68,7 @@ class Settings:
         """Connections to PostgreSQL at most, by kind of dyno, when one of each runs with this environment."""
         return {
             "web": self.web_concurrency * self.web_connections,
-            "worker": self.worker_processes * self.worker_connections,
+            "worker": self.worker_connections,
             "clock": self.clock_connections,
         }
 
@@ -88,8 +90,8 @@ class Settings:
             dashboard_password=_text(values, "DASHBOARD_PASSWORD"),
             port=_number(values, "PORT", 8000, most=65535),
             web_concurrency=_number(values, "WEB_CONCURRENCY", 1, most=64),
-            worker_processes=_number(values, "WORKER_PROCESSES", 1, most=64),
-            worker_threads=_number(values, "WORKER_THREADS", 4, most=64),
+            worker_processes=_number(values, "WORKER_PROCESSES", 2, most=64),
+            worker_threads=_number(values, "WORKER_THREADS", 2, most=64),
             worker_poll=_number(values, "WORKER_POLL", 100, most=10_000),
             log_level=_level(values),
             workspace_dir=workspace_dir(values),

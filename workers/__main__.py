@@ -18,13 +18,13 @@ def main() -> int:
         settings = Settings.read()
         configure(settings.log_level)
         settings.need("REDIS_URL", "SECRET_KEY", "PUBLIC_URL")
-        if settings.worker_processes > 1 and not role.one:
-            from workers.supervisor import supervise
+        if role.led:
+            from workers.runner import work
 
-            return supervise(settings, role, stopping)
-        from workers.runner import work
+            return 0 if stopping.is_set() else work(settings, role, stopping)
+        from workers.supervisor import supervise
 
-        return 0 if stopping.is_set() else work(settings, role, stopping)
+        return supervise(settings, role, stopping)
     except SequencerError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

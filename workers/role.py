@@ -2,22 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-ONLY_ONE = "--one"
 LED = "--led"
+
+
+class Part(StrEnum):
+    """What of the work a process takes."""
+
+    ALL = "all"
+    URGENT = "urgent"
+    """What may have to stop mail, and nothing else."""
+    REST = "rest"
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """one: this process only, whatever WORKER_PROCESSES says. led: gives no hints; a conductor does.
+    """led: one process, which gives no hints; a conductor does.
 
     parent: the process that watches this one. When it is gone, this one stops: nobody would replace it or end it.
     """
 
-    one: bool = False
     led: bool = False
+    part: Part = Part.ALL
     parent: int | None = None
 
     @classmethod
     def read(cls, arguments: Sequence[str]) -> "Role":
-        return cls(ONLY_ONE in arguments, LED in arguments)
+        return cls(LED in arguments)

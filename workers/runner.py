@@ -1,4 +1,4 @@
-"""Runs Dramatiq's workers in this process: WORKER_THREADS threads, and one for what may have to stop mail.
+"""Runs Dramatiq's workers in this process: WORKER_THREADS threads, or the one for what may have to stop mail.
 
 Instead of the `dramatiq` command, because Heroku signals every process of a dyno, the command's master signals its
 children once more, and a second SIGTERM there kills running jobs at once. Here only the first one counts.
@@ -16,20 +16,21 @@ from dramatiq import Worker
 
 from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, Led
 from sequencer.services import due
-from sequencer.services.context import Context
 from sequencer.settings import Settings
 from sequencer.wiring import build
 from workers.actors import declare
 from workers.consumer import TakingBroker
-from workers.role import Role
+from workers.role import Part, Role
 
 _log = logging.getLogger(__name__)
 
 PATIENCE = 18.0
 """Seconds that running jobs get to finish: a dyno is killed 30 seconds after SIGTERM."""
 TURN = 0.001
-"""Seconds after which a thread that computes lets another go on. By default 5 ms: with four drains at work, each of the
-dozen answers of the database that an urgent body needs would wait 20 ms for its turn."""
+"""Seconds after which a thread that computes lets another go on. By default 5 ms: so long, each answer of the database
+would wait for one that renders."""
+NICE = 10
+"""By how much the processes that send yield to all others: to webhooks that arrive, to what may have to stop mail."""
 _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 
@@ -39,16 +40,22 @@ def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
     sys.setswitchinterval(TURN)
     redis_url = settings.redis_url or ""
     hints = Led(redis_url) if role.led else Hints(redis_url)
-    context = replace(build(settings, settings.worker_connections, hints, "worker"), stopping=stopping)
-    workers = _workers(settings, context, hints, led=role.led)
+    queues, threads = _share(settings, role.part)
+    if role.part is Part.REST:
+        os.nice(NICE)
+    context = replace(build(settings, threads, hints, "worker"), stopping=stopping)
+    # While Redis is away, the database itself is asked what is due; but not by who is led, nor by everybody.
+    look = None if role.led or role.part is Part.URGENT else lambda: due.work(context)
+    broker = TakingBroker(redis_url, look)
+    declare(broker, hints, context)
+    worker = Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
     _collect_rarely()
-    for worker in workers:
-        worker.start()
-    _log.info("working, threads=%d pid=%d", settings.worker_threads, os.getpid())
+    worker.start()
+    _log.info("working, part=%s threads=%d pid=%d", role.part.value, threads, os.getpid())
     _wait(stopping, role.parent)
     _log.info("stopping, pid=%d", os.getpid())
-    _stop(workers)
-    if late := sum(thread.is_alive() for worker in workers for thread in worker.workers):
+    worker.stop(timeout=int(PATIENCE * 1000))
+    if late := sum(thread.is_alive() for thread in worker.workers):
         _log.error("%d jobs did not end in %g s, pid=%d: what they sent is unknown", late, PATIENCE, os.getpid())
     context.provider.close()
     context.engine.dispose()
@@ -65,35 +72,15 @@ def _collect_rarely() -> None:
     gc.set_threshold(20_000, 10, 10)
 
 
-def _workers(settings: Settings, context: Context, hints: Hints, led: bool) -> list[Worker]:
-    """A thread of its own for urgent bodies: a drain may take seconds, and nobody who asked for silence waits for it.
-
-    Who is led has only the threads that were asked for, so that everything is done in the conductor's order.
-    """
-    if led:
-        return [_worker(settings, context, hints, QUEUES, settings.worker_threads, look=False)]
-    return [
-        _worker(settings, context, hints, (URGENT,), 1, look=False),
-        _worker(settings, context, hints, (DEFAULT,), settings.worker_threads, look=True),
-    ]
-
-
-def _worker(
-    settings: Settings, context: Context, hints: Hints, queues: Sequence[str], threads: int, look: bool
-) -> Worker:
-    """Takes from these queues. `look`: while Redis is away, the database itself is asked what is due."""
-    broker = TakingBroker(settings.redis_url or "", (lambda: due.work(context)) if look else None)
-    declare(broker, hints, context)
-    return Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
-
-
-def _stop(workers: Sequence[Worker]) -> None:
-    """All at once, and no longer than PATIENCE together."""
-    stopping = [threading.Thread(target=w.stop, kwargs={"timeout": int(PATIENCE * 1000)}) for w in workers]
-    for thread in stopping:
-        thread.start()
-    for thread in stopping:
-        thread.join()
+def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int]:
+    """The queues that a process takes from, and its threads: as many as it may have connections to PostgreSQL."""
+    match part:
+        case Part.ALL:
+            return QUEUES, settings.worker_threads
+        case Part.URGENT:
+            return (URGENT,), 1
+        case Part.REST:
+            return (DEFAULT,), settings.worker_threads
 
 
 def _wait(stopping: threading.Event, parent: int | None) -> None:

@@ -1,4 +1,7 @@
-"""Several worker processes side by side: started, replaced when they end by themselves, and ended together.
+"""The worker processes of a dyno: started, replaced when they end by themselves, and ended together.
+
+WORKER_PROCESSES of them work, and one more takes in what may have to stop mail: it sleeps nearly always, so that the
+system gives it a processor as soon as it wakes, however many threads of the others want one.
 
 Everything is imported once, then each child is forked: another takes milliseconds instead of a second of the
 processor, and they share what they loaded. Nothing is opened before the fork: each child makes its own connections.
@@ -14,14 +17,16 @@ from dataclasses import replace
 
 from sequencer.settings import Settings
 from workers import runner
-from workers.role import Role
+from workers.role import Part, Role
 
 _log = logging.getLogger(__name__)
 
 PATIENCE = 22.0
 """Seconds that children get to end: more than they give their jobs, less than the 30 after which a dyno is killed."""
-_LOOK = 0.5
+_LOOK = 0.1
 """Seconds between two looks at the children: one that ended is not replaced sooner."""
+_AGAIN = 0.5
+"""Seconds from one start of a child to its next at least: one that cannot start does not keep a processor busy."""
 _NAP = 0.05
 
 
@@ -29,14 +34,20 @@ def supervise(settings: Settings, role: Role, stopping: threading.Event) -> int:
     """Runs until `stopping` is set; gives the exit code."""
     gc.collect()
     gc.freeze()  # what is loaded now is never looked through again, so that its pages stay shared
-    watched = replace(role, parent=os.getpid())
-    children = [_start(settings, watched, stopping) for _ in range(settings.worker_processes)]
+    parts = [Part.URGENT, *[Part.REST] * settings.worker_processes]
+    roles = [replace(role, part=part, parent=os.getpid()) for part in parts]
+    children = [_start(settings, each, stopping) for each in roles]
+    started = [time.monotonic()] * len(children)
+    ended: set[int] = set()
     while not stopping.wait(_LOOK):
         for place, child in enumerate(children):
-            if (code := _ended(child)) is not None:
+            if place not in ended and (code := _ended(child)) is not None:
                 _log.error("a worker process ended by itself, pid=%d code=%d: starting another", child, code)
-                children[place] = _start(settings, watched, stopping)
-    _end(children)
+                ended.add(place)
+            if place in ended and time.monotonic() > started[place] + _AGAIN:
+                ended.remove(place)
+                children[place], started[place] = _start(settings, roles[place], stopping), time.monotonic()
+    _end([child for place, child in enumerate(children) if place not in ended])
     return 0
 
 

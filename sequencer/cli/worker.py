@@ -10,6 +10,8 @@ import click
 def command() -> None:
     """Run the workers that send mail and process events: WORKER_PROCESSES processes of WORKER_THREADS threads.
 
-    Example: WORKER_THREADS=8 sequencer worker
+    One process more takes in what may have to stop mail.
+
+    Example: WORKER_PROCESSES=4 sequencer worker
     """
     os.execv(sys.executable, [sys.executable, "-m", "workers"])

@@ -87,8 +87,8 @@ def pending(engine: Engine, state: str) -> int:
 
 
 def test_a_worker_stops_on_the_first_sigterm_and_ignores_the_second(start: Start) -> None:
-    worker = start("workers")
-    await_line(worker, "working, threads=4")
+    worker = start("workers", WORKER_PROCESSES="1")
+    await_line(worker, "working, ", 2)
     worker.send_signal(signal.SIGTERM)
     await_line(worker, "stopping")
     worker.send_signal(signal.SIGTERM)
@@ -96,23 +96,34 @@ def test_a_worker_stops_on_the_first_sigterm_and_ignores_the_second(start: Start
     assert 0 == worker.wait(10)
 
 
-def test_several_processes_start_and_stop_together(start: Start) -> None:
-    workers = start("workers", WORKER_PROCESSES="2")
-    await_line(workers, "working, threads=4", 2)
+def test_several_processes_start_and_stop_together_and_one_of_them_is_for_what_stops_mail(start: Start) -> None:
+    workers = start("workers", WORKER_PROCESSES="2", WORKER_THREADS="3")
+    said = [line.rpartition(" pid=")[0].partition("working, ")[2] for line in await_line(workers, "working, ", 3)]
+    assert ["part=rest threads=3", "part=rest threads=3", "part=urgent threads=1"] == sorted(filter(None, said))
     os.killpg(workers.pid, signal.SIGTERM)  # as Heroku does: every process of the dyno
-    await_line(workers, "stopped", 2)
+    await_line(workers, "stopped", 3)
     assert 0 == workers.wait(10)
 
 
-def test_a_process_that_was_killed_is_replaced(start: Start) -> None:
-    workers = start("workers", WORKER_PROCESSES="2")
-    lines = await_line(workers, "working, threads=4", 2)
-    pid = int(lines[-1].rpartition("pid=")[2])
-    os.kill(pid, signal.SIGKILL)
-    await_line(workers, "working, threads=4")
+@pytest.mark.parametrize("part", ["rest", "urgent"])
+def test_a_process_that_was_killed_is_replaced_by_one_for_the_same_work(start: Start, part: str) -> None:
+    workers = start("workers", WORKER_PROCESSES="1")
+    found = next(line for line in await_line(workers, "working, ", 2) if f"part={part} " in line)
+    os.kill(int(found.rpartition("pid=")[2]), signal.SIGKILL)
+    await_line(workers, f"working, part={part} ")
     workers.send_signal(signal.SIGTERM)
     await_line(workers, "stopped", 2)
     assert 0 == workers.wait(10)
+
+
+def test_who_sends_yields_the_processor_to_who_takes_in_what_stops_mail(start: Start) -> None:
+    workers = start("workers", WORKER_PROCESSES="1")
+    lines = [line for line in await_line(workers, "working, ", 2) if "working, " in line]
+    niceness = {
+        line.partition("part=")[2].partition(" ")[0]: os.getpriority(os.PRIO_PROCESS, int(line.rpartition("pid=")[2]))
+        for line in lines
+    }
+    assert niceness["urgent"] < niceness["rest"]
 
 
 @pytest.mark.parametrize(("module", "variable"), [("workers", "SECRET_KEY"), ("workers.clock", "REDIS_URL")])
@@ -198,7 +209,7 @@ def test_a_webhook_body_is_processed_by_a_worker_process_within_a_second(
     with engine.begin() as conn:
         _deploy(conn)
     worker = start("workers")
-    await_line(worker, "working")
+    await_line(worker, "working, part=urgent")
     hints = Hints(environ["REDIS_URL"])
     post_body(engine, urgent=True)
     began = time.monotonic()
