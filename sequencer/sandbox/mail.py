@@ -45,8 +45,10 @@ class MailDoor:
         return answer if fault is None else await _spoil(answer, fault)
 
     def _receive(self, raw: bytes | None, authorization: str | None) -> tuple[Response, Fault | None]:
+        # By itself: who draws locks the list, and nobody else draws meanwhile.
         with self.engine.begin() as conn:
             fault = store.draw_fault(conn, self.seed)
+        with self.engine.begin() as conn:
             clock = int(store.operating_time(conn).timestamp())
             now = self.now(conn)
             if fault is not None and fault.kind in BEFORE:
@@ -94,11 +96,11 @@ class MailDoor:
         found = _Links(shared)
         store.add_reactions(
             conn,
-            (
+            [
                 (message, mail.to_email, told)
                 for message, mail in zip(ids, mails, strict=True)
                 for told in self._follows(shared, mail, now, gone.get(mail.to_email.lower()), found)
-            ),
+            ],
         )
         return Response(status_code=202, headers={"X-Message-Id": public, **_rate_headers(_RATE - 1, clock + _WINDOW)})
 

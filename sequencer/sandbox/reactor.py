@@ -143,7 +143,7 @@ class Reactor:
             time.sleep(max(0.0, _GATHERING - (time.monotonic() - began)))
             return 0.0
         for batch in _batches(items):
-            self._settle(batch, self._post(batch, clock), clock, began)
+            self._settle([(batch, self._post(batch, clock))], clock, began)
         return 0.0 if due else self._pause(now, upcoming)
 
     def _mix(self, copies: "Copies[Item]", firsts: list[Item], clock: datetime, began: float) -> None:
@@ -151,15 +151,15 @@ class Reactor:
         items = firsts + list(copies.ripe(began))
         copies.shuffle(items)
         batches = list(_batches(sorted(items, key=lambda item: not item.event)))
-        for batch, outcome in zip(batches, self._posters.map(lambda b: self._post(b, clock), batches), strict=True):
-            news = [item for item in batch if not item.copy]
-            self._settle(news, outcome, clock, began)
-            if outcome.problem is None:
-                copies.keep([replace(item, copy=True) for item in news], outcome.at)
-            else:
-                for item in batch:
-                    if item.copy:
-                        copies.again(item, outcome.at + 1.0)
+        outcomes = list(self._posters.map(lambda b: self._post(b, clock), batches))
+        news = ([item for item in batch if not item.copy] for batch in batches)
+        self._settle(list(zip(news, outcomes, strict=True)), clock, began)
+        for batch, outcome in zip(batches, outcomes, strict=True):
+            for item in batch:
+                if outcome.problem is None and not item.copy:
+                    copies.keep([replace(item, copy=True)], outcome.at)
+                elif outcome.problem is not None and item.copy:
+                    copies.again(item, outcome.at + 1.0)
 
     def _pause(self, now: datetime, upcoming: datetime | None) -> float:
         """Short while something is near. Time that does not run like a real clock may jump to the next any moment."""
@@ -204,21 +204,25 @@ class Reactor:
         )
         return _judge(answer.status, final=300 <= answer.status < 500)
 
-    def _settle(self, batch: Sequence[Item], outcome: _Outcome, clock: datetime, began: float) -> None:
-        """`clock`: operating time at `began`."""
-        if not batch:
-            return
-        ids, first = [item.due.id for item in batch], batch[0].due
+    def _settle(self, told: Sequence[tuple[Sequence[Item], _Outcome]], clock: datetime, began: float) -> None:
+        """Notes what became of these posts, all in one. `clock`: operating time at `began`."""
+        answered: dict[int, datetime] = {}
         with self._engine.begin() as conn:
-            if outcome.problem is None:
-                store.posted(conn, ids, clock + timedelta(seconds=outcome.at - began))
-            elif outcome.final:
-                store.failed(conn, ids, outcome.problem)
-            else:
-                backoff = min(0.2 * 2.0 ** min(first.attempts, 20), _LONGEST_BACKOFF)
-                store.postpone(conn, ids, backoff, outcome.problem)
-        if outcome.problem is not None:
-            log.warning("reaction %d (%s) not received: %s", first.id, first.kind, outcome.problem)
+            for batch, outcome in told:
+                ids = [item.due.id for item in batch]
+                if outcome.problem is None:
+                    answered |= dict.fromkeys(ids, clock + timedelta(seconds=outcome.at - began))
+                elif outcome.final:
+                    store.failed(conn, ids, outcome.problem)
+                elif batch:
+                    backoff = min(0.2 * 2.0 ** min(batch[0].due.attempts, 20), _LONGEST_BACKOFF)
+                    store.postpone(conn, ids, backoff, outcome.problem)
+            if answered:
+                store.posted(conn, answered)
+        for batch, outcome in told:
+            if batch and outcome.problem is not None:
+                first = batch[0].due
+                log.warning("reaction %d (%s) not received: %s", first.id, first.kind, outcome.problem)
 
 
 def _judge(status: int, final: bool) -> _Outcome:

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, text
 
 from sequencer.sandbox import tables
 from sequencer.sandbox.compose import Mail, Shared
 from sequencer.sandbox.faults import Fault, strikes
 from sequencer.sandbox.reaction import Due, Reaction
+from sequencer.store.arrays import array
 
 GIVE_UP = timedelta(hours=24)
 """How long a post is repeated, in operating time, as SendGrid does."""
@@ -31,29 +32,11 @@ class Received:
     fault: str | None = None
 
 
-_MESSAGES = text(
-    """
-    INSERT INTO sandbox.message (id, request, number, to_email, to_name, from_email, from_name, reply_to, subject,
-                                 headers, custom_args, substitutions, accepted_at)
-    SELECT id, :request, number, to_email, to_name, from_email, from_name, reply_to, subject,
-           headers, custom_args, substitutions, :at
-    FROM jsonb_to_recordset(:rows) AS m(
-        id bigint, number integer, to_email text, to_name text, from_email text, from_name text, reply_to text,
-        subject text, headers jsonb, custom_args jsonb, substitutions jsonb)
-    """
-).bindparams(bindparam("rows", type_=tables.message.c.headers.type))
-
-_REACTIONS = text(
-    """
-    INSERT INTO sandbox.reaction (message, email, kind, due_at, data)
-    SELECT message, email, kind, due_at, data
-    FROM ROWS FROM (
-        jsonb_to_recordset(:rows) AS (message bigint, email text, kind text, due_at timestamptz, data jsonb)
-    ) WITH ORDINALITY AS r(message, email, kind, due_at, data, number)
-    ORDER BY number
-    RETURNING id
-    """
-).bindparams(bindparam("rows", type_=tables.reaction.c.data.type))
+_MESSAGE = (
+    "id request number to_email to_name from_email from_name reply_to subject headers custom_args substitutions"
+    " accepted_at"
+).split()
+_REACTION = "id message email kind due_at data".split()
 
 _SUPPRESSED = text(
     """
@@ -95,45 +78,60 @@ def record(conn: Connection, received: Received, shared: Shared | None = None, c
 
 
 def add_messages(conn: Connection, request: int, at: datetime, mails: Sequence[Mail]) -> list[int]:
-    """One INSERT for all of them; gives their ids, ascending in the mails' order."""
-    ids = sorted(
-        conn.execute(
-            text("SELECT nextval('sandbox.message_id') FROM generate_series(1, :n)"), {"n": len(mails)}
-        ).scalars()
-    )
-    rows = [
-        {
-            "id": number,
-            "number": mail.number,
-            "to_email": mail.to_email,
-            "to_name": mail.to_name,
-            "from_email": mail.from_email,
-            "from_name": mail.from_name,
-            "reply_to": mail.reply_to,
-            "subject": mail.subject,
-            "headers": mail.headers,
-            "custom_args": mail.custom_args,
-            "substitutions": mail.substitutions,
-        }
+    """Gives their ids, ascending in the mails' order."""
+    ids = _ids(conn, "sandbox.message_id", len(mails))
+    rows = (
+        (
+            number,
+            request,
+            mail.number,
+            mail.to_email,
+            mail.to_name,
+            mail.from_email,
+            mail.from_name,
+            mail.reply_to,
+            mail.subject,
+            orjson.dumps(mail.headers).decode(),
+            orjson.dumps(mail.custom_args).decode(),
+            orjson.dumps(mail.substitutions).decode(),
+            at,
+        )
         for number, mail in zip(ids, mails, strict=True)
-    ]
-    conn.execute(_MESSAGES, {"request": request, "at": at, "rows": rows})
+    )
+    _copy(conn, "sandbox.message", _MESSAGE, rows)
     return ids
 
 
-def add_reactions(conn: Connection, reactions: Iterable[tuple[int, str, Reaction]]) -> list[int]:
-    """(message id, recipient's address, reaction) in the order in which equal due times are posted."""
-    rows = [
-        {
-            "message": message,
-            "email": email.lower(),
-            "kind": reaction.kind,
-            "due_at": reaction.due_at.isoformat(),
-            "data": reaction.data,
-        }
-        for message, email, reaction in reactions
-    ]
-    return list(conn.execute(_REACTIONS, {"rows": rows}).scalars()) if rows else []
+def add_reactions(conn: Connection, reactions: Sequence[tuple[int, str, Reaction]]) -> list[int]:
+    """(message id, recipient's address, reaction) in the order in which equal due times are posted; gives their ids."""
+    ids = _ids(conn, "sandbox.reaction_id_seq", len(reactions))
+    rows = (
+        (number, message, email.lower(), reaction.kind, reaction.due_at, orjson.dumps(reaction.data).decode())
+        for number, (message, email, reaction) in zip(ids, reactions, strict=True)
+    )
+    _copy(conn, "sandbox.reaction", _REACTION, rows)
+    return ids
+
+
+def _ids(conn: Connection, sequence: str, count: int) -> list[int]:
+    query = text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :n)")
+    return sorted(conn.execute(query, {"sequence": sequence, "n": count}).scalars().all())
+
+
+def _copy(conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Inserts by COPY: a request may bring a thousand mails, and each of them several reactions."""
+    lines = "".join("\t".join([r"\N" if value is None else _copied(value) for value in row]) + "\n" for row in rows)
+    driver = conn.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        copy.write(lines)
+
+
+def _copied(value: object) -> str:
+    """In COPY's text format. (By `replace`: `translate` looks at every letter.)"""
+    if not isinstance(value, str):
+        return str(value)
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
 
 
 def suppressed(conn: Connection, emails: Iterable[str]) -> dict[str, str]:
@@ -149,19 +147,24 @@ def suppressed(conn: Connection, emails: Iterable[str]) -> dict[str, str]:
 
 def draw_fault(conn: Connection, seed: int) -> Fault | None:
     """The first fault of the list that strikes this request; each draws by how many requests it has seen."""
-    f = tables.fault.c
-    for row in conn.execute(select(tables.fault).order_by(f.position).with_for_update()).all():
+    seen: list[int] = []
+    found: Fault | None = None
+    for row in conn.execute(select(tables.fault).order_by(tables.fault.c.position).with_for_update()).all():
         if row.times is not None and row.fired >= row.times:
             continue
-        struck = strikes(seed, row.position, row.seen, row.rate)
-        conn.execute(
-            update(tables.fault)
-            .where(f.position == row.position)
-            .values(seen=row.seen + 1, fired=row.fired + (1 if struck else 0))
-        )
-        if struck:
-            return Fault(row.kind, row.rate, row.times, row.seconds)
-    return None
+        seen.append(row.position)
+        if strikes(seed, row.position, row.seen, row.rate):
+            found = Fault(row.kind, row.rate, row.times, row.seconds)
+            break
+    if seen:
+        conn.execute(_DREW, {"seen": seen, "struck": seen[-1] if found is not None else None})
+    return found
+
+
+_DREW = text(
+    "UPDATE sandbox.fault SET seen = seen + 1, fired = fired + (position IS NOT DISTINCT FROM :struck)::int"
+    " WHERE position = ANY(:seen)"
+).bindparams(bindparam("struck", type_=Integer))
 
 
 def set_faults(conn: Connection, faults: Sequence[Fault]) -> None:
@@ -200,18 +203,21 @@ _DUE = text(
 
 def due(conn: Connection, now: datetime, limit: int) -> list[Due]:
     """Reactions whose time has come, in order. They stay pending until `posted` or `failed`: only one process posts."""
-    return [Due(*row) for row in conn.execute(_DUE, {"now": now, "n": limit})]
+    return [Due(*row) for row in conn.execute(_DUE, {"now": now, "n": limit}).all()]
 
 
-def posted(conn: Connection, ids: Sequence[int], at: datetime) -> None:
-    """`at`: operating time of the answer."""
-    conn.execute(
-        text(
-            "UPDATE sandbox.reaction SET state = 'posted', attempts = attempts + 1, retry_at = NULL, problem = NULL,"
-            " answered_at = :at WHERE id = ANY(:ids)"
-        ),
-        {"ids": list(ids), "at": at},
-    )
+_POSTED = text(
+    """
+    UPDATE sandbox.reaction r
+    SET state = 'posted', attempts = attempts + 1, retry_at = NULL, problem = NULL, answered_at = v.at
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:at AS timestamptz[])) v(id, at) WHERE r.id = v.id
+    """
+)
+
+
+def posted(conn: Connection, answered: Mapping[int, datetime]) -> None:
+    """`answered`: operating time of the answer, by reaction."""
+    conn.execute(_POSTED, {"ids": array(answered), "at": array(answered.values())})
 
 
 def postpone(conn: Connection, ids: Sequence[int], seconds: float, problem: str) -> None:
