@@ -9,10 +9,12 @@ import argparse
 import json
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import text
@@ -20,15 +22,26 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks import chaos_check, chaos_workspace
 from benchmarks.chaos_faults import RATE, Periods, Storm, sandbox_seed
-from benchmarks.chaos_watch import Watch, slowest
-from benchmarks.stack import Stack, stack
+from benchmarks.chaos_watch import Watch, rate_with_backlog, slowest
+from benchmarks.stack import Ended, Stack, stack
 
 HALT_P99 = 0.5
 """Seconds from a halt's webhook to its effect, at most, while mail goes out and nothing is down."""
 DYNOS = 2
 """Of workers, so that one works while the other is told to go."""
-LONGEST_CALM = 300.0
-"""Seconds that everything may take to come to rest: leases (60 s) and pauses after a 429 (30 s and more) among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds that the phases of a run may take at most; with its start and the judging, that is when it ends."""
+
+    storm: float
+    rest: float
+    """Until everything has come to rest: leases (60 s) and pauses after a 429 (30 s and more) among what is awaited."""
+
+    @classmethod
+    def of(cls, leads: int) -> "Limits":
+        return cls(storm=60.0 + leads / 100, rest=120.0 + leads / 500)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--spread", type=float, help="seconds over which leads fall due (default: by their number)")
     parser.add_argument("--calm", action="store_true", help="without any fault: how fast it is when nothing goes wrong")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
-    report = run(chosen.leads, chosen.seed, chosen.spread, calm=chosen.calm)
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())  # what was started is ended, and what was seen is told
+    try:
+        report = run(chosen.leads, chosen.seed, chosen.spread, calm=chosen.calm, ending=ending)
+    except Ended as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
     print(json.dumps(report, indent=2, default=str) if chosen.json else shown(report))
     return 1 if report["problems"] else 0
 
@@ -55,99 +73,133 @@ def run(
     lull: float | None = None,
     waits: tuple[int, int] = (20, 5),
     rate: float = RATE,
+    ending: threading.Event | None = None,
 ) -> dict[str, Any]:
     """One run; `problems` of what it gives is empty when every promise was kept.
 
     `lull`: seconds of sending before anything is struck. `waits`: of the sequence, as `chaos_workspace.files` says.
-    `rate`: of the requests that the provider spoils.
+    `rate`: of the requests that the provider spoils. `ending`: once it is set, nothing is waited for any more.
+    Raises Ended when that happens before the first mail.
     """
     if spread is None:
         spread = 0.0 if leads > 20_000 else 30.0
     if periods is None:
         periods = Periods() if leads > 20_000 else Periods().scaled(0.5)
-    # Where processes are killed faster than they start, nothing would ever be done: then the rest is calm.
-    storm_seconds = 90.0 + leads / 150
     if lull is None:
         lull = 60.0 if leads > 20_000 else 10.0
     options = ["--hurry", "--copies", "3", "--seed", str(sandbox_seed(seed, rate))]
     with stack(sandbox_options=options) as made:
+        made.told_to_end = ending or made.told_to_end
         made.deploy(chaos_workspace.files(*waits))
         with made.engine.begin() as conn:
             chaos_workspace.enroll(conn, leads, spread)
         made.add("clock", "-m", "workers.clock")
         for number in range(1, DYNOS + 1):
-            made.add(f"worker.{number}", "-m", "workers", environ=made.environ | {"WORKER_PROCESSES": "2"})
+            made.add(f"worker.{number}", "-m", "workers", environ=made.environ | {"WORKER_PROCESSES": "1"})
         watch = Watch(made)
         started = _until_working(made)
-        storm = Storm(made, seed, leads, periods.slower_than(started), rate)
-        began = time.monotonic()
+        # Where processes are killed faster than they start, nothing would ever be done.
+        storm = None if calm else Storm(made, seed, leads, periods.slower_than(started), rate)
         watch.start()
-        try:
-            if not calm:
-                time.sleep(lull)
-                storm.start()
-            through = not _wait(made, "the series", lambda: _walked(made), storm_seconds)
-        finally:
-            if not calm:
-                storm.stop()
-        stormy = time.monotonic() - began
-        problems = _wait(made, "rest", lambda: _resting(made), LONGEST_CALM)
+        phases = _endure(made, storm, lull, Limits.of(leads))
         watch.stop()
-        resting = time.monotonic() - began - stormy
-        evidence = chaos_check.read(made)
-        findings = chaos_check.check(evidence, leads)
-        deadlocks = made.postgres_log().count("deadlock detected")
-        aside = _count(made, "SELECT count(*) FROM intake WHERE state = 'set_aside'")
-        accepted = Counter(int(row.accepted_at.timestamp()) for rows in evidence.mails.values() for row in rows)
-        waits = chaos_check.latencies(evidence)
-        before = storm.began or float("inf")
-        calmly = chaos_check.quantiles([wait for at, wait in waits if at.timestamp() < before - 2])
-        stormily = chaos_check.quantiles([wait for at, wait in waits if at.timestamp() >= before])
-        problems += [
-            f"{count} × {what}: {'; '.join(findings.examples[what])}" for what, count in findings.counts.items()
-        ]
-        problems += [f"never struck: {what}" for what in storm.missing()] if not calm else []
-        problems += [f"{deadlocks} deadlocks"] if deadlocks else []
-        problems += [f"{aside} webhook bodies were set aside"] if aside else []
-        if calmly and calmly["p99"] > HALT_P99:
-            problems.append(f"halts took {calmly['p99']} s (p99) before the storm, expected at most {HALT_P99}")
-        states = Counter(row.state for row in evidence.ledger.values())
-        span = max(accepted) - min(accepted) + 1 if accepted else 1
-        return {
+        report = {
             "leads": leads,
             "seed": seed,
-            "seconds": {
-                "a worker's start": round(started, 1),
-                "storm": round(stormy, 1),
-                "series over before the storm": through,
-                "to rest": round(resting, 1),
-            },
-            "strikes every, seconds": asdict(storm.periods),
-            "mails": {
-                "accepted": sum(accepted.values()),
-                "mails/s": round(sum(accepted.values()) / span),
-                "slowest 10 s with a backlog": slowest(accepted, watch.busy),
-                "seconds with a backlog": len(watch.busy),
-            },
-            "ledger": dict(states.most_common()),
-            "enrollments": dict(Counter(f"{e.status} {e.reason}".strip() for e in evidence.enrollments).most_common()),
-            "events": {"posted": len(evidence.told), "stored": len(evidence.events)},
-            "halts": {
-                "leads": len(evidence.halted),
-                "seconds, before the storm": calmly,
-                "seconds, in the storm": stormily,
-            },
-            "deadlocks": deadlocks,
-            "invariants": {name: findings.counts[name] for name in _INVARIANTS},
-            "faults": dict(sorted(storm.done.items())),
-            "starts": {name: dyno.starts for name, dyno in made.dynos.items()},
-            "slowest end after SIGTERM": round(storm.stubborn, 1),
-            "memory, MB": {
-                kind: {name: round(value) for name, value in asdict(memory).items()}
-                for kind, memory in sorted(watch.memory.items())
-            },
-            "problems": problems,
+            "seconds": {"a worker's start": round(started, 1), **phases.seconds},
+            **_judged(made, leads, watch, storm, phases.problems),
         }
+        return report | {"problems": report.pop("problems")}  # last, where it is looked for
+
+
+@dataclass
+class Phases:
+    """How long each took, and what did not come to its end in time."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def _endure(made: Stack, storm: Storm | None, lull: float, limits: Limits) -> Phases:
+    """Lets it all happen, until everything is at rest or the time is up."""
+    phases, began = Phases(), time.monotonic()
+    try:
+        try:
+            if storm is not None:
+                made.sleep(lull, "the storm")
+                storm.start()
+            with suppress(TimeoutError):  # what is left is done in the calm that follows
+                made.until("the end of the series", lambda: _walked(made), limits.storm, every=0.5)
+        finally:
+            stormy = time.monotonic() - began
+            phases.seconds["storm"] = round(stormy, 1)
+            if storm is not None:
+                storm.stop()
+        made.until("rest", lambda: _resting(made), limits.rest, every=0.5)
+    except (TimeoutError, Ended) as error:
+        phases.problems.append(str(error))
+    phases.seconds["to rest"] = round(time.monotonic() - began - stormy, 1)
+    return phases
+
+
+def _judged(made: Stack, leads: int, watch: Watch, storm: Storm | None, problems: list[str]) -> dict[str, Any]:
+    """Everything that is told of a run that is over; `problems` are added to."""
+    if problems:
+        problems += chaos_check.still_open(made)
+    evidence = chaos_check.read(made)
+    findings = chaos_check.check(evidence, leads)
+    problems += [f"{count} × {what}: {'; '.join(findings.examples[what])}" for what, count in findings.counts.items()]
+    if storm is not None:
+        problems += [*storm.broken, *(f"never struck: {what}" for what in storm.missing())]
+    if deadlocks := made.postgres_log().count("deadlock detected"):
+        problems.append(f"{deadlocks} deadlocks")
+    if aside := _count(made, "SELECT count(*) FROM intake WHERE state = 'set_aside'"):
+        problems.append(f"{aside} webhook bodies were set aside")
+    accepted = Counter(int(row.accepted_at.timestamp()) for rows in evidence.mails.values() for row in rows)
+    waits = chaos_check.latencies(evidence)
+    before = storm.began if storm is not None and storm.began is not None else float("inf")
+    calmly = chaos_check.quantiles([wait for at, wait in waits if at.timestamp() < before - 2])
+    stormily = chaos_check.quantiles([wait for at, wait in waits if at.timestamp() >= before])
+    if calmly and calmly["p99"] > HALT_P99:
+        problems.append(f"halts took {calmly['p99']} s (p99) before the storm, expected at most {HALT_P99}")
+    states = Counter(row.state for row in evidence.ledger.values())
+    mails, span = sum(accepted.values()), max(accepted) - min(accepted) + 1 if accepted else 1
+    requests = chaos_check.requests(made)
+    return {
+        "strikes every, seconds": asdict(storm.periods) if storm is not None else {},
+        "mails": {
+            "accepted": mails,
+            "requests": requests,
+            "mails/s": round(mails / span),
+            "mails/s with a backlog": rate_with_backlog(accepted, watch.busy),
+            "slowest 10 s with a backlog": slowest(accepted, watch.busy),
+            "seconds with a backlog": len(watch.busy),
+        },
+        "ledger": dict(states.most_common()),
+        "enrollments": dict(Counter(f"{e.status} {e.reason}".strip() for e in evidence.enrollments).most_common()),
+        "events": {"posted": len(evidence.told), "stored": len(evidence.events)},
+        "halts": {
+            "leads": len(evidence.halted),
+            "seconds, before the storm": calmly,
+            "seconds, in the storm": stormily,
+        },
+        "deadlocks": deadlocks,
+        "invariants": {name: findings.counts[name] for name in _INVARIANTS},
+        "faults": dict(sorted(storm.done.items())) if storm is not None else {},
+        "starts": {name: dyno.starts for name, dyno in made.dynos.items()},
+        "slowest, seconds": {
+            "end after SIGTERM": round(storm.stubborn, 1),
+            "restart of PostgreSQL": round(storm.slowest_restart, 1),
+        }
+        if storm is not None
+        else {},
+        "memory, MB": {
+            kind: {name: round(value) for name, value in asdict(memory).items()}
+            for kind, memory in sorted(watch.memory.items())
+        },
+        "CPU, seconds": {kind: round(seconds, 1) for kind, seconds in watch.cpu().items()},
+        "problems": problems,
+    }
 
 
 _INVARIANTS = (
@@ -167,26 +219,18 @@ _INVARIANTS = (
 def _until_working(made: Stack) -> float:
     """Waits until a worker has begun to work; gives the seconds that its start took."""
     began = time.monotonic()
-    query = "SELECT count(*) FROM message"
+    query = "SELECT EXISTS (SELECT 1 FROM message)::int"
     made.until("the first mail", lambda: _count(made, query), 60.0)
     return time.monotonic() - began
 
 
-def _wait(made: Stack, what: str, condition: Any, seconds: float) -> list[str]:
-    try:
-        made.until(what, condition, seconds)
-    except TimeoutError as error:
-        return [str(error)]
-    return []
-
-
 def _walked(made: Stack) -> bool:
-    """Nobody is due any more but who is held, and nothing is to be posted."""
+    """Nobody is due any more but who is held."""
+    query = "SELECT EXISTS (SELECT 1 FROM enrollment WHERE due_at < clock_timestamp() + interval '20 seconds')::int"
     try:
-        busy = _count(made, "SELECT count(*) FROM enrollment WHERE due_at < clock_timestamp() + interval '20 seconds'")
+        return not _count(made, query)
     except DBAPIError:
         return False
-    return not busy
 
 
 _OPEN = """

@@ -125,6 +125,48 @@ def _told(log: Connection) -> Iterator[Told]:
         yield Told(base64.urlsafe_b64encode(digest[:15]).decode(), kind, at, enrollment, step, lead)
 
 
+def requests(stack: Stack) -> int:
+    """How many the mails came in."""
+    with stack.log.connect() as log:
+        return int(log.execute(text("SELECT count(*) FROM sandbox.request WHERE status = 202")).scalar_one())
+
+
+def still_open(stack: Stack) -> list[str]:
+    """What a run that is not at rest waits for: who, where and since when; one line a kind, the largest first."""
+    with stack.engine.connect() as conn, stack.log.connect() as log:
+        return [f"open: {row.open}" for query, on in ((_OPEN, conn), (_UNTOLD, log)) for row in on.execute(text(query))]
+
+
+_OPEN = """
+    SELECT open FROM (
+        SELECT count(*) AS n, format('%s enrollments %s at %s, due from %s to %s s from now, such as %s', count(*),
+               status, position, round(extract(epoch FROM min(due_at) - clock_timestamp())),
+               round(extract(epoch FROM max(due_at) - clock_timestamp())), min(id)) AS open
+        FROM enrollment WHERE due_at < clock_timestamp() + interval '1 hour' GROUP BY status, position
+        UNION ALL
+        SELECT count(*), format('%s messages %s of step %s, lease or retry from %s to %s s from now, such as %s: %s',
+               count(*), state, step,
+               round(extract(epoch FROM min(coalesce(retry_at, lease_until)) - clock_timestamp())),
+               round(extract(epoch FROM max(coalesce(retry_at, lease_until)) - clock_timestamp())),
+               min(enrollment_id), min(failure))
+        FROM message WHERE state IN ('sending', 'retry') GROUP BY state, step
+        UNION ALL
+        SELECT count(*), format('%s bodies of the door %s, %s, the oldest here for %s s', count(*), door,
+               CASE WHEN urgent THEN 'urgent' ELSE 'not urgent' END,
+               round(extract(epoch FROM clock_timestamp() - min(received_at))))
+        FROM intake WHERE state = 'pending' GROUP BY door, urgent
+        UNION ALL
+        SELECT 1, format('sending is paused: %s', reason) FROM pause
+    ) found ORDER BY n DESC
+"""
+_UNTOLD = """
+    SELECT format('%s events %s that the sandbox has not got rid of, due from %s to %s s from now: %s', count(*), kind,
+           round(extract(epoch FROM min(due_at) - clock_timestamp())),
+           round(extract(epoch FROM max(due_at) - clock_timestamp())), min(problem)) AS open
+    FROM sandbox.reaction WHERE state = 'pending' GROUP BY kind ORDER BY count(*) DESC
+"""
+
+
 def check(evidence: Evidence, leads: int) -> Findings:
     found = Findings()
     _doubles(evidence, found)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from benchmarks.chaos_workspace import SEQUENCE
 from benchmarks.stack import Stack
 from sequencer.errors import NotFound
+from sequencer.local.process import LocalServerError
 from sequencer.sandbox.faults import strikes
 from sequencer.services.halt import halt
 from sequencer.store import clock
@@ -67,6 +68,10 @@ class Storm:
     """Unix seconds, by the sandbox's database."""
     stubborn: float = 0.0
     """The longest that a dyno took to end after SIGTERM, seconds."""
+    slowest_restart: float = 0.0
+    """The longest that PostgreSQL was away, seconds."""
+    broken: list[str] = field(default_factory=list)
+    """Servers that did not come back: our own failure, and nothing that follows means anything."""
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -118,6 +123,9 @@ class Storm:
             except (psutil.Error, OSError, DBAPIError, redis.RedisError) as error:
                 # Two tormentors met: what one wanted to strike, the other had struck down.
                 log.debug("%s: %s", name, error)
+            except LocalServerError as error:
+                self.broken.append(str(error))
+                return
 
     def _count(self, what: str) -> None:
         with self._lock:
@@ -149,7 +157,9 @@ class Storm:
         self._count("SIGTERM twice to a worker's group")
 
     def _restart_postgres(self, chance: random.Random) -> None:
+        began = time.monotonic()
         self.stack.restart_postgres()
+        self.slowest_restart = max(self.slowest_restart, time.monotonic() - began)
         self._count("PostgreSQL restarted at once")
 
     def _kill_valkey(self, chance: random.Random) -> None:

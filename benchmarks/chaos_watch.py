@@ -1,8 +1,9 @@
-"""What is measured while a chaos run goes on: memory by kind of process, and whether work was waiting."""
+"""What is measured while a chaos run goes on: memory and CPU by kind of process, and whether work was waiting."""
 
+import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -40,6 +41,8 @@ class Watch:
     memory: dict[str, Memory] = field(default_factory=dict)
     busy: list[int] = field(default_factory=list)
     """Unix seconds at which a backlog was seen."""
+    _spent: dict[tuple[str, int, float], float] = field(default_factory=dict)
+    """CPU seconds, as last seen, of each process (kind, pid, start)."""
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -52,6 +55,13 @@ class Watch:
         if self._thread is not None:
             self._thread.join()
 
+    def cpu(self) -> dict[str, float]:
+        """Seconds of the processors by kind of process, the most first. Of one that was killed, its last is missing."""
+        spent: dict[str, float] = {}
+        for (kind, _, _), seconds in self._spent.items():
+            spent[kind] = spent.get(kind, 0.0) + seconds
+        return dict(sorted(spent.items(), key=lambda one: -one[1]))
+
     def _run(self) -> None:
         while not self._over.wait(EVERY):
             self._weigh()
@@ -61,35 +71,67 @@ class Watch:
                     self.busy.append(int(now.timestamp()))
 
     def _weigh(self) -> None:
+        sizes: dict[str, list[float]] = {}
+        for kind, process in self._processes():
+            with suppress(psutil.Error), process.oneshot():
+                times, began = process.cpu_times(), process.create_time()
+                self._spent[kind, process.pid, began] = times.user + times.system
+                if kind in self._kinds() and time.time() - began > 3:  # noqa: TID251
+                    sizes.setdefault(kind, []).append(process.memory_info().rss / 1e6)
+        for kind, found in sizes.items():
+            now = max(found)
+            seen = self.memory.setdefault(kind, Memory(now, now, now))
+            seen.most, seen.end = max(seen.most, now), now
+
+    def _kinds(self) -> set[str]:
+        return {name.partition(".")[0] for name in self.stack.dynos}
+
+    def _processes(self) -> Iterator[tuple[str, psutil.Process]]:
+        """All of ours, by one look at the machine's: to ask each for its children would be a look each."""
+        kinds: dict[int, str] = {os.getpid(): "harness"}
         for name, dyno in self.stack.dynos.items():
-            kind = name.partition(".")[0]
-            sizes = []
-            for process in dyno.processes():
-                with suppress(psutil.Error):
-                    if time.time() - process.create_time() > 3:  # noqa: TID251
-                        sizes.append(process.memory_info().rss / 1e6)
-            if sizes:
-                now = max(sizes)
-                seen = self.memory.setdefault(kind, Memory(now, now, now))
-                seen.most, seen.end = max(seen.most, now), now
+            if dyno.process is not None:
+                kinds[dyno.process.pid] = name.partition(".")[0]
+        for kind, server in (
+            ("PostgreSQL", self.stack.postgres),
+            ("the sandbox's PostgreSQL", self.stack.log_postgres),
+            ("Valkey", self.stack.valkey),
+        ):
+            with suppress(AssertionError):  # it is down
+                kinds[server.pid] = kind
+        for process in sorted(psutil.process_iter(["ppid"]), key=lambda one: one.pid):
+            kind = kinds.get(process.pid) or (
+                kinds.get(process.info["ppid"]) if process.info["ppid"] != os.getpid() else None
+            )
+            if kind is not None:
+                kinds[process.pid] = kind
+                yield kind, process
 
 
-def slowest(accepted: Mapping[int, int], busy: list[int], window: int = 10) -> float | None:
-    """Mails/s in the slowest `window` seconds during which a backlog was there all the time; None: there were none.
+def rate_with_backlog(accepted: Mapping[int, int], busy: list[int]) -> int | None:
+    """Mails/s over all seconds at which a backlog was there; None: it never was.
 
     `accepted`: how many mails by Unix second.
     """
-    waiting = set(busy)
-    # A look that failed because PostgreSQL was away does not make the workers less busy.
-    filled = (
-        {s for s in range(min(waiting), max(waiting) + 1) if any(s + d in waiting for d in range(-5, 1))}
-        & {s for s in range(min(waiting), max(waiting) + 1) if any(s + d in waiting for d in range(6))}
-        if waiting
-        else set()
-    )
+    seconds = _filled(busy)
+    return round(sum(accepted.get(second, 0) for second in seconds) / len(seconds)) if seconds else None
+
+
+def slowest(accepted: Mapping[int, int], busy: list[int], window: int = 10) -> float | None:
+    """Mails/s in the slowest `window` seconds during which a backlog was there all the time; None: there were none."""
+    filled = _filled(busy)
     rates = [
         sum(accepted.get(s, 0) for s in range(start, start + window)) / window
         for start in sorted(filled)
         if all(s in filled for s in range(start, start + window))
     ]
     return min(rates) if rates else None
+
+
+def _filled(busy: list[int]) -> set[int]:
+    """A look that failed because PostgreSQL was away does not make the workers less busy."""
+    waiting = set(busy)
+    if not waiting:
+        return set()
+    span = range(min(waiting), max(waiting) + 1)
+    return {s for s in span if any(s + d in waiting for d in range(-5, 1)) and any(s + d in waiting for d in range(6))}

@@ -1,6 +1,7 @@
 """The product as real processes on real servers, to be measured and tormented; it looks after them as dynos are."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from sequencer.local import Postgres, Valkey, ports, process
+from sequencer.local.process import LocalServerError
 from sequencer.local.state import State
 from sequencer.settings import variables
 from sequencer.store.engine import connect
@@ -27,6 +29,8 @@ from sequencer.store.migrate import upgrade
 GRACE = 30.0
 """Seconds between SIGTERM and SIGKILL, as on Heroku."""
 _LOOK = 0.1
+_LOWEST, _HIGHEST = 20_000, 30_000
+"""Ports."""
 
 
 @dataclass
@@ -85,6 +89,10 @@ class Dyno:
         return time.monotonic() - began
 
 
+class Ended(Exception):
+    """The run was told to end before it was over."""
+
+
 @dataclass
 class Stack:
     """What `stack()` gives."""
@@ -102,6 +110,8 @@ class Stack:
     sandbox: str
     dynos: dict[str, Dyno] = field(default_factory=dict)
     http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=20.0))
+    told_to_end: threading.Event = field(default_factory=threading.Event)
+    """Set by whoever wants the run to be over: nothing is waited for any more."""
     _logged: list[str] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -140,28 +150,35 @@ class Stack:
 
     def restart_postgres(self) -> None:
         """As `pg_ctl restart -m immediate`: every session dies at once, and the server recovers from its log."""
-        os.kill(self.postgres.pid, signal.SIGQUIT)
-        self.postgres.stop()
+        self.postgres.crash()
         self._keep_log()
-        self.postgres.start()
+        _again(self.postgres)
 
     def kill_valkey(self) -> None:
         os.kill(self.valkey.pid, signal.SIGKILL)
         self.valkey.stop()
-        self.valkey.start()
+        _again(self.valkey)
 
     def postgres_log(self) -> str:
         """All that the product's PostgreSQL has logged; each start begins its file anew."""
         return "".join([*self._logged, self._log_file().read_text(errors="replace")])
 
-    def until(self, what: str, condition: Callable[[], Any], seconds: float) -> Any:
-        """Waits for what other processes do by themselves, and gives what was found."""
+    def until(self, what: str, condition: Callable[[], Any], seconds: float, every: float = _LOOK) -> Any:
+        """Waits for what other processes do by themselves, and gives what was found.
+
+        Raises TimeoutError, and Ended when the run is to be over.
+        """
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what} did not happen within {seconds:g} s\n{self.last_words()}")
-            time.sleep(_LOOK)
+            self.sleep(every, what)
         return found
+
+    def sleep(self, seconds: float, what: str) -> None:
+        """Raises Ended when the run is to be over."""
+        if self.told_to_end.wait(seconds):
+            raise Ended(f"told to end before {what}")
 
     def last_words(self) -> str:
         """The ends of the processes' logs."""
@@ -270,8 +287,20 @@ def _dialect(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
+def _again(server: Postgres | Valkey) -> None:
+    """Starts a server that was killed; all that know it know it by its port."""
+    port = server.port
+    server.start()
+    if server.port != port:
+        raise LocalServerError(f"port {port} was taken while its server was down")
+
+
 def _port() -> int:
-    return ports.free(0, frozenset({0}))
+    """A free one below those that the system gives to outgoing connections: while a server is down, nobody gets it."""
+    while True:
+        port = random.randrange(_LOWEST, _HIGHEST)
+        if ports.free(port) == port:
+            return port
 
 
 def _keys(folder: Path) -> tuple[Path, str]:
