@@ -203,7 +203,7 @@ def test_the_clock_outlives_an_outage_of_the_database(engine: Engine, caplog: py
     assert ("intake", True) == given[0]
 
 
-def test_a_webhook_body_is_processed_by_a_worker_process_within_a_second(
+def test_a_webhook_body_that_is_hinted_is_processed_by_a_worker_process(
     start: Start, engine: Engine, environ: dict[str, str]
 ) -> None:
     with engine.begin() as conn:
@@ -212,10 +212,10 @@ def test_a_webhook_body_is_processed_by_a_worker_process_within_a_second(
     await_line(worker, "working, part=urgent")
     hints = Hints(environ["REDIS_URL"])
     post_body(engine, urgent=True)
-    began = time.monotonic()
-    hints.hint("intake", True)
+    hints.hint("intake", True)  # nothing else brings it: no clock runs. How soon: benchmarks.chaos
+    deadline = time.monotonic() + 20
     while pending(engine, "pending"):
-        assert time.monotonic() - began < 1, worker.poll()
+        assert time.monotonic() < deadline, worker.poll()
     hints.close()
     assert 1 == pending(engine, "done")
 
