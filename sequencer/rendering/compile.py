@@ -1,7 +1,7 @@
 """One content file to one compiled item: layouts and partials inlined, tokens aside, Markdown, MJML, tokens back."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from sequencer.rendering.mjml_check import check_mjml, for_mrml
 from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.origin import FileText
 from sequencer.rendering.plain_text import plain_text
+from sequencer.rendering.proof import prove
 from sequencer.rendering.template_check import Findings, check_template
 from sequencer.rendering.tokens import Inert, Kind, Piece, scan
 
@@ -42,6 +43,13 @@ MUST_SHOW: Final[Mapping[str, tuple[Code, str]]] = {
     "brand.postal_address": ("no-postal-address", "{{ brand.postal_address }}"),
 }
 """What every mail must hold, outside of any {% if %}."""
+
+
+LONG_SUBJECT: Final = 70
+"""Characters, what depends on the lead left out. Phones show some 40, other programs 60 to 70."""
+
+HEAVY: Final = 90_000
+"""Bytes of HTML. Gmail clips a mail at 102 KB, the unsubscribe link with it; values of the lead come on top."""
 
 
 def compile_content(
@@ -94,7 +102,7 @@ class _Compiler:
         html, text = compiled
         lists = dict(head.lists)
         kind = head.texts.get("kind")
-        return Content(
+        content = Content(
             id=self._source.id,
             file=self._source.file,
             kind=kind.text.strip() if kind else "",
@@ -107,6 +115,11 @@ class _Compiler:
             pains=lists.pop("pains", ()),
             tags=lists or None,
         )
+        told = Piece(Kind.DATA, "", head.texts["subject"].origin, 0)
+        if not self._failed:
+            self._own_problems += prove(content, self._names, whole[0], told)
+        self._own_problems += weigh(content, start, told)
+        return content
 
     def _line(self, value: Value | None) -> str:
         """Subject or preheader: checked, on one line."""
@@ -209,6 +222,23 @@ class _Compiler:
             elif piece.text not in text:
                 message = f"expected {what} in the plain text too, got it only where text has no place"
                 self._problem(piece, code, message)
+
+
+def weigh(content: Content, start: Piece, subject: Piece) -> Iterator[Problem]:
+    """Warnings about what grew too long."""
+    said = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", content.subject)
+    if len(said) > LONG_SUBJECT:
+        message = (
+            f"the subject is {len(said)} characters long, and inboxes show 40 to {LONG_SUBJECT}: "
+            "say the most important first, and the rest in the preheader"
+        )
+        yield Problem(subject.mark(), "long-subject", message, "warning")
+    if (size := len(content.html.encode())) > HEAVY:
+        message = (
+            f"the mail comes to {size // 1000} KB, and Gmail hides all that follows 102 KB, the unsubscribe link too: "
+            f"shorten it below {HEAVY // 1000} KB, or link to a page"
+        )
+        yield Problem(start.mark(), "too-heavy", message, "warning")
 
 
 def _component_at(layout: Sequence[Piece], at: int) -> str:

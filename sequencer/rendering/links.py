@@ -37,6 +37,22 @@ def _public(host: str) -> bool:
         return "." in host.strip(".") and not host.endswith((".localhost", ".local", ".internal"))
 
 
+def only_inside(url: str) -> bool:
+    """Whether a web address names a machine that nobody outside can reach, as http://localhost:8000."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not _public(parts.hostname or "")
+    except ValueError:
+        return False
+
+
+def unencrypted(url: str) -> bool:
+    return url.lower().startswith("http://")
+
+
+INSECURE: Final = "browsers warn before pages without encryption: write https:// when the page has it"
+
+
 def around_token(url: str, number: int) -> tuple[str, str] | None:
     """What stands before and after the lead's token in a named link; None for mailto, which carries none."""
     if url.startswith("mailto:"):

@@ -7,7 +7,7 @@ from sequencer.core.codes import Code
 from sequencer.core.mark import Problem
 from sequencer.rendering import html_check, markup, mjml_schema
 from sequencer.rendering.document import Document
-from sequencer.rendering.links import address_fault
+from sequencer.rendering.links import INSECURE, address_fault, only_inside, unencrypted
 from sequencer.rendering.names import suggest
 from sequencer.rendering.tokens import Kind
 
@@ -163,6 +163,11 @@ class _Reader:
         for one in addresses:
             if fault := address_fault(one):
                 self.problem(attribute.value_start, fault, "bad-address")
+            elif only_inside(one):
+                message = f"expected an address that readers can reach, got one that only works inside: “{one}”"
+                self.problem(attribute.value_start, message, "local-address")
+            elif unencrypted(one):
+                self.problem(attribute.value_start, INSECURE, "insecure-link", warning=True)
 
     def closed(self, tag: markup.Tag) -> None:
         names = [name for name, _ in self.stack]

@@ -11,7 +11,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from sequencer.core.codes import Code
 from sequencer.core.mark import Problem
 from sequencer.rendering.environment import ALLOWED_FILTERS, ALLOWED_TESTS
-from sequencer.rendering.links import link_fault
+from sequencer.rendering.links import INSECURE, link_fault, unencrypted
 from sequencer.rendering.names import LOOP, MAY_BE_UNKNOWN, VALUES, TemplateNames, suggest
 from sequencer.rendering.tokens import Kind, Piece
 
@@ -392,6 +392,8 @@ class _Checker:
             self._problem(node, "bad-link", message, name)
         if fault := link_fault(url):
             self._problem(node, "bad-link", f"link “{name}”: {fault}", url)
+        elif unencrypted(url):
+            self._problem(node, "insecure-link", f"link “{name}”: {INSECURE}", url, warning=True)
         first = next((call for call in self._findings.links if call.name == name), None)
         if first is not None:
             where = first.piece.mark_of(name)

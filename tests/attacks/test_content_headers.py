@@ -159,7 +159,7 @@ def test_a_subject_in_a_file_is_one_line_too(head: str) -> None:
 def test_from_a_leads_fields_to_the_request_no_break_becomes_a_header(world: World, sign: str) -> None:
     """By the whole way: the API's reader, the database, rendering, the mail and the alert to the rep."""
     evil = INJECTED.format("" if BREAKS[sign] == "\0" else BREAKS[sign])
-    content = '---\nsubject: "{{ lead.first_name }} {{ lead.title }} {{ company.name }}"\n---\nHello'
+    content = '---\nsubject: "To {{ lead.first_name }} {{ lead.title }} {{ company.name }}"\n---\nHello'
     world.deploy(files(headers=HEADER_SEQUENCE) | {"content/one.md": content})
     people = [
         world.lead(f"p{n}@mill.example", first_name=evil, last_name=evil, title=f"{evil}{n}", company=evil,

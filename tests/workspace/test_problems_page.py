@@ -17,8 +17,9 @@ SECTIONS = {
     for head, severity, text in re.findall(r"^### `([a-z-]+)`( \(warning\))?\n(.*?)(?=^#|\Z)", PAGE, re.M | re.S)
 }
 CODES = frozenset(get_args(Code))
-NO_FORMS_YET = {"unknown-form"}
-"""Forms are declared nowhere in this version; conditions are ready for them."""
+WITHOUT = {"unknown-form", "renders-differently"}
+"""No workspace shows them: forms are declared nowhere yet, and rendering is not known to differ (it is planted in
+tests/rendering/test_proof.py)."""
 
 
 def outputs(code: str) -> list[tuple[str, str]]:
@@ -31,7 +32,7 @@ def test_every_code_is_explained_and_no_other() -> None:
     assert SECTIONS.keys() == CODES
 
 
-@pytest.mark.parametrize("code", sorted(CODES - NO_FORMS_YET))
+@pytest.mark.parametrize("code", sorted(CODES - WITHOUT))
 def test_the_example_of_each_code_is_what_check_says(code: str) -> None:
     severity, text = SECTIONS[code]
     words, _, example = text.partition("```\n")
@@ -39,5 +40,5 @@ def test_the_example_of_each_code_is_what_check_says(code: str) -> None:
     assert (severity, example.partition("\n```")[0]) in outputs(code)
 
 
-def test_codes_without_an_example_cannot_be_produced_yet() -> None:
-    assert [code for code in NO_FORMS_YET if outputs(code)] == []
+def test_codes_without_an_example_are_found_in_no_broken_workspace() -> None:
+    assert [code for code in WITHOUT if outputs(code)] == []
