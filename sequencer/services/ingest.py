@@ -7,7 +7,7 @@ an event counts once by its key.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -23,7 +23,7 @@ from sequencer.services import heartbeat, reply
 from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
 from sequencer.services.judge import UNRECORDED, judge, recognise
-from sequencer.services.react import NO_LEAD, SUPPRESSES, concerns, follow, interests
+from sequencer.services.react import NO_LEAD, concerns, follow, interests
 from sequencer.services.reply import Answer
 from sequencer.store import clock, enrollments, events, intake, leads, messages, releases
 from sequencer.store.events import Key
@@ -38,9 +38,6 @@ SIFTED = 2 * 1024 * 1024
 BYTES = 1600 * 1024
 """Taken at a time, unless one alone is larger: two full posts of SendGrid's, so that leads stay locked for a quarter
 second."""
-
-STOPPING = frozenset(SUPPRESSES)
-"""Kinds of events that take effect before all others."""
 
 Place = tuple[int, int]
 """A body's id, and the number of an event in it."""
@@ -114,7 +111,7 @@ def _sift(context: Context) -> bool:
     with context.engine.begin() as conn:
         if releases.current(conn) is None:
             return False
-        opened = [_open(body, STOPPING) for body in intake.claim(conn, True, BODIES, SIFTED)]
+        opened = [_open(body, sendgrid_events.urgent) for body in intake.claim(conn, True, BODIES, SIFTED)]
     items = [(body.id, said) for body in opened for said in body.said]
     ours = {body.id for body in opened}
     patient = False
@@ -181,15 +178,17 @@ def _wake(context: Context, proven: Iterable[int]) -> None:
             enrollments.redate(conn, dict.fromkeys(proven, now))
 
 
-def _open(body: Body, only: Collection[str] | None = None) -> Opened:
+def _open(body: Body, sift: Callable[[bytes], list[Incoming]] | None = None) -> Opened:
     """Reads a body. Whatever goes wrong in it is its own fault: nothing else is asked.
 
-    `only`: the kinds of events that are wanted; by default all. An email is always read.
+    `sift`: reads only some of a provider's events; what is wrong with others is left to be found later.
     """
     try:
         if body.door == "inbound":
             return Opened(body.id, [Answer(inbound.parse(body.body, body.content_type), body.at)], {})
-        return Opened(body.id, *sendgrid_events.parse(body.body, only))
+        if sift is not None:
+            return Opened(body.id, sift(body.body), {})
+        return Opened(body.id, *sendgrid_events.parse(body.body))
     except (sendgrid_events.NotEvents, inbound.NotAnEmail) as error:
         return Opened(body.id, [], {aside.WHOLE: str(error)})
     except Exception as error:
