@@ -33,7 +33,7 @@ from benchmarks.chaos_workspace import files as workspace_files
 from sequencer.core.condition import ConditionProblems, Names, compile_condition
 from sequencer.core.condition_functions import FUNCTIONS
 from sequencer.core.field import Field
-from sequencer.core.lead_input import InvalidLead, read
+from sequencer.core.lead_input import InvalidLead, RowReader, read, row
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt
 from sequencer.core.mark import Mark
 from sequencer.core.workspace import Workspace
@@ -43,7 +43,7 @@ from sequencer.providers import inbound, sendgrid_events
 from sequencer.sandbox import signing
 from sequencer.services import advance, due, ingest
 from sequencer.services.context import Context
-from sequencer.services.imports import Imported, import_csv, rows
+from sequencer.services.imports import Imported, import_csv, read_table
 from sequencer.services.leads import enter, save
 from sequencer.services.release import Releases, deploy
 from sequencer.store import clock, intake, leads, partitions
@@ -390,11 +390,15 @@ class Csv:
         result = Imported()
         said: Counter[str] = Counter()
         try:
-            for _, row in rows(_opened(data), result):
+            table = read_table(_opened(data), result)
+            reader = RowReader(table.names, self.workspace)
+            for _, cells in table.rows:
                 try:
-                    lead = read(row, self.workspace)
+                    lead = reader(cells)
                     said["fine"] += 1
-                    json.dumps([lead.email, lead.company, dict(lead.own), dict(lead.fields)]).encode()
+                    json.dumps([lead.email, lead.company, *lead.own, json.loads(lead.fields)]).encode()
+                    if lead != row(reader.full(cells)):
+                        raise AssertionError(f"read quickly: {lead}, in full: {reader.full(cells)}")
                 except InvalidLead as error:
                     said.update(_kind(problem) for problem in error.problems)
         except InvalidInput as error:

@@ -26,8 +26,8 @@ class Spent:
         return {"seconds": round(self.seconds, 2), "processor": round(self.processor, 2), "MB": self.memory}
 
 
-def started(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Spent:
-    """Runs it to its end. Raises RuntimeError with what it said when it fails."""
+def started(command: Sequence[str], environ: Mapping[str, str] | None = None, codes: Sequence[int] = (0,)) -> Spent:
+    """Runs it to its end. Raises RuntimeError with what it said when its exit code is none of these."""
     began = time.monotonic()
     process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
@@ -36,7 +36,7 @@ def started(command: Sequence[str], environ: Mapping[str, str] | None = None) ->
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in codes:
         raise RuntimeError(f"{list(command)}: exit {process.returncode}\n{output}")
     return Spent(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss // _KILOBYTES, output)
 

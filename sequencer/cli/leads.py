@@ -1,6 +1,7 @@
 """`sequencer leads`."""
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def import_(file: str, sequence: str | None, as_json: bool) -> None:
       sequencer leads import leads.csv --enroll education
       cut -d, -f1-3 leads.csv | sequencer leads import -
     """
-    with opened() as context, rows_of(file) as rows, output.Progress("row") as progress:
+    with opened() as context, rows_of(file) as rows, output.Progress("row", lambda: _share(rows)) as progress:
         imported = import_csv(context, rows, sequence, progress)
     if as_json:
         output.json(as_object(imported))
@@ -68,6 +69,12 @@ def rows_of(file: str) -> Iterator[IO[str]]:
         yield text
     finally:
         text.detach()
+
+
+def _share(text: IO[str]) -> float | None:
+    """How much of the file was read; None of a pipe, which has no end before it ends."""
+    size = os.fstat(text.fileno()).st_size if text.seekable() else 0
+    return os.lseek(text.fileno(), 0, os.SEEK_CUR) / size if size else None
 
 
 def as_object(imported: Imported) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """What commands print: text that a terminal can be trusted with, tables, JSON, and progress where somebody watches."""
 
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -48,17 +49,23 @@ def counted(number: int, noun: str) -> str:
 
 
 class Progress:
-    """A counter on standard error, on a terminal only; it is gone when the work is done."""
+    """A counter on standard error, on a terminal only; it is gone when the work is done.
 
-    def __init__(self, noun: str) -> None:
+    `share`: how much of the work is done, from 0 to 1; None when nobody can know.
+    """
+
+    def __init__(self, noun: str, share: Callable[[], float | None] = lambda: None) -> None:
         self._noun = noun
+        self._share = share
         self._done = 0
         self._shown = sys.stderr.isatty()
+        self._began = time.monotonic()
 
     def __call__(self, more: int) -> None:
         self._done += more
         if self._shown:
-            click.echo(f"\r{counted(self._done, self._noun)} …", nl=False, err=True)
+            said = progress(counted(self._done, self._noun), self._done, time.monotonic() - self._began, self._share())
+            click.echo(f"\r\x1b[K{said}", nl=False, err=True)
 
     def __enter__(self) -> "Progress":
         return self
@@ -66,3 +73,14 @@ class Progress:
     def __exit__(self, *problem: object) -> None:
         if self._shown and self._done:
             click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def progress(so_far: str, done: int, seconds: float, share: float | None) -> str:
+    """`12,000 rows, 3,000 a second, 8 s left …`"""
+    said = [so_far]
+    if seconds >= 1:
+        said.append(f"{done / seconds:,.0f} a second")
+        if share:
+            left = seconds / share - seconds
+            said.append(f"{left:.0f} s left" if left < 90 else f"{left / 60:.0f} min left")
+    return f"{', '.join(said)} …"

@@ -1,16 +1,19 @@
 """Reads one lead as others give it (a CSV row, an API body) and says everything that is wrong with it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from email_validator import EmailNotValidError, validate_email
+import orjson
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from sequencer.core.field import Field
+from sequencer.core.lead import BUILT_IN
 from sequencer.core.workspace import Workspace
 
 LONGEST = 1000
@@ -40,6 +43,12 @@ _PLAIN = {
 }
 COLUMNS = ("email", *_PLAIN, "company", "time_zone", "owner_email")
 """What a CSV or API body may name besides declared fields; anything else becomes an attribute."""
+OWN: Final = tuple(sorted(BUILT_IN - {"email", "time_zone"}))
+"""Built-in fields that a caller may write, as the columns of a lead are called."""
+
+REMEMBERED: Final = 4096
+"""Different cells of one column whose meaning is kept, each of SHORT characters at most."""
+SHORT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +73,34 @@ class InvalidLead(ValueError):
 
 def normal_email(text: str) -> str:
     """The address as we keep it: Unicode-normalised, lower case. Raises InvalidLead."""
+    text = text.strip()
+    if _ordinary(text):
+        return text.lower()
     try:
-        checked = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
+        checked = validate_email(text, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         raise InvalidLead([f"email: expected an address, got `{text[:100]}` ({error})"]) from error
     return checked.normalized.lower()
+
+
+_ORDINARY: Final = re.compile(
+    r"[A-Za-z0-9_!#$%&'*+\-/=?^`{|}~]+(?:\.[A-Za-z0-9_!#$%&'*+\-/=?^`{|}~]+)*"
+    r"@(?P<domain>(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+(?P<top>[A-Za-z]{2,}))",
+    re.ASCII,
+)
+"""RFC 5322 3.2.3 and RFC 1123 2.1, without `--` in the domain, which is where international names begin."""
+_SPECIAL: Final = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
+
+
+def _ordinary(text: str) -> bool:
+    """Whether `validate_email` accepts the address and changes nothing but its case; it takes a fiftieth of the time.
+
+    False: it has to be asked. The lengths are those of RFC 3696 (errata 1690) and of one label in RFC 1035 2.3.1.
+    """
+    found = _ORDINARY.fullmatch(text)
+    if found is None or len(text) > 254 or found["top"].lower() in _SPECIAL:
+        return False
+    return len(found["domain"]) <= 63 or max(map(len, found["domain"].split("."))) <= 63
 
 
 def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
@@ -146,7 +178,145 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
 
 def is_text(value: str) -> bool:
     """Whether a database takes it: no NUL is in it, and no half of a surrogate pair, as bytes not in UTF-8 leave."""
-    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+    return _UNFIT.search(value) is None
+
+
+_UNFIT: Final = re.compile("[\0\ud800-\udfff]")
+
+
+class Row(NamedTuple):
+    """A checked lead as a file of a million is stored: texts only."""
+
+    email: str
+    domain: str | None
+    company: str | None
+    own: tuple[str | None, ...]
+    """In the order of OWN."""
+    fields: str
+    """JSON."""
+
+
+class _Unsure(Exception):
+    """Something is wrong or unusual: `read` has to look."""
+
+
+class RowReader:
+    """Reads the rows of one table as `read` would, at a tenth of the cost: cells repeat themselves from row to row."""
+
+    def __init__(self, names: Sequence[str], workspace: Workspace) -> None:
+        """`names` of the columns, each once; an empty one belongs to a column that means nothing."""
+        self._names = names
+        self._workspace = workspace
+        self._meanings: list[_Meaning | None] = [self._meaning(name) for name in names]
+        ordinary = all(name == name.strip().lower() and is_text(name) for name in names)
+        self._plain = ordinary and not {"owner", "owner_email"} <= {*names}
+
+    def __call__(self, cells: Sequence[str]) -> Row:
+        """As many cells as names. Raises InvalidLead with every problem."""
+        try:
+            if self._plain:
+                return self._quick(cells)
+        except (_Unsure, InvalidLead):
+            pass
+        return row(self.full(cells))
+
+    def full(self, cells: Sequence[str]) -> LeadInput:
+        """The same in full."""
+        return read({name: cell for name, cell in zip(self._names, cells, strict=True) if name}, self._workspace)
+
+    def _quick(self, cells: Sequence[str]) -> Row:
+        email, company = "", None
+        own: list[str | None] = [None] * len(OWN)
+        fields = []
+        for meaning, cell in zip(self._meanings, cells, strict=True):
+            if not cell or meaning is None:
+                continue
+            place = meaning.place
+            if place == _EMAIL:
+                email = normal_email(cell)
+                continue
+            value = meaning.known.get(cell)
+            if value is None:
+                value = meaning.learn(cell)
+            if not value:
+                continue
+            if place >= 0:
+                own[place] = value
+            elif place == _COMPANY:
+                company = value
+            else:
+                fields.append(value)
+        if not email:
+            raise _Unsure
+        domain = email.rpartition("@")[2]
+        return Row(email, None if domain in FREE_MAIL else domain, company, tuple(own), f"{{{','.join(fields)}}}")
+
+    def _meaning(self, name: str) -> "_Meaning | None":
+        if not name:
+            return None
+        workspace = self._workspace
+        choices = {"stage": workspace.stages, "status": tuple(workspace.statuses)}.get(name, ())
+        if name == "email":
+            return _Meaning(_EMAIL, str)
+        if name == "company":
+            return _Meaning(_COMPANY, str)
+        if name in _PLAIN:
+            return _Meaning(OWN.index(_PLAIN[name]), lambda text: _chosen(text, choices))
+        if name == "time_zone":
+            return _Meaning(OWN.index("zone"), _sure_zone)
+        if name in ("owner", "owner_email"):
+            return _Meaning(OWN.index("owner"), normal_email)
+        return _Meaning(_FIELD, lambda text: _sure_field(workspace.fields.get(name), name, text))
+
+
+_EMAIL, _COMPANY, _FIELD = -1, -2, -3
+"""Where a column's value goes, unless it is one of OWN."""
+
+
+class _Meaning:
+    """What the cells of one column mean."""
+
+    def __init__(self, place: int, of: Callable[[str], str]) -> None:
+        self.place = place
+        self.known: dict[str, str] = {}
+        self._of = of
+
+    def learn(self, cell: str) -> str:
+        """The value as it is stored; empty: there is none. Raises _Unsure and InvalidLead."""
+        text = cell.strip()
+        if len(text) > LONGEST or not is_text(text):
+            raise _Unsure
+        value = self._of(text) if text else ""
+        if len(cell) <= SHORT:
+            if len(self.known) >= REMEMBERED:
+                self.known.clear()
+            self.known[cell] = value
+        return value
+
+
+def row(lead: LeadInput) -> Row:
+    own = tuple(lead.own.get(name) for name in OWN)
+    return Row(lead.email, lead.domain, lead.company, own, orjson.dumps(dict(lead.fields)).decode())
+
+
+def _chosen(text: str, choices: tuple[str, ...]) -> str:
+    if choices and text not in choices:
+        raise _Unsure
+    return text
+
+
+def _sure_zone(text: str) -> str:
+    if text not in _zones():
+        raise _Unsure
+    return ZoneInfo(text).key
+
+
+def _sure_field(declared: Field | None, name: str, text: str) -> str:
+    problems: list[str] = []
+    value = _field(declared, name, text, problems)
+    if problems:
+        raise _Unsure
+    return f"{orjson.dumps(name).decode()}:{orjson.dumps(value).decode()}"
 
 
 def _field(declared: Field | None, name: str, value: Any, problems: list[str]) -> Any:

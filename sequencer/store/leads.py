@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, bindp
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from sequencer.core.lead import BUILT_IN, Company, Lead
+from sequencer.core.lead_input import OWN
 from sequencer.store.tables import company, lead
 
 COLUMNS = (
@@ -28,8 +29,6 @@ COLUMNS = (
     lead.c.fields,
     lead.c.created_at,
 )
-OWN = tuple(sorted(BUILT_IN - {"email", "time_zone"}))
-"""Columns that a caller may write."""
 
 
 def of(row: Sequence[Any]) -> Lead:
@@ -56,6 +55,13 @@ def lock(conn: Connection, ids: Iterable[int], wait: bool = True) -> dict[int, L
         return {}
     query = select(*COLUMNS).where(lead.c.id == func.any(wanted)).order_by(lead.c.id)
     rows = conn.execute(query.with_for_update(key_share=True, skip_locked=not wait))
+    return {row.id: of(row) for row in rows}
+
+
+def lock_free(conn: Connection, ids: Iterable[int]) -> dict[int, Lead]:
+    """The same of those that nobody else holds."""
+    query = select(*COLUMNS).where(lead.c.id == func.any(sorted(ids))).order_by(lead.c.id)
+    rows = conn.execute(query.with_for_update(key_share=True, skip_locked=True))
     return {row.id: of(row) for row in rows}
 
 

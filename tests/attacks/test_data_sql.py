@@ -6,11 +6,10 @@ import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import sequencer
@@ -18,7 +17,7 @@ from sequencer.cli.enroll import compiled, fitting
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.services.imports import Imported, import_csv
-from sequencer.store import events, leads
+from sequencer.store import events, leads, staging
 from tests.attacks.conftest import everything_stored
 from tests.attacks.test_web_sql import HOSTILE
 from tests.services.conftest import World
@@ -90,20 +89,19 @@ def test_what_a_column_does_not_take_is_rejected_and_changes_nothing(town: World
     assert everything_stored(town) == before
 
 
-def pasted_upsert(conn: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, tuple[int, bool]]:
-    found = {}
-    for row in rows:
-        values = "', '".join(str(row.get(name) or "") for name in ("email", "first_name", "last_name"))
-        query = text(
-            "INSERT INTO lead (email, first_name, last_name, created_at, updated_at) "
-            f"VALUES ('{values}', '{now}', '{now}') RETURNING id"
-        )
-        found[row["email"]] = (conn.execute(query).scalar_one(), True)
-    return found
-
-
 def test_an_import_made_of_strings_is_noticed(town: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leads, "upsert", pasted_upsert)
+    def pasted(conn: Connection, known: Collection[int], now: datetime) -> tuple[list[int], list[int]]:
+        found = []
+        for row in conn.execute(select(staging.staged)).mappings().all():
+            values = "', '".join(str(row[name] or "") for name in ("email", "first_name", "last_name"))
+            query = text(
+                "INSERT INTO lead (email, first_name, last_name, created_at, updated_at) "
+                f"VALUES ('{values}', '{now}', '{now}') RETURNING id"
+            )
+            found.append(conn.execute(query).scalar_one())
+        return found, []
+
+    monkeypatch.setattr(staging, "insert_leads", pasted)
     with pytest.raises((AssertionError, SQLAlchemyError)):
         bring(town, "x'); DROP TABLE lead; --")
 

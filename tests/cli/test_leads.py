@@ -1,10 +1,13 @@
 """`sequencer leads import` and `sequencer leads show`."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from sequencer.cli import output
+from sequencer.cli.leads import _share, rows_of
 from sequencer.cli.timeline import happened
 
 from .conftest import LEADS, ROOT, Sequencer
@@ -182,3 +185,33 @@ def test_what_became_of_a_mail_is_listed_after_it_was_sent() -> None:
         "the provider took welcome",
         "welcome was delivered",
     ] == [said for _, _, said in happened(found)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share", "said"),
+    [
+        (0.5, 0.5, "12,000 rows …"),
+        (4.0, None, "12,000 rows, 3,000 a second …"),
+        (4.0, 0.25, "12,000 rows, 3,000 a second, 12 s left …"),
+        (40.0, 0.1, "12,000 rows, 300 a second, 6 min left …"),
+    ],
+)
+def test_a_long_import_says_how_fast_it_is_and_how_long_it_takes(
+    seconds: float, share: float | None, said: str
+) -> None:
+    assert said == output.progress("12,000 rows", 12_000, seconds, share)
+
+
+def test_of_a_file_is_known_how_much_was_read_and_of_a_pipe_not(tmp_path: Path) -> None:
+    file = tmp_path / "leads.csv"
+    file.write_text("email\n" + "ana@harbor.example\n" * 10_000)
+    with rows_of(str(file)) as rows:
+        rows.readline()
+        share = _share(rows)
+        assert share is not None and 0 < share < 0.1
+        rows.read()
+        assert _share(rows) == 1
+    reading, writing = os.pipe()
+    os.close(writing)
+    with open(reading) as pipe:
+        assert _share(pipe) is None
