@@ -20,9 +20,10 @@ from sequencer.core.lead import Lead, Rep
 from sequencer.core.mark import Mark
 from sequencer.core.message import Message, State
 from sequencer.core.people import back_from, changed, owner_of, quiet_of, zone_of
+from sequencer.core.pick import best
 from sequencer.core.pressure import allowed
 from sequencer.core.quiet import NEVER_QUIET, Quiet
-from sequencer.core.schedule import UntilDate, next_open, shift
+from sequencer.core.schedule import Every, UntilDate, next_open, shift
 from sequencer.core.sequence import (
     Branch,
     Choose,
@@ -31,6 +32,7 @@ from sequencer.core.sequence import (
     Fork,
     Handoff,
     Place,
+    Rounds,
     Sequence,
     SequenceState,
     Set,
@@ -39,6 +41,7 @@ from sequencer.core.sequence import (
     Step,
     Tell,
     Wait,
+    contents_of,
 )
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
@@ -51,6 +54,9 @@ GIVEN_UP = timedelta(hours=24)
 
 RESEND_RELOOK = timedelta(hours=1)
 """How often an unknown message that may go again is looked at while the webhooks' intake does not prove itself."""
+
+NOTHING_NEW = "nothing-new"
+"""Why a mail is skipped whose content was to be picked, when none is left for this lead."""
 
 RELOOK = timedelta(days=1)
 """How often what only people can mend (no owner, a stopped sequence) is looked at without being told."""
@@ -92,7 +98,7 @@ def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep |
 
 def _due(sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:
     due = after_waits(place.waits, since, zone, quiet, lead)
-    if isinstance(place.step, Email):
+    if isinstance(place.step, Email | Rounds):
         due = next_open(due, sequence.hours, zone, NEVER_QUIET if sequence.exempt else quiet)
     return due
 
@@ -110,7 +116,7 @@ def after_waits(waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet:
 def _over(wait: Wait, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime | None:
     if isinstance(wait, UntilDate):
         return wait.over(since, day(lead.get(wait.field)), zone, quiet)
-    return shift(since, wait, zone, quiet)
+    return wait.over(since, zone, quiet) if isinstance(wait, Every) else shift(since, wait, zone, quiet)
 
 
 @dataclass
@@ -151,12 +157,16 @@ class _Run:
     def step_on(self) -> bool:
         """One place further; False when there is nothing more to do now."""
         place = self.sequence.places[self.enrollment.position]
+        step = place.step
+        if isinstance(step, Rounds):
+            place = self.next_round(step, place)
+            if self.over(step, place):
+                return True
         lead, since = self.snapshot.lead, self.enrollment.since
         due = after_waits(place.waits, since, self.zone, self.quiet, lead)
         if due > self.now:
             self.wait("wait", _due(self.sequence, place, since, self.zone, self.quiet, lead), place)
             return False
-        step = place.step
         if step is None:
             return self.join(place)
         if (passed := self.enrollment.passed(step.id)) is not None:
@@ -170,6 +180,8 @@ class _Run:
             return self.branch(step, due)
         if isinstance(step, Choose | Split):
             return self.fork(step)
+        if isinstance(step, Rounds):
+            return self.rounds(step, due)
         self.act(step)
         # What a step changed may be what ends the enrollment: no mail goes before that was asked.
         return self.enrollment.status is Status.ACTIVE and not self.leaves()
@@ -241,9 +253,9 @@ class _Run:
             self.hold("sending", mark, self.now + SETTLING, message.step, message.failure or "")
             return
         until = message.sent_at + GIVEN_UP
-        step = self.sequence.steps.get(message.step)
+        step = self.mailing(message)
         passed = self.enrollment.passed(message.step)
-        if isinstance(step, Email) and step.resend_after is not None and passed is not None:
+        if step is not None and step.resend_after is not None and passed is not None:
             again = message.sent_at + step.resend_after.elapsed
             if message.sent_at >= passed.at + step.resend_after.elapsed:
                 again = until  # once, and not as often as nobody answers
@@ -251,6 +263,17 @@ class _Run:
                 return
             until = min(until, again if again > self.now else self.now + RESEND_RELOOK)
         self.hold("unknown", mark, until, message.step, message.failure or "")
+
+    def mailing(self, message: Message) -> Email | None:
+        """The step that a message was sent for, with the content it has if that was picked; None: it is gone."""
+        step = self.sequence.step_of(message.step)
+        if isinstance(step, Rounds):
+            step = Email(message.step, step.mark, (), "", pick=step.pick)
+        if not isinstance(step, Email) or step.id != message.step:
+            return None
+        if step.pick is not None and message.content in contents_of(step.pick):
+            return replace(step, content=message.content, pick=None)
+        return step
 
     def resends(self, step: Email, message: Message) -> bool:
         """Another attempt, if its events would have come by now; what forbids a mail leaves it held."""
@@ -269,8 +292,8 @@ class _Run:
 
     def retries(self, message: Message) -> bool:
         """True when nothing more is to be done now."""
-        step = self.sequence.steps.get(message.step)
-        if not isinstance(step, Email):
+        step = self.mailing(message)
+        if step is None:
             # The step is gone from the file; its mail was surely not sent and never will be.
             self.effects.append(Cancel(message.step))
             return False
@@ -294,9 +317,60 @@ class _Run:
             self.skip(step, send.why, send.detail)
             return True
         if send is not None:
-            self.pass_step(step, "sent")
+            self.pass_step(step, "sent", send.step.content if step.pick is not None else "")
             self.mail(send)
         return False
+
+    def rounds(self, step: Rounds, due: datetime) -> bool:
+        """The next mail of a series; the series is over when nothing is left for this lead."""
+        number = self.rounds_done(step) + 1
+        mail = Email(step.round(number), step.mark, (), "", pick=step.pick)
+        send = self.may_mail(mail, due)
+        if isinstance(send, _Skip) and send.why == NOTHING_NEW:
+            return self.finish(step, f"nothing new of the kind {send.detail} was left")
+        if send is None:
+            return False
+        if isinstance(send, _Skip):
+            self.reasons.append(Reason(f"skipped-{send.why}", step.mark, mail.id, detail=send.detail))
+            self.note(mail, "skipped", f"{send.why}: {send.detail}" if send.detail else send.why)
+        else:
+            self.note(mail, "sent", send.step.content)
+        if number >= step.up_to:
+            self.finish(step, f"all {step.up_to} rounds were made")
+        else:
+            self.move(step.id)
+        if isinstance(send, Send):
+            self.mail(send)
+            return False
+        return True
+
+    def rounds_done(self, step: Rounds) -> int:
+        done = 0
+        while self.enrollment.passed(step.round(done + 1)) is not None:
+            done += 1
+        return done
+
+    def next_round(self, step: Rounds, place: Place) -> Place:
+        """The same place with the waits before the next round."""
+        first = self.rounds_done(step) == 0
+        at = (step.every.at,) if step.every.at is not None else ()
+        return replace(place, before=(*place.waits, *at) if first else (step.every,))
+
+    def over(self, step: Rounds, place: Place) -> bool:
+        """Ends a series of which enough was sent; True when it did."""
+        done = self.rounds_done(step)
+        if self.enrollment.passed(step.id) is not None or not done:
+            return False
+        if done >= step.up_to:
+            return self.finish(step, f"{done} rounds were made")
+        if step.until is not None and step.until.test(self.facts):
+            return self.finish(step, f"`{step.until.source}` is true")
+        return False
+
+    def finish(self, step: Rounds, why: str) -> bool:
+        self.reasons.append(Reason("series-over", step.mark, step.id, detail=why))
+        self.pass_step(step, "done", why)
+        return True
 
     def mail(self, send: Send) -> None:
         self.effects.append(send)
@@ -335,6 +409,11 @@ class _Run:
             return None
         if step.unless is not None and step.unless.test(self.facts):
             return _Skip("unless", step.unless.source)
+        if step.pick is not None:
+            content = best(step.pick, self.snapshot, self.now.astimezone(self.zone).date())
+            if content is None:
+                return _Skip(NOTHING_NEW, step.pick.kind)
+            step = replace(step, content=content)
         return self.from_whom(step, due)
 
     def from_whom(self, step: Email, due: datetime) -> Send | None:
@@ -396,7 +475,7 @@ class _Run:
     def accepted(self) -> datetime:
         """When the provider took the last mail, for `within`; when no mail came before, when this place was reached."""
         since = self.enrollment.since
-        last = self.enrollment.outcomes[-1] if self.enrollment.outcomes else None
+        last = next((o for o in reversed(self.enrollment.outcomes) if o.outcome != "done"), None)
         message = self.snapshot.messages.get(last.step) if last and last.outcome == "sent" else None
         return max(since, message.accepted_at) if message and message.accepted_at else since
 
@@ -487,6 +566,8 @@ class _Run:
     def arrive(self, position: str) -> None:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
         place = self.sequence.places[position]
+        if isinstance(place.step, Rounds):
+            place = self.next_round(place.step, place)
         due = _due(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
@@ -517,5 +598,5 @@ class _Run:
         return True
 
     def mark_of(self, step: str) -> Mark:
-        found = self.sequence.steps.get(step)
+        found = self.sequence.step_of(step)
         return found.mark if found is not None else self.sequence.mark

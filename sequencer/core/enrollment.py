@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 RUNNING: Final = frozenset({Status.ACTIVE, Status.PAUSED})
 
-OUTCOMES: Final = frozenset({"sent", "skipped", "told", "set", "handed_off", "started", "exit"})
+OUTCOMES: Final = frozenset({"sent", "skipped", "told", "set", "handed_off", "started", "exit", "done"})
 """What becomes of steps that have no arms. No arm has such a name."""
 
 END: Final = ":end"

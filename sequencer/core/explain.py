@@ -34,6 +34,8 @@ _REASONS = {
     "start": "starts another sequence ({step})",
     "finished": "has come to the end",
     "skipped-pressure": "skips {step}: over the frequency cap for too long ({detail})",
+    "series-over": "ends the series {step}: {detail}",
+    "skipped-nothing-new": "skips {step}: nothing new of the kind {detail} is left for this lead",
     "skipped-unless": "skips {step}: `{detail}` is true",
     "skipped-date": "skips {step}: the date to wait for ({detail}) is unknown or past",
     "skipped-too-late": "skips {step}: later than the sequence allows",
@@ -54,6 +56,7 @@ _OUTCOMES = {
     "handed_off": "was handed to sales ({step})",
     "started": "was entered into {detail}",
     "exit": "left at {step}: {detail}",
+    "done": "the series {step} ended: {detail}",
 }
 
 _STATES = {
@@ -121,7 +124,8 @@ def reason(why: Reason, zone: ZoneInfo) -> str:
 
 def outcome(passed: Outcome) -> str:
     sentence = _OUTCOMES.get(passed.outcome, f"went down `{passed.outcome}` at {{step}}")
-    return sentence.format(step=passed.step, detail=passed.detail)
+    said = sentence.format(step=passed.step, detail=passed.detail)
+    return f"{said} ({passed.detail})" if passed.outcome == "sent" and passed.detail else said
 
 
 def came_to(passed: Outcome, sent: Message | None) -> str:

@@ -96,6 +96,24 @@ class UntilDate:
         return _instant(datetime.combine(until, wall.time()), zone)
 
 
+@dataclass(frozen=True, slots=True)
+class Every:
+    """From one round to the next: so long, and then at that time of day (and week) if one is given."""
+
+    span: Duration
+    at: Until | None = None
+
+    def __str__(self) -> str:
+        return f"{self.span}, {self.at}" if self.at is not None else str(self.span)
+
+    def over(self, moment: datetime, zone: ZoneInfo, quiet: Quiet) -> datetime:
+        moment = shift(moment, self.span, zone, quiet)
+        if self.at is None:
+            return moment
+        # From the day's start: a round is a little later than its time, and must not put off the next by a week.
+        return _next(_midnight(local_day(moment, zone), zone) - _SECOND, self.at, zone)
+
+
 def _earlier(day: date, by: Duration | None) -> date:
     """So many days before, or the first day there is."""
     days = by.elapsed.days if by is not None else 0

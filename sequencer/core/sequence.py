@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -10,9 +11,9 @@ from sequencer.core.condition import Asks, Condition, merged
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import END, end_of
 from sequencer.core.mark import Mark
-from sequencer.core.schedule import Hours, Until, UntilDate
+from sequencer.core.schedule import Every, Hours, Until, UntilDate
 
-Wait: TypeAlias = Duration | Until | UntilDate
+Wait: TypeAlias = Duration | Until | UntilDate | Every
 
 
 class SequenceState(StrEnum):
@@ -26,16 +27,60 @@ class SequenceState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A content that may be picked, and whom it is for."""
+
+    id: str
+    tags: Mapping[str, frozenset[str]]
+    """By field of the lead; one that is not among them is for everybody."""
+    published: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A content is chosen for the lead when the mail goes."""
+
+    kind: str
+    match: tuple[str, ...]
+    """Fields of the lead that tags are compared with."""
+    candidates: tuple[Candidate, ...]
+    published: Duration | None = None
+    """Only what was published at most so long ago."""
+    fallback: str | None = None
+    """The content to mail when none is left; None: the mail is skipped."""
+
+
+@dataclass(frozen=True, slots=True)
 class Email:
     id: str
     mark: Mark
     waits: tuple[Wait, ...]
     content: str
-    """The content's id, as `sales/pricing`."""
+    """The content's id, as `sales/pricing`; empty while it is still to be picked."""
     resend_after: Duration | None = None
     """When nobody knows whether the mail went: how long to wait for proof before it goes again; None: it never does."""
     unless: Condition | None = None
     """When this is true, the step is skipped."""
+    pick: Pick | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """`series`: mails of picked content, one after another. Round 2 of the step `tips` is the mail `tips:2`."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    """Before the first."""
+    pick: Pick
+    every: Every
+    up_to: int
+    until: Condition | None = None
+    """Once this is true after the first round, there are no more."""
+
+    def round(self, number: int) -> str:
+        """The key of that round, from 1, in ledger and history."""
+        return f"{self.id}:{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +179,7 @@ class Split:
 Fork: TypeAlias = Branch | Choose | Split
 """What has arms, which join again after it."""
 
-Step: TypeAlias = Email | Fork | Tell | Set | Handoff | Start | Exit
+Step: TypeAlias = Email | Rounds | Fork | Tell | Set | Handoff | Start | Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +213,8 @@ class Place:
     index: int
     fork: "Fork | None"
     """What the arm belongs to; None for the sequence's own steps."""
+    before: tuple[Wait, ...] | None = None
+    """Waits in place of the step's own: those between the rounds of a series."""
 
     @property
     def step(self) -> Step | None:
@@ -175,6 +222,8 @@ class Place:
 
     @property
     def waits(self) -> tuple[Wait, ...]:
+        if self.before is not None:
+            return self.before
         step = self.step
         return self.arm.waits if step is None else step.waits
 
@@ -258,13 +307,30 @@ class Sequence:
                 yield step.condition
             elif isinstance(step, Choose):
                 yield from step.conditions
+            elif isinstance(step, Rounds):
+                yield from (step.until,) if step.until is not None else ()
             elif not isinstance(step, Split) and step.unless is not None:
                 yield step.unless
 
     @cached_property
     def asks(self) -> Asks:
         """What all of them depend on together."""
-        return merged([condition.asks for condition in self.conditions()])
+        picked = Asks(contents=frozenset(content for pick in self.picks() for content in contents_of(pick)))
+        return merged([picked, *(condition.asks for condition in self.conditions())])
+
+    def step_of(self, key: str) -> Step | None:
+        """The step of a ledger row or an outcome: rounds of a series belong to the series."""
+        return self.steps.get(key) or self.steps.get(key.partition(":")[0])
+
+    def picks(self) -> Iterator[Pick]:
+        for step in self.steps.values():
+            if isinstance(step, Email | Rounds) and step.pick is not None:
+                yield step.pick
 
     def emails(self) -> Iterator[Email]:
         return (step for step in self.steps.values() if isinstance(step, Email))
+
+
+def contents_of(pick: Pick) -> tuple[str, ...]:
+    fallback = (pick.fallback,) if pick.fallback is not None else ()
+    return (*(candidate.id for candidate in pick.candidates), *fallback)

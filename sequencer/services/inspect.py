@@ -170,7 +170,8 @@ def steps(conn: Connection, release: Release) -> dict[str, list[dict[str, Any]]]
             standing[sequence, position] = standing.get((sequence, position), 0) + count
     mailed: dict[tuple[str, str], dict[str, int]] = {}
     for sequence, step, state, count in messages.counts(conn):
-        mailed.setdefault((sequence, step), {})[state] = count
+        counts = mailed.setdefault((sequence, step.partition(":")[0]), {})  # the rounds of a series together
+        counts[state] = counts.get(state, 0) + count
     return {
         name: [
             {

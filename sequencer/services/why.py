@@ -75,9 +75,9 @@ def _past(
     zone = zone_of(release.workspace, series, lead, None)
     said = [Sentence(f"entered {explain.moment(e.entered_at, zone)}", str(series.mark))] if step is None else []
     for passed in e.outcomes:
-        if step is not None and passed.step != step:
+        if step is not None and step not in (passed.step, passed.step.partition(":")[0]):
             continue
-        known = series.steps.get(passed.step)
+        known = series.step_of(passed.step)
         where = str(known.mark) if known else ""
         message = ledger.get(passed.step) if passed.outcome == "sent" else None
         said.append(Sentence(f"{explain.came_to(passed, message)}, {explain.moment(passed.at, zone)}", where))

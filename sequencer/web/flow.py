@@ -9,7 +9,22 @@ from sequencer.core.content import Content
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import END, end_of
 from sequencer.core.message import State
-from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Fork, Handoff, Set, Split, Start, Step, Tell, Wait
+from sequencer.core.sequence import (
+    Arm,
+    Branch,
+    Choose,
+    Email,
+    Exit,
+    Fork,
+    Handoff,
+    Rounds,
+    Set,
+    Split,
+    Start,
+    Step,
+    Tell,
+    Wait,
+)
 from sequencer.core.sequence import Sequence as Series
 
 GROUPS: Mapping[str, frozenset[State]] = {
@@ -119,7 +134,9 @@ class _Drawing:
             case Email():
                 content = self.contents.get(step.content)
                 subject = _TEMPLATE.sub("…", content.subject) if content is not None else ""
-                return (subject, step.content)
+                return (subject, step.content if step.pick is None else f"pick: {step.pick.kind}")
+            case Rounds():
+                return (f"every {step.every}, up to {step.up_to}", f"pick: {step.pick.kind}")
             case Branch():
                 return (f"within {step.within}" if step.within is not None else "", step.condition.source)
             case Choose():

@@ -6,7 +6,7 @@ from typing import Final
 
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
-from sequencer.core.sequence import Handoff, Sequence, SequenceState, Set, Start
+from sequencer.core.sequence import Handoff, Sequence, SequenceState, Set, Start, contents_of
 
 STRING: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
@@ -80,6 +80,8 @@ def _mailed_twice(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
         if sequence.state is SequenceState.STOPPED:
             continue
         for email in sequence.emails():
+            if email.pick is not None or (email.unless is not None and email.content in email.unless.asks.contents):
+                continue
             other, mark = first.setdefault(email.content, (name, email.mark))
             if other != name:
                 message = (
@@ -92,6 +94,7 @@ def _mailed_twice(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
 def _unused(sequences: Mapping[str, Sequence], contents: Mapping[str, Content]) -> Iterator[Problem]:
     """Conditions may still ask about what was mailed once, and its links must then exist."""
     used = {email.content for sequence in sequences.values() for email in sequence.emails()}
+    used |= {one for sequence in sequences.values() for pick in sequence.picks() for one in contents_of(pick)}
     for sequence in sequences.values():
         asked = [*sequence.conditions(), *(trigger.condition for trigger in sequence.enroll)]
         for condition in asked:

@@ -326,7 +326,19 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: email": (
         _MAIL_ID,
-        Key("email", CONTENT, "Mails this content item.", "sales/pricing", True),
+        Key(
+            "email",
+            either(CONTENT, Block("pick")),
+            "Mails this content item, or the best one of a kind that the lead has not had yet.",
+            "sales/pricing",
+            True,
+        ),
+        Key(
+            "fallback",
+            CONTENT,
+            "When nothing is left to pick: a content item to mail instead; `skip`, so unless you say otherwise.",
+            "sales/faq",
+        ),
         Key(
             "on_unknown",
             either(Choice(("hold",)), Block("on_unknown")),
@@ -335,8 +347,37 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
         _UNLESS,
     ),
+    "pick": (
+        Key("pick", ANY, "The kind of content to choose from.", "case-study", True),
+        Key(
+            "match",
+            Several(Choice(("stage", "pains", "industry", "role"))),
+            "Tags that must not name others than the lead; the more meet it, the better. All unless you say so.",
+            "[industry, pains]",
+        ),
+        Key("published", DURATION, "Only what was published at most so long ago.", "60 days"),
+    ),
     "on_unknown": (
         Key("resend_after", DURATION, "Sends it once more after so many hours without proof.", "6 hours", True),
+    ),
+    "step: series": (
+        _id("articles"),
+        Key(
+            "series",
+            Block("pick"),
+            "Mails one content after another, each the best that the lead has not had yet.",
+            "{pick: article, match: [pains]}",
+            True,
+        ),
+        Key("every", DURATION, "From one mail to the next.", "14 days", True),
+        Key("at", Words("`tue 10:00` or `10:00`"), "At that time, in the lead's zone.", "tue 10:00"),
+        Key("up_to", Count(), "So many mails at most; it ends sooner when nothing new is left.", "6", True),
+        Key(
+            "until",
+            Condition(),
+            "After the first mail: no more once this is true.",
+            'clicked_kind("article")',
+        ),
     ),
     "step: wait": (
         Key(

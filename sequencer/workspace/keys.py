@@ -19,9 +19,9 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "contact": ("call", "meeting", "mail"),
     "sequence": ("lane", "priority", "pauses", "holdout", "edits"),
     "enroll": ("at",),
-    "step: email": ("thread", "review", "fallback", "was"),
+    "step: email": ("thread", "review", "was"),
     "step: if": ("was",),
-    "step": ("task", "series"),
+    "step": ("task",),
 }
 """Keys of the format that this version does not know yet: they are named as such, not called unknown."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from sequencer.core.condition import Condition
 from sequencer.core.mark import Problem
-from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Fork, Sequence
+from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Fork, Rounds, Sequence
 
 OPENED: Final = re.compile(r"\bopened\s*\(")
 
@@ -45,7 +45,7 @@ def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterato
         if isinstance(step, Exit):
             yield from _unreachable(arm, number)
             return
-        if isinstance(step, Email):
+        if isinstance(step, Email | Rounds):
             if way.just_sent:
                 before = " or ".join(f"`{mail}`" for mail in sorted(way.just_sent))
                 message = f"`{step.id}` follows {before} without a wait between them: put `- wait: 3 days` before it"

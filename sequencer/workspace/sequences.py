@@ -13,7 +13,7 @@ from sequencer.core.lead import BUILT_IN
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import Hours, opens
-from sequencer.core.sequence import Arm, Sequence, SequenceState, Trigger
+from sequencer.core.sequence import Arm, Email, Fork, Rounds, Sequence, SequenceState, Trigger
 from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
@@ -23,7 +23,7 @@ from sequencer.workspace.nodes import Map, Problems, Text, as_items, as_map, as_
 from sequencer.workspace.parse import parse
 from sequencer.workspace.paths import check_paths
 from sequencer.workspace.settings import WORKSPACE_FILE, read_days
-from sequencer.workspace.steps import CheckNote, Surroundings, named_steps, read_arm, settable
+from sequencer.workspace.steps import CheckNote, Surroundings, candidates_in, named_steps, picked_of, read_arm, settable
 
 TRIGGER: Final = re.compile(r"""(\w+)\(\s*((?:"[^"]*"|'[^']*')(?:\s*,\s*(?:"[^"]*"|'[^']*'))*)?\s*\)""")
 
@@ -55,6 +55,7 @@ def load_sequences(
         workspace=workspace,
         sequences=frozenset(found),
         contents=known,
+        candidates=candidates_in(contents),
         names=names_in(workspace, contents, known, {}),
         check_note=check_note,
         problems=Problems(),
@@ -121,11 +122,20 @@ def names_in(
         stages=workspace.stages or None,
         statuses=tuple(workspace.statuses) or None,
         steps=steps,
-        links={name: frozenset(link.name for link in content.links) for name, content in contents.items()},
+        links=links_in(contents),
         contents=known,
         kinds=frozenset(content.kind for content in contents.values()) if known == contents.keys() else None,
         topics=frozenset(workspace.topics),
     )
+
+
+def links_in(contents: Mapping[str, Content]) -> Mapping[str, frozenset[str]]:
+    """The named links of each content, and of each kind together for steps that pick."""
+    found = {name: frozenset(link.name for link in content.links) for name, content in contents.items()}
+    for content in contents.values():
+        together = found.get(picked_of(content.kind), frozenset())
+        found[picked_of(content.kind)] = together | found[content.id]
+    return found
 
 
 def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
@@ -164,11 +174,18 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
 def read_body(root: Map, around: Surroundings) -> Arm:
     before = len(around.problems)
     body = read_arm(root.need("steps", "[{email: sales/pricing}]"), "", around)
-    mails = any(content is not None for content in around.names.steps.values())
-    if "steps" in root.entries and not mails and len(around.problems) == before:
+    if "steps" in root.entries and not mails(body) and len(around.problems) == before:
         message = "this sequence sends no email: expected at least one step as `- email: sales/pricing`"
         around.problems.error(root.entries["steps"].mark, "no-emails", message)
     return body
+
+
+def mails(arm: Arm) -> bool:
+    """Whether any way through it sends a mail."""
+    return any(
+        isinstance(step, Email | Rounds) or (isinstance(step, Fork) and any(map(mails, step.arms)))
+        for step in arm.steps
+    )
 
 
 def exit_texts(root: Map) -> tuple[Text, ...]:

@@ -7,13 +7,30 @@ from typing import Final, Literal, TypeGuard
 
 from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
 from sequencer.core.condition_truth import always
+from sequencer.core.content import Content
 from sequencer.core.duration import Duration
 from sequencer.core.engine import GIVEN_UP
 from sequencer.core.enrollment import OUTCOMES
 from sequencer.core.field import Field
 from sequencer.core.mark import Mark, Problem
-from sequencer.core.schedule import WEEKDAYS, Until, UntilDate
-from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Handoff, Set, Split, Start, Step, Tell, Wait
+from sequencer.core.schedule import WEEKDAYS, Every, Until, UntilDate
+from sequencer.core.sequence import (
+    Arm,
+    Branch,
+    Candidate,
+    Choose,
+    Email,
+    Exit,
+    Handoff,
+    Pick,
+    Rounds,
+    Set,
+    Split,
+    Start,
+    Step,
+    Tell,
+    Wait,
+)
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.keys import LATER, STEP_KINDS
@@ -26,6 +43,7 @@ from sequencer.workspace.nodes import (
     as_items,
     as_map,
     as_text,
+    as_texts,
     did_you_mean,
     listed,
     shown,
@@ -38,16 +56,21 @@ HANDOFF_STAGE: Final = "sql"
 """Where a handoff moves the lead unless it names a stage: sales-qualified."""
 
 EXAMPLES: Final = {
+    "email": "id: proof",
     "tell": "id: tell-rep",
     "set": "id: park",
     "handoff": "id: to-sales",
     "start": "id: go-on",
     "exit": "id: leave",
+    "series": "id: articles",
     "if": "id: looked-at-price",
     "choose": "id: track",
     "test": "id: objections",
 }
 
+
+TAGS: Final = ("stage", "pains", "industry", "role")
+"""What content may be tagged with, to say whom it is for."""
 
 SOONEST_RESEND: Final = timedelta(hours=1)
 """Before that, hourly proof that webhooks come through cannot exist."""
@@ -61,6 +84,8 @@ class Surroundings:
     workspace: Workspace
     sequences: frozenset[str]
     contents: frozenset[str]
+    candidates: Mapping[str, tuple[Candidate, ...]]
+    """What may be picked, by kind."""
     names: Names
     check_note: CheckNote = field(compare=False)
     problems: Problems = field(compare=False)
@@ -99,6 +124,9 @@ def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:
         held = {key: entry.node for key, entry in item.entries.items()}
         content, given = held.get("email"), held.get("id")
         mailed = content.value if isinstance(content, Text) else None
+        if isinstance(content, Map):
+            kind = content.entries.get("pick")
+            mailed = picked_of(kind.node.value if kind is not None and isinstance(kind.node, Text) else "")
         if isinstance(given, Text):
             yield given.value, mailed
         elif mailed is not None:
@@ -112,6 +140,11 @@ def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:
 
 def _has_steps(node: Node) -> TypeGuard[Map]:
     return isinstance(node, Map) and "steps" in node.entries
+
+
+def picked_of(kind: str) -> str:
+    """Stands for whatever content of that kind a step mails, where its links are asked for."""
+    return f"pick: {kind}"
 
 
 def last_name(content: str) -> str:
@@ -211,9 +244,13 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
     unless = around.condition(block.text("unless"))
     match kind:
         case "email":
-            content = read_content(block, around)
+            content, pick = read_content(block, around)
             resend_after = read_on_unknown(block)
-            return Email(step_id, mark, waits, content, resend_after, unless) if content else None
+            if not content and pick is None:
+                return None
+            return Email(step_id, mark, waits, content or "", resend_after, unless, pick)
+        case "series":
+            return read_rounds(block, step_id, mark, waits, around)
         case "if":
             return read_branch(block, step_id, mark, waits, around)
         case "choose":
@@ -237,8 +274,8 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
 def read_id(block: Map, kind: str, around: Surroundings) -> str:
     """The step's id, given or (for mails) taken from the content. What is wrong with it is reported."""
     text = block.text("id")
-    if text is None and kind == "email":
-        content = block.entries["email"].node
+    content = block.entries[kind].node if kind == "email" else None
+    if text is None and content is not None and not isinstance(content, Map):
         if not isinstance(content, Text) or not content.value:
             return ""
         text = replace(content, value=last_name(content.value))
@@ -256,14 +293,22 @@ def read_id(block: Map, kind: str, around: Surroundings) -> str:
     return text.value
 
 
-def read_content(block: Map, around: Surroundings) -> str | None:
+def read_content(block: Map, around: Surroundings) -> tuple[str | None, Pick | None]:
+    """What a mail step mails: a content item, or how it is picked."""
     node = block.take("email")
     if isinstance(node, Map):
-        node.problems.error(
-            node.mark, "not-in-this-version", "`email` with `pick` is not in this version: name one content item"
-        )
-        return None
-    text = as_text(node, "a content item as `sales/pricing`")
+        pick = read_pick(node, around)
+        fallback = block.text("fallback")
+        if pick is None or fallback is None or fallback.value == "skip":
+            return None, pick
+        return None, replace(pick, fallback=content_item(fallback, around))
+    if "fallback" in block.entries:
+        message = "`fallback` stands in for a content that is picked: expected `email: {pick: …}` with it"
+        around.problems.error(block.entries["fallback"].mark, "bad-value", message)
+    return content_item(as_text(node, "a content item as `sales/pricing`, or `{pick: case-study}`"), around), None
+
+
+def content_item(text: Text | None, around: Surroundings) -> str | None:
     if text is None:
         return None
     if text.value not in around.contents:
@@ -271,6 +316,60 @@ def read_content(block: Map, around: Surroundings) -> str | None:
         hint = hint or f": expected the file content/{text.value[:60]}.md or .mjml"
         text.wrong("unknown-content", f"there is no content {text.got}{hint}")
     return text.value
+
+
+def read_pick(block: Map, around: Surroundings) -> Pick | None:
+    """`{pick: case-study, match: [industry, pains], published: 60 days}`."""
+    block.expect("pick")
+    kind = block.need_text("pick", "case-study")
+    fields = around.workspace.fields
+    known = [name for name in TAGS if name == "stage" or name in fields]
+    match = [values.declared(text, known, "field", "sequences/workspace.yaml") for text in match_texts(block)]
+    published = values.duration(block.text("published"))
+    if published is not None and published.unit not in ("day", "week"):
+        around.problems.error(block.entries["published"].mark, "bad-duration", "expected days or weeks, as `60 days`")
+        return None
+    if kind is None:
+        return None
+    # Content with problems of its own is not there, and may be what was meant.
+    if around.names.kinds is not None and kind.value not in around.names.kinds:
+        hint = did_you_mean(kind.value, around.names.kinds)
+        kind.wrong("unknown-kind", f"there is no content of the kind {kind.got}{hint}")
+    wanted = tuple(dict.fromkeys(name for name in match if name is not None)) if "match" in block.entries else None
+    candidates = around.candidates.get(kind.value, ())
+    return Pick(kind.value, tuple(known) if wanted is None else wanted, candidates, published)
+
+
+def match_texts(block: Map) -> tuple[Text, ...]:
+    return as_texts(block.take("match"), f"a list of {listed(TAGS)}")
+
+
+def candidates_in(contents: Mapping[str, Content]) -> Mapping[str, tuple[Candidate, ...]]:
+    """What may be picked of each kind."""
+    found: dict[str, tuple[Candidate, ...]] = {}
+    for _, item in sorted(contents.items()):
+        found[item.kind] = (*found.get(item.kind, ()), candidate(item))
+    return found
+
+
+def candidate(item: Content) -> Candidate:
+    tags = {"stage": item.stages, "pains": item.pains, **(item.tags or {})}
+    published = next(iter(tags.pop("published", ())), "")
+    return Candidate(
+        item.id, {name: frozenset(tag) for name, tag in tags.items() if tag}, values.month_or_day(published)
+    )
+
+
+def read_rounds(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], around: Surroundings) -> Rounds | None:
+    node = as_map(block.take("series"), "how each mail is picked, as `{pick: article}`")
+    pick = read_pick(node, around) if node is not None else None
+    span = values.duration(block.need_text("every", "14 days"))
+    at = values.parsed(block.text("at"), Until.parse)
+    up_to = values.count(block.need_text("up_to", "6"))
+    until = around.condition(block.text("until"))
+    if pick is None or span is None or up_to is None:
+        return None
+    return Rounds(step_id, mark, waits, pick, Every(span, at), up_to, until)
 
 
 def read_on_unknown(block: Map) -> Duration | None:

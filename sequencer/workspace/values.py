@@ -152,6 +152,14 @@ def day(text: Text | None) -> date | None:
     return None
 
 
+def month_or_day(written: str) -> date | None:
+    """The first day of a month as `2026-12`, or that day; None for anything else."""
+    try:
+        return date.fromisoformat(written if DATE.fullmatch(written) else f"{written}-01")
+    except ValueError:
+        return None
+
+
 def count(text: Text | None) -> int | None:
     """A whole number from 1 on."""
     if text is None:

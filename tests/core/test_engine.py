@@ -84,7 +84,7 @@ class Passage:
             messages=self.messages,
             events=tuple(sorted(self.events, key=lambda e: e.at)),
             mailed_at=tuple(mailed),
-            received=frozenset(self.received),
+            received=frozenset(self.received | {m.content for m in self.messages.values()}),
             consent=self.consent,
         )
 
@@ -97,8 +97,9 @@ class Passage:
             if isinstance(effect, Send):
                 step = effect.step.id
                 self.sent.append((step, self.now))
+                content = effect.step.content
                 self.messages[step] = Message(
-                    1, step, 1, State.ACCEPTED, effect.attempt, step, self.now, accepted_at=self.now
+                    1, step, 1, State.ACCEPTED, effect.attempt, content, self.now, accepted_at=self.now
                 )
             elif isinstance(effect, Change):
                 self.lead = self.lead._replace(**{k: v for k, v in effect.values.items() if k in ("stage", "status")})
@@ -647,7 +648,7 @@ def programs(draw: st.DrawFn) -> str:
         nonlocal number
         lines: list[str] = []
         for _ in range(draw(st.integers(1, 4))):
-            kinds = ["mail", "wait", "if", "choose", "test", "set"] if depth < 3 else ["mail", "wait"]
+            kinds = ["mail", "wait", "if", "choose", "test", "set", "pick", "series"] if depth < 3 else ["mail", "wait"]
             kind = draw(st.sampled_from(kinds))
             number += 1
             if kind == "mail" and left:
@@ -667,6 +668,12 @@ def programs(draw: st.DrawFn) -> str:
                 if draw(st.booleans()):
                     lines.append(f"{indent}  else:")
                     lines += steps(depth + 1, indent + "    ")
+            elif kind == "pick":
+                lines += [f"{indent}- id: p{number}", f"{indent}  email: {{pick: guide}}"]
+            elif kind == "series":
+                lines += [f"{indent}- id: r{number}", f"{indent}  series: {{pick: guide}}", f"{indent}  every: 3 days"]
+                lines.append(f"{indent}  up_to: {draw(st.integers(1, 3))}")
+                lines += draw(st.sampled_from([[], [f"{indent}  at: tue 10:00"], [f'{indent}  until: did("asked")']]))
             elif kind in ("choose", "test"):
                 lines += [f"{indent}- id: b{number}", f"{indent}  {kind}:"]
                 names = draw(st.permutations(["red", "green", "blue"]))[: draw(st.integers(2, 3))]

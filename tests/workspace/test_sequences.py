@@ -103,11 +103,56 @@ MISTAKES = [
     ),
     ("a missing content", "guide", "email: guides/handbook", "email: news/december", ["8:12 unknown-content"]),
     (
-        "an email that picks",
+        "a pick of a kind that no content has",
         "guide",
         "  - email: guides/handbook",
         "  - id: proof\n    email: {pick: case-study}",
-        ["9:12 not-in-this-version"],
+        ["9:19 unknown-kind"],
+    ),
+    ("a pick without id", "guide", "  - email: guides/handbook", "  - email: {pick: handbook}", ["8:5 missing-id"]),
+    (
+        "a pick by a field that is not declared",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: proof\n    email: {pick: handbook, match: [pains, role]}",
+        ["9:44 unknown-field"],
+    ),
+    (
+        "a fallback for what is not picked",
+        "guide",
+        "  - email: guides/handbook",
+        "  - email: guides/handbook\n    fallback: skip",
+        ["9:5 bad-value"],
+    ),
+    (
+        "an unknown fallback",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: proof\n    email: {pick: handbook}\n    fallback: sales/fack",
+        ["10:15 unknown-content"],
+    ),
+    (
+        "a series without an end",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: articles\n    series: {pick: handbook}\n    every: 14 days",
+        ["8:5 missing-key"],
+    ),
+    (
+        "a series that waits for nothing that is",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: articles\n    series: {pick: handbook}\n    every: 14 days\n    at: tuesday\n    up_to: 3\n"
+        '    until: clicked("articles")',
+        ["11:9 bad-value", "13:20 unknown-step"],
+    ),
+    (
+        "a link that no content of the kind has",
+        "guide",
+        "  - email: guides/handbook",
+        "  - id: proof\n    email: {pick: handbook}\n  - id: looked\n    if: clicked('proof', 'pricing')\n    then:\n"
+        "      - id: leave\n        exit: enough",
+        ["11:26 unknown-link"],
     ),
     (
         "two things in a step",
