@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Text, cast, func, literal
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import NullType
 
 _BETWEEN = "\x1f"
 """Stands between texts while all of them are escaped at once: no text that we know of has it."""
@@ -42,4 +43,6 @@ def any_of(values: Iterable[int] | Iterable[str]) -> Any:
     """`column = ANY(values)` for a column of numbers or of texts."""
     listed = list(values)
     kind = Text if listed and isinstance(listed[0], str) else BigInteger
-    return func.any(cast(literal(array(listed), Text), ARRAY(kind)))
+    # Untyped, so that PostgreSQL takes it for an array at once. A text would be read anew for every row it is compared
+    # with, and leave the planner in the dark about how many rows of which partitions these are.
+    return func.any(cast(literal(array(listed), NullType()), ARRAY(kind)))

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.sql.elements import TextClause
 
 from sequencer.store import events, messages, partitions
-from sequencer.store.arrays import array
+from sequencer.store.arrays import any_of, array
+from sequencer.store.tables import message
 
 ODD = [
     "",
@@ -45,6 +46,25 @@ def test_postgresql_reads_the_values_that_were_written(engine: Engine, kind: str
     with engine.connect() as conn:
         read = conn.execute(text(f"SELECT CAST(:values AS {kind}[])"), {"values": array(values)}).scalar_one()
     assert read == values
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "planned"),
+    [
+        (message.c.lead_id, [7, 9], "= ANY ('{7,9}'::bigint[])"),
+        (message.c.content, ["one", "it's"], "= ANY ('{one,it''s}'::text[])"),
+    ],
+)
+def test_the_planner_knows_what_is_looked_for(engine: Engine, column: Any, values: list[Any], planned: str) -> None:
+    """And so it is not read from a text again for every row."""
+
+    def explained(conn: object, cursor: object, statement: str, parameters: object, *rest: object) -> Any:
+        return f"EXPLAIN {statement}", parameters
+
+    event.listen(engine, "before_cursor_execute", explained, retval=True)
+    with engine.connect() as conn:
+        plan = "\n".join(row[0] for row in conn.execute(select(column).where(column == any_of(values))).cursor)
+    assert planned in plan
 
 
 KEYS = 1_000
