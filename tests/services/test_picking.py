@@ -75,7 +75,7 @@ def test_a_series_mails_each_lead_what_fits_and_nothing_that_came_from_elsewhere
         said = [sentence.text for sentence in why(conn, release, kim, "tips", world.now())[0].past]
     assert rows == {"tips": {"accepted": 5}, "proof": {"accepted": 2}}
     assert said[0] == "was sent tips:1 (tips/c), Mon 23 Nov 2026 08:00 (London)"
-    assert said[-1].startswith("the series tips ended: nothing new of the kind tip was left, Mon 14 Dec 2026")
+    assert said[-2].startswith("the series tips ended: nothing new of the kind tip was left, Mon 14 Dec 2026")
 
 
 def test_a_round_that_was_not_taken_goes_again_as_it_was(world: World) -> None:
