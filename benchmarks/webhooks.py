@@ -14,6 +14,7 @@ Before that, one thread alone takes in some of the posts, to tell what an event 
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from sqlalchemy import Connection, Engine, text
 from benchmarks import chaos_workspace, webhooks_phases, webhooks_posts
 from benchmarks.chaos_check import quantiles
 from benchmarks.chaos_watch import Watch
+from benchmarks.report import environment
 from benchmarks.stack import Stack, stack
 from benchmarks.webhooks_posts import BATCH, LINKS, STEPS, World
 from sequencer.providers.sendgrid_events import KINDS
@@ -57,6 +59,7 @@ SLOWEST = 500
 AT_ONCE = 2_000
 """Leads that are checked at a time."""
 EXAMPLES = 5
+ALL = "the whole machine"
 
 _SEQUENCE = """
 title: Webhooks
@@ -94,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(events: int, seed: int = 1) -> dict[str, Any]:
     """One run; `problems` of what it gives is empty when every promise was kept."""
     with tempfile.TemporaryDirectory(prefix="sequencer-posts-") as folder, stack(sandbox_options=[]) as made:
+        about = environment(made.engine)
         sent_at = int(time.time()) - 3 * 3600  # noqa: TID251
         world = World(seed, (sent_at * 1000) << SHIFT, sent_at)
         leads, of_last = webhooks_posts.lead_of_last(world, events)
@@ -131,7 +135,9 @@ def run(events: int, seed: int = 1) -> dict[str, Any]:
         problems += [f"{deadlocks} deadlocks"] if deadlocks else []
         problems += [f"the workers wrote: {line}" for line in errors if " ERROR " in line][:EXAMPLES]
         told = events * TIMES
+        ours = sum(seconds for name, seconds in used.items() if name != ALL)
         return {
+            "environment": about | {"load after": f"{os.getloadavg()[0]:.1f}"},
             "events": events,
             "posts": {"different": posts, "sent": posts * TIMES, "not taken at first": dict(Counter(sent["refused"]))},
             "answer, seconds": dict(answers),
@@ -147,6 +153,7 @@ def run(events: int, seed: int = 1) -> dict[str, Any]:
                 "different events/s applied": round(events / seconds),
             },
             "one thread, µs an event": phases,
+            "processor, µs an event, with repeats": round(ours * 1e6 / told, 1),
             "processor, seconds": {name: round(value, 1) for name, value in used.items()},
             "memory, MB": {
                 kind: {name: round(value) for name, value in asdict(memory).items()}
@@ -225,7 +232,7 @@ def _used(made: Stack) -> dict[str, float]:
             with suppress(psutil.Error):
                 found[name] += sum(process.cpu_times()[:2])
     machine = psutil.cpu_times()
-    return found | {"the whole machine": sum(machine[:3]) + sum(machine[5:7])}
+    return found | {ALL: sum(machine[:3]) + sum(machine[5:7])}
 
 
 def _pending(made: Stack) -> int:

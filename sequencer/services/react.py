@@ -193,12 +193,12 @@ def settle(
     for e in telling:
         told.setdefault(e.lead_id, []).append(e)
     known = release.workspace.sequences
-    asked = {name: interest([sequence]) for name, sequence in known.items()}
+    running = [e for e in enrollments.running_of(conn, sorted(told)) if e.sequence in known]
+    asked = {name: interest([known[name]]) for name in {e.sequence for e in running}}
     running = [
         e
-        for e in enrollments.running_of(conn, sorted(told))
-        if e.sequence in known
-        and any(concerns(asked[e.sequence], said.kind, said.step, said.data) for said in told[e.lead_id])
+        for e in running
+        if any(concerns(asked[e.sequence], said.kind, said.step, said.data) for said in told[e.lead_id])
     ]
     if not running:
         return
