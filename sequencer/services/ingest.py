@@ -158,7 +158,9 @@ def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], s
             later = {body_id for body_id, _ in part.left}
             total += part
             _finish(conn, ours - later, total.problems)
-        _wake(context, part.proven)  # what proved only itself: it came in parts, or speaks of an earlier attempt
+            # What proved only itself: it came in parts, or speaks of an earlier attempt.
+            held = _wake_free(conn, part.proven)
+        _wake(context, held)
         for place in sorted(part.awake):
             context.hint("drain", *place)
         items, ours, patient = part.left, later, True
@@ -167,11 +169,21 @@ def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], s
     return total
 
 
-def _wake(context: Context, proven: Iterable[int]) -> None:
+def _wake_free(conn: Connection, proven: Collection[int]) -> set[int]:
     """Whoever stood behind a mail of which nobody knew whether it went need not wait any longer.
 
-    By itself: who claims enrollments waits for messages, so whoever holds messages must not wait for enrollments.
+    Together with the proof, which is written once: who died in between would leave them waiting for a day. But who
+    claims enrollments waits for messages, so whoever holds messages must not wait for enrollments: returns those that
+    somebody holds.
     """
+    if not proven:
+        return set()
+    now = clock.now(conn)
+    return set(proven) - enrollments.redate(conn, dict.fromkeys(proven, now), wait=False)
+
+
+def _wake(context: Context, proven: Iterable[int]) -> None:
+    """The same for those who were being looked at, perhaps before the proof was there to be seen."""
     if proven:
         with context.engine.begin() as conn:
             now = clock.now(conn)
@@ -197,9 +209,9 @@ def _open(body: Body, sift: Callable[[bytes], list[Incoming]] | None = None) -> 
 
 
 def _prove(conn: Connection, opened: Sequence[Opened]) -> set[int]:
-    """Writes that the provider has what it speaks of. Waits for no lead; returns the enrollments that waited for it."""
+    """Writes that the provider has what it speaks of. Waits for no lead; returns the enrollments yet to be woken."""
     requests = {said.request_id for body in opened for said in body.said if isinstance(said, Incoming)}
-    return messages.prove(conn, sorted(requests - {""}), clock.now(conn))
+    return _wake_free(conn, messages.prove(conn, sorted(requests - {""}), clock.now(conn)))
 
 
 def _effects(context: Context, conn: Connection, items: Sequence[Item], patient: bool) -> Taken:

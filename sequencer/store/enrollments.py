@@ -213,23 +213,26 @@ def _outcomes(e: Enrollment) -> str:
     ).decode()
 
 
-_REDATE = text(
-    """
+_REDATE = """
     WITH again AS MATERIALIZED (
         SELECT e.id, v.due_at
         FROM enrollment e JOIN unnest(CAST(:ids AS bigint[]), CAST(:dues AS timestamptz[])) v(id, due_at) ON v.id = e.id
-        WHERE e.status IN ('active', 'paused') ORDER BY e.id FOR NO KEY UPDATE OF e
+        WHERE e.status IN ('active', 'paused') ORDER BY e.id FOR NO KEY UPDATE OF e %s
     )
     UPDATE enrollment e SET due_at = again.due_at, expected_at = NULL FROM again WHERE e.id = again.id RETURNING e.id
     """
-)
+_REDATE_ALL, _REDATE_FREE = text(_REDATE % ""), text(_REDATE % "SKIP LOCKED")
 
 
-def redate(conn: Connection, dues: Mapping[int, datetime]) -> set[int]:
-    """Dates enrollments anew, when what was sent is due again or at last known. Returns those that still run."""
+def redate(conn: Connection, dues: Mapping[int, datetime], wait: bool = True) -> set[int]:
+    """Dates enrollments anew, when what was sent is due again or at last known. Returns those that still run.
+
+    Not `wait`: those that somebody holds are passed over.
+    """
     if not dues:
         return set()
-    return set(conn.execute(_REDATE, {"ids": list(dues), "dues": list(dues.values())}).scalars())
+    query = _REDATE_ALL if wait else _REDATE_FREE
+    return set(conn.execute(query, {"ids": list(dues), "dues": list(dues.values())}).scalars())
 
 
 def any_running(conn: Connection, first_id: int, after_id: int) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.errors import NotFound
+from sequencer.services import ingest
 from sequencer.services.resolve import Verdict, resolve
 from sequencer.store import clock
 
@@ -55,6 +56,11 @@ def webhooks(world: World, hours: float, every: float = 0.5, state: str = "done"
                 {"state": state, "at": clock.now(conn)},
             )
         world.pass_(hours=min(every, (until - world.now()) / timedelta(hours=1)))
+
+
+def due_at(world: World) -> Any:
+    with world.context.engine.connect() as conn:
+        return conn.execute(text("SELECT due_at FROM enrollment")).scalar_one()
 
 
 def states(world: World, lead: Any) -> list[tuple[str, str, int]]:
@@ -205,6 +211,24 @@ def test_nobody_can_be_resolved_who_is_not_known(world: World) -> None:
     with pytest.raises(NotFound, match="nobody@harbor"):
         resolve(world.context, Verdict.SENT, "nobody@harbor.example")
     assert resolve(world.context, Verdict.SENT, "kim@harbor.example", step="second").resolved == 0
+
+
+def test_a_worker_that_dies_right_after_a_proof_leaves_nobody_waiting_behind_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [kim] = begun(world, HOLDS)
+    world.pass_(minutes=1)
+    assert due_at(world) > world.now() + timedelta(hours=23)  # it is looked at again when the mail is given up
+
+    def dies(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setattr(ingest, "take_up", dies)
+        with pytest.raises(SystemExit):
+            post(world, event(world, "delivered"))
+    assert states(world, kim) == [("welcome", "accepted", 1)]
+    assert due_at(world) == world.now()
 
 
 def test_an_event_proves_only_requests_that_carried_the_whole_batch(world: World) -> None:
