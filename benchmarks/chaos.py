@@ -73,6 +73,7 @@ def run(
     lull: float | None = None,
     waits: tuple[int, int] = (20, 5),
     rate: float = RATE,
+    limits: Limits | None = None,
     ending: threading.Event | None = None,
 ) -> dict[str, Any]:
     """One run; `problems` of what it gives is empty when every promise was kept.
@@ -101,7 +102,7 @@ def run(
         # Where processes are killed faster than they start, nothing would ever be done.
         storm = None if calm else Storm(made, seed, leads, periods.slower_than(started), rate)
         watch.start()
-        phases = _endure(made, storm, lull, Limits.of(leads))
+        phases = _endure(made, storm, lull, limits or Limits.of(leads))
         watch.stop()
         report = {
             "leads": leads,

@@ -48,10 +48,12 @@ class Periods:
         return replace(self, **each)
 
     def slower_than(self, start: float) -> "Periods":
-        """The same, with as much time between two kills as a worker needs to start: on a loaded machine several
-        seconds. Killed faster than they start, workers would never work.
+        """The same, or with fewer kills where a worker dyno takes long to start, on a loaded machine several seconds.
+
+        One process in three of a dyno takes the others with it, the others are replaced at once. Killed faster than
+        they start, workers would never work.
         """
-        return replace(self, kill=max(self.kill, start))
+        return replace(self, kill=max(self.kill, start / 3))
 
 
 @dataclass

@@ -12,6 +12,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ _ALWAYS = {
     "log_timezone": "UTC",
     "jit": "off",
 }
+if sys.platform == "linux":
+    # After a crash one call instead of one for each of a thousand files: half of the time until it answers again.
+    _ALWAYS["recovery_init_sync_method"] = "syncfs"
 _THROWAWAY = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "10s"}
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # answered by one byte, S or N, before anybody logs in
 

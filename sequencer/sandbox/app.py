@@ -47,7 +47,7 @@ def build(
 ) -> Starlette:
     """One process serves it, by uvicorn over HTTP/1.1 (only there a connection can be reset).
 
-    `audience`: how recipients react by themselves, drawn from `seed`. `copies`: how often everything is posted; above
+    `audience`: how recipients react by themselves, drawn from `seed`. `copies`: how often SendGrid posts all; above
     1 shuffled and some of it late, as SendGrid has been seen to. The engine stays the caller's to dispose of.
     """
     repeats: Copies[Item] | None = Copies(copies, seed) if copies > 1 else None

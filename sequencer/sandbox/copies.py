@@ -1,4 +1,4 @@
-"""Everything is posted several times, mixed with what happened before and after, and some of it late.
+"""What SendGrid posts is posted several times, mixed with what happened before and after, and some of it late.
 
 Repeats three times over and out of order are what users of SendGrid's event webhook have seen.
 """

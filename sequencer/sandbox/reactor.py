@@ -156,7 +156,7 @@ class Reactor:
         self._settle(list(zip(news, outcomes, strict=True)), clock, began)
         for batch, outcome in zip(batches, outcomes, strict=True):
             for item in batch:
-                if outcome.problem is None and not item.copy:
+                if outcome.problem is None and not item.copy and item.due.kind != "one_click":
                     copies.keep([replace(item, copy=True)], outcome.at)
                 elif outcome.problem is not None and item.copy:
                     copies.again(item, outcome.at + 1.0)
