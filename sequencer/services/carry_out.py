@@ -138,8 +138,9 @@ def _change(
 ) -> set[tuple[str, str]]:
     """`set` and `handoff` steps: writes fields, and everything that follows from their change."""
     happened: list[Event] = []
-    for snapshot, decision, effect in _each(pairs, Change):
-        leads.write(conn, snapshot.lead.id, effect.values, now)
+    effects = list(_each(pairs, Change))
+    leads.write(conn, ((snapshot.lead.id, effect.values) for snapshot, _, effect in effects), now)
+    for snapshot, decision, effect in effects:
         happened += [
             Event(
                 kind=kinds.CHANGED,

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, bindparam, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.core.lead import BUILT_IN, Company, Lead
 from sequencer.core.lead_input import OWN
+from sequencer.store.arrays import array
 from sequencer.store.tables import company, lead
 
 COLUMNS = (
@@ -126,14 +127,39 @@ def upsert(conn: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -
     return {row.email: (row.id, row.is_new) for row in conn.execute(_UPSERT, {**columns, "now": now})}
 
 
-def write(conn: Connection, lead_id: int, values: Mapping[str, Any], now: datetime) -> None:
-    """Sets fields of one locked lead, built-in or declared."""
-    own = {("zone" if name == "time_zone" else name): value for name, value in values.items() if name in BUILT_IN}
-    declared = {name: value for name, value in values.items() if name not in BUILT_IN}
+_WRITE = text(
+    f"""
+    UPDATE lead l SET
+        {", ".join(f"{n} = CASE WHEN jsonb_exists(v.own, '{n}') THEN v.own ->> '{n}' ELSE l.{n} END" for n in OWN)},
+        fields = l.fields || v.declared,
+        updated_at = :now
+    FROM (SELECT id, CAST(own AS jsonb) AS own, CAST(declared AS jsonb) AS declared
+          FROM unnest(CAST(:ids AS bigint[]), CAST(:own AS text[]), CAST(:declared AS text[])) u(id, own, declared)) v
+    WHERE l.id = v.id
+    """
+)
+
+
+def write(conn: Connection, changes: Iterable[tuple[int, Mapping[str, Any]]], now: datetime) -> None:
+    """Sets fields of locked leads, built-in or declared; of several changes of one lead the later count."""
+    changed: dict[int, dict[str, Any]] = {}
+    for lead_id, values in changes:
+        changed.setdefault(lead_id, {}).update(values)
+    if not changed:
+        return
+    own = [
+        {("zone" if name == "time_zone" else name): value for name, value in values.items() if name in BUILT_IN}
+        for values in changed.values()
+    ]
+    declared = [{name: value for name, value in values.items() if name not in BUILT_IN} for values in changed.values()]
     conn.execute(
-        update(lead)
-        .where(lead.c.id == lead_id)
-        .values(**own, fields=lead.c.fields.op("||")(bindparam("declared", declared, JSONB)), updated_at=now)
+        _WRITE,
+        {
+            "ids": array(changed),
+            "own": array(orjson.dumps(one).decode() for one in own),
+            "declared": array(orjson.dumps(one).decode() for one in declared),
+            "now": now,
+        },
     )
 
 

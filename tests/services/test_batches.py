@@ -98,3 +98,37 @@ def test_a_template_that_takes_all_the_time_for_one_mail_still_gets_on(
     monkeypatch.setattr(compose, "RENDERING", -1.0)
     advance.drain(world.context, "branch", "one")
     assert [[r.to_email for r in batch.recipients] for batch in world.provider.batches] == [[p.email] for p in people]
+
+
+SETS = """
+title: Sets
+state: live
+topic: guides
+enroll:
+  when: manual
+from: marketing
+steps:
+  - id: park
+    set: {status: idle-timing, next_attempt: in 60 days, pains: [risk]}
+  - id: known
+    set: {status: working}
+  - email: one
+"""
+
+
+def test_fields_are_set_by_the_same_number_of_queries_for_few_and_many(world: World) -> None:
+    world.deploy(files(sets=SETS))
+
+    def cost(name: str, count: int) -> int:
+        people = [world.lead(f"{name}{n}@harbor.example", first_name=f"{name} {n}", pains="cost") for n in range(count)]
+        world.enter("sets", *people)
+        with counted(world.context.engine) as statements:
+            advance.drain(world.context, "sets", "park")
+        for n, one in enumerate(people):
+            lead = world.view(one)["lead"]
+            assert (lead["first_name"], lead["status"], lead["stage"]) == (f"{name} {n}", "working", None)
+            assert lead["fields"] == {"pains": ["risk"], "next_attempt": "2027-01-22"}
+        return len(statements)
+
+    cost("warm", 1)
+    assert cost("few", 3) == cost("many", 60)
