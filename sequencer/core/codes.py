@@ -34,12 +34,14 @@ Code: TypeAlias = Literal[
     "bad-webhook",
     "bad-zone",
     # Names that are declared nowhere
+    "unknown-audience",
     "unknown-choice",
     "unknown-content",
     "unknown-field",
     "unknown-form",
     "unknown-kind",
     "unknown-link",
+    "unknown-list",
     "unknown-rep",
     "unknown-sender",
     "unknown-sequence",
@@ -107,16 +109,30 @@ Code: TypeAlias = Literal[
 ]
 
 Declared: TypeAlias = Literal[
-    "content", "field", "form", "kind", "link", "rep", "sender", "sequence", "stage", "step", "topic"
+    "audience",
+    "content",
+    "field",
+    "form",
+    "kind",
+    "link",
+    "list",
+    "rep",
+    "sender",
+    "sequence",
+    "stage",
+    "step",
+    "topic",
 ]
 """What a name may be one of."""
 
 UNKNOWN: Final[Mapping[Declared, Code]] = {
+    "audience": "unknown-audience",
     "content": "unknown-content",
     "field": "unknown-field",
     "form": "unknown-form",
     "kind": "unknown-kind",
     "link": "unknown-link",
+    "list": "unknown-list",
     "rep": "unknown-rep",
     "sender": "unknown-sender",
     "sequence": "unknown-sequence",

@@ -86,6 +86,16 @@ class Bench:
             plain = within if within.unit != "business day" else Duration(within.amount, "week")
             self.bounded = max(self.bounded or plain, plain, key=lambda bound: bound.elapsed)
 
+    def include(self, asks: Asks) -> None:
+        """The condition depends on all that another one does."""
+        self.fields |= asks.fields
+        self.company |= asks.company
+        self.steps |= asks.steps
+        self.events |= asks.events
+        self.contents |= asks.contents
+        self.topics |= asks.topics
+        self.look_back(asks.bounded, asks.ever)
+
     def bind(self, value: Any) -> ast.expr:
         """Code for a value that Python has no literal for."""
         name = f"value_{len(self.constants)}"

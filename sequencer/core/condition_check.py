@@ -25,9 +25,7 @@ COMPANY: Final = frozenset({"name", "domain", "owner"})
 
 _CALLABLE: Final = FUNCTIONS.keys() | {"has"}
 
-_LATER: Final = frozenset(
-    {"score", "fit", "in_audience", "sales_ready", "engaged_people", "became", "silent", "before"}
-)
+_LATER: Final = frozenset({"score", "fit", "sales_ready", "engaged_people", "became", "silent", "before"})
 """Names that people may have read of; this version has none of them."""
 
 _KINDS: Final[dict[Kind, str]] = {
@@ -139,6 +137,8 @@ class _Checker:
                 return Operand("text", node.node.lineno, f"company.{node.attr}", ask("company", node.attr))
             case nodes.List():
                 return self.items(node)
+            case nodes.Call(node=nodes.Name(name="list")):
+                return self.listed(node)
             case nodes.Call():
                 code = self.call(node)
                 return None if code is None else Operand("flag", node.node.lineno, "it", code)
@@ -181,6 +181,24 @@ class _Checker:
             self.bench.flaw(column, "condition-type", 'expected values in the list, such as `["mql", "sql"]`')
             return None
         return Operand("list", node.lineno, "the list", _NEVER, items=tuple(found))
+
+    def listed(self, node: nodes.Call) -> Operand | None:
+        """`list("competitors.txt")`: the values that a file holds."""
+        named = node.args[0].value if len(node.args) == 1 and isinstance(node.args[0], nodes.Const) else None
+        if not isinstance(named, str) or node.kwargs:
+            self.bench.flaw(node.node.lineno, "condition-argument", 'expected list("competitors.txt")')
+            return None
+        if not self.bench.is_among(node.args[0].lineno, "list", named, self.bench.names.lists):
+            return None
+        column = node.node.lineno
+        if not self.bench.names.lists[named]:
+            self.bench.flaw(node.args[0].lineno, "condition-argument", f"expected at least one value in {named}")
+            return None
+        items = tuple(
+            Operand("text", column, f'"{value}"', ast.Constant(value), literal=True, value=value)
+            for value in sorted(self.bench.names.lists[named])
+        )
+        return Operand("list", column, "the list", _NEVER, items=items)
 
     def call(self, node: nodes.Call) -> ast.expr | None:
         if not isinstance(node.node, nodes.Name):

@@ -8,7 +8,7 @@ from typing import Final
 from jinja2 import nodes
 
 from sequencer.core import event
-from sequencer.core.condition_bench import Bench, ask, suggestion
+from sequencer.core.condition_bench import FACTS, Bench, ask, suggestion
 from sequencer.core.condition_run import known
 from sequencer.core.duration import Duration
 
@@ -236,6 +236,15 @@ def _consent(bench: Bench, call: _Call) -> ast.expr | None:
     return ask("consent", topic.value)
 
 
+def _in_audience(bench: Bench, call: _Call) -> ast.expr | None:
+    name = call.texts[0]
+    if not bench.is_among(name.column, "audience", name.value, bench.names.audiences):
+        return None
+    audience = bench.names.audiences[name.value]
+    bench.include(audience.asks)
+    return ast.Call(bench.bind(audience.test), [ast.Name(FACTS, ast.Load())], [])
+
+
 def _known(bench: Bench, call: _Call) -> ast.expr | None:
     name = call.texts[0]
     field = bench.field(name.column, name.value)
@@ -255,6 +264,7 @@ FUNCTIONS: Final = {
     "did": _Function('did("event")', _did, window=True),
     "received": _Function('received("sales/pricing")', _received),
     "consent": _Function('consent("topic")', _consent),
+    "in_audience": _Function('in_audience("icp")', _in_audience),
     "known": _Function('known("field")', _known),
 }
 """All but `has`, whose first argument is a field and not text."""

@@ -1,6 +1,6 @@
 """What conditions stand on: the facts they ask for, the names they may use, and what they turn out to depend on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -47,6 +47,16 @@ class Facts(Protocol):
         """Whether the lead may be mailed about that topic."""
 
 
+class Group(Protocol):
+    """A condition that has a name, an audience: what it asks for, and how to ask."""
+
+    @property
+    def asks(self) -> "Asks": ...
+
+    @property
+    def test(self) -> Callable[[Facts], bool]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """What a condition may name. None for what is declared nowhere: anything goes."""
@@ -64,6 +74,9 @@ class Names:
     """Kinds of content."""
     topics: frozenset[str] | None = None
     forms: frozenset[str] | None = None
+    audiences: Mapping[str, Group] = field(default_factory=dict)
+    lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Values from a file of one a line, by the file's name."""
     scope: Literal["enrollment", "ever"] = "enrollment"
     """What counts unless the condition says otherwise. `ever` where leads enrol: no step has been passed there."""
 

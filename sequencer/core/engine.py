@@ -207,6 +207,9 @@ class _Run:
             return self.end(Status.STOPPED, "suppressed", self.sequence.mark)
         if status is not None and status.stops:
             return self.end(Status.STOPPED, "status", self.sequence.mark, status.id)
+        for condition in self.sequence.never:
+            if condition.test(self.facts):
+                return self.end(Status.STOPPED, "never", condition.mark, condition.source)
         if self.sequence.topic in consent.refused:
             return self.end(Status.LEFT, "unsubscribed", self.sequence.mark, self.sequence.topic)
         if topic is not None and not topic.default and self.sequence.topic not in consent.given:

@@ -41,6 +41,7 @@ _REASONS = {
     "skipped-too-late": "skips {step}: later than the sequence allows",
     "ended-suppressed": "is stopped: the address must not be mailed",
     "ended-status": "is stopped: the lead's status is {detail}",
+    "ended-never": "is stopped: nobody is mailed of whom `{detail}` is true",
     "ended-unsubscribed": "leaves: unsubscribed from {detail}",
     "ended-no-consent": "leaves: never asked for {detail}",
     "ended-goal": "reached the goal `{detail}`",

@@ -245,6 +245,8 @@ class Sequence:
     """How long after its end a lead may enter again; None for never."""
     goal: Condition | None = None
     exit_on: tuple[Condition, ...] = ()
+    never: tuple[Condition, ...] = ()
+    """The workspace's: whom no sequence enrols or mails."""
     hours: Hours | None = None
     exempt: bool = False
     """`pressure: exempt`: transactional or personal; no gap, no caps, quiet days do not matter."""
@@ -302,6 +304,7 @@ class Sequence:
         if self.goal is not None:
             yield self.goal
         yield from self.exit_on
+        yield from self.never
         for step in self.steps.values():
             if isinstance(step, Branch):
                 yield step.condition

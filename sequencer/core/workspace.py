@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from sequencer.core.condition import Condition
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 from sequencer.core.lead import Rep, Sender
@@ -85,6 +86,12 @@ class Workspace:
     out_of_office: Duration = field(default_factory=lambda: Duration(7, "day"))
     """Pause after an automatic reply that names no return date."""
     out_of_office_at_most: Duration = field(default_factory=lambda: Duration(30, "day"))
+    audiences: Mapping[str, Condition] = field(default_factory=dict)
+    """Named once, asked for by `in_audience("icp")`."""
+    never: tuple[Condition, ...] = ()
+    """Whoever one of these is true of is neither enrolled nor mailed, whatever a sequence says."""
+    lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The values of files that conditions look into, by the file's name."""
     reply_domain: str | None = None
     """Where SendGrid's Inbound Parse listens; None: replies go to the sender's own address."""
 

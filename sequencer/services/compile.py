@@ -14,6 +14,7 @@ from sequencer.rendering.compile import Source, compile_content
 from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.notes import check_text
 from sequencer.workspace.across import check_across
+from sequencer.workspace.audiences import load_audiences
 from sequencer.workspace.load import content_files, parts_of
 from sequencer.workspace.sequences import load_sequences, parse_sequences
 from sequencer.workspace.settings import load_settings
@@ -55,6 +56,8 @@ def compile_workspace(
     if contents is None:
         contents, found = compile_contents(files, names, shelf, processes)
         problems.update(found)
+    declarations, found = load_audiences(files, declarations, contents)
+    problems.update(found)
     sequences, found = load_sequences(
         files, declarations, contents, lambda template, mark: check_text(template, mark, names), shelf
     )

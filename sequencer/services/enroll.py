@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from sequencer.core.condition import Asks, Condition
+from sequencer.core.condition import Asks, Condition, merged
 from sequencer.core.engine import first_due
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.facts import LeadFacts
@@ -63,8 +63,9 @@ def enroll(
         result.refused[f"the sequence is {sequence.state.value}"] += len(wanted)
         return result
     condition = trigger.condition if trigger is not None else None
-    asks = condition.asks if condition is not None else Asks()
-    known = snapshots.load(conn, release.workspace, asks, [(None, lead) for lead in wanted], now)
+    known = snapshots.load(
+        conn, release.workspace, asks_of(sequence, condition), [(None, lead) for lead in wanted], now
+    )
     before: dict[int, list[Enrollment]] = {}
     for enrollment in enrollments.of_sequence(conn, [lead.id for lead in wanted], sequence.id):
         before.setdefault(enrollment.lead_id, []).append(enrollment)
@@ -81,6 +82,11 @@ def enroll(
     result.refused["is in it already"] += len(entries) - len(result.leads)
     result.refused += Counter()
     return result
+
+
+def asks_of(sequence: Series, condition: Condition | None) -> Asks:
+    """What has to be known of a lead to tell whether it may enter."""
+    return merged(one.asks for one in (*sequence.never, condition) if one is not None)
 
 
 def refuses(
@@ -103,6 +109,9 @@ def refuses(
     status = workspace.statuses.get(lead.status or "")
     if status is not None and status.stops:
         return f"status is {status.label}"
+    for forbidden in sequence.never:
+        if forbidden.test(LeadFacts(workspace, snapshot, now)):
+            return f"nobody is mailed of whom `{forbidden.source}` is true"
     if any(enrollment.status in RUNNING for enrollment in before):
         return "is in it already"
     if before:

@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sequencer.core import explain
-from sequencer.core.condition import Asks
 from sequencer.core.engine import decide
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.lead import Lead
@@ -15,7 +14,7 @@ from sequencer.core.message import Message
 from sequencer.core.people import owner_of, zone_of
 from sequencer.core.release import Release
 from sequencer.services import snapshots
-from sequencer.services.enroll import refuses
+from sequencer.services.enroll import asks_of, refuses
 from sequencer.services.leads import manual
 from sequencer.store import enrollments, messages, suppressions
 
@@ -111,8 +110,7 @@ def _outside(conn: Connection, release: Release, lead: Lead, name: str, answer: 
     series = release.workspace.sequences[name]
     trigger = manual(series)
     condition = trigger.condition if trigger is not None else None
-    asks = condition.asks if condition is not None else Asks()
-    snapshot = snapshots.load(conn, release.workspace, asks, [(None, lead)], now)[0]
+    snapshot = snapshots.load(conn, release.workspace, asks_of(series, condition), [(None, lead)], now)[0]
     refusal = refuses(release.workspace, series, snapshot, (), condition, now)
     where = str(trigger.mark if trigger is not None else series.mark)
     answer.now.append(Sentence(f"never entered; could not: {refusal}" if refusal else "never entered; could", where))

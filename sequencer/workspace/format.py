@@ -98,6 +98,18 @@ FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {
             "{industry: {one_of: [retail, logistics]}}",
         ),
         Key(
+            "audiences",
+            Named(ID, Condition()),
+            "Conditions with a name, for `in_audience(…)`. One may name those above it.",
+            "{icp: lead.employees >= 50}",
+        ),
+        Key(
+            "never",
+            Several(Condition()),
+            "Nobody of whom one of these is true is enrolled or mailed, whatever a sequence says.",
+            "['company.domain in list(\"competitors.txt\")']",
+        ),
+        Key(
             "topics",
             Named(ID, either(ANY, Block("topic"))),
             "What leads may unsubscribe from.",

@@ -27,7 +27,7 @@ def read_files(folder: Path) -> Mapping[str, str]:
     root = folder.resolve()
     if not (root / "sequences").is_dir():
         raise InvalidWorkspace(f"there is no folder {folder / 'sequences'}: expected it to hold workspace.yaml")
-    paths = sorted(_found(root, root / "sequences", {".yaml", ".yml"}, deep=False))
+    paths = sorted(_found(root, root / "sequences", {".yaml", ".yml", ".txt"}, deep=False))
     if (root / "content").is_dir():
         paths += sorted(_found(root, root / "content", {".md", ".mjml"}, deep=True))
     if len(paths) > MOST:

@@ -126,6 +126,8 @@ def names_in(
         contents=known,
         kinds=frozenset(content.kind for content in contents.values()) if known == contents.keys() else None,
         topics=frozenset(workspace.topics),
+        audiences=workspace.audiences,
+        lists=workspace.lists,
     )
 
 
@@ -162,6 +164,7 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
         again=again,
         goal=around.condition(goal),
         exit_on=tuple(c for c in map(around.condition, exits) if c is not None),
+        never=workspace.never,
         hours=read_hours(root, NEVER_QUIET if exempt else Quiet(workspace.quiet_days)),
         exempt=exempt,
         max_lateness=values.duration(root.text("max_lateness")),
