@@ -45,15 +45,17 @@ FOR NO KEY UPDATE OF e, l SKIP LOCKED
 """
 _LEDGER = """
 COPY message (enrollment_id, step, lead_id, sequence, deployment, content, email, sender, subject, message_id, state,
-              attempt, fence, lease_until, request_id, sent_at) FROM STDIN
+              attempt, fence, request_id, sent_at) FROM STDIN
 """
+_OPEN = "INSERT INTO request VALUES (%(id)s, clock_timestamp() + %(lease)s::interval, %(ids)s)"
+_CLOSE = "DELETE FROM request WHERE id = %(id)s"
 _MOVE = """
 UPDATE enrollment SET position = ':end', since = %(now)s, due_at = NULL, status = 'finished', reason = 'finished',
                       ended_at = %(now)s, outcomes = %(outcomes)s::jsonb
 WHERE id = ANY(%(ids)s)
 """
 _RECORD = """
-UPDATE message SET state = 'accepted', accepted_at = %(now)s, provider_id = %(provider_id)s, lease_until = NULL
+UPDATE message SET state = 'accepted', accepted_at = %(now)s, provider_id = %(provider_id)s
 WHERE enrollment_id = ANY(%(ids)s) AND step = %(step)s AND fence = %(fence)s AND state = 'sending'
 """
 _PLACE = re.compile(r"{%\s*if.*?endif\s*%}|{{.*?}}", re.DOTALL)
@@ -133,14 +135,13 @@ class Sender:
                 )
                 lines.append(
                     f"{enrollment_id}\t{step}\t{lead_id}\toffer\t1\t{step}\t{email}\t{SENDER}\t"
-                    f"{subject.translate(_COPIED)}\t{message_id}\tsending\t1\t{fence}\t{{lease}}\t{requests[step]}\t{now}\n"
+                    f"{subject.translate(_COPIED)}\t{message_id}\tsending\t1\t{fence}\t{requests[step]}\t{now}\n"
                 )
-            lease = cursor.execute("SELECT (clock_timestamp() + %s::interval)::text", (LEASE,)).fetchone()
-            assert lease is not None
             with cursor.copy(_LEDGER) as copy:
-                copy.write("".join(lines).replace("{lease}", lease[0]))
+                copy.write("".join(lines))
             for step, (ids, _) in arms.items():
                 if ids:
+                    cursor.execute(_OPEN, {"id": requests[step], "lease": LEASE, "ids": ids})
                     cursor.execute(_MOVE, {"now": now, "ids": ids, "outcomes": _outcomes(step, now)})
         self._database.commit()
         return rows[0][-1], fence, [(requests[step], step, *arm) for step, arm in arms.items() if arm[0]]
@@ -203,6 +204,7 @@ class Sender:
         with self._database.cursor() as cursor:
             now, _ = cursor.execute(_NOW).fetchone() or (None, 0)
             cursor.execute(_RECORD, {"now": now, "provider_id": provider_id, "ids": ids, "step": step, "fence": fence})
+            cursor.execute(_CLOSE, {"id": request_id})
         self._database.commit()
 
 

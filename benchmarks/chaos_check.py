@@ -146,8 +146,8 @@ _OPEN = """
         UNION ALL
         SELECT count(*), format('%s messages %s of step %s, lease or retry from %s to %s s from now, such as %s: %s',
                count(*), state, step,
-               round(extract(epoch FROM min(coalesce(retry_at, lease_until)) - clock_timestamp())),
-               round(extract(epoch FROM max(coalesce(retry_at, lease_until)) - clock_timestamp())),
+               round(extract(epoch FROM min(retry_at) - clock_timestamp())),
+               round(extract(epoch FROM max(retry_at) - clock_timestamp())),
                min(enrollment_id), min(failure))
         FROM message WHERE state IN ('sending', 'retry') GROUP BY state, step
         UNION ALL

@@ -111,7 +111,7 @@ def deploy(engine: Engine, workspace: dict[str, str]) -> None:
 def load(engine: Engine, leads: int, places: Sequence[tuple[str, str]] = ((SEQUENCE, POSITION),)) -> None:
     """Empties the tables, and fills them with leads; all are due, by turns at each of these places (none: nowhere)."""
     with engine.begin() as conn:
-        conn.execute(text("TRUNCATE lead, company, enrollment, message, event, intake RESTART IDENTITY"))
+        conn.execute(text("TRUNCATE lead, company, enrollment, message, request, event, intake RESTART IDENTITY"))
         add(conn, 0, leads, places)
     settle(engine)
 

@@ -12,7 +12,7 @@ from sequencer.core.message import State
 from sequencer.services.compose import Outgoing
 from sequencer.services.context import Context
 from sequencer.services.heartbeat import pause
-from sequencer.store import clock, enrollments, messages, pauses
+from sequencer.store import clock, enrollments, messages, pauses, requests
 from sequencer.store.messages import Settled
 from sequencer.store.pauses import Reason
 
@@ -82,8 +82,10 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
     What surely was not sent falls due again; its enrollment is dated accordingly. Refused credentials pause all
     sending: every mail would meet the same.
     """
+    request_id = out.batch.request_id
     with context.engine.begin() as conn:
         now = clock.now(conn)
+        requests.take(conn, [request_id])
         accepted = [
             attempt.enrollment_id
             for attempt, outcome in zip(out.attempts, outcomes, strict=True)
@@ -96,8 +98,13 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
         ]
         if accepted:
             provider_id = next(o.provider_id for o in outcomes if o.answer is Answer.ACCEPTED)
-            messages.accept(conn, out.batch.request_id, accepted, provider_id, now)
-        ours = messages.settle(conn, out.batch.request_id, fence, settled)
+            messages.accept(conn, request_id, accepted, provider_id, now)
+        ours = messages.settle(conn, request_id, fence, settled)
+        # What is not ours any more the reaper has called unknown.
+        if len(ours) == len(settled) and not any(s.state is State.UNKNOWN for s in settled):
+            requests.close(conn, [request_id])
+        else:
+            requests.doubt(conn, [request_id])
         again = {s.enrollment_id: s.retry_at for s in settled if s.enrollment_id in ours and s.retry_at is not None}
         running = enrollments.redate(conn, again)
         # Who was halted during the request: it will not go again.
@@ -113,7 +120,7 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
         worst = next(o for o in outcomes if o.answer is not Answer.ACCEPTED)
         log.warning(
             "request %s: %d accepted, %d not (%s: %s)",
-            out.batch.request_id,
+            request_id,
             len(accepted),
             len(settled),
             worst.answer,

@@ -26,7 +26,7 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
     current = releases.current(conn)
     if current is None:
         return hints
-    if _exists(conn, "SELECT 1 FROM message WHERE state = 'sending' AND lease_until < clock_timestamp()"):
+    if _exists(conn, "SELECT 1 FROM request WHERE lease_until < clock_timestamp()"):
         hints.append(("reap", ()))
     if _exists(
         conn,
@@ -60,7 +60,7 @@ _REST = text(
     f"""
     SELECT (SELECT min(due_at) FROM ({enrollments.DUE_PLACES}) place),
            (SELECT coalesce(max(1 + urgent::int), 0) FROM intake WHERE state = 'pending'),
-           EXISTS (SELECT 1 FROM message WHERE state = 'sending')
+           EXISTS (SELECT 1 FROM request WHERE lease_until IS NOT NULL)
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
            OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')
                       AND deployment < (SELECT max(number) FROM deployment))

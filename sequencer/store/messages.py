@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select, text
 
 from sequencer.core.message import MAYBE_SENT, Message, State
+from sequencer.store import requests
 from sequencer.store.arrays import any_of, array
-from sequencer.store.tables import message
+from sequencer.store.tables import message, request
 
 COLUMNS = (
     message.c.enrollment_id,
@@ -96,8 +97,8 @@ _BEGIN = text(
     """
     INSERT INTO message (
         enrollment_id, step, lead_id, sequence, deployment, content, email, sender, subject, message_id, exempt, state,
-        attempt, request_id, failure, fence, lease_until, sent_at)
-    SELECT v.*, :fence, clock_timestamp() + make_interval(secs => :lease), :now
+        attempt, request_id, failure, fence, sent_at)
+    SELECT v.*, :fence, :now
     FROM unnest(
         CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]), CAST(:lead_id AS bigint[]), CAST(:sequence AS text[]),
         CAST(:deployment AS int[]), CAST(:content AS text[]), CAST(:email AS text[]), CAST(:sender AS text[]),
@@ -105,7 +106,7 @@ _BEGIN = text(
         CAST(:attempt AS smallint[]), CAST(:request_id AS text[]), CAST(:failure AS text[])
     ) v
     ON CONFLICT (enrollment_id, step) DO UPDATE
-    SET state = excluded.state, attempt = excluded.attempt, fence = excluded.fence, lease_until = excluded.lease_until,
+    SET state = excluded.state, attempt = excluded.attempt, fence = excluded.fence,
         request_id = excluded.request_id, sent_at = excluded.sent_at, email = excluded.email, sender = excluded.sender,
         subject = excluded.subject, message_id = excluded.message_id, failure = excluded.failure, retry_at = NULL,
         deployment = excluded.deployment, content = excluded.content
@@ -130,7 +131,8 @@ def begin(
     if not attempts:
         return set()
     columns = {name: array(values) for name, values in zip(Attempt._fields, zip(*attempts, strict=True), strict=True)}
-    done = conn.execute(_BEGIN, {**columns, "fence": fence, "lease": lease, "now": now})
+    done = conn.execute(_BEGIN, {**columns, "fence": fence, "now": now})
+    requests.begin(conn, [(a.request_id, a.enrollment_id) for a in attempts if a.state is State.SENDING], lease)
     return {(enrollment_id, step) for enrollment_id, step in done}
 
 
@@ -143,7 +145,7 @@ _ACCEPT = text(
         ORDER BY enrollment_id, step FOR NO KEY UPDATE
     )
     UPDATE message m SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), provider_id = :provider_id,
-                         lease_until = NULL, failure = NULL
+                         failure = NULL
     FROM ours WHERE m.enrollment_id = ours.enrollment_id AND m.step = ours.step
     """
 )
@@ -162,7 +164,7 @@ _SETTLE = text(
         WHERE request_id = :request_id AND fence = :fence AND state = 'sending' AND enrollment_id = ANY(:ids)
         ORDER BY enrollment_id, step FOR NO KEY UPDATE
     )
-    UPDATE message m SET state = v.state, failure = v.failure, retry_at = v.retry_at, lease_until = NULL
+    UPDATE message m SET state = v.state, failure = v.failure, retry_at = v.retry_at
     FROM ours, unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:failures AS text[]),
                 CAST(:retries AS timestamptz[])) v(id, state, failure, retry_at)
     WHERE m.enrollment_id = ours.enrollment_id AND m.step = ours.step AND v.id = ours.enrollment_id
@@ -201,13 +203,16 @@ def settle(conn: Connection, request_id: str, fence: int, settled: Sequence[Sett
 
 def release(conn: Connection, request_ids: Sequence[str], now: datetime) -> set[int]:
     """Attempts that were never handed over (the commit's outcome was in doubt): surely not sent, due again at once."""
+    ids = requests.take(conn, request_ids)
     done = conn.execute(
         text(
-            "UPDATE message SET state = 'retry', retry_at = :now, lease_until = NULL, failure = 'never handed over'"
-            " WHERE request_id = ANY(:ids) AND state = 'sending' RETURNING enrollment_id"
+            "UPDATE message SET state = 'retry', retry_at = :now, failure = 'never handed over'"
+            " WHERE enrollment_id = ANY(CAST(:ids AS bigint[])) AND request_id = ANY(CAST(:request_ids AS text[]))"
+            " AND state = 'sending' RETURNING enrollment_id"
         ),
-        {"ids": list(request_ids), "now": now},
+        {"ids": array(ids), "request_ids": array(request_ids), "now": now},
     )
+    requests.close(conn, request_ids)
     return set(done.scalars())
 
 
@@ -224,24 +229,30 @@ def reopen(conn: Connection, keys: Sequence[tuple[int, str]]) -> None:
         )
 
 
-def reap(conn: Connection, limit: int) -> int:
-    """Attempts whose lease ran out become `unknown`: whoever made them is gone, and nobody knows what was sent."""
+def reap(conn: Connection, limit: int) -> tuple[int, bool]:
+    """Attempts whose lease ran out become `unknown`: whoever made them is gone, and nobody knows what was sent.
+
+    `limit`: requests at a time. Returns how many messages, and whether there may be more.
+    """
+    found = requests.abandoned(conn, limit)
     done = conn.execute(
         text(
             """
             WITH dead AS MATERIALIZED (
                 SELECT enrollment_id, step FROM message
-                WHERE state = 'sending' AND lease_until < clock_timestamp()
-                ORDER BY enrollment_id, step LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+                WHERE enrollment_id = ANY(CAST(:ids AS bigint[])) AND request_id = ANY(CAST(:request_ids AS text[]))
+                    AND state = 'sending'
+                ORDER BY enrollment_id, step FOR NO KEY UPDATE
             )
-            UPDATE message m SET state = 'unknown', lease_until = NULL,
-                                 failure = 'no answer was recorded before the lease ended'
+            UPDATE message m SET state = 'unknown', failure = 'no answer was recorded before the lease ended'
             FROM dead WHERE m.enrollment_id = dead.enrollment_id AND m.step = dead.step
             """
         ),
-        {"limit": limit},
+        {"ids": array(number for ids in found.values() for number in ids), "request_ids": array(found)},
     )
-    return done.rowcount
+    requests.doubt(conn, found)
+    requests.sweep(conn)
+    return done.rowcount, len(found) == limit
 
 
 def cancel(conn: Connection, keys: Sequence[tuple[int, str]]) -> None:
@@ -322,7 +333,6 @@ _APPLY = text(
             ELSE m.state END,
         retry_at = NULL,
         accepted_at = coalesce(m.accepted_at, v.accepted_at),
-        lease_until = NULL,
         delivered_at = least(m.delivered_at, v.delivered_at),
         opened_at = least(m.opened_at, v.opened_at),
         clicked_at = least(m.clicked_at, v.clicked_at),
@@ -401,24 +411,26 @@ def prove(conn: Connection, request_ids: Sequence[str], now: datetime) -> set[in
 
     Returns the enrollments whose message was open until now.
     """
-    if not request_ids:
-        return set()
+    ids = requests.take(conn, request_ids) if request_ids else []
+    if not ids:
+        return set()  # nothing of them is open any more
     done = conn.execute(
         text(
             """
             WITH proven AS MATERIALIZED (
                 SELECT enrollment_id, step FROM message
-                WHERE request_id = ANY(:ids) AND state IN ('sending', 'unknown')
+                WHERE enrollment_id = ANY(CAST(:ids AS bigint[])) AND request_id = ANY(CAST(:request_ids AS text[]))
+                    AND state IN ('sending', 'unknown')
                 ORDER BY enrollment_id, step FOR NO KEY UPDATE
             )
-            UPDATE message m SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), lease_until = NULL,
-                                 failure = NULL
+            UPDATE message m SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), failure = NULL
             FROM proven WHERE m.enrollment_id = proven.enrollment_id AND m.step = proven.step
             RETURNING m.enrollment_id
             """
         ),
-        {"ids": list(request_ids), "now": now},
+        {"ids": array(ids), "request_ids": array(request_ids), "now": now},
     )
+    requests.close(conn, request_ids)
     return set(done.scalars())
 
 
@@ -480,12 +492,18 @@ class Doubt(NamedTuple):
     lead_id: int
 
 
+_IS_UNKNOWN = (
+    message.c.enrollment_id == func.any(func.array(select(func.unnest(request.c.enrollment_ids)).scalar_subquery()))
+) & (message.c.state == State.UNKNOWN)
+"""By way of the open requests: they are few, and the ledger is long."""
+
+
 def in_doubt(
     conn: Connection, lead_ids: Sequence[int] | None, step: str | None, sequence: str | None, limit: int
 ) -> list[Doubt]:
     """Unknown messages, oldest first: of these leads (None: of all), this step and sequence (None: any)."""
     m = message.c
-    query = select(m.enrollment_id, m.step, m.lead_id).where(m.state == State.UNKNOWN).order_by(m.sent_at, m.step)
+    query = select(m.enrollment_id, m.step, m.lead_id).where(_IS_UNKNOWN).order_by(m.sent_at, m.step)
     if lead_ids is not None:
         query = query.where(m.lead_id == func.any(list(lead_ids)))
     if step is not None:
@@ -504,7 +522,7 @@ _RESOLVE = text(
         WHERE m.state = 'unknown' ORDER BY m.enrollment_id, m.step FOR NO KEY UPDATE OF m
     )
     UPDATE message m
-    SET state = :state, failure = :failure, lease_until = NULL,
+    SET state = :state, failure = :failure,
         accepted_at = CASE WHEN :state = 'accepted' THEN m.sent_at ELSE m.accepted_at END,
         retry_at = CASE WHEN :state = 'retry' THEN CAST(:now AS timestamptz) END
     FROM held WHERE m.enrollment_id = held.enrollment_id AND m.step = held.step
@@ -522,16 +540,18 @@ def resolve(conn: Connection, doubts: Sequence[Doubt], state: State, failure: st
         "failure": failure,
         "now": now,
     }
-    return set(conn.execute(_RESOLVE, values).scalars())
+    moved = set(conn.execute(_RESOLVE, values).scalars())
+    requests.sweep(conn)
+    return moved
 
 
 def unknown(conn: Connection) -> int:
     """How many messages nobody knows of whether they went."""
-    query = select(func.count()).select_from(message).where(message.c.state == State.UNKNOWN)
+    query = select(func.count()).select_from(message).where(_IS_UNKNOWN)
     return int(conn.execute(query).scalar_one())
 
 
 def held(conn: Connection, limit: int) -> list[Any]:
     """Messages of which nobody knows whether they went, oldest first."""
-    query = select(message).where(message.c.state == State.UNKNOWN).order_by(message.c.sent_at).limit(limit)
+    query = select(message).where(_IS_UNKNOWN).order_by(message.c.sent_at).limit(limit)
     return list(conn.execute(query))

@@ -25,7 +25,7 @@ SHIFT = 20
 
 _OPTIONS = {
     # Each row is written twice within a moment: the attempt, then what the provider said. After that, events.
-    "message": "fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02,"
+    "message": "fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02,"
     " autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off",
     "event": "autovacuum_analyze_scale_factor = 0.02",
 }

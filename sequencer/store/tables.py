@@ -215,7 +215,6 @@ message = Table(
     Column("state", Text, nullable=False),
     Column("attempt", SmallInteger, nullable=False),
     Column("fence", BigInteger, nullable=False, comment="of the claim that owns the attempt"),
-    _at("lease_until", comment="operating time"),
     Column("request_id", Text, nullable=False),
     Column("provider_id", Text, nullable=False, server_default=""),
     Column("failure", Text),
@@ -227,10 +226,21 @@ message = Table(
     _at("clicked_at", comment="by a human"),
     Column("clicked", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="names of the links"),
     PrimaryKeyConstraint("enrollment_id", "step"),
+    # No index holds what changes; see `request`.
     Index("ix_message_lead_id_sent_at", "lead_id", "sent_at"),
-    Index("ix_message_request_id", "request_id", postgresql_where=text("state IN ('sending', 'unknown')")),
-    Index("ix_message_open", "lease_until", postgresql_where=text("state IN ('sending', 'unknown')")),
     postgresql_partition_by="RANGE (enrollment_id)",
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _at(
+        "lease_until",
+        comment="operating time; NULL: nobody makes it any more, and some of its messages are unknown",
+    ),
+    Column("enrollment_ids", ARRAY(BigInteger), nullable=False, comment="of its messages, ascending"),
+    Index("ix_request_lease_until", "lease_until"),
 )
 
 event = Table(

@@ -133,7 +133,7 @@ def test_a_killed_dyno_is_recovered_and_what_it_was_sending_never_goes_twice(
         assert -signal.SIGKILL == stack.ended("worker")
         people = enroll(stack, 50)
         with engine.begin() as conn:  # a minute later
-            conn.execute(text("UPDATE message SET lease_until = clock_timestamp() WHERE state = 'sending'"))
+            conn.execute(text("UPDATE request SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL"))
         stack.start("worker")
         stack.until("the mails of everybody else", lambda: running(engine) <= 1)
         assert each_once(people) == sent(stack) - Counter({("doubt@harbor.example", s): 1 for s in MAILS})
@@ -252,7 +252,7 @@ def test_postgresql_away_at_start_and_crashing_in_mid_run_loses_and_doubles_noth
         def settled() -> bool:
             """The rest waits behind a mail of which nobody can know whether it went."""
             with engine.begin() as conn:  # a minute later
-                conn.execute(text("UPDATE message SET lease_until = clock_timestamp() WHERE state = 'sending'"))
+                conn.execute(text("UPDATE request SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL"))
             return running(engine) == states(engine)["unknown"]
 
         stack.until("the last mail", settled)

@@ -132,8 +132,8 @@ class _Run:
             raise Failed("something is due, and nobody does it")
         over = "clock_timestamp() - interval '1 second'"
         with self.world.connect() as conn:
-            for table in ("message", "alert"):
-                conn.execute(text(f"UPDATE {table} SET lease_until = {over} WHERE state = 'sending'"))
+            conn.execute(text(f"UPDATE request SET lease_until = {over} WHERE lease_until IS NOT NULL"))
+            conn.execute(text(f"UPDATE alert SET lease_until = {over} WHERE state = 'sending'"))
             conn.execute(text(f"UPDATE alert SET retry_at = {over} WHERE retry_at IS NOT NULL"))
         if waiting := self.redis.keys("hint:*"):
             self.redis.delete(*waiting)

@@ -120,7 +120,7 @@ def test_a_failure_that_is_known_after_the_lease_changes_nothing(world: World, m
     entered(world)
 
     def lose() -> None:
-        ask(world, "UPDATE message SET lease_until = clock_timestamp() - interval '1 second'")
+        ask(world, "UPDATE request SET lease_until = clock_timestamp() - interval '1 second'")
         reconcile.reap(world.context)
 
     interrupt(world, lose, Outcome(Answer.RETRY, detail="429"), monkeypatch)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from sequencer.services.enroll import Entered
 from sequencer.services.leads import enter, save
 from sequencer.services.react import Reaction, react
 from sequencer.services.release import Releases, deploy
+from sequencer.services.respite import LONGEST, Respite
 from sequencer.store import clock, leads, pauses
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -137,6 +139,8 @@ def world(engine: Engine) -> Iterator[World]:
         secret=b"secret",
         public_url="https://mail.acme.example",
         hint=lambda *hint: hints.append(hint),
+        # Operating time flies: a provider that wants to be left alone has been by the next look.
+        respite=Respite(count(0.0, 2 * LONGEST).__next__),
     )
     with engine.begin() as conn:
         clock.start_virtual(conn, START)

@@ -41,12 +41,12 @@ TWO_LINKS = (
 )
 HUMAN = "Mozilla/5.0"
 PEOPLE = ("kim", "lee")
-KEPT = ("lead", "enrollment", "message")
+KEPT = ("lead", "enrollment", "message", "request")
 """What webhooks change; what they add is in the other tables."""
 
 COMPARED = (
     "SELECT enrollment_id, step, state, attempt, request_id, accepted_at, delivered_at, opened_at, clicked_at, clicked,"
-    " retry_at, lease_until, failure IS NULL FROM message ORDER BY enrollment_id, step",
+    " retry_at, failure IS NULL FROM message ORDER BY enrollment_id, step",
     "SELECT at, lead_id, key, kind, source, enrollment_id, step, machine, data FROM event ORDER BY at, lead_id, key",
     "SELECT email, topic, reason FROM suppression ORDER BY email, topic, reason",
     "SELECT id, suppressed FROM lead ORDER BY id",

@@ -171,7 +171,7 @@ def test_a_batch_that_fails_takes_no_other_with_it(world: World) -> None:
     assert sorted(states(world, *people)) == ["retry", "sending"]
     world.work()
     assert sorted(states(world, *people)) == ["accepted", "sending"]
-    tamper(world, "UPDATE message SET lease_until = clock_timestamp() - interval '1 second' WHERE state = 'sending'")
+    tamper(world, "UPDATE request SET lease_until = clock_timestamp() - interval '1 second'")
     reconcile.reap(world.context)
     world.pass_(days=2)
     assert sorted(states(world, *people)) == ["accepted", "unknown"]

@@ -637,11 +637,12 @@ class _Helper(threading.Thread):
 
 
 _TABLES = (
-    "message event enrollment intake alert suppression consent lead company deployment release pause heartbeat".split()
+    "message request event enrollment intake alert suppression consent lead company deployment release pause"
+    " heartbeat".split()
 )
 _EMPTY = "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _TRY = "UPDATE pause SET retry_at = clock_timestamp() WHERE retry_at IS NOT NULL"
-_EXPIRE = "UPDATE message SET lease_until = clock_timestamp() - interval '1 s' WHERE state = 'sending'"
+_EXPIRE = "UPDATE request SET lease_until = clock_timestamp() - interval '1 s' WHERE lease_until IS NOT NULL"
 _WAITING = """
 SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
 """
