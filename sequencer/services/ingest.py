@@ -67,8 +67,6 @@ class Taken:
     foreign: int = 0
     """Events about mails that were never ours. They count for nothing, and nothing of them is kept waiting: another
     installation on the same account says such things all day."""
-    awake: set[tuple[str, str]] = field(default_factory=set)
-    """(sequence, position) where somebody fell due."""
     proven: set[int] = field(default_factory=set)
     """Enrollments that stood behind a mail of which it was not known that it went."""
     left: list[Item] = field(default_factory=list)
@@ -79,7 +77,6 @@ class Taken:
         self.problems |= other.problems
         self.unrecorded += other.unrecorded
         self.foreign += other.foreign
-        self.awake |= other.awake
         self.proven |= other.proven
         self.left += other.left
         return self
@@ -121,8 +118,6 @@ def _sift(context: Context) -> bool:
             part = _effects(context, conn, [item for item in items if item[0] in ours], patient)
             later = {body_id for body_id, _ in part.left}
             intake.calm(conn, ours - later)
-        for place in sorted(part.awake):
-            context.hint("drain", *place)
         if ours - later:
             context.hint("intake", False)
         items, ours, patient = part.left, later, True
@@ -141,7 +136,11 @@ def again(context: Context, body_id: int) -> Taken | None:
 
 
 def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], state: str) -> Taken | None:
-    """Lets bodies in this state take effect. None: somebody else took them in between."""
+    """Lets bodies in this state take effect. None: somebody else took them in between.
+
+    Who falls due by it is found by the clock within a second, together with everybody else: a hint for each body would
+    make many small batches of them.
+    """
     _wake(context, proven)
     if not opened:
         return None
@@ -161,8 +160,6 @@ def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], s
             # What proved only itself: it came in parts, or speaks of an earlier attempt.
             held = _wake_free(conn, part.proven)
         _wake(context, held)
-        for place in sorted(part.awake):
-            context.hint("drain", *place)
         items, ours, patient = part.left, later, True
     if total.foreign:
         log.info("%d webhook events are about mails that were never in this ledger", total.foreign)
@@ -280,7 +277,7 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
     if found.unrecorded:
         heartbeat.witnessed(conn, len(found.unrecorded))
     taken.unrecorded = [said.key for said in found.unrecorded]
-    taken.new, taken.foreign, taken.awake = len(reaction.new), len(found.foreign), reaction.awake
+    taken.new, taken.foreign = len(reaction.new), len(found.foreign)
     taken.proven = reaction.proven
     return taken
 
