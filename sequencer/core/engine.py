@@ -393,6 +393,10 @@ class _Run:
         expected = max(opens, self.dated) if self.dated is not None else opens
         if lateness is not None and self.now > shift(expected, lateness, self.zone, self.quiet):
             return _Skip("too-late")
+        # Before gap and caps: what waits for a rep is not skipped because others mailed the lead meanwhile.
+        send = self.from_whom(step, due)
+        if send is None:
+            return None
         earliest = next_open(max(due, self.now), self.sequence.hours, self.zone, quiet)
         rule = ""
         if not self.sequence.exempt:
@@ -416,8 +420,8 @@ class _Run:
             content = best(step.pick, self.snapshot, self.now.astimezone(self.zone).date())
             if content is None:
                 return _Skip(NOTHING_NEW, step.pick.kind)
-            step = replace(step, content=content)
-        return self.from_whom(step, due)
+            send = replace(send, step=replace(step, content=content))
+        return send
 
     def from_whom(self, step: Email, due: datetime) -> Send | None:
         if self.sequence.sender != "owner":

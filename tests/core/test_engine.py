@@ -322,6 +322,14 @@ def test_owner_mail_comes_from_the_rep() -> None:
     assert [e.sender.email for e in it.done if isinstance(e, Send) and e.sender] == ["ana@acme.example"]
 
 
+def test_a_mail_that_waits_for_an_owner_is_not_skipped_because_others_mailed_meanwhile() -> None:
+    it = Passage(OWNER).after(days=9)
+    assert (it.sent, it.why) == ([], "no-owner")
+    it.mailed_before = [it.now - timedelta(hours=1)]
+    it.look()
+    assert (it.sent, it.why) == ([], "no-owner")
+
+
 def test_owner_mail_waits_for_a_short_absence() -> None:
     it = owned(away=(Away(date(2026, 11, 20), date(2026, 11, 23)),)).after(hours=1)
     assert it.why == "owner-away"
