@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -29,13 +30,23 @@ def shown(problem: Problem, files: Mapping[str, str]) -> str:
 
 def excerpt(mark: Mark, files: Mapping[str, str]) -> list[str]:
     """The line that the mark is on, cut to what a terminal shows, and a caret; nothing for a place past the end."""
-    lines = files.get(mark.file, "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = _lines(files.get(mark.file, ""))
     if mark.line > len(lines) or not lines[mark.line - 1].strip():
         return []
-    # A tab is one column to us and up to eight to a terminal; control characters would reach it.
-    line = "".join(c if c.isprintable() else " " for c in _WEBHOOK.sub(_dots, lines[mark.line - 1]))
+    line = _harmless(lines[mark.line - 1])
     start = max(0, mark.column - 81)
     return [f"  {line[start : start + 110]}", "  " + " " * (mark.column - 1 - start) + "^"]
+
+
+@lru_cache(maxsize=64)
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+@lru_cache(maxsize=64)  # a line may be long, and hold thousands of problems
+def _harmless(line: str) -> str:
+    """A tab is one column to us and up to eight to a terminal; control characters would reach it."""
+    return "".join(c if c.isprintable() else " " for c in _WEBHOOK.sub(_dots, line))
 
 
 _WEBHOOK = re.compile(r"(\bweb\w*:)(\s*\S+)", re.IGNORECASE)

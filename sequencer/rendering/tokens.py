@@ -45,6 +45,10 @@ class Piece:
         return re.split(r"\W", words[0], maxsplit=1)[0] if words else ""
 
 
+LONGEST: Final = 500
+"""Characters of a token in which its end is looked for with care: a file of nothing but open brackets must not take
+time that grows with the square of its length."""
+
 _OPEN: Final = re.compile(r"\{[{%#]")
 _CLOSE: Final = {"{{": "}}", "{%": "%}", "{#": "#}"}
 _COMMENT: Final = re.compile(r"<!--(?!\[if|<!).*?-->", re.DOTALL)
@@ -97,7 +101,8 @@ def _end(text: str, position: int, opening: str) -> int | None:
         found = text.find(closing, position)
         return None if found < 0 else found + 2
     begin, stack = position, list[str]()
-    while position < len(text):
+    last = min(len(text), begin + LONGEST)
+    while position < last:
         if not stack and text.startswith(closing, position):
             return position + 2
         if string := _STRING.match(text, position):

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.fuzz import NAMES, Expression, World, fuzz, world_at
+from sequencer.cli.problems import as_text
 from sequencer.core.condition import ConditionProblems, compile_condition
 from sequencer.core.lead_input import InvalidLead, RowReader, read
-from sequencer.core.mark import Mark
+from sequencer.core.mark import Mark, Problem
 from sequencer.core.workspace import Brand, Workspace
 from sequencer.errors import InvalidInput
+from sequencer.rendering.origin import FileText
+from sequencer.rendering.tokens import scan
+from sequencer.services.compile import Compiled
 from sequencer.services.imports import LONGEST_LINE, Imported, read_table
 
 SECONDS = 4.0
@@ -61,6 +65,20 @@ def test_the_same_wrong_zone_in_every_row_is_compared_with_all_zones_once() -> N
 def test_a_file_without_line_breaks_is_not_read_as_a_whole() -> None:
     with pytest.raises(InvalidInput, match="expected lines of less than 1,000,000 characters"):
         list(read_table(io.StringIO("email\n" + "x" * (LONGEST_LINE + 1)), Imported()).rows)
+
+
+def test_a_mail_of_open_brackets_takes_no_time_that_grows_with_its_square() -> None:
+    began = time.process_time()
+    scan("{{ link((((( }}" * 10_000, FileText("content/x.md", ""))
+    assert time.process_time() - began < 5.0
+
+
+def test_thousands_of_problems_in_one_long_line_are_shown_in_time() -> None:
+    files = {"sequences/a.yaml": "x" * 100_000}
+    problems = tuple(Problem(Mark("sequences/a.yaml", 1, n), "syntax", "no") for n in range(1, 20_000))
+    began = time.process_time()
+    assert len(as_text(Compiled(None, {}, problems), files)) > 1_000_000
+    assert time.process_time() - began < 5.0
 
 
 def test_the_fuzzer_sees_what_breaks_the_contract(installed: World, monkeypatch: pytest.MonkeyPatch) -> None:
