@@ -23,7 +23,7 @@ def as_text(compiled: Compiled, files: Mapping[str, str]) -> str:
 
 def shown(problem: Problem, files: Mapping[str, str]) -> str:
     severity = "warning: " if problem.severity == "warning" else ""
-    first, *more = problem.message.split("\n")
+    first, *more = _said(problem).split("\n")
     lines = [f"{problem.mark}: {problem.code} {severity}{first}", *excerpt(problem.mark, files)]
     return "\n".join([*lines, *(f"  | {line}" for line in more), ""])
 
@@ -36,6 +36,11 @@ def excerpt(mark: Mark, files: Mapping[str, str]) -> list[str]:
     line = _harmless(lines[mark.line - 1])
     start = max(0, mark.column - 81)
     return [f"  {line[start : start + 110]}", "  " + " " * (mark.column - 1 - start) + "^"]
+
+
+def _said(problem: Problem) -> str:
+    """A message may quote what a file escapes: halves of characters, or what would steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in problem.message)
 
 
 @lru_cache(maxsize=64)
@@ -83,7 +88,7 @@ def as_object(compiled: Compiled, files: Mapping[str, str]) -> str:
             "column": problem.mark.column,
             "code": problem.code,
             "severity": problem.severity,
-            "message": problem.message,
+            "message": _said(problem),
         }
         for problem in compiled.problems
     ]
@@ -104,7 +109,7 @@ def as_github(compiled: Compiled, files: Mapping[str, str], folder: PurePosixPat
     """
     lines = [
         f"::{problem.severity} file={_property(str(folder / problem.mark.file))},line={problem.mark.line},"
-        f"col={problem.mark.column},title={_property(problem.code)}::{_data(problem.message)}"
+        f"col={problem.mark.column},title={_property(problem.code)}::{_data(_said(problem))}"
         for problem in compiled.problems
     ]
     return "\n".join([*lines, summary(compiled, files)])
@@ -148,6 +153,6 @@ def _result(problem: Problem, rule: int, folder: PurePosixPath) -> dict[str, Any
         "ruleId": problem.code,
         "ruleIndex": rule,
         "level": problem.severity,
-        "message": {"text": problem.message},
+        "message": {"text": _said(problem)},
         "locations": [{"physicalLocation": place}],
     }

@@ -139,6 +139,16 @@ def test_control_characters_of_a_file_never_reach_the_terminal(folder: Path) -> 
     assert (result.exit_code, "\x1b" in result.output) == (1, False)
 
 
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_what_a_message_quotes_can_always_be_printed(form: str, folder: Path) -> None:
+    """Found by `benchmarks.fuzz --target workspace`: half a character, and a sequence that colours a terminal."""
+    edit(folder, "content/sales/roi.md", "this is", r'{{ link("a", "\ud800") }} {{ "\x1b[31m" | nope }} this is')
+    result = check(folder, "--format", form)
+    assert result.exit_code == 1
+    assert "bad-link" in result.output and "unknown-filter" in result.output
+    assert "\x1b" not in result.output and result.output.encode("utf-8")
+
+
 def test_the_help_shows_an_example() -> None:
     assert "Example: sequencer check" in check("--help").output
 
