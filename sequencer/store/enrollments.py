@@ -63,7 +63,7 @@ def claim(
     )
     if floor is not None:
         query = query.where(due >= floor)
-    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
+    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query).all()]
 
 
 DUE_PLACES = """
@@ -100,7 +100,7 @@ def running_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
         # In this order, because whoever records refusals dates several enrollments without their leads' locks.
         .with_for_update(key_share=True)
     )
-    return [of(row) for row in conn.execute(query)]
+    return [of(row) for row in conn.execute(query).all()]
 
 
 def all_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:

@@ -84,7 +84,7 @@ def of_leads(
     if since is not None:
         query = query.where(e.at >= since)
     found: dict[int, list[Event]] = {}
-    for row in conn.execute(query):
+    for row in conn.execute(query).all():
         found.setdefault(row.lead_id, []).append(Event(*row))
     return found
 

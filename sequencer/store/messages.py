@@ -40,7 +40,7 @@ def of_enrollments(conn: Connection, ids: Sequence[int]) -> dict[int, dict[str, 
     """Ledger rows by enrollment and step, in the order they were sent."""
     found: dict[int, dict[str, Message]] = {}
     query = select(*COLUMNS).where(message.c.enrollment_id == any_of(ids)).order_by(message.c.sent_at)
-    for row in conn.execute(query):
+    for row in conn.execute(query).all():
         known = of(row)
         found.setdefault(known.enrollment_id, {})[known.step] = known
     return found
@@ -55,7 +55,7 @@ def mailed_at(conn: Connection, lead_ids: Sequence[int], since: datetime) -> dic
         .where(message.c.state.in_(sorted(MAYBE_SENT)))
         .order_by(message.c.sent_at)
     )
-    for lead_id, sent_at in conn.execute(query):
+    for lead_id, sent_at in conn.execute(query).all():
         found.setdefault(lead_id, []).append(sent_at)
     return found
 
@@ -68,7 +68,7 @@ def received(conn: Connection, lead_ids: Sequence[int], contents: Sequence[str])
         .where(message.c.lead_id == func.any(list(lead_ids)), message.c.content == func.any(list(contents)))
         .where(message.c.state.in_(sorted(MAYBE_SENT)))
     )
-    for row in conn.execute(query):
+    for row in conn.execute(query).all():
         found.setdefault(row.lead_id, set()).add(row.content)
     return found
 
@@ -133,7 +133,7 @@ def begin(
     columns = {name: array(values) for name, values in zip(Attempt._fields, zip(*attempts, strict=True), strict=True)}
     done = conn.execute(_BEGIN, {**columns, "fence": fence, "now": now})
     requests.begin(conn, [(a.request_id, a.enrollment_id) for a in attempts if a.state is State.SENDING], lease)
-    return {(enrollment_id, step) for enrollment_id, step in done}
+    return {(enrollment_id, step) for enrollment_id, step in done.all()}
 
 
 _ACCEPT = text(
