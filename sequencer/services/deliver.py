@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sequencer.core.mail import Answer, Outcome
@@ -52,15 +53,22 @@ def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_a
 
 def release(context: Context, outgoing: Sequence[Outgoing]) -> None:
     """Makes due again what surely was never handed over."""
-    requests = [out.batch.request_id for out in outgoing]
-    if not requests:
+    ids = [out.batch.request_id for out in outgoing]
+    if not ids:
         return
     try:
         with context.engine.begin() as conn:
             now = clock.now(conn)
-            enrollments.redate(conn, dict.fromkeys(messages.release(conn, requests, now), now))
+            steps = messages.release(conn, ids, now)
+            _again(conn, steps, dict.fromkeys(steps, now))
     except DBAPIError:
-        log.error("the database is away; %d requests are left to the reaper, none of them was sent", len(requests))
+        log.error("the database is away; %d requests are left to the reaper, none of them was sent", len(ids))
+
+
+def _again(conn: Connection, steps: Mapping[int, str], dues: Mapping[int, datetime]) -> None:
+    """Dates whose mail goes again. That of somebody who was halted since it was begun never will."""
+    running = enrollments.redate(conn, dues)
+    messages.cancel(conn, [(number, steps[number]) for number in dues if number not in running])
 
 
 def _record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: int, trial: bool) -> None:
@@ -106,10 +114,7 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
         else:
             requests.doubt(conn, [request_id])
         again = {s.enrollment_id: s.retry_at for s in settled if s.enrollment_id in ours and s.retry_at is not None}
-        running = enrollments.redate(conn, again)
-        # Who was halted during the request: it will not go again.
-        step = {attempt.enrollment_id: attempt.step for attempt in out.attempts}
-        messages.cancel(conn, [(number, step[number]) for number in again if number not in running])
+        _again(conn, {attempt.enrollment_id: attempt.step for attempt in out.attempts}, again)
         refused = next((o for o in outcomes if o.scope == "credentials"), None)
         if refused is not None:
             pause(conn, Reason.CREDENTIALS, refused.detail, CREDENTIALS_PAUSE)

@@ -201,19 +201,23 @@ def settle(conn: Connection, request_id: str, fence: int, settled: Sequence[Sett
     return set(done.scalars())
 
 
-def release(conn: Connection, request_ids: Sequence[str], now: datetime) -> set[int]:
-    """Attempts that were never handed over (the commit's outcome was in doubt): surely not sent, due again at once."""
+def release(conn: Connection, request_ids: Sequence[str], now: datetime) -> dict[int, str]:
+    """Attempts that were never handed over (the commit's outcome was in doubt): surely not sent, due again at once.
+
+    Returns their steps by enrollment.
+    """
     ids = requests.take(conn, request_ids)
     done = conn.execute(
         text(
             "UPDATE message SET state = 'retry', retry_at = :now, failure = 'never handed over'"
             " WHERE enrollment_id = ANY(CAST(:ids AS bigint[])) AND request_id = ANY(CAST(:request_ids AS text[]))"
-            " AND state = 'sending' RETURNING enrollment_id"
+            " AND state = 'sending' RETURNING enrollment_id, step"
         ),
         {"ids": array(ids), "request_ids": array(request_ids), "now": now},
     )
+    found = {enrollment_id: step for enrollment_id, step in done}
     requests.close(conn, request_ids)
-    return set(done.scalars())
+    return found
 
 
 def reopen(conn: Connection, keys: Sequence[tuple[int, str]]) -> None:

@@ -7,6 +7,8 @@ import pytest
 from sequencer.core.mail import Batch, Receipt
 from sequencer.services import advance
 from sequencer.services.context import Context
+from sequencer.services.halt import halt
+from sequencer.store import clock
 from tests.services.conftest import Recorder, World
 from tests.workspaces import files
 
@@ -61,6 +63,22 @@ def test_the_request_under_way_is_recorded_and_what_was_not_begun_is_due_again(w
     world.work()
     assert people == len({r.to_email for b in leaving.batches + world.provider.batches for r in b.recipients})
     assert people == len(leaving.mails) + len(world.provider.mails)
+
+
+def test_a_mail_that_was_not_begun_never_goes_to_somebody_who_was_halted_meanwhile(world: World, people: int) -> None:
+    class Halting(Leaving):
+        def send(self, batch: Batch) -> Receipt:
+            with world.context.engine.begin() as conn:
+                for n in range(people):
+                    halt(conn, f"p{n}@harbor.example", clock.now(conn))
+            return super().send(batch)
+
+    leaving = Halting(world.context)
+    advance.drain(replace(world.context, provider=leaving), "many", advance_position(world))
+    with world.context.engine.connect() as conn:
+        found = dict(conn.exec_driver_sql("SELECT state, count(*) FROM message GROUP BY state").fetchall())
+    under_way = len(leaving.batches[0].recipients)
+    assert {"accepted": under_way, "cancelled": people - under_way} == found
 
 
 def test_who_was_told_to_go_claims_nobody_and_says_that_more_is_due(world: World, people: int) -> None:
