@@ -66,10 +66,14 @@ def carry_out(
     messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(pairs, Cancel)])
     alerts.insert(conn, [_alert(release, snapshot, effect) for snapshot, _, effect in _each(pairs, Alert)], now)
     enrollments.update(conn, [decision.enrollment for decision in decisions])
+    mailed = {order.enrollment.id for order in orders}
     awake = {
         (series.id, decision.enrollment.position)
         for decision in decisions
-        if decision.enrollment.due_at is not None and decision.enrollment.due_at <= now
+        if decision.enrollment.due_at is not None
+        and decision.enrollment.due_at <= now
+        # Whose mail is on its way has nothing to do before the answer; the clock finds them.
+        and decision.enrollment.id not in mailed
     }
     awake |= _start(conn, release, pairs, now)
     awake |= _change(conn, release, pairs, now)
