@@ -9,6 +9,7 @@ def test_nothing_is_lost_doubled_or_sent_after_a_halt_while_everything_is_killed
     report = run(400, seed=2, spread=10.0, periods=often, lull=1.0, waits=(6, 1), rate=0.3)
     print(report)  # the figures, with -s
     assert report["problems"] == []
+    assert [missed for missed in report["missed"] if missed.startswith("never struck")] == []
 
 
 def test_a_run_whose_time_is_up_says_who_is_still_under_way_and_where() -> None:
