@@ -76,7 +76,7 @@ MUTANTS = (
     ),
     Mutant(
         "an event proves nothing of its request",
-        (Edit("sequencer/services/ingest.py", "return messages.prove(", "return set() and messages.prove("),),
+        (Edit("sequencer/services/ingest.py", "messages.prove(conn, sorted", "set() and messages.prove(conn, sorted"),),
         ("tests/services/test_ingest.py::test_an_event_for_one_message_proves_its_whole_request",),
     ),
     Mutant(
