@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = "40"
+SECONDS = "30"
 
 
 def test_whatever_operation_dies_or_fails_nothing_is_lost_doubled_or_sent_after_a_halt(
