@@ -29,7 +29,7 @@ _OPTIONS = {
     " autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off",
     "event": "autovacuum_analyze_scale_factor = 0.02",
 }
-"""See migration 0004, which gives them to those that were there before."""
+"""See migrations 0004 and 0006, which give them to those that were there before."""
 _LOCK = 0x5EC1  # any number will do, as long as nothing else in this database uses it
 _PATIENCE = "1s"
 """How long the parent's lock is waited for: a look at what is due waits meanwhile."""
