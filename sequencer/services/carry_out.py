@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from sequencer.core import event as kinds
 from sequencer.core.decision import Alert, Cancel, Change, Decision, Enter, Send
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead, channels
 from sequencer.core.people import owner_of
+from sequencer.core.reaction import written
 from sequencer.core.release import Release
 from sequencer.core.sequence import Handoff, Tell
 from sequencer.core.sequence import Sequence as Series
@@ -145,20 +145,7 @@ def _change(
     effects = list(_each(pairs, Change))
     leads.write(conn, ((snapshot.lead.id, effect.values) for snapshot, _, effect in effects), now)
     for snapshot, decision, effect in effects:
-        happened += [
-            Event(
-                kind=kinds.CHANGED,
-                at=now,
-                lead_id=snapshot.lead.id,
-                key=f"{decision.enrollment.id}.{effect.step.id}.{name}",
-                source="sequence",
-                enrollment_id=decision.enrollment.id,
-                step=effect.step.id,
-                data={"field": name, "before": snapshot.lead.get(name), "after": value},
-            )
-            for name, value in effect.values.items()
-            if snapshot.lead.get(name) != value
-        ]
+        happened += written(effect, decision.enrollment, snapshot.lead, now)
     return react(conn, release, happened, now).awake if happened else set()
 
 

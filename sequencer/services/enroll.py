@@ -1,25 +1,20 @@
 """Lets leads into sequences."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from sequencer.core.condition import Asks, Condition, merged
 from sequencer.core.engine import first_due
-from sequencer.core.enrollment import RUNNING, Enrollment
-from sequencer.core.facts import LeadFacts
+from sequencer.core.enrollment import Enrollment
+from sequencer.core.entry import asks_of, refuses
 from sequencer.core.lead import Lead
-from sequencer.core.people import owner_of, quiet_of
+from sequencer.core.people import owner_of
 from sequencer.core.release import Release
-from sequencer.core.schedule import shift
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import SequenceState, Trigger
-from sequencer.core.snapshot import Snapshot
-from sequencer.core.workspace import Workspace
 from sequencer.errors import NotFound
 from sequencer.services import snapshots
 from sequencer.store import enrollments
@@ -82,44 +77,3 @@ def enroll(
     result.refused["is in it already"] += len(entries) - len(result.leads)
     result.refused += Counter()
     return result
-
-
-def asks_of(sequence: Series, condition: Condition | None) -> Asks:
-    """What has to be known of a lead to tell whether it may enter."""
-    return merged(one.asks for one in (*sequence.never, condition) if one is not None)
-
-
-def refuses(
-    workspace: Workspace,
-    sequence: Series,
-    snapshot: Snapshot,
-    before: Sequence[Enrollment],
-    condition: Condition | None,
-    now: datetime,
-) -> str | None:
-    """Why this lead may not enter now; None when nothing stands in the way."""
-    lead = snapshot.lead
-    if lead.suppressed:
-        return "must not be mailed"
-    if sequence.topic in snapshot.consent.refused:
-        return f"unsubscribed from {sequence.topic}"
-    topic = workspace.topics.get(sequence.topic)
-    if topic is not None and not topic.default and sequence.topic not in snapshot.consent.given:
-        return f"never asked for {sequence.topic}"
-    status = workspace.statuses.get(lead.status or "")
-    if status is not None and status.stops:
-        return f"status is {status.label}"
-    for forbidden in sequence.never:
-        if forbidden.test(LeadFacts(workspace, snapshot, now)):
-            return f"nobody is mailed of whom `{forbidden.source}` is true"
-    if any(enrollment.status in RUNNING for enrollment in before):
-        return "is in it already"
-    if before:
-        ended = max(enrollment.ended_at or enrollment.entered_at for enrollment in before)
-        if sequence.again is None:
-            return "was in it before"
-        if shift(ended, sequence.again, ZoneInfo("UTC"), quiet_of(workspace, lead)) > now:
-            return f"was in it less than {sequence.again} ago"
-    if condition is not None and not condition.test(LeadFacts(workspace, snapshot, now)):
-        return f"does not fit `{condition.source}`"
-    return None

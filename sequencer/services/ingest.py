@@ -16,6 +16,7 @@ from sequencer.core import aside
 from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.interest import Interest
+from sequencer.core.reaction import concerns
 from sequencer.core.release import Release
 from sequencer.providers import inbound, sendgrid_events
 from sequencer.providers.sendgrid_events import Incoming
@@ -23,7 +24,7 @@ from sequencer.services import heartbeat, reply
 from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
 from sequencer.services.judge import UNRECORDED, judge, recognise
-from sequencer.services.react import NO_LEAD, concerns, follow, interests
+from sequencer.services.react import NO_LEAD, follow, interests
 from sequencer.services.reply import Answer
 from sequencer.store import clock, enrollments, events, intake, leads, messages, releases
 from sequencer.store.events import Key

@@ -11,8 +11,8 @@ from sequencer.core import event as kinds
 from sequencer.core.content import Link
 from sequencer.core.event import Event
 from sequencer.core.machines import BURST, bursts, is_machine
+from sequencer.core.reaction import SUPPRESSES
 from sequencer.providers.sendgrid_events import Incoming
-from sequencer.services.react import SUPPRESSES
 from sequencer.services.release import Releases
 from sequencer.store import enrollments, events, messages, partitions
 from sequencer.store.events import Span

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
+from sequencer.core.entry import manual
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
-from sequencer.core.sequence import Trigger
 from sequencer.services.enroll import Entered, enroll
 from sequencer.services.react import react
 from sequencer.store import leads, suppressions
@@ -82,11 +82,6 @@ def enter(
     """Enrols leads by hand. The sequence's `if` (of its manual trigger, else of its first) still holds."""
     locked = leads.lock(conn, lead_ids)
     return enroll(conn, release, sequence, locked.values(), origin, now, manual(sequence))
-
-
-def manual(sequence: Series) -> Trigger | None:
-    """The trigger whose `if` counts when somebody enrols by hand."""
-    return next((t for t in sequence.enroll if t.kind == "manual"), next(iter(sequence.enroll), None))
 
 
 def _row(one: LeadInput, companies: Mapping[str, int]) -> dict[str, Any]:

@@ -4,37 +4,26 @@ ends and pauses, entering sequences, waking whoever waits for such an event.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
 from sequencer.core.condition import merged
-from sequencer.core.engine import departure
-from sequencer.core.enrollment import RUNNING, Enrollment, Status
+from sequencer.core.enrollment import RUNNING, Enrollment
+from sequencer.core.entry import entrances
 from sequencer.core.event import Event
-from sequencer.core.halts import after_out_of_office, after_reply
 from sequencer.core.interest import Interest, interest
 from sequencer.core.lead import Lead
 from sequencer.core.message import State
-from sequencer.core.people import owner_of, zone_of
+from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
-from sequencer.core.sequence import Sequence as Series
-from sequencer.core.sequence import Trigger
 from sequencer.services import snapshots
 from sequencer.services.enroll import enroll
 from sequencer.store import enrollments, events, leads, messages, suppressions
 from sequencer.store.messages import Engagement
 from sequencer.store.partitions import event_span
 
-SUPPRESSES = {kinds.UNSUBSCRIBED: "unsubscribed", kinds.COMPLAINED: "complained", kinds.BOUNCED: "bounced"}
-_PROVIDER_SUPPRESSED = {
-    "bounced address": "bounced",
-    "spam reporting address": "complained",
-    "unsubscribed address": "unsubscribed",
-}
-"""SendGrid's reasons for `dropped` that tell of an address it will never mail (documentation: Event Webhook)."""
 NO_LEAD = "there is no such lead"
 
 _PROOF_ONLY = frozenset({kinds.PROCESSED, kinds.DEFERRED})
@@ -112,26 +101,6 @@ def follow(
     return reaction
 
 
-def concerns(waited_for: Interest, kind: str, step: str | None, data: Mapping[str, Any]) -> bool:
-    """Whether an event that a person caused can end, pause or wake anybody's passage, or begin one: then its lead is
-    to be locked. Most only change the row of their message.
-    """
-    if kind in kinds.DELIVERY:
-        return _suppresses(kind, data) is not None
-    return waited_for.has(kind, step)
-
-
-def suppresses(e: Event) -> str | None:
-    """The reason for which this event forbids all mail to the address, or all of a topic; None: it does not."""
-    return _suppresses(e.kind, e.data)
-
-
-def _suppresses(kind: str, data: Mapping[str, Any]) -> str | None:
-    if kind == kinds.DROPPED:
-        return _PROVIDER_SUPPRESSED.get(str(data.get("reason", "")).lower())
-    return SUPPRESSES.get(kind)
-
-
 def engagement(new: Sequence[Event], sure: Collection[tuple[int, str]] = ()) -> dict[tuple[int, str], Engagement]:
     """What events say of the messages they name. `sure`: those that are known to have gone; that need not be said."""
     said: dict[tuple[int, str], Engagement] = {}
@@ -164,7 +133,7 @@ def suppress(conn: Connection, locked: Mapping[int, Lead], new: Sequence[Event],
     rows: list[tuple[str, str, str, datetime, str]] = []
     everywhere: set[int] = set()
     for e in new:
-        reason = suppresses(e)
+        reason = suppresses(e.kind, e.data)
         if reason is None or e.machine:
             continue
         topic = str(e.data.get("topic", suppressions.ALL))
@@ -206,40 +175,13 @@ def settle(
     subjects: list[snapshots.Subject] = [(e, locked[e.lead_id]) for e in running]
     changed: list[Enrollment] = []
     for snapshot, before in zip(snapshots.load(conn, release.workspace, asks, subjects, now), running, strict=True):
-        sequence = known[before.sequence]
-        decision = departure(release.workspace, sequence, snapshot, now)
-        if decision is not None:
-            after = decision.enrollment
-        else:
-            zone = zone_of(release.workspace, sequence, snapshot.lead, owner_of(release.workspace, snapshot))
-            after = before
-            for e in told[before.lead_id]:
-                if e.kind == kinds.REPLIED and after.status in RUNNING:
-                    after = after_reply(release.workspace, sequence, after, snapshot.lead, zone, now)
-                elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
-                    after = after_out_of_office(
-                        release.workspace, sequence, after, snapshot.lead, _back(e.data), zone, now
-                    )
-            if after.status is Status.ACTIVE and wakes(sequence, told[before.lead_id]):
-                if after.due_at is None or after.due_at > now:
-                    after = after._replace(due_at=now)
-                reaction.awake.add((after.sequence, after.position))
+        after, awake = settled(release.workspace, known[before.sequence], snapshot, told[before.lead_id], now)
+        if awake:
+            reaction.awake.add((after.sequence, after.position))
         if after != before:
             changed.append(after)
     enrollments.update(conn, changed)
     messages.cancel_rest(conn, [e.id for e in changed if e.status not in RUNNING])
-
-
-def wakes(sequence: Series, told: Sequence[Event]) -> bool:
-    """Whether what happened can matter to where somebody stands in this sequence; waking in vain is harmless."""
-    asked = sequence.asks.events
-    return any(
-        e.kind in asked
-        or e.kind == kinds.CHANGED
-        or (e.kind in (kinds.OPENED, kinds.CLICKED) and e.step in sequence.asks.steps)
-        or (e.kind in (kinds.UNSUBSCRIBED, kinds.RESUBSCRIBED) and sequence.asks.topics)
-        for e in told
-    )
 
 
 def enter(
@@ -251,35 +193,8 @@ def enter(
     reaction: Reaction,
 ) -> None:
     """Lets leads into the sequences whose triggers fit what happened."""
-    for sequence in release.workspace.sequences.values():
-        for trigger in sequence.enroll:
-            fitting = sorted({e.lead_id for e in telling if fits(trigger, e)})
-            if not fitting:
-                continue
-            origin = " ".join(filter(None, (trigger.kind, trigger.name, trigger.value)))
-            entered = enroll(conn, release, sequence, [locked[i] for i in fitting], origin, now, trigger)
-            if entered.leads:
-                reaction.awake.add((sequence.id, sequence.start))
-
-
-def fits(trigger: Trigger, e: Event) -> bool:
-    """Whether this event is what the trigger waits for."""
-    if trigger.kind == "submitted":
-        return e.kind == kinds.SUBMITTED and e.data.get("form") == trigger.name
-    if trigger.kind == "became":
-        if e.kind != kinds.CHANGED or e.data.get("field") != trigger.name:
-            return False
-        return trigger.value in _values(e.data.get("after")) - _values(e.data.get("before"))
-    return trigger.kind == "did" and e.kind == trigger.name
-
-
-def _values(value: Any) -> set[str]:
-    """A field's value or values as they are written in sequence files."""
-    if isinstance(value, bool):
-        return {"true" if value else "false", "yes" if value else "no"}
-    return {str(one) for one in value} if isinstance(value, list) else {str(value)}
-
-
-def _back(data: Mapping[str, Any]) -> date | None:
-    back = data.get("back")
-    return date.fromisoformat(back) if isinstance(back, str) else None
+    for sequence, trigger, fitting in entrances(release.workspace, telling):
+        origin = " ".join(filter(None, (trigger.kind, trigger.name, trigger.value)))
+        entered = enroll(conn, release, sequence, [locked[i] for i in fitting], origin, now, trigger)
+        if entered.leads:
+            reaction.awake.add((sequence.id, sequence.start))

@@ -9,13 +9,12 @@ from sqlalchemy import Connection
 from sequencer.core import explain
 from sequencer.core.engine import decide
 from sequencer.core.enrollment import RUNNING, Enrollment
+from sequencer.core.entry import asks_of, manual, refuses
 from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.people import owner_of, zone_of
 from sequencer.core.release import Release
 from sequencer.services import snapshots
-from sequencer.services.enroll import asks_of, refuses
-from sequencer.services.leads import manual
 from sequencer.store import enrollments, messages, suppressions
 
 

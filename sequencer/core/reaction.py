@@ -1,0 +1,108 @@
+"""What follows for running enrollments from what their lead did: an end, a pause, a look at once, or nothing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+
+from sequencer.core import event as kinds
+from sequencer.core.decision import Change
+from sequencer.core.engine import departure
+from sequencer.core.enrollment import RUNNING, Enrollment, Status
+from sequencer.core.event import Event
+from sequencer.core.halts import after_out_of_office, after_reply
+from sequencer.core.interest import Interest
+from sequencer.core.lead import Lead
+from sequencer.core.people import owner_of, zone_of
+from sequencer.core.sequence import Sequence as Series
+from sequencer.core.snapshot import Snapshot
+from sequencer.core.workspace import Workspace
+
+SUPPRESSES: Final = {kinds.UNSUBSCRIBED: "unsubscribed", kinds.COMPLAINED: "complained", kinds.BOUNCED: "bounced"}
+_PROVIDER_SUPPRESSED: Final = {
+    "bounced address": "bounced",
+    "spam reporting address": "complained",
+    "unsubscribed address": "unsubscribed",
+}
+"""SendGrid's reasons for `dropped` that tell of an address it will never mail (documentation: Event Webhook)."""
+
+
+def suppresses(kind: str, data: Mapping[str, Any]) -> str | None:
+    """The reason for which such an event forbids all mail to the address, or all of a topic; None: it does not."""
+    if kind == kinds.DROPPED:
+        return _PROVIDER_SUPPRESSED.get(str(data.get("reason", "")).lower())
+    return SUPPRESSES.get(kind)
+
+
+def concerns(waited_for: Interest, kind: str, step: str | None, data: Mapping[str, Any]) -> bool:
+    """Whether an event that a person caused can end, pause or wake anybody's passage, or begin one: then its lead is
+    to be locked. Most only change the row of their message.
+    """
+    if kind in kinds.DELIVERY:
+        return suppresses(kind, data) is not None
+    return waited_for.has(kind, step)
+
+
+class Settled(NamedTuple):
+    """How an enrollment stands after what its lead did."""
+
+    enrollment: Enrollment
+    awake: bool
+    """Whether it is due at once."""
+
+
+def settled(
+    workspace: Workspace, sequence: Series, snapshot: Snapshot, told: Sequence[Event], now: datetime
+) -> Settled:
+    """`told`: what the lead did just now, all of it known to the snapshot. The snapshot holds a running enrollment."""
+    before = snapshot.enrollment
+    assert before is not None
+    gone = departure(workspace, sequence, snapshot, now)
+    if gone is not None:
+        return Settled(gone.enrollment, False)
+    zone = zone_of(workspace, sequence, snapshot.lead, owner_of(workspace, snapshot))
+    after = before
+    for e in told:
+        if e.kind == kinds.REPLIED and after.status in RUNNING:
+            after = after_reply(workspace, sequence, after, snapshot.lead, zone, now)
+        elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
+            after = after_out_of_office(workspace, sequence, after, snapshot.lead, _back(e.data), zone, now)
+    if after.status is not Status.ACTIVE or not wakes(sequence, told):
+        return Settled(after, False)
+    if after.due_at is None or after.due_at > now:
+        after = after._replace(due_at=now)
+    return Settled(after, True)
+
+
+def wakes(sequence: Series, told: Sequence[Event]) -> bool:
+    """Whether what happened can matter to where somebody stands in this sequence; waking in vain is harmless."""
+    asked = sequence.asks.events
+    return any(
+        e.kind in asked
+        or e.kind == kinds.CHANGED
+        or (e.kind in (kinds.OPENED, kinds.CLICKED) and e.step in sequence.asks.steps)
+        or (e.kind in (kinds.UNSUBSCRIBED, kinds.RESUBSCRIBED) and sequence.asks.topics)
+        for e in told
+    )
+
+
+def written(effect: Change, enrollment: Enrollment, lead: Lead, now: datetime) -> list[Event]:
+    """What a sequence does by writing fields: an event for each that gets another value. `lead`: as it was before."""
+    return [
+        Event(
+            kind=kinds.CHANGED,
+            at=now,
+            lead_id=lead.id,
+            key=f"{enrollment.id}.{effect.step.id}.{name}",
+            source="sequence",
+            enrollment_id=enrollment.id,
+            step=effect.step.id,
+            data={"field": name, "before": lead.get(name), "after": value},
+        )
+        for name, value in effect.values.items()
+        if lead.get(name) != value
+    ]
+
+
+def _back(data: Mapping[str, Any]) -> date | None:
+    back = data.get("back")
+    return date.fromisoformat(back) if isinstance(back, str) else None
