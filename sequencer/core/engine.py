@@ -8,22 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sequencer.core.condition_run import day
+from sequencer.core.dating import after_waits, due_at, wait_over
 from sequencer.core.decision import Alert, Cancel, Change, Decision, Effect, Enter, Reason, Send
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.facts import LeadFacts
 from sequencer.core.fork import chosen, drawn
-from sequencer.core.lead import Lead, Rep
 from sequencer.core.mark import Mark
+from sequencer.core.may_mail import NOTHING_NEW, RELOOK, Hold, Skip, Standing, may_mail
 from sequencer.core.message import Message, State
-from sequencer.core.people import back_from, changed, owner_of, quiet_of, zone_of
-from sequencer.core.pick import best
-from sequencer.core.pressure import allowed
-from sequencer.core.quiet import NEVER_QUIET, Quiet
-from sequencer.core.schedule import Every, UntilDate, next_open, shift
+from sequencer.core.people import changed, owner_of, quiet_of, zone_of
+from sequencer.core.schedule import UntilDate, shift
 from sequencer.core.sequence import (
     Branch,
     Choose,
@@ -40,7 +36,6 @@ from sequencer.core.sequence import (
     Start,
     Step,
     Tell,
-    Wait,
     contents_of,
 )
 from sequencer.core.snapshot import Snapshot
@@ -54,18 +49,6 @@ GIVEN_UP = timedelta(hours=24)
 
 RESEND_RELOOK = timedelta(hours=1)
 """How often an unknown message that may go again is looked at while the webhooks' intake does not prove itself."""
-
-NOTHING_NEW = "nothing-new"
-"""Why a mail is skipped whose content was to be picked, when none is left for this lead."""
-
-RELOOK = timedelta(days=1)
-"""How often what only people can mend (no owner, a stopped sequence) is looked at without being told."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Skip:
-    why: str
-    detail: str = ""
 
 
 def decide(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: datetime) -> Decision:
@@ -88,35 +71,6 @@ def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now:
         return None
     run = _Run(workspace, sequence, snapshot, enrollment, now)
     return Decision(run.enrollment, tuple(run.effects), tuple(run.reasons)) if run.leaves() else None
-
-
-def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None, now: datetime) -> datetime:
-    """When someone who enters now falls due."""
-    zone, quiet = zone_of(workspace, sequence, lead, owner), quiet_of(workspace, lead)
-    return _due(sequence, sequence.places[sequence.start], now, zone, quiet, lead)
-
-
-def _due(sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:
-    due = after_waits(place.waits, since, zone, quiet, lead)
-    if isinstance(place.step, Email | Rounds):
-        due = next_open(due, sequence.hours, zone, NEVER_QUIET if sequence.exempt else quiet)
-    return due
-
-
-def after_waits(waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:
-    """When the last of the waits is over; when what follows is skipped, the moment at which that turns out."""
-    for wait in waits:
-        over = _over(wait, since, zone, quiet, lead)
-        if over is None:
-            return since
-        since = over
-    return since
-
-
-def _over(wait: Wait, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime | None:
-    if isinstance(wait, UntilDate):
-        return wait.over(since, day(lead.get(wait.field)), zone, quiet)
-    return wait.over(since, zone, quiet) if isinstance(wait, Every) else shift(since, wait, zone, quiet)
 
 
 @dataclass
@@ -165,7 +119,7 @@ class _Run:
         lead, since = self.snapshot.lead, self.enrollment.since
         due = after_waits(place.waits, since, self.zone, self.quiet, lead)
         if due > self.now:
-            self.wait("wait", _due(self.sequence, place, since, self.zone, self.quiet, lead), place)
+            self.wait("wait", due_at(self.sequence, place, since, self.zone, self.quiet, lead), place)
             return False
         if step is None:
             return self.join(place)
@@ -190,7 +144,7 @@ class _Run:
         """The date that was to be waited for and is not known, or was past already: what follows it is skipped."""
         since = self.enrollment.since
         for wait in place.waits:
-            over = _over(wait, since, self.zone, self.quiet, self.snapshot.lead)
+            over = wait_over(wait, since, self.zone, self.quiet, self.snapshot.lead)
             if over is None:
                 assert isinstance(wait, UntilDate)
                 return wait
@@ -287,7 +241,7 @@ class _Run:
         others = tuple(at for at in self.snapshot.mailed_at if at != message.sent_at)
         self.snapshot = self.snapshot._replace(mailed_at=others)
         send = self.may_mail(step, self.enrollment.since)
-        if isinstance(send, _Skip):
+        if isinstance(send, Skip):
             return False
         if send is not None:
             self.mail(replace(send, attempt=message.attempt + 1, resend=True))
@@ -304,7 +258,7 @@ class _Run:
             self.hold("retry", step.mark, message.retry_at, step.id, message.failure or "")
             return True
         send = self.may_mail(step, self.enrollment.since)
-        if isinstance(send, _Skip):
+        if isinstance(send, Skip):
             self.reasons.append(Reason(f"skipped-{send.why}", step.mark, step.id, detail=send.detail))
             self.effects.append(Cancel(step.id))
             return False
@@ -316,7 +270,7 @@ class _Run:
 
     def email(self, step: Email, due: datetime) -> bool:
         send = self.may_mail(step, due)
-        if isinstance(send, _Skip):
+        if isinstance(send, Skip):
             self.skip(step, send.why, send.detail)
             return True
         if send is not None:
@@ -329,11 +283,11 @@ class _Run:
         number = self.rounds_done(step) + 1
         mail = Email(step.round(number), step.mark, (), "", pick=step.pick)
         send = self.may_mail(mail, due)
-        if isinstance(send, _Skip) and send.why == NOTHING_NEW:
+        if isinstance(send, Skip) and send.why == NOTHING_NEW:
             return self.finish(step, f"nothing new of the kind {send.detail} was left")
         if send is None:
             return False
-        if isinstance(send, _Skip):
+        if isinstance(send, Skip):
             self.reasons.append(Reason(f"skipped-{send.why}", step.mark, mail.id, detail=send.detail))
             self.note(mail, "skipped", f"{send.why}: {send.detail}" if send.detail else send.why)
         else:
@@ -384,64 +338,16 @@ class _Run:
             again = self.now + send.step.resend_after.elapsed
             self.enrollment = self.enrollment._replace(due_at=min(self.enrollment.due_at, again))
 
-    def may_mail(self, step: Email, due: datetime) -> Send | _Skip | None:
+    def may_mail(self, step: Email, due: datetime) -> Send | Skip | None:
         """The mail, when nothing stands in the way now; None: held, and the enrollment is dated."""
-        quiet = NEVER_QUIET if self.sequence.exempt else self.quiet
-        opens = next_open(due, self.sequence.hours, self.zone, quiet)
-        lateness = self.sequence.max_lateness
-        # From when it was to go by our own rules: a mail that these held is not late.
-        expected = max(opens, self.dated) if self.dated is not None else opens
-        if lateness is not None and self.now > shift(expected, lateness, self.zone, self.quiet):
-            return _Skip("too-late")
-        # Before gap and caps: what waits for a rep is not skipped because others mailed the lead meanwhile.
-        send = self.from_whom(step, due)
-        if send is None:
+        standing = Standing(
+            self.workspace, self.sequence, self.snapshot, self.owner, self.zone, self.quiet, self.dated, self.now
+        )
+        ruling = may_mail(standing, step, due, self.facts)
+        if isinstance(ruling, Hold):
+            self.hold(ruling.why, step.mark, ruling.until, step.id, ruling.detail)
             return None
-        earliest = next_open(max(due, self.now), self.sequence.hours, self.zone, quiet)
-        rule = ""
-        if not self.sequence.exempt:
-            limit = shift(opens, self.workspace.pressure.wait, self.zone, self.quiet)
-            while True:
-                at, why = allowed(self.workspace.pressure, self.snapshot.mailed_at, earliest, self.zone)
-                rule = why or rule
-                if at == earliest:
-                    break
-                earliest = next_open(at, self.sequence.hours, self.zone, quiet)
-            if rule and earliest > limit:
-                if self.now >= limit:
-                    return _Skip("pressure", rule)
-                earliest = limit
-        if earliest > self.now:
-            self.hold(rule or "hours", step.mark, earliest, step.id)
-            return None
-        if step.unless is not None and step.unless.test(self.facts):
-            return _Skip("unless", step.unless.source)
-        if step.pick is not None:
-            content = best(step.pick, self.snapshot, self.now.astimezone(self.zone).date())
-            if content is None:
-                return _Skip(NOTHING_NEW, step.pick.kind)
-            send = replace(send, step=replace(step, content=content))
-        return send
-
-    def from_whom(self, step: Email, due: datetime) -> Send | None:
-        if self.sequence.sender != "owner":
-            return Send(step, 1, None)
-        if self.owner is None:
-            if self.workspace.owner.missing != "hold":
-                return Send(step, 1, None)
-            self.hold("no-owner", step.mark, self.now + RELOOK, step.id, self.snapshot.lead.owner or "")
-            return None
-        back = back_from(self.owner, self.now)
-        if back is None:
-            return Send(step, 1, self.owner)
-        limit = shift(due, self.workspace.owner.away_hold, self.zone, self.quiet)
-        if self.now < limit:
-            self.hold("owner-away", step.mark, min(back, limit), step.id, self.owner.name)
-            return None
-        deputy = self.workspace.reps.get(self.owner.deputy or "")
-        if deputy is None or back_from(deputy, self.now) is not None:
-            return Send(step, 1, self.owner)
-        return Send(step, 1, deputy, standing_in_for=self.owner)
+        return ruling
 
     def branch(self, step: Branch, due: datetime) -> bool:
         if self.holds(step):
@@ -575,7 +481,7 @@ class _Run:
         place = self.sequence.places[position]
         if isinstance(place.step, Rounds):
             place = self.next_round(place.step, place)
-        due = _due(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
+        due = due_at(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
             due = self.look_again(step, shift(self.now, step.within, self.zone, self.quiet))

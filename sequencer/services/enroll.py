@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from sequencer.core.engine import first_due
+from sequencer.core.dating import first_due
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.entry import asks_of, refuses
 from sequencer.core.lead import Lead

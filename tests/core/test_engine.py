@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sequencer.core.dating import first_due
 from sequencer.core.decision import Alert, Cancel, Change, Decision, Enter, Send
-from sequencer.core.engine import decide, departure, first_due
+from sequencer.core.engine import decide, departure
 from sequencer.core.enrollment import RUNNING, Enrollment, Status
 from sequencer.core.event import Event
 from sequencer.core.lead import Away, Lead

@@ -1,0 +1,43 @@
+"""When a place in a sequence falls due: the waits before it, and for mails the hours and quiet days."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sequencer.core.condition_run import day
+from sequencer.core.lead import Lead, Rep
+from sequencer.core.people import quiet_of, zone_of
+from sequencer.core.quiet import NEVER_QUIET, Quiet
+from sequencer.core.schedule import Every, UntilDate, next_open, shift
+from sequencer.core.sequence import Email, Place, Rounds, Sequence, Wait
+from sequencer.core.workspace import Workspace
+
+
+def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None, now: datetime) -> datetime:
+    """When someone who enters now falls due."""
+    zone, quiet = zone_of(workspace, sequence, lead, owner), quiet_of(workspace, lead)
+    return due_at(sequence, sequence.places[sequence.start], now, zone, quiet, lead)
+
+
+def due_at(sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:
+    """When whoever came to a place at `since` falls due there: after the waits, and for a mail in the hours."""
+    due = after_waits(place.waits, since, zone, quiet, lead)
+    if isinstance(place.step, Email | Rounds):
+        due = next_open(due, sequence.hours, zone, NEVER_QUIET if sequence.exempt else quiet)
+    return due
+
+
+def after_waits(waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:
+    """When the last of the waits is over; when what follows is skipped, the moment at which that turns out."""
+    for wait in waits:
+        over = wait_over(wait, since, zone, quiet, lead)
+        if over is None:
+            return since
+        since = over
+    return since
+
+
+def wait_over(wait: Wait, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime | None:
+    """When one wait is over; None: the date that it waits for is not known or was past, and what follows is skipped."""
+    if isinstance(wait, UntilDate):
+        return wait.over(since, day(lead.get(wait.field)), zone, quiet)
+    return wait.over(since, zone, quiet) if isinstance(wait, Every) else shift(since, wait, zone, quiet)
