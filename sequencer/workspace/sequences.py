@@ -1,37 +1,28 @@
 """sequences/NAME.yaml: one sequence a file, the file's stem its id."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Final, Literal
 
 from sequencer.core.condition import Names
 from sequencer.core.content import Content
-from sequencer.core.duration import Duration
-from sequencer.core.lead import BUILT_IN
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import Hours, opens
-from sequencer.core.sequence import Arm, Email, Fork, Rounds, Sequence, SequenceState, Trigger
+from sequencer.core.sequence import Arm, Email, Fork, Rounds, Sequence, SequenceState
 from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.keys import LATER_FILES
 from sequencer.workspace.load import content_files, sequence_files
-from sequencer.workspace.nodes import Map, Problems, Text, as_items, as_map, as_text, did_you_mean, shown
+from sequencer.workspace.mails import candidates_in
+from sequencer.workspace.nodes import Map, Problems, Text, as_items, as_map, as_text
 from sequencer.workspace.parse import parse
 from sequencer.workspace.paths import check_paths
 from sequencer.workspace.settings import WORKSPACE_FILE, read_days
-from sequencer.workspace.steps import CheckNote, Surroundings, candidates_in, named_steps, picked_of, read_arm, settable
-
-TRIGGER: Final = re.compile(r"""(\w+)\(\s*((?:"[^"]*"|'[^']*')(?:\s*,\s*(?:"[^"]*"|'[^']*'))*)?\s*\)""")
-
-ARGUMENT: Final = re.compile(r"""["']([^"']*)["']""")
-
-TRIGGERS: Final = 'expected `manual`, `submitted("form")`, `became("stage", "mql")` or `did("event")`'
-
-LATER_TRIGGERS: Final = ("sales_ready", "silent", "before")
+from sequencer.workspace.steps import read_arm
+from sequencer.workspace.surroundings import CheckNote, Surroundings, named_steps, picked_of
+from sequencer.workspace.triggers import read_enroll
 
 
 def load_sequences(
@@ -220,82 +211,3 @@ def read_hours(root: Map, quiet: Quiet) -> Hours | None:
         message = "no mail could ever go out: workspace.yaml declares all these days as `quiet`"
         root.problems.error(node.mark, "never-open", message)
     return hours
-
-
-def read_enroll(root: Map, around: Surroundings) -> tuple[tuple[Trigger, ...], Duration | None]:
-    block = as_map(root.need("enroll", "{when: manual}"), "keys below `enroll`, as `when: manual`")
-    if block is None:
-        return (), None
-    block.expect("enroll")
-    again = read_again(block.text("again"))
-    if "any" not in block.entries:
-        return read_trigger(block, around), again
-    if "when" in block.entries or "if" in block.entries:
-        message = "expected either `when` (with `if`) or `any`, got both: put them into an item of `any`"
-        around.problems.error(block.entries["any"].mark, "bad-value", message)
-        return (), again
-    triggers: tuple[Trigger, ...] = ()
-    for item in as_items(block.take("any"), "a list of triggers, each with `when`"):
-        each = as_map(item, "a trigger, as `- when: manual`")
-        if each is not None:
-            each.expect("trigger")
-            triggers += read_trigger(each, around)
-    return triggers, again
-
-
-def read_again(text: Text | None) -> Duration | None:
-    if text is None or text.value == "never":
-        return None
-    word, _, rest = text.value.partition(" ")
-    if word == "after":
-        return values.parsed(text, lambda _: Duration.parse(rest), "bad-duration")
-    text.bad("`never` or `after 180 days`")
-    return None
-
-
-def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
-    text = block.text("when") if "at" in block.entries else block.need_text("when", "manual")
-    condition = around.condition(block.text("if"), "ever")
-    if text is None:
-        return ()
-    if text.value == "manual":
-        return (Trigger("manual", text.mark, condition=condition),)
-    match = TRIGGER.fullmatch(text.value)
-    if match is None:
-        text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}")
-        return ()
-    arguments = ARGUMENT.findall(match[2] or "")
-    if match[1] in LATER_TRIGGERS:
-        text.wrong("not-in-this-version", f"the trigger `{match[1]}` is not in this version: {TRIGGERS}")
-        return ()
-    kinds: Mapping[str, tuple[Literal["submitted", "became", "did"], int]] = {
-        "submitted": ("submitted", 1),
-        "did": ("did", 1),
-        "became": ("became", 2),
-    }
-    kind, wanted = kinds.get(match[1], (None, 0))
-    if kind is None or len(arguments) != wanted or not all(arguments):
-        hint = "" if kind else did_you_mean(match[1], kinds)
-        text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}{hint}")
-        return ()
-    if kind == "became" and not check_became(text, arguments[0], arguments[1], around):
-        return ()
-    if kind == "did" and not values.SNAKE.fullmatch(arguments[0]):
-        text.wrong("bad-id", f"expected an event in small letters and underscores, as `meeting_booked`, got {text.got}")
-        return ()
-    value = arguments[1] if kind == "became" else ""
-    return (Trigger(kind, text.mark, arguments[0], value, condition),)
-
-
-def check_became(text: Text, name: str, value: str, around: Surroundings) -> bool:
-    fields = settable(around.workspace)
-    known = BUILT_IN | fields.keys()
-    if name not in known:
-        text.wrong("unknown-field", f"there is no field {shown(name)}{did_you_mean(name, known)}")
-        return False
-    choices = fields[name].choices if name in fields else ()
-    if choices and value not in choices:
-        hint = did_you_mean(value, choices) or f": expected one of {', '.join(choices)}"
-        text.wrong("bad-value", f"`{name}` never becomes {shown(value)}{hint}")
-        return False
-    return True

@@ -1,0 +1,212 @@
+"""The keys of sequences/workspace.yaml."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sequencer.workspace.shapes import Block, Choice, Condition, Count, Flag, Key, Named, Several, Words, either
+from sequencer.workspace.words import ANY, DATE, DAYS, DOMAIN, DURATION, EMAIL, ID, LOCALE, NAME, URL, ZONE
+
+WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
+    "workspace": (
+        Key(
+            "brand",
+            Block("brand"),
+            "Who writes.",
+            "{name: Kestrel, url: https://www.example.com, postal_address: '1 Example Street, London'}",
+            True,
+        ),
+        Key(
+            "zone",
+            either(ZONE, Block("zone")),
+            "The time zone of leads who gave none: one zone, or another for mail from the owner.",
+            "Europe/London",
+        ),
+        Key("locale", LOCALE, "The language of the mails; `en` unless you say so.", "de-AT"),
+        Key(
+            "stages",
+            Several(ID),
+            "The buying cycle, in order. Automation never moves a lead backwards.",
+            "[subscriber, lead, mql, sql, customer, lost]",
+            True,
+        ),
+        Key(
+            "statuses",
+            Named(ID, either(ANY, Block("status"))),
+            "What the sales side is doing with a lead: id and label.",
+            "{new: New, working: Working}",
+        ),
+        Key(
+            "fields",
+            Named(NAME, Block("field")),
+            "What else is known of a lead: everything a condition, a CSV column or a mail may name.",
+            "{industry: {one_of: [retail, logistics]}}",
+        ),
+        Key(
+            "audiences",
+            Named(ID, Condition()),
+            "Conditions with a name, for `in_audience(…)`. One may name those above it.",
+            "{icp: lead.employees >= 50}",
+        ),
+        Key(
+            "never",
+            Several(Condition()),
+            "Nobody of whom one of these is true is enrolled or mailed, whatever a sequence says.",
+            "['company.domain in list(\"competitors.txt\")']",
+        ),
+        Key(
+            "topics",
+            Named(ID, either(ANY, Block("topic"))),
+            "What leads may unsubscribe from.",
+            "{guides: {label: Guides, default: on}}",
+        ),
+        Key(
+            "senders",
+            Named(ID, Block("sender")),
+            "Shared addresses that marketing writes from.",
+            "{marketing: {name: Mara, email: mara@mail.example.com}}",
+        ),
+        Key(
+            "reps",
+            Named(EMAIL, Block("rep")),
+            "The salespeople who own leads, by email address.",
+            "{ana@example.com: {name: Ana Ruiz}}",
+        ),
+        Key("owner", Block("owner"), "What happens when the owner is missing or away.", "{missing: hold}"),
+        Key("pressure", Block("pressure"), "How much mail a lead gets at most.", "{day: 1, week: 2, gap: 20 hours}"),
+        Key(
+            "quiet",
+            Block("quiet"),
+            "Days on which nobody is mailed and that are no business days; Saturday and Sunday unless you say so.",
+            "{days: [sat, sun]}",
+        ),
+        Key("contact", Block("contact"), "How long people's own contact silences the sequences.", "{reply: 14 days}"),
+        Key(
+            "out_of_office",
+            Block("out_of_office"),
+            "How long an automatic reply pauses.",
+            "{unknown: 7 days, at_most: 30 days}",
+        ),
+        Key(
+            "reply_domain",
+            DOMAIN,
+            "Where the system receives replies; without it they go to the sender's own address.",
+            "reply.example.com",
+        ),
+    ),
+    "brand": (
+        Key("name", ANY, "The company, as readers know it.", "Kestrel Planning", True),
+        Key("url", URL, "The company's site.", "https://www.example.com", True),
+        Key(
+            "postal_address",
+            ANY,
+            "Every mail has to show it.",
+            "Kestrel Planning Ltd, 1 Example Street, London",
+            True,
+        ),
+    ),
+    "zone": (
+        Key(
+            "owner_mail",
+            Choice(("rep", "workspace")),
+            "Whose zone mail from the owner goes by when the lead's is unknown.",
+            "rep",
+        ),
+        Key("otherwise", ZONE, "The zone of all other mail to leads of unknown zone.", "Europe/London", True),
+    ),
+    "status": (
+        Key("label", ANY, "What people read.", "Bad fit", True),
+        Key("stops", Choice(("all",)), "`all`: a lead in this status is in no sequence.", "all"),
+    ),
+    "field": (
+        Key("text", Choice(("true",)), "Any text.", "true"),
+        Key("number", Choice(("true",)), "A number.", "true"),
+        Key("date", Choice(("true",)), "A date.", "true"),
+        Key("flag", Choice(("true",)), "True or false.", "true"),
+        Key("one_of", Several(ANY), "One of these choices.", "[retail, logistics, other]"),
+        Key("some_of", Several(ANY), "Several of these choices.", "[cost, risk, speed]"),
+        Key("ask", ANY, "The question that forms put.", "Your industry"),
+    ),
+    "topic": (
+        Key("label", ANY, "What the preference page shows.", "Guides and checklists", True),
+        Key("default", Flag(), "`off`: only those who asked for it are mailed.", "on"),
+    ),
+    "sender": (
+        Key("name", ANY, "The name in From.", "Mara at Kestrel", True),
+        Key("email", EMAIL, "The address in From.", "mara@mail.example.com", True),
+        Key("zone", ZONE, "The sender's own time zone.", "Europe/London"),
+    ),
+    "rep": (
+        Key("name", ANY, "The name in From.", "Ana Ruiz", True),
+        Key("zone", ZONE, "The rep's time zone.", "Europe/Madrid"),
+        Key("phone", ANY, "For mails, as `{{ owner.phone }}`.", '"+34 000 000"'),
+        Key(
+            "calendar", URL, "A link for booking, for mails, as `{{ owner.calendar }}`.", "https://cal.example.com/ana"
+        ),
+        Key("deputy", EMAIL, "The rep who writes while this one is away.", "ben@example.com"),
+        Key(
+            "webhook",
+            Words("an `https://` address of a public host"),
+            "An incoming webhook of Slack, or of a chat that takes the same: alerts go there beside the mail.",
+            "https://hooks.example.com/services/T0/B0/XXXX",
+        ),
+        Key("away", Several(Block("away")), "Absences.", "[{from: 2026-12-21, to: 2027-01-02}]"),
+    ),
+    "away": (
+        Key("from", DATE, "The first day away.", "2026-12-21", True),
+        Key("to", DATE, "The last day away.", "2027-01-02", True),
+    ),
+    "owner": (
+        Key(
+            "missing",
+            Words("`hold` or `sender NAME`", r"^(hold|sender\s+\S+)$"),
+            "Mail from the owner to a lead without one: `hold` (it waits, `status` shows it), or a sender instead.",
+            "sender marketing",
+        ),
+        Key(
+            "away",
+            Block("owner.away"),
+            "Mail from an owner who is away.",
+            "{hold: 3 business days, then: deputy}",
+        ),
+    ),
+    "owner.away": (
+        Key("hold", DURATION, "It waits so long at most.", "3 business days", True),
+        Key("then", Choice(("deputy",)), "Who sends it then.", "deputy"),
+    ),
+    "pressure": (
+        Key("day", either(Count(), Choice(("none",))), "Mails a day at most; `none` for no limit.", "1"),
+        Key("week", either(Count(), Choice(("none",))), "Mails in seven days at most; `none` for no limit.", "2"),
+        Key("gap", DURATION, "At least so long between two mails.", "20 hours"),
+        Key("over", Block("over"), "What happens to a mail too many.", "{wait: 5 business days, then: skip}"),
+        Key(
+            "catch_up",
+            either(Count(), Choice(("none",))),
+            "After a downtime: how many of those who fell due meanwhile are looked at an hour; `none` for all at once.",
+            "5000",
+        ),
+    ),
+    "over": (
+        Key("wait", DURATION, "It waits so long at most.", "5 business days", True),
+        Key("then", Choice(("skip",)), "What happens then.", "skip"),
+    ),
+    "quiet": (
+        Key("days", either(DAYS, Several(DAYS)), "Weekdays; Saturday and Sunday unless you say so.", "[sat, sun]"),
+        Key(
+            "holidays",
+            Choice(("lead", "none")),
+            "`lead`, so unless you say otherwise: the national holidays of the lead's country are quiet too; `none`.",
+            "lead",
+        ),
+        Key(
+            "unknown",
+            Words("a country's code as `GB`", "^[A-Za-z][A-Za-z ]*$"),
+            "Whose holidays count for leads whose country is unknown; without it, no one's.",
+            "GB",
+        ),
+    ),
+    "contact": (Key("reply", DURATION, "A reply pauses the lead's other sequences so long.", "14 days"),),
+    "out_of_office": (
+        Key("unknown", DURATION, "The pause when no return date is named.", "7 days"),
+        Key("at_most", DURATION, "The longest pause, whatever date is named.", "30 days"),
+    ),
+}

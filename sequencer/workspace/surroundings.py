@@ -1,0 +1,91 @@
+"""What the steps of a sequence may name, and the steps themselves by name."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeGuard
+
+from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
+from sequencer.core.condition_truth import always
+from sequencer.core.mark import Mark, Problem
+from sequencer.core.sequence import Candidate
+from sequencer.core.workspace import Workspace
+from sequencer.workspace.nodes import Items, Map, Node, Problems, Text
+
+CheckNote = Callable[[str, Mark], tuple[Problem, ...]]
+"""What is wrong with a note's template, given where its first character stands."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the steps of one sequence may name: all that reading them depends on."""
+
+    sequence: str
+    workspace: Workspace
+    sequences: frozenset[str]
+    contents: frozenset[str]
+    candidates: Mapping[str, tuple[Candidate, ...]]
+    """What may be picked, by kind."""
+    names: Names
+    check_note: CheckNote = field(compare=False)
+    problems: Problems = field(compare=False)
+    ids: dict[str, Mark] = field(default_factory=dict, compare=False)
+    """The ids given so far, and where."""
+
+    def condition(self, text: Text | None, scope: Literal["enrollment", "ever"] = "enrollment") -> Condition | None:
+        if text is None:
+            return None
+        names = replace(self.names, scope=scope)
+        try:
+            condition = compile_condition(text.value, text.start, names)
+        except ConditionProblems as wrong:
+            self.problems.extend(wrong.problems)
+            return None
+        self._warn_of_the_same(condition, names)
+        return condition
+
+    def _warn_of_the_same(self, condition: Condition, names: Names) -> None:
+        match always(condition, names):
+            case True:
+                message = (
+                    "this is true of every lead, so it decides nothing: take it out, or ask for something that differs"
+                )
+                self.problems.warning(condition.mark, "always-true", message)
+            case False:
+                message = "no lead could ever fit this: see whether `or` is meant, or another value, or take it out"
+                self.problems.warning(condition.mark, "always-false", message)
+
+
+def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:
+    """Every step's id with the content that it mails, before anything is checked: conditions may name later steps."""
+    for item in node.items if isinstance(node, Items) else ():
+        if not isinstance(item, Map):
+            continue
+        held = {key: entry.node for key, entry in item.entries.items()}
+        content, given = held.get("email"), held.get("id")
+        mailed = content.value if isinstance(content, Text) else None
+        if isinstance(content, Map):
+            kind = content.entries.get("pick")
+            mailed = picked_of(kind.node.value if kind is not None and isinstance(kind.node, Text) else "")
+        if isinstance(given, Text):
+            yield given.value, mailed
+        elif mailed is not None:
+            yield last_name(mailed), mailed
+        yield from named_steps(held.get("then"))
+        yield from named_steps(held.get("else"))
+        for fork in (held.get("choose"), held.get("test")):
+            for arm in fork.entries.values() if isinstance(fork, Map) else ():
+                yield from named_steps(arm.node.entries["steps"].node if _has_steps(arm.node) else None)
+
+
+def _has_steps(node: Node) -> TypeGuard[Map]:
+    return isinstance(node, Map) and "steps" in node.entries
+
+
+def picked_of(kind: str) -> str:
+    """Stands for whatever content of that kind a step mails, where its links are asked for."""
+    return f"pick: {kind}"
+
+
+def last_name(content: str) -> str:
+    """A mail's id unless it has one of its own: `pricing` of `sales/pricing`."""
+    return content.rpartition("/")[2]
