@@ -15,6 +15,7 @@ from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.facts import LeadFacts
 from sequencer.core.fork import chosen, drawn
+from sequencer.core.lanes import converted, holder
 from sequencer.core.mark import Mark
 from sequencer.core.may_mail import NOTHING_NEW, RELOOK, Hold, Skip, Standing, may_mail
 from sequencer.core.message import Message, State
@@ -173,6 +174,9 @@ class _Run:
         for condition in self.sequence.exit_on:
             if condition.test(self.facts):
                 return self.end(Status.LEFT, "exit_on", condition.mark, condition.source)
+        others, sequences = self.snapshot.others, self.workspace.sequences
+        if others and (reached := converted(sequences, self.sequence, self.enrollment, others)) is not None:
+            return self.end(Status.LEFT, "goal-elsewhere", sequences[reached].mark, reached)
         return False
 
     def is_stopped(self) -> bool:
@@ -182,15 +186,22 @@ class _Run:
         return True
 
     def is_paused(self) -> bool:
+        """By what the lead did, until a moment; or because another sequence goes first, until that is over."""
         e = self.enrollment
-        if e.status is not Status.PAUSED or e.paused_at is None:
-            return False
-        if e.resume_at is None or e.resume_at > self.now:
+        if e.resume_at is not None and e.resume_at > self.now:
             self.hold("paused", self.sequence.mark, e.resume_at, detail=e.reason)
             return True
-        # The remaining wait is kept: the time spent in the pause does not count.
-        since = e.since + (self.now - e.paused_at)
-        self.enrollment = e._replace(status=Status.ACTIVE, reason="", since=since, paused_at=None, resume_at=None)
+        others, sequences = self.snapshot.others, self.workspace.sequences
+        if others and (ahead := holder(sequences, self.sequence, e, others)) is not None:
+            self.enrollment = e._replace(
+                status=Status.PAUSED, reason=f"behind {ahead}", paused_at=e.paused_at or self.now, resume_at=None
+            )
+            self.hold("behind", self.sequence.mark, self.now + RELOOK, detail=ahead)
+            return True
+        if e.paused_at is not None:
+            # The remaining wait is kept: the time spent in the pause does not count.
+            since = e.since + (self.now - e.paused_at)
+            self.enrollment = e._replace(status=Status.ACTIVE, reason="", since=since, paused_at=None, resume_at=None)
         return False
 
     # --- the mail before

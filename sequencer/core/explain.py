@@ -23,6 +23,7 @@ _REASONS = {
     "owner-away": "holds {step} until {until}: {detail} is away",
     "awaiting": "waits at {step} for `{detail}`, until {until} at the latest",
     "paused": "is paused ({detail}) until {until}",
+    "behind": "waits until the lead is through with {detail}, which goes first",
     "sequence-stopped": "holds: the sequence is {detail}",
     "sent": "sends {step}",
     "then": "goes down `then` at {step}: `{detail}` is true",
@@ -45,6 +46,7 @@ _REASONS = {
     "ended-unsubscribed": "leaves: unsubscribed from {detail}",
     "ended-no-consent": "leaves: never asked for {detail}",
     "ended-goal": "reached the goal `{detail}`",
+    "ended-goal-elsewhere": "leaves: the lead reached the goal of {detail}, which had paused it",
     "ended-exit_on": "leaves: `{detail}` is true",
     "ended-exit": "leaves here: {detail}",
 }

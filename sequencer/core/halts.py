@@ -40,8 +40,11 @@ def after_out_of_office(
 
 
 def _paused(enrollment: Enrollment, reason: str, until: datetime, now: datetime) -> Enrollment:
-    """A pause that is already on may only get longer; it began when it began."""
-    if enrollment.status is Status.PAUSED and (enrollment.resume_at is None or enrollment.resume_at >= until):
+    """A pause that is already on may only get longer; it began when it began.
+
+    One that waits behind another sequence, and so for no moment, waits for this one as well.
+    """
+    if enrollment.resume_at is not None and enrollment.resume_at >= until:
         return enrollment
     return enrollment._replace(
         status=Status.PAUSED,

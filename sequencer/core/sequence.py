@@ -1,11 +1,11 @@
 """A declared series, as the workspace's loader hands it over: a tree that reads from top to bottom and always ends."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from sequencer.core.condition import Asks, Condition, merged
 from sequencer.core.duration import Duration
@@ -14,6 +14,19 @@ from sequencer.core.mark import Mark
 from sequencer.core.schedule import Every, Hours, Until, UntilDate
 
 Wait: TypeAlias = Duration | Until | UntilDate | Every
+
+
+MIDDLE: Final = 50
+"""The priority of a sequence that names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Of the sequences of a lane one at a time mails a lead: the one of the highest priority."""
+
+    name: str
+    priority: int
+    mark: Mark
 
 
 class SequenceState(StrEnum):
@@ -252,6 +265,9 @@ class Sequence:
     """`pressure: exempt`: transactional or personal; no gap, no caps, quiet days do not matter."""
     max_lateness: Duration | None = None
     """A mail later than this (after downtime) is skipped; None: it goes in the next window."""
+    lane: Lane | None = None
+    pauses: Mapping[str, Mark] = field(default_factory=dict)
+    """Sequences that wait as long as a lead is in this one, and end when it reaches its goal; where they are named."""
 
     @cached_property
     def places(self) -> Mapping[str, Place]:

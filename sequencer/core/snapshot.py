@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.event import Event
+from sequencer.core.lanes import Other
 from sequencer.core.lead import Company, Lead
 from sequencer.core.message import Message
 
@@ -35,5 +36,7 @@ class Snapshot(NamedTuple):
     mailed_at: tuple[datetime, ...] = ()
     """When this lead was mailed lately, by any sequence, as far as it counts for gap and caps; oldest first."""
     consent: Consent = Consent()
+    others: tuple[Other, ...] = ()
+    """The lead's enrollments in sequences that can hold this one up: running, or at their goal."""
     intake_sound_since: datetime | None = None
     """Since when every webhook demonstrably came through; None: not even now."""

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 from sequencer.core.condition import Condition
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
+from sequencer.core.lanes import holders
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.sequence import Sequence
 
@@ -55,7 +57,7 @@ class OwnerPolicy:
     """A mail in the name of a rep who is away waits so long at most; then the deputy sends, or the rep's address."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workspace:
     """Everything that holds for all sequences, and the sequences."""
 
@@ -94,6 +96,11 @@ class Workspace:
     """The values of files that conditions look into, by the file's name."""
     reply_domain: str | None = None
     """Where SendGrid's Inbound Parse listens; None: replies go to the sender's own address."""
+
+    @cached_property
+    def held_by(self) -> Mapping[str, frozenset[str]]:
+        """By sequence, those that can hold it up."""
+        return holders(self.sequences)
 
     def stage_rank(self, stage: str | None) -> int:
         """The place of a stage in the buying cycle; -1 when unknown."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from sequencer.core.decision import Alert, Cancel, Change, Decision, Enter, Send
+from sequencer.core.enrollment import RUNNING
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead, channels
@@ -21,6 +22,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.notes import render_text
 from sequencer.rendering.view import View
+from sequencer.services import lanes
 from sequencer.services.compose import Order, Outgoing, compose
 from sequencer.services.context import Context
 from sequencer.services.enroll import enroll
@@ -75,6 +77,8 @@ def carry_out(
         # Whose mail is on its way has nothing to do before the answer; the clock finds them.
         and decision.enrollment.id not in mailed
     }
+    over = (d.enrollment for d in decisions if d.enrollment.status not in RUNNING)
+    lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
     awake |= _start(conn, release, pairs, now)
     awake |= _change(conn, release, pairs, now)
     return outgoing, awake, bool(late)

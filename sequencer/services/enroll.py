@@ -16,7 +16,7 @@ from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import SequenceState, Trigger
 from sequencer.errors import NotFound
-from sequencer.services import snapshots
+from sequencer.services import lanes, snapshots
 from sequencer.store import enrollments
 
 
@@ -74,6 +74,7 @@ def enroll(
         owner = owner_of(release.workspace, snapshot)
         entries.append((lead.id, first_due(release.workspace, sequence, lead, owner, now)))
     result.leads = enrollments.insert(conn, sequence.id, release.number, sequence.start, entries, origin, now)
+    lanes.moved(conn, release.workspace, ((lead_id, sequence.id) for lead_id in result.leads), now)
     result.refused["is in it already"] += len(entries) - len(result.leads)
     result.refused += Counter()
     return result

@@ -18,7 +18,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import State
 from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
-from sequencer.services import snapshots
+from sequencer.services import lanes, snapshots
 from sequencer.services.enroll import enroll
 from sequencer.store import enrollments, events, leads, messages, suppressions
 from sequencer.store.messages import Engagement
@@ -181,7 +181,9 @@ def settle(
         if after != before:
             changed.append(after)
     enrollments.update(conn, changed)
-    messages.cancel_rest(conn, [e.id for e in changed if e.status not in RUNNING])
+    over = [e for e in changed if e.status not in RUNNING]
+    messages.cancel_rest(conn, [e.id for e in over])
+    lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
 
 
 def enter(

@@ -13,7 +13,7 @@ from sequencer.core.message import State
 from sequencer.core.quiet import NEVER_QUIET
 from sequencer.core.snapshot import Consent, Snapshot
 from sequencer.core.workspace import Workspace
-from sequencer.store import events, intake_health, leads, messages, suppressions
+from sequencer.store import enrollments, events, intake_health, leads, messages, suppressions
 
 Subject = tuple[Enrollment | None, Lead]
 
@@ -35,6 +35,8 @@ def load(
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
     )
     received = messages.received(conn, lead_ids, sorted(asks.contents)) if asks.contents else {}
+    ahead = set().union(*(workspace.held_by.get(enrollment.sequence, ()) for enrollment, _ in subjects if enrollment))
+    others = enrollments.others(conn, lead_ids, sorted(ahead)) if ahead else {}
     in_doubt = any(m.state is State.UNKNOWN for rows in ledger.values() for m in rows.values())
     sound_since = intake_health.sound_since(conn, now) if in_doubt else None
     return [
@@ -47,6 +49,7 @@ def load(
             received=frozenset(received.get(lead.id, ())),
             mailed_at=tuple(mailed.get(lead.id, ())),
             consent=consents.get(lead.email, Consent()),
+            others=tuple(others.get(lead.id, ())),
             intake_sound_since=sound_since,
         )
         for enrollment, lead in subjects

@@ -6,8 +6,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, func, select, text
+from sqlalchemy import update as update_
 
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
+from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
 from sequencer.store import leads
 from sequencer.store.arrays import array
@@ -117,6 +119,27 @@ def lead_of(conn: Connection, ids: Sequence[int]) -> dict[int, int]:
 def of_sequence(conn: Connection, lead_ids: Sequence[int], sequence: str) -> list[Enrollment]:
     query = select(*COLUMNS).where(enrollment.c.lead_id == func.any(list(lead_ids)), enrollment.c.sequence == sequence)
     return [of(row) for row in conn.execute(query)]
+
+
+def others(conn: Connection, lead_ids: Sequence[int], sequences: Sequence[str]) -> dict[int, list[Other]]:
+    """By lead: enrollments in these sequences that run, or came to their goal."""
+    e = enrollment.c
+    query = (
+        select(e.lead_id, e.id, e.sequence, e.status, e.entered_at, e.ended_at)
+        .where(e.lead_id == func.any(list(lead_ids)), e.sequence == func.any(list(sequences)))
+        .where(e.status == func.any([*_RUNNING, Status.CONVERTED]))
+        .order_by(e.id)
+    )
+    found: dict[int, list[Other]] = {}
+    for lead_id, number, sequence, status, entered_at, ended_at in conn.execute(query):
+        found.setdefault(lead_id, []).append(Other(number, sequence, Status(status), entered_at, ended_at))
+    return found
+
+
+def wake(conn: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Has enrollments looked at again that the caller has locked."""
+    e = enrollment.c
+    conn.execute(update_(enrollment).where(e.id == func.any(list(ids))).values(due_at=now))
 
 
 _INSERT = text(

@@ -7,6 +7,7 @@ from typing import Final
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.sequence import Handoff, Sequence, SequenceState, Set, Start, contents_of
+from sequencer.workspace.ahead import check_ahead
 
 STRING: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
@@ -14,8 +15,8 @@ STRING: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 def check_across(
     sequences: Mapping[str, Sequence], contents: Mapping[str, Content], whole: bool
 ) -> tuple[Problem, ...]:
-    """Warnings. `whole`: every sequence was read without a mistake, so that what is named nowhere is missing."""
-    found = [*_circles(sequences), *_mailed_twice(sequences)]
+    """Mostly warnings. `whole`: every sequence was read without a mistake, so that what is named nowhere is missing."""
+    found = [*_circles(sequences), *_mailed_twice(sequences), *check_ahead(sequences)]
     if whole:
         found += _unused(sequences, contents)
     return tuple(found)

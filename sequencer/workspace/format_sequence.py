@@ -37,6 +37,19 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
         Key("topic", ID, "What a lead may unsubscribe from; one of the topics in workspace.yaml.", "sales", True),
         Key(
+            "lane",
+            ID,
+            "Of the sequences of a lane, one at a time mails a lead; the others wait, and go on where they stood.",
+            "nurture",
+        ),
+        Key("priority", Count(), "In the lane, the higher one goes first; 50 unless you say so.", "80"),
+        Key(
+            "pauses",
+            Several(ID),
+            "As long as a lead is in this sequence it waits in those, and leaves them when it reaches the goal here.",
+            "[education]",
+        ),
+        Key(
             "goal",
             Condition(),
             "Once this is true the lead has converted and leaves at once.",

@@ -17,7 +17,7 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "owner": ("of", "by", "assign", "changed"),
     "pressure": ("counts",),
     "contact": ("call", "meeting", "mail"),
-    "sequence": ("lane", "priority", "pauses", "holdout", "edits"),
+    "sequence": ("holdout", "edits"),
     "enroll": ("at",),
     "step: email": ("thread", "review", "was"),
     "step: if": ("was",),

@@ -9,14 +9,14 @@ from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import Hours, opens
-from sequencer.core.sequence import Arm, Email, Fork, Rounds, Sequence, SequenceState
+from sequencer.core.sequence import MIDDLE, Arm, Email, Fork, Lane, Rounds, Sequence, SequenceState
 from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.keys import LATER_FILES
 from sequencer.workspace.load import content_files, sequence_files
 from sequencer.workspace.mails import candidates_in
-from sequencer.workspace.nodes import Map, Problems, Text, as_items, as_map, as_text
+from sequencer.workspace.nodes import Map, Problems, Text, as_items, as_map, as_text, as_texts
 from sequencer.workspace.parse import parse
 from sequencer.workspace.paths import check_paths
 from sequencer.workspace.settings import WORKSPACE_FILE, read_days
@@ -143,6 +143,7 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
     enroll, again = read_enroll(root, around)
     goal = root.text("goal")
     exits = exit_texts(root)
+    lane, pauses = read_lane(root, around)
     sequence = Sequence(
         id=around.sequence,
         mark=Mark(file, 1, 1),
@@ -159,6 +160,8 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
         hours=read_hours(root, NEVER_QUIET if exempt else Quiet(workspace.quiet_days)),
         exempt=exempt,
         max_lateness=values.duration(root.text("max_lateness")),
+        lane=lane,
+        pauses=pauses,
     )
     refuse_goal_in_exits(goal, exits)
     around.problems.extend(check_paths(sequence))
@@ -180,6 +183,23 @@ def mails(arm: Arm) -> bool:
         isinstance(step, Email | Rounds) or (isinstance(step, Fork) and any(map(mails, step.arms)))
         for step in arm.steps
     )
+
+
+def read_lane(root: Map, around: Surroundings) -> tuple[Lane | None, Mapping[str, Mark]]:
+    """The lane, and the sequences that this one pauses by name."""
+    text = root.text("lane")
+    name = values.identifier(text, "a lane") if text is not None else None
+    priority = values.count(root.text("priority"))
+    if priority is not None and "lane" not in root.entries:
+        message = "`priority` says who goes first in a lane: expected `lane` with it"
+        root.problems.error(root.entries["priority"].mark, "bad-value", message)
+    pauses: dict[str, Mark] = {}
+    for one in as_texts(root.take("pauses"), "a list of sequences"):
+        if one.value == around.sequence:
+            one.wrong("bad-value", "a sequence cannot pause itself: name others, or take this out")
+        elif values.declared(one, around.sequences, "sequence", "the folder sequences/") is not None:
+            pauses[one.value] = one.mark
+    return (Lane(name, priority or MIDDLE, text.mark) if name and text is not None else None), pauses
 
 
 def exit_texts(root: Map) -> tuple[Text, ...]:

@@ -155,6 +155,7 @@ _OWNERS = """
 title: From the owner
 state: live
 topic: sales
+pauses: [series]
 enroll:
   any:
     - when: became("stage", "sql")

@@ -43,7 +43,7 @@ NEXT = {
 """Where a message may be found after it was found in a state; docs/lifecycle.md, several steps at once."""
 
 HELD = frozenset(
-    "wait hours gap day week sending unknown retry no-owner owner-away awaiting paused sequence-stopped".split()
+    "wait hours gap day week sending unknown retry no-owner owner-away awaiting paused behind sequence-stopped".split()
 )
 """Reasons for which an enrollment may wait (sequencer.core.explain)."""
 
@@ -132,6 +132,8 @@ class Watch:
             until = self.model.silent_until[enrollment]
             if until is None or now < until - CLOCKS:
                 self._wrong(key, f"is mailed at {now} after an answer that silences until {until}")
+        if row.sequence == "series" and conn.execute(text(_AHEAD), {"lead": found.lead}).scalar_one():
+            self._wrong(key, "is mailed while the lead is in `owners`, which pauses it")
         if not isinstance(declared, Email) or row.deployment != current.number:
             self._wrong(key, f"is no mail of deployment {current.number}; its enrollment is in {row.deployment}")
             return
@@ -303,6 +305,10 @@ _MESSAGES = "SELECT enrollment_id, step, state, attempt, lead_id, sent_at, exemp
 _ENROLLMENT = """
 SELECT e.status, e.sequence, e.deployment, l.zone, coalesce(l.owner, c.owner) AS rep
 FROM enrollment e JOIN lead l ON l.id = e.lead_id LEFT JOIN company c ON c.id = l.company_id WHERE e.id = :id
+"""
+_AHEAD = """
+SELECT EXISTS (SELECT 1 FROM enrollment
+               WHERE lead_id = :lead AND sequence = 'owners' AND status IN ('active', 'paused'))
 """
 _ODD = """
 SELECT ARRAY(SELECT email FROM lead
