@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sequencer.core import event as kinds
+from sequencer.core.entry import asks_of
 from sequencer.core.sequence import Sequence
+from sequencer.core.watch import WATCHED
 
 ALWAYS = frozenset(
     {kinds.UNSUBSCRIBED, kinds.COMPLAINED, kinds.BOUNCED, kinds.REPLIED, kinds.AUTO_REPLIED, kinds.CHANGED}
@@ -41,9 +43,11 @@ def interest(sequences: Iterable[Sequence]) -> Interest:
     found = list(sequences)
     nothing: frozenset[str] = frozenset()
     names = {"submitted": kinds.SUBMITTED, "became": kinds.CHANGED}
-    triggers = {names.get(t.kind, t.name) for s in found for t in s.enroll}
+    triggers = {names.get(t.kind, t.name) for s in found for t in s.enroll if t.kind not in WATCHED}
+    # Whoever does not fit where time lets leads in is looked at again when that changes.
+    fitting = [asks_of(s, t.condition) for s in found for t in s.enroll if t.kind in WATCHED]
     return Interest(
-        nothing.union(triggers, *(s.asks.events for s in found)),
+        nothing.union(triggers, *(s.asks.events for s in found), *(asks.events for asks in fitting)),
         nothing.union(*(s.asks.steps for s in found)),
-        any(s.asks.topics for s in found),
+        bool(fitting) or any(s.asks.topics for s in found),
     )

@@ -93,7 +93,7 @@ class UntilDate:
         until = _earlier(day, self.before)
         if until < wall.date():
             return moment if self.past_goes_on else None
-        return _instant(datetime.combine(until, wall.time()), zone)
+        return instant(datetime.combine(until, wall.time()), zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,8 @@ def shift(moment: datetime, wait: Duration | Until, zone: ZoneInfo, quiet: Quiet
         return moment.astimezone(UTC) + wait.elapsed if wait.amount else moment.astimezone(UTC)
     wall = _wall(moment, zone)
     if wait.unit == "business day":
-        return _instant(datetime.combine(_business_day(wall.date(), wait.amount, quiet), wall.time()), zone)
-    return _instant(wall + wait.elapsed, zone)
+        return instant(datetime.combine(_business_day(wall.date(), wait.amount, quiet), wall.time()), zone)
+    return instant(wall + wait.elapsed, zone)
 
 
 def next_open(moment: datetime, hours: Hours | None, zone: ZoneInfo, quiet: Quiet) -> datetime:
@@ -211,17 +211,17 @@ def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
-def _instant(wall: datetime, zone: ZoneInfo, fold: int = 0) -> datetime:
+def instant(wall: datetime, zone: ZoneInfo, fold: int = 0) -> datetime:
     """The moment when a clock there shows `wall`. Fold 0 is the first of two and moves a skipped one on (PEP 495)."""
     return wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
 
 
 def _reached(wall: datetime, zone: ZoneInfo, *, last: bool = False) -> datetime:
     """The moment at which a clock there reaches `wall`; if that is skipped, the moment of the skip."""
-    late = _instant(wall, zone, fold=int(last))
+    late = instant(wall, zone, fold=int(last))
     if _wall(late, zone) == wall:
         return late
-    early, late = _instant(wall, zone, fold=1), _instant(wall, zone, fold=0)
+    early, late = instant(wall, zone, fold=1), instant(wall, zone, fold=0)
     while late - early > _SECOND:  # the skip lies between: the wall clock is behind `wall` before it, ahead after it
         middle = early + (late - early) // 2
         early, late = (middle, late) if _wall(middle, zone) < wall else (early, middle)
@@ -236,7 +236,7 @@ def _next(moment: datetime, until: Until, zone: ZoneInfo) -> datetime:
     day = local_day(moment, zone)
     if until.weekday is not None:
         day += (until.weekday - day.weekday()) % 7 * _DAY
-    while (found := _instant(datetime.combine(day, until.at), zone)) <= moment:
+    while (found := instant(datetime.combine(day, until.at), zone)) <= moment:
         day += _DAY if until.weekday is None else 7 * _DAY
     return found
 

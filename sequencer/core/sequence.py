@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
@@ -207,14 +207,18 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What makes a lead enter. `on` is manual | submitted | became | did; `name` its form, field or event."""
+    """What makes a lead enter. `name` is its form, field or event; of `at` the moment as it is written."""
 
-    kind: Literal["manual", "submitted", "became", "did"]
+    kind: Literal["manual", "submitted", "became", "did", "silent", "before", "at"]
     mark: Mark
     name: str = ""
     value: str = ""
-    """For `became`: the value."""
+    """For `became`: the value; for `silent` and `before`: `span` as it is written."""
     condition: Condition | None = None
+    span: Duration | None = None
+    """Of `silent` and `before`; for `before` in days or weeks."""
+    moment: datetime | None = None
+    """Of `at`: what the clock on the wall shows where the lead is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +272,11 @@ class Sequence:
     lane: Lane | None = None
     pauses: Mapping[str, Mark] = field(default_factory=dict)
     """Sequences that wait as long as a lead is in this one, and end when it reaches its goal; where they are named."""
+
+    @property
+    def takes_in(self) -> bool:
+        """Whether anybody may enter."""
+        return self.state is SequenceState.LIVE
 
     @cached_property
     def places(self) -> Mapping[str, Place]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from sequencer.services import tidy
 from sequencer.services.context import Context
-from sequencer.store import alerts, clock, enrollments, intake, pauses, releases
+from sequencer.store import alerts, clock, enrollments, intake, pauses, releases, watches
 
 Hint = tuple[str, tuple[object, ...]]
 
@@ -34,7 +34,9 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         number=current[0],
     ):
         hints.append(("migrate", ()))
+    hints += [("plant", (number,)) for number in watches.unplanted(conn)]
     if not pauses.is_shut(conn):
+        hints += [("look", (number,)) for number in watches.due(conn, now)]
         hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
@@ -53,14 +55,15 @@ class Rest:
     busy: bool
     """Something is due, on its way or unprocessed; only when nothing is may virtual time move on."""
     next_at: datetime | None
-    """When the next enrollment falls due; None when nobody waits for a time."""
+    """When somebody is to be looked at next; None when nobody waits for a time."""
 
 
 _REST = text(
     f"""
-    SELECT (SELECT min(due_at) FROM ({enrollments.DUE_PLACES}) place),
+    SELECT least((SELECT min(due_at) FROM ({enrollments.DUE_PLACES}) place), ({watches.NEXT})),
            (SELECT coalesce(max(1 + urgent::int), 0) FROM intake WHERE state = 'pending'),
            EXISTS (SELECT 1 FROM request WHERE lease_until IS NOT NULL)
+           OR EXISTS ({watches.PLANTING})
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
            OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')
                       AND deployment < (SELECT max(number) FROM deployment))

@@ -14,7 +14,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.people import owner_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
-from sequencer.core.sequence import SequenceState, Trigger
+from sequencer.core.sequence import Trigger
 from sequencer.errors import NotFound
 from sequencer.services import lanes, snapshots
 from sequencer.store import enrollments
@@ -54,7 +54,7 @@ def enroll(
     """Enrols leads whose locks the caller holds. Who may not enter is counted with the reason, never an error."""
     result = Entered()
     wanted = list(leads)
-    if sequence.state is not SequenceState.LIVE:
+    if not sequence.takes_in:
         result.refused[f"the sequence is {sequence.state.value}"] += len(wanted)
         return result
     condition = trigger.condition if trigger is not None else None

@@ -18,7 +18,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import State
 from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
-from sequencer.services import lanes, snapshots
+from sequencer.services import lanes, snapshots, watch
 from sequencer.services.enroll import enroll
 from sequencer.store import enrollments, events, leads, messages, suppressions
 from sequencer.store.messages import Engagement
@@ -98,6 +98,7 @@ def follow(
         locked = suppress(conn, locked, telling, now)
         settle(conn, release, locked, telling, now, reaction)
         enter(conn, release, locked, telling, now, reaction)
+        watch.touch(conn, release, telling, now)
     return reaction
 
 

@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 from sequencer.core.content import Content, Link
 from sequencer.core.mark import Problem
 from sequencer.core.release import Release
+from sequencer.core.watch import name_of, watched
 from sequencer.errors import InvalidWorkspace, Misconfigured
 from sequencer.services.compile import compile_workspace
-from sequencer.store import releases
+from sequencer.store import releases, watches
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,10 @@ def deploy(conn: Connection, files: Mapping[str, str], now: datetime) -> tuple[i
     if running is not None and running[1] == digest:
         return running[0], False
     releases.put(conn, digest, packed, now)
-    return releases.deploy(conn, digest, now), True
+    number = releases.deploy(conn, digest, now)
+    wanted = {(sequence.id, name_of(trigger)) for sequence, trigger in watched(compiled.workspace)}
+    watches.agree(conn, wanted, now)
+    return number, True
 
 
 class WorkspaceProblems(InvalidWorkspace):

@@ -1,6 +1,6 @@
 """Why a lead did or did not get a mail, rule by rule, with file and line, and when the next comes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,8 +14,10 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.people import owner_of, zone_of
 from sequencer.core.release import Release
+from sequencer.core.sequence import Sequence
+from sequencer.core.watch import name_of
 from sequencer.services import snapshots
-from sequencer.store import enrollments, messages, suppressions
+from sequencer.store import enrollments, messages, suppressions, watches
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: d
     """By sequence. With a step, only sequences that have it, and of the past only what concerns it."""
     before = enrollments.all_of(conn, [lead.id])
     ledger = messages.of_enrollments(conn, [e.id for e in before])
+    watched = watches.of_lead(conn, lead.id)
     answers = []
     for name, series in sorted(release.workspace.sequences.items()):
         if step is not None and step not in series.steps:
@@ -53,6 +56,8 @@ def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: d
             _running(conn, release, lead, running, step, answer, now)
         elif not own:
             _outside(conn, release, lead, name, answer, now)
+        if running is None and step is None:
+            answer.now += _watched(release, lead, series, watched)
         if own or step is not None or answer.now:
             answers.append(answer)
     return answers
@@ -103,6 +108,21 @@ def _running(
     answer.next_at = decision.enrollment.due_at
     if step is not None and running.passed(step) is None:
         answer.now.append(Sentence(f"has not come to {step} yet", str(series.steps[step].mark)))
+
+
+def _watched(
+    release: Release, lead: Lead, series: Sequence, watched: Iterable[tuple[str, str, datetime | None]]
+) -> list[Sentence]:
+    """When the lead may enter because time went by."""
+    dues = {trigger: due for sequence, trigger, due in watched if sequence == series.id}
+    zone = zone_of(release.workspace, series, lead, None)
+    said = []
+    for trigger in series.enroll:
+        if (name := name_of(trigger)) in dues:
+            due = dues[name]
+            when = explain.moment(due, zone) if due is not None else "once something changes"
+            said.append(Sentence(f"may enter by `{name}`; looked at {when}", str(trigger.mark)))
+    return said
 
 
 def _outside(conn: Connection, release: Release, lead: Lead, name: str, answer: Answer, now: datetime) -> None:

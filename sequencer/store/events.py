@@ -89,6 +89,17 @@ def of_leads(
     return found
 
 
+def last_of(conn: Connection, lead_ids: Sequence[int], kind: str, since: datetime) -> dict[int, datetime]:
+    """By lead: when such an event came last, unless that is longer ago; machines' events are left out."""
+    e = event.c
+    query = (
+        select(e.lead_id, func.max(e.at))
+        .where(e.lead_id == func.any(list(lead_ids)), e.at >= since, e.kind == kind, ~e.machine)
+        .group_by(e.lead_id)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
 def known_since(conn: Connection, lead_id: int, key: str, since: datetime) -> bool:
     """Whether the lead has an event of this key that is not older; for callers whose repeats bear another time."""
     e = event.c

@@ -198,6 +198,34 @@ enrollment = Table(
     postgresql_with={"fillfactor": 75},
 )
 
+watch_rule = Table(
+    "watch_rule",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("sequence", Text, nullable=False),
+    Column("trigger", Text, nullable=False, comment="one that time fires, as `silent replied 60 days`"),
+    _at("since", nullable=False, comment="when it was first deployed"),
+    Column("gone", Boolean, nullable=False, server_default=text("false"), comment="deployed no more; its rows go"),
+    Column("planted_to", BigInteger, nullable=False, server_default="0", comment="every lead up to this id has a row"),
+    Column("seen", BigInteger, nullable=False, server_default="0", comment="the highest lead there was at `seen_by`"),
+    Column(
+        "seen_by", BigInteger, comment="the transaction that saw it: once those before it are over, none comes below"
+    ),
+    _at("spread_to", comment="until when those are dated who were due long before it was deployed"),
+    Index("uq_watch_rule", "sequence", "trigger", unique=True, postgresql_where=text("NOT gone")),
+)
+
+watch = Table(
+    "watch",
+    metadata,
+    Column("rule", Integer, nullable=False),
+    Column("lead_id", BigInteger, nullable=False),
+    _at("due_at", comment="when to look at the lead; NULL: when something changes on which the trigger depends"),
+    PrimaryKeyConstraint("rule", "lead_id"),
+    Index("ix_watch_due", "rule", "due_at", "lead_id", postgresql_where=text("due_at IS NOT NULL")),
+    postgresql_with={"fillfactor": 85},
+)
+
 message = Table(
     "message",
     metadata,

@@ -17,7 +17,8 @@ STEP_PLACES: Final = tuple(place for place in FORMAT if place.startswith("step: 
 
 ANY_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "field": ("text", "number", "date", "flag", "one_of", "some_of"),
-    "enroll": ("when", "any"),
+    "enroll": ("when", "any", "at"),
+    "trigger": ("when", "at"),
     "step: if": ("then", "else"),
 }
 """Places where at least one of these keys is needed."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from sequencer.core.sequence import SequenceState
 from sequencer.workspace.shapes import Block, Choice, Condition, Count, Key, Named, Several, Words, either
-from sequencer.workspace.words import ANY, CONTENT, DAYS, DURATION, ID, PERCENT, UNTIL, WINDOW
+from sequencer.workspace.words import ANY, CONTENT, DAYS, DURATION, ID, MOMENT, PERCENT, TRIGGER, UNTIL, WINDOW
 
 STEPS: Final = Several(Block("step"))
 
@@ -22,6 +22,11 @@ _MAIL_ID = Key(
     "pricing-again",
 )
 _UNLESS = Key("unless", Condition(), "When this is true, the step is skipped.", 'received("sales/pricing")')
+_WHEN = (
+    'What makes a lead enter: `manual` (by import, command or API), `submitted("form")`, `became("field", "value")`, '
+    '`did("event")`; or time: `silent("event", "60 days")` since the last one, `before("date_field", "30 days")`.'
+)
+_AT = "Once: at that moment in each lead's time zone, everybody enters who fits then."
 _NOTE = "What the owner reads. It may use the lead's fields, as `{{ lead.first_name }}`."
 
 SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
@@ -84,13 +89,8 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("steps", STEPS, "What happens, in order.", "[{email: sales/pricing}]", True),
     ),
     "enroll": (
-        Key(
-            "when",
-            Words('`manual`, `submitted("form")`, `became("field", "value")` or `did("event")`'),
-            'What makes a lead enter: `manual` (by import, command or API), `submitted("form")`, '
-            '`became("field", "value")`, `did("event")`.',
-            'submitted("ebook")',
-        ),
+        Key("when", TRIGGER, _WHEN, 'submitted("ebook")'),
+        Key("at", MOMENT, _AT, "2026-12-03 10:00"),
         Key("if", Condition(), "What must hold at that moment.", 'lead.stage == "lead"'),
         Key("any", Several(Block("trigger")), "Several triggers, in place of one.", "[{when: manual}]"),
         Key(
@@ -101,7 +101,8 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
     ),
     "trigger": (
-        Key("when", Words("a trigger"), "What makes a lead enter.", 'became("stage", "mql")', True),
+        Key("when", TRIGGER, _WHEN, 'silent("call_logged", "60 days")'),
+        Key("at", MOMENT, _AT, "2026-12-03 10:00"),
         Key("if", Condition(), "What must hold at that moment.", 'lead.stage == "lead"'),
     ),
     "hours": (

@@ -18,7 +18,6 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "pressure": ("counts",),
     "contact": ("call", "meeting", "mail"),
     "sequence": ("holdout", "edits"),
-    "enroll": ("at",),
     "step: email": ("thread", "review", "was"),
     "step: if": ("was",),
     "step": ("task",),

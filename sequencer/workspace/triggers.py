@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
+from sequencer.core.condition import Condition
 from sequencer.core.duration import Duration
 from sequencer.core.lead import BUILT_IN
+from sequencer.core.schedule import parse_clock
 from sequencer.core.sequence import Trigger
 from sequencer.workspace import values
-from sequencer.workspace.nodes import Map, Text, as_items, as_map, did_you_mean, shown
+from sequencer.workspace.nodes import Map, Text, as_items, as_map, did_you_mean, listed, shown
 from sequencer.workspace.steps import settable
 from sequencer.workspace.surroundings import Surroundings
 
@@ -16,9 +19,17 @@ TRIGGER: Final = re.compile(r"""(\w+)\(\s*((?:"[^"]*"|'[^']*')(?:\s*,\s*(?:"[^"]
 
 ARGUMENT: Final = re.compile(r"""["']([^"']*)["']""")
 
-TRIGGERS: Final = 'expected `manual`, `submitted("form")`, `became("stage", "mql")` or `did("event")`'
+TRIGGERS: Final = (
+    'expected `manual`, `submitted("form")`, `became("stage", "mql")`, `did("event")`, `silent("event", "60 days")` '
+    'or `before("date_field", "30 days")`'
+)
 
-LATER_TRIGGERS: Final = ("sales_ready", "silent", "before")
+ARGUMENTS: Final[Mapping[str, int]] = {"submitted": 1, "did": 1, "became": 2, "silent": 2, "before": 2}
+
+LATER_TRIGGERS: Final = ("sales_ready",)
+
+ZONES: Final = timedelta(hours=14)
+"""How far a clock on a wall can be from UTC."""
 
 
 def read_enroll(root: Map, around: Surroundings) -> tuple[tuple[Trigger, ...], Duration | None]:
@@ -29,8 +40,8 @@ def read_enroll(root: Map, around: Surroundings) -> tuple[tuple[Trigger, ...], D
     again = read_again(block.text("again"))
     if "any" not in block.entries:
         return read_trigger(block, around), again
-    if "when" in block.entries or "if" in block.entries:
-        message = "expected either `when` (with `if`) or `any`, got both: put them into an item of `any`"
+    if block.entries.keys() & {"when", "at", "if"}:
+        message = "expected either `when` or `at` (with `if`) or `any`, got both: put them into an item of `any`"
         around.problems.error(block.entries["any"].mark, "bad-value", message)
         return (), again
     triggers: tuple[Trigger, ...] = ()
@@ -53,8 +64,13 @@ def read_again(text: Text | None) -> Duration | None:
 
 
 def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
-    text = block.text("when") if "at" in block.entries else block.need_text("when", "manual")
     condition = around.condition(block.text("if"), "ever")
+    if "at" in block.entries:
+        if "when" in block.entries:
+            message = "expected either `when` or `at`, got both: put each into an item of `any`"
+            around.problems.error(block.entries["at"].mark, "bad-value", message)
+        return read_at(block.text("at"), condition)
+    text = block.need_text("when", "manual")
     if text is None:
         return ()
     if text.value == "manual":
@@ -63,27 +79,66 @@ def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
     if match is None:
         text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}")
         return ()
-    arguments = ARGUMENT.findall(match[2] or "")
-    if match[1] in LATER_TRIGGERS:
-        text.wrong("not-in-this-version", f"the trigger `{match[1]}` is not in this version: {TRIGGERS}")
+    kind, arguments = match[1], ARGUMENT.findall(match[2] or "")
+    if kind in LATER_TRIGGERS:
+        text.wrong("not-in-this-version", f"the trigger `{kind}` is not in this version: {TRIGGERS}")
         return ()
-    kinds: Mapping[str, tuple[Literal["submitted", "became", "did"], int]] = {
-        "submitted": ("submitted", 1),
-        "did": ("did", 1),
-        "became": ("became", 2),
-    }
-    kind, wanted = kinds.get(match[1], (None, 0))
-    if kind is None or len(arguments) != wanted or not all(arguments):
-        hint = "" if kind else did_you_mean(match[1], kinds)
+    if len(arguments) != ARGUMENTS.get(kind) or not all(arguments):
+        hint = "" if kind in ARGUMENTS else did_you_mean(kind, ARGUMENTS)
         text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}{hint}")
         return ()
-    if kind == "became" and not check_became(text, arguments[0], arguments[1], around):
-        return ()
-    if kind == "did" and not values.SNAKE.fullmatch(arguments[0]):
+    name = arguments[0]
+    if kind in ("did", "silent") and not values.SNAKE.fullmatch(name):
         text.wrong("bad-id", f"expected an event in small letters and underscores, as `meeting_booked`, got {text.got}")
         return ()
-    value = arguments[1] if kind == "became" else ""
-    return (Trigger(kind, text.mark, arguments[0], value, condition),)
+    match kind:
+        case "submitted":
+            return (Trigger("submitted", text.mark, name, condition=condition),)
+        case "did":
+            return (Trigger("did", text.mark, name, condition=condition),)
+        case "became":
+            if not check_became(text, name, arguments[1], around):
+                return ()
+            return (Trigger("became", text.mark, name, arguments[1], condition),)
+    span = read_span(text, arguments[1], days=kind == "before")
+    if span is None or (kind == "before" and not check_date(text, name, around)):
+        return ()
+    return (Trigger("silent" if kind == "silent" else "before", text.mark, name, str(span), condition, span),)
+
+
+def read_at(text: Text | None, condition: Condition | None) -> tuple[Trigger, ...]:
+    """One moment, by each lead's own clock."""
+    if text is None:
+        return ()
+    try:
+        written, _, clock = text.value.partition(" ")
+        moment = datetime.combine(date.fromisoformat(written), parse_clock(clock))
+        moment.replace(tzinfo=UTC) - ZONES
+        moment.replace(tzinfo=UTC) + ZONES
+    except (ValueError, OverflowError):
+        text.bad("a moment as `2026-12-03 10:00`", "bad-date")
+        return ()
+    return (Trigger("at", text.mark, f"{moment:%Y-%m-%d %H:%M}", "", condition, moment=moment),)
+
+
+def read_span(text: Text, written: str, days: bool) -> Duration | None:
+    """How long a silence is, or how long before a date."""
+    span = values.parsed(text, lambda _: Duration.parse(written), "bad-duration")
+    if span is None:
+        return None
+    if span.unit not in (("day", "week") if days else ("hour", "day", "week")) or not span.amount:
+        text.bad("days or weeks, as `30 days`" if days else "hours, days or weeks, as `60 days`", "bad-duration")
+        return None
+    return span
+
+
+def check_date(text: Text, name: str, around: Surroundings) -> bool:
+    dates = [field.name for field in around.workspace.fields.values() if field.type == "date"]
+    if name in dates:
+        return True
+    hint = did_you_mean(name, dates) or f": workspace.yaml declares {listed(dates)} as dates"
+    text.wrong("unknown-field", f"there is no date {shown(name)} of the lead{hint}")
+    return False
 
 
 def check_became(text: Text, name: str, value: str, around: Surroundings) -> bool:

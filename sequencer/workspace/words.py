@@ -18,6 +18,8 @@ DAYS: Final = Words(
 )
 WINDOW: Final = Words('from when to when, as `"09:00-17:00"`', r"^\s*[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}\s*$")
 UNTIL: Final = Words("`until tue 10:00`, `until 09:30` or `until 30 days before renewal_date`", r"^until\s+\S")
+MOMENT: Final = Words("a moment as `2026-12-03 10:00`", r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{1,2}:[0-9]{2}$")
+TRIGGER: Final = Words('`manual`, `submitted("form")`, `silent("event", "60 days")` and the like')
 DATE: Final = Words("a date as `2026-12-21`", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 ZONE: Final = Words("a time zone as `Europe/London`", r"^[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*$")
 EMAIL: Final = Words("an email address as `mara@mail.example.com`", r"^\s*\S+@\S+\s*$")

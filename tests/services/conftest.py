@@ -13,7 +13,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import read
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, join
-from sequencer.services import advance, due, inspect
+from sequencer.services import advance, due, inspect, watch
 from sequencer.services.context import Context
 from sequencer.services.enroll import Entered
 from sequencer.services.leads import enter, save
@@ -87,11 +87,16 @@ class World:
     def work(self) -> None:
         """Does everything that is due now, as ticker and workers would."""
         for _ in range(50):
-            hints = [args for name, args in due.work(self.context) if name == "drain"]
+            hints = [(name, args) for name, args in due.work(self.context) if name in ("drain", "look", "plant")]
             if not hints:
                 return
-            for sequence, position in hints:
-                advance.drain(self.context, str(sequence), str(position))
+            for name, args in hints:
+                if name == "drain":
+                    advance.drain(self.context, *map(str, args))
+                elif name == "look":
+                    watch.look(self.context, *map(int, args))
+                else:
+                    watch.plant(self.context, *map(int, args))
         raise AssertionError("work does not come to an end")
 
     def pass_(self, **span: float) -> None:

@@ -1,0 +1,208 @@
+"""Watches: leads to be looked at because time may let them into a sequence, by rule (a trigger of a sequence)."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, func, select, text, update
+
+from sequencer.core.lead import Lead
+from sequencer.store import leads
+from sequencer.store.arrays import array
+from sequencer.store.tables import lead, watch, watch_rule
+
+Key = tuple[str, str]
+"""A sequence, and what its trigger is known by."""
+
+
+class Rule(NamedTuple):
+    """How far a rule has come with giving each lead a row."""
+
+    id: int
+    sequence: str
+    trigger: str
+    since: datetime
+    gone: bool
+    planted_to: int
+    seen: int
+    seen_by: int | None
+    spread_to: datetime | None
+
+
+_RULE = tuple(getattr(watch_rule.c, name) for name in Rule._fields)
+
+
+def agree(conn: Connection, wanted: Collection[Key], now: datetime) -> None:
+    """Makes rules of what is deployed, and has those go that are not any more."""
+    rows = conn.execute(select(*_RULE).where(~watch_rule.c.gone)).all()
+    known = {(row.sequence, row.trigger): row.id for row in rows}
+    gone = [number for key, number in known.items() if key not in wanted]
+    conn.execute(update(watch_rule).where(watch_rule.c.id == func.any(gone)).values(gone=True))
+    new = [{"sequence": s, "trigger": t, "since": now} for s, t in sorted(set(wanted) - known.keys())]
+    if new:
+        conn.execute(watch_rule.insert(), new)
+
+
+def rules(conn: Connection) -> dict[Key, int]:
+    """The id of each rule that is deployed."""
+    rows = conn.execute(select(watch_rule.c.sequence, watch_rule.c.trigger, watch_rule.c.id).where(~watch_rule.c.gone))
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def rule(conn: Connection, number: int) -> Rule | None:
+    row = conn.execute(select(*_RULE).where(watch_rule.c.id == number)).first()
+    return Rule._make(row) if row is not None else None
+
+
+_DUE = text(
+    """
+    SELECT id FROM watch_rule r
+    WHERE NOT gone AND EXISTS (SELECT 1 FROM watch WHERE rule = r.id AND due_at <= :now) ORDER BY id
+    """
+)
+_UNPLANTED = text(
+    "SELECT id FROM watch_rule WHERE gone OR planted_to < (SELECT coalesce(max(id), 0) FROM lead) ORDER BY id"
+)
+
+
+def due(conn: Connection, now: datetime) -> list[int]:
+    """Rules by which somebody is to be looked at now."""
+    return list(conn.execute(_DUE, {"now": now}).scalars())
+
+
+def unplanted(conn: Connection) -> list[int]:
+    """Rules by which some lead has no row yet, or that are gone and still have rows."""
+    return list(conn.execute(_UNPLANTED).scalars())
+
+
+def own(conn: Connection, number: int) -> Rule | None:
+    """Locks a rule for whoever plants it; None when somebody does already, or there is no such rule."""
+    query = select(*_RULE).where(watch_rule.c.id == number).with_for_update(skip_locked=True)
+    row = conn.execute(query).first()
+    return Rule._make(row) if row is not None else None
+
+
+_SAFE = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > :xid")
+_SEE = text(
+    """
+    UPDATE watch_rule SET seen = (SELECT coalesce(max(id), 0) FROM lead), seen_by = pg_current_xact_id()::text::bigint
+    WHERE id = :id
+    """
+)
+
+
+def all_seen(conn: Connection, owned: Rule) -> bool:
+    """Whether every lead up to `seen` that will ever be there can be read by now.
+
+    Ids are given out before a transaction commits, so a lower one may come later than a higher one.
+    """
+    return owned.seen_by is not None and bool(conn.execute(_SAFE, {"xid": owned.seen_by}).scalar_one())
+
+
+def see(conn: Connection, owned: Rule) -> None:
+    """Notes which leads there are, for a look once all transactions of now are over."""
+    conn.execute(_SEE, {"id": owned.id})
+
+
+def planted(conn: Connection, owned: Rule, to: int, spread_to: datetime | None) -> None:
+    conn.execute(update(watch_rule).where(watch_rule.c.id == owned.id).values(planted_to=to, spread_to=spread_to))
+
+
+_PUT = text(
+    """
+    INSERT INTO watch (rule, lead_id, due_at)
+    SELECT :rule, v.lead_id, v.due_at
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:dues AS timestamptz[])) v(lead_id, due_at)
+    ON CONFLICT DO NOTHING
+    """
+)
+_DATE = text(
+    """
+    UPDATE watch w SET due_at = v.due_at
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:dues AS timestamptz[])) v(lead_id, due_at)
+    WHERE w.rule = :rule AND w.lead_id = v.lead_id
+    """
+)
+
+
+def put(conn: Connection, number: int, dues: Mapping[int, datetime | None]) -> None:
+    """Gives leads a row; one that is there stays as it is."""
+    if dues:
+        conn.execute(_PUT, {"rule": number, "lead_ids": array(dues), "dues": array(dues.values())})
+
+
+def date(conn: Connection, number: int, dues: Mapping[int, datetime | None]) -> None:
+    """When to look at leads again whose locks the caller holds."""
+    if dues:
+        conn.execute(_DATE, {"rule": number, "lead_ids": array(dues), "dues": array(dues.values())})
+
+
+def remove(conn: Connection, number: int, lead_ids: Sequence[int]) -> None:
+    if lead_ids:
+        conn.execute(delete(watch).where(watch.c.rule == number, watch.c.lead_id == func.any(list(lead_ids))))
+
+
+def claim(conn: Connection, number: int, now: datetime, limit: int) -> list[Lead]:
+    """Takes leads that are to be looked at, with their locks; what others hold is passed over."""
+    query = (
+        select(*leads.COLUMNS)
+        .select_from(watch)
+        .join(lead, lead.c.id == watch.c.lead_id)
+        .where(watch.c.rule == number, watch.c.due_at <= now)
+        .order_by(watch.c.due_at, watch.c.lead_id)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return [leads.of(row) for row in conn.execute(query)]
+
+
+_TOUCH = text(
+    """
+    UPDATE watch w SET due_at = :now
+    FROM unnest(CAST(:rules AS int[]), CAST(:lead_ids AS bigint[])) v(rule, lead_id)
+    WHERE w.rule = v.rule AND w.lead_id = v.lead_id AND (w.due_at IS NULL OR w.due_at > :now)
+    """
+)
+
+
+def touch(conn: Connection, whom: Iterable[tuple[int, int]], now: datetime) -> None:
+    """Has leads looked at now, by rule (rule, lead); the caller holds their locks."""
+    pairs = sorted(set(whom))
+    if pairs:
+        numbers, lead_ids = zip(*pairs, strict=True)
+        conn.execute(_TOUCH, {"rules": array(numbers), "lead_ids": array(lead_ids), "now": now})
+
+
+_CLEAR = text(
+    """
+    DELETE FROM watch WHERE (rule, lead_id) IN
+        (SELECT rule, lead_id FROM watch WHERE rule = :id ORDER BY lead_id LIMIT :limit FOR UPDATE SKIP LOCKED)
+    """
+)
+_FORGET = text("DELETE FROM watch_rule WHERE id = :id AND NOT EXISTS (SELECT 1 FROM watch WHERE rule = :id)")
+
+
+def clear(conn: Connection, gone: Rule, limit: int) -> bool:
+    """Removes rows of a rule that is gone, at last the rule. True: there may be more."""
+    removed = conn.execute(_CLEAR, {"id": gone.id, "limit": limit}).rowcount
+    if removed < limit:
+        conn.execute(_FORGET, {"id": gone.id})
+    return bool(removed == limit)
+
+
+NEXT = "SELECT min((SELECT min(due_at) FROM watch WHERE rule = r.id)) FROM watch_rule r WHERE NOT gone"
+"""When the first lead is to be looked at."""
+
+PLANTING = "SELECT 1 FROM watch_rule WHERE NOT gone AND planted_to < (SELECT coalesce(max(id), 0) FROM lead)"
+"""Whether some lead has no row yet."""
+
+
+def of_lead(conn: Connection, lead_id: int) -> list[tuple[str, str, datetime | None]]:
+    """Sequence, trigger and when the lead is looked at next."""
+    query = (
+        select(watch_rule.c.sequence, watch_rule.c.trigger, watch.c.due_at)
+        .join(watch, watch.c.rule == watch_rule.c.id)
+        .where(~watch_rule.c.gone, watch.c.lead_id == lead_id)
+        .order_by(watch_rule.c.sequence, watch_rule.c.trigger)
+    )
+    return [(row[0], row[1], row[2]) for row in conn.execute(query)]
