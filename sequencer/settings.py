@@ -104,6 +104,29 @@ class Settings:
             raise Misconfigured(f"{' and '.join(missing)} not set: expected {'; '.join(_PURPOSE[n] for n in missing)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """What sends mail, for commands that need nothing else of the environment; as in Settings."""
+
+    sendgrid_api_key: str | None = field(default=None, repr=False)
+    sendgrid_host: str = SENDGRID
+    smtp_url: str | None = field(default=None, repr=False)
+
+    @property
+    def configured(self) -> bool:
+        return self.smtp_url is not None or self.sendgrid_api_key is not None
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> "Mailing":
+        """Raises Misconfigured at the first variable that is malformed."""
+        values = os.environ if environ is None else environ  # noqa: TID251
+        return cls(
+            sendgrid_api_key=_text(values, "SENDGRID_API_KEY"),
+            sendgrid_host=_url(values, "SENDGRID_HOST") or SENDGRID,
+            smtp_url=_smtp_url(values),
+        )
+
+
 _PURPOSE = {
     "DATABASE_URL": "the PostgreSQL database, such as postgresql://user:password@host:5432/name",
     "REDIS_URL": "the Redis or Valkey that carries hints to the workers, such as redis://host:6379/0",

@@ -13,7 +13,7 @@ from sequencer.providers.smtp import Smtp
 from sequencer.services.context import Context
 from sequencer.services.release import Releases
 from sequencer.services.witness import Nobody
-from sequencer.settings import Settings
+from sequencer.settings import Mailing, Settings
 from sequencer.store.engine import connect
 from sequencer.witness import RedisWitness
 
@@ -43,7 +43,7 @@ def build(settings: Settings, connections: int | None = None, hints: Hints | Non
     )
 
 
-def provider_of(settings: Settings) -> Provider:
+def provider_of(settings: Settings | Mailing) -> Provider:
     """SMTP when SMTP_URL is set, else SendGrid; without either, one that refuses loudly."""
     if settings.smtp_url:
         return Smtp(settings.smtp_url)

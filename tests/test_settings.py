@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sequencer.errors import Misconfigured
-from sequencer.settings import Settings, cache_dir, workspace_dir
+from sequencer.settings import Mailing, Settings, cache_dir, workspace_dir
 
 DATABASE = {"DATABASE_URL": "postgres://user:pw@host:5432/name"}
 
@@ -125,3 +125,17 @@ def test_the_cache_is_in_a_folder_of_the_users_own(
 ) -> None:
     monkeypatch.setenv("HOME", "/home/ana")
     assert cache_dir(environ) == Path(expected)
+
+
+def test_what_sends_mail_can_be_read_without_a_database() -> None:
+    assert not Mailing.read({}).configured
+    found = Mailing.read({"SENDGRID_API_KEY": " SG.key ", "SENDGRID_HOST": "http://127.0.0.1:8001/sandbox/"})
+    assert (True, "SG.key", "http://127.0.0.1:8001/sandbox") == (
+        found.configured,
+        found.sendgrid_api_key,
+        found.sendgrid_host,
+    )
+    assert Mailing.read({"SMTP_URL": "smtp://user:pw@host:587"}).configured
+    assert "pw" not in repr(Mailing.read({"SMTP_URL": "smtp://user:pw@host:587"}))
+    with pytest.raises(Misconfigured, match="SMTP_URL"):
+        Mailing.read({"SMTP_URL": "http://host"})

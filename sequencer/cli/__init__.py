@@ -11,6 +11,7 @@ COMMANDS = {
     "dev": "Run everything on this machine: databases, web, workers, clock and a SendGrid look-alike.",
     "check": "Report every problem of the workspace, with file, line and column.",
     "fmt": "Rewrite the workspace's YAML files into house style.",
+    "preview": "Show every mail in the browser as a lead gets it, live on save, and edit it there.",
     "schema": "Write JSON Schemas of the workspace's files, for editors.",
     "deploy": "Check and compile the workspace and make it what the workers run.",
     "leads": "Import leads from CSV, or show one.",

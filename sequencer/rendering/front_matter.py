@@ -16,7 +16,8 @@ TEXTS: Final = ("subject", "preheader", "kind", "layout")
 LISTS: Final = ("stage", "pains", "industry", "role", "published")
 DEEPEST: Final = 8
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_HEAD: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+HEAD: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+"""The head, its `---` lines included; its first group is the YAML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class FrontMatter:
 
 def read_front_matter(source: FileText) -> tuple[FrontMatter, tuple[Problem, ...]]:
     """The front matter of a content file, and everything wrong with it."""
-    head = _HEAD.match(source.text)
+    head = HEAD.match(source.text)
     if head is None:
         message = "expected front matter: a line `---`, `subject: …`, a line `---`, and then the text"
         return FrontMatter(), (Problem(source.mark(0), "front-matter", message),)

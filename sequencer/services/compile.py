@@ -29,6 +29,8 @@ class Compiled:
     contents: Mapping[str, Content]
     problems: tuple[Problem, ...]
     """By file, line and column."""
+    draft: Workspace | None = None
+    """All that could be read, whatever the problems; None when the declarations could not."""
 
 
 WORTH_A_PROCESS: Final = 100
@@ -65,9 +67,8 @@ def compile_workspace(
     if written:
         problems.update(check_across(sequences, contents, whole=not any(map(_is_error, found))))
     ordered = tuple(sorted(problems))
-    if any(map(_is_error, ordered)):
-        return Compiled(None, contents, ordered)
-    return Compiled(replace(declarations, sequences=sequences), contents, ordered)
+    draft = replace(declarations, sequences=sequences)
+    return Compiled(None if any(map(_is_error, ordered)) else draft, contents, ordered, draft)
 
 
 def _is_error(problem: Problem) -> bool:

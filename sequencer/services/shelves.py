@@ -99,6 +99,41 @@ class _Folder:
         return self._folder / name[:2] / name[2:]
 
 
+class Memory:
+    """Results of this process, which compiles the same workspace again and again: what the last round asked for.
+
+    What is not there may stand on the shelf behind it.
+    """
+
+    def __init__(self, behind: Shelf = BARE) -> None:
+        self._behind = behind
+        self._given = b""
+        self._now: dict[bytes, Any] = {}
+        self._before: dict[bytes, Any] = {}
+
+    def round(self) -> None:
+        """Another compilation begins: what the last one did not ask for is forgotten."""
+        self._before = dict(self._now)
+        self._now.clear()
+
+    def about(self, *given: object) -> "Memory":
+        part = Memory(self._behind.about(*given))
+        part._given = _digest([self._given, *given])
+        part._now, part._before = self._now, self._before
+        return part
+
+    def get(self, *given: object) -> Any:
+        name = _digest([self._given, *given])
+        found = self._now.get(name) or self._before.get(name) or self._behind.get(*given)
+        if found is not None:
+            self._now[name] = found
+        return found
+
+    def put(self, result: Any, *given: object) -> None:
+        self._now[_digest([self._given, *given])] = result
+        self._behind.put(result, *given)
+
+
 def tidy(folder: Path | None) -> None:
     """Removes what nobody asked for in a long time."""
     if folder is None:

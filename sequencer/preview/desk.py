@@ -1,0 +1,241 @@
+"""What the workspace is at the moment: compiled anew when a file changed, and only what changed.
+
+Whatever is wrong with the files, the last that compiled stays on the table, so that a mail does not vanish from the
+page while somebody types.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from sequencer.core.content import Content
+from sequencer.core.lead_input import InvalidLead
+from sequencer.core.mark import Problem
+from sequencer.core.sequence import Email, Rounds, Sequence, contents_of
+from sequencer.core.shelf import BARE, Shelf
+from sequencer.core.workspace import Workspace
+from sequencer.errors import InvalidInput, InvalidWorkspace
+from sequencer.preview import mail, readers
+from sequencer.preview.readers import NOBODY, Reader
+from sequencer.preview.watch import Print, fingerprint
+from sequencer.rendering.errors import RenderingFailed
+from sequencer.rendering.names import TemplateNames
+from sequencer.rendering.view import View
+from sequencer.services.compile import compile_contents, compile_workspace
+from sequencer.services.shelves import Memory
+from sequencer.workspace.load import APART, content_files, read_files
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A workspace as it was found; nothing in it changes. `number` counts them."""
+
+    number: int = 0
+    files: Mapping[str, str] = field(default_factory=dict)
+    workspace: Workspace | None = None
+    """What could be read of the declarations and sequences, now or, with a mistake in the declarations, before."""
+    contents: Mapping[str, Content] = field(default_factory=dict)
+    """By id, all that compile, and what became of the others when they last did."""
+    old: frozenset[str] = frozenset()
+    """Contents that have mistakes now and are shown as they were before."""
+    problems: tuple[Problem, ...] = ()
+    unreadable: str = ""
+    """Why the folder cannot be read at all."""
+    examples: tuple[Reader, ...] = ()
+
+    @property
+    def items(self) -> Mapping[str, str]:
+        """The file of each content item, by id, whether it compiles or not."""
+        return {item: paths[0] for item, paths in content_files(self.files).items()}
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """Files with errors."""
+        return frozenset(problem.mark.file for problem in self.problems if problem.severity == "error")
+
+    def problems_of(self, file: str) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.mark.file == file)
+
+    def view(self, item: str, reader: Reader, page: str) -> View | None:
+        """What the templates of a mail see; None before the declarations could be read. `page`: as `view_of` has it."""
+        series = self.sequences_with(item)
+        return mail.view_of(self.workspace, reader, series[0] if series else None, page) if self.workspace else None
+
+    def mail(self, item: str, reader: Reader, page: str) -> mail.Mail:
+        """The mail as it would go now. Raises InvalidInput when it cannot be made."""
+        seeing, content = self.view(item, reader, page), self.contents.get(item)
+        if seeing is None or content is None or item in self.old:
+            raise InvalidInput(f"{item} has mistakes: mend them first")
+        try:
+            return mail.rendered(content, seeing)
+        except RenderingFailed as error:
+            raise InvalidInput(f"{item} cannot be made for {reader.label}: {error.what}") from error
+
+    def sequences_with(self, item: str) -> tuple[Sequence, ...]:
+        """The sequences that mail it, in the order of their names."""
+        found = self.workspace.sequences.values() if self.workspace else ()
+        return tuple(sequence for sequence in found if item in mailed(sequence))
+
+
+def mailed(sequence: Sequence) -> tuple[str, ...]:
+    """The contents that a sequence may mail, in the order of its file, each once."""
+    found: dict[str, None] = {}
+    for step in sequence.steps.values():
+        if isinstance(step, Email | Rounds) and step.pick is not None:
+            found |= dict.fromkeys(contents_of(step.pick))
+        elif isinstance(step, Email):
+            found[step.content] = None
+    return tuple(found)
+
+
+_PARTS: Final = tuple(f"content/{folder}/" for folder in APART)
+
+
+class Desk:
+    """Keeps the sheet up to date and tells whoever listens."""
+
+    def __init__(self, folder: Path, reader: str = "", shelf: Shelf = BARE) -> None:
+        """`reader`: the key of the one who reads when a page names nobody; else the first of the examples.
+        `shelf`: what earlier runs compiled.
+        """
+        self.folder: Final = folder.resolve()
+        self._reader = reader
+        self.sheet = Sheet()
+        self._print: Print | None = None
+        self._due: Mapping[str, str] | None = None
+        """Files that were read and not checked yet."""
+        self._shelf = Memory(shelf)
+        self._lock = threading.Lock()
+        self._read_examples: tuple[object, tuple[Reader, ...]] | None = None
+        """Those of the last time, and all that they depend on."""
+        self._pasted: Reader | None = None
+        self._listeners: set[Callable[[], None]] = set()
+
+    def look(self) -> None:
+        """Compiles what changed since the last look, and returns when the sheet shows all of it."""
+        self.glance()
+        self.check()
+
+    def glance(self) -> None:
+        """Reads the files when any of them changed. When only mails did, shows them; `check` does the rest."""
+        with self._lock:
+            now = self.fingerprint()
+            if now == self._print:
+                return
+            self._print = now
+            self._due = None
+            try:
+                self._due = read_files(self.folder)
+            except InvalidWorkspace as error:
+                self._show(replace(self.sheet, unreadable=str(error)))
+                return
+            self._shelf.round()
+            with self._surprised():
+                self._show_mails(self._due)
+
+    def check(self) -> None:
+        """Compiles all that a glance has left over, and finds every problem."""
+        with self._lock, self._surprised():
+            files, self._due = self._due, None
+            if files is not None:
+                self._show_all(files)
+
+    @contextmanager
+    def _surprised(self) -> Iterator[None]:
+        """Nothing that is admitted raises; should anything ever, the page says so and goes on looking."""
+        try:
+            yield
+        except Exception as error:
+            said = f"a mistake of ours, please report it: {type(error).__name__}: {error}"
+            self._show(replace(self.sheet, unreadable=said))
+
+    def _show(self, sheet: Sheet) -> None:
+        self.sheet = replace(sheet, number=self.sheet.number + 1)
+        self.tell()
+
+    def fingerprint(self) -> Print:
+        return fingerprint(self.folder, (readers.EXAMPLES,))
+
+    def tell(self) -> None:
+        """Something that pages show is another."""
+        for listener in tuple(self._listeners):
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """It is called from any thread, and must not take long."""
+        self._listeners.add(listener)
+
+    def leave(self, listener: Callable[[], None]) -> None:
+        self._listeners.discard(listener)
+
+    def _show_all(self, files: Mapping[str, str]) -> None:
+        last = self.sheet
+        # Several processes at the start only: later there are threads, which a fork would not take along.
+        processes = 1 if last.number else os.cpu_count() or 1
+        compiled = compile_workspace(files, shelf=self._shelf, processes=processes)
+        items = content_files(files)
+        before = {item: content for item, content in last.contents.items() if item in items}
+        workspace = compiled.draft or last.workspace
+        found = Sheet(
+            number=last.number,
+            files=files,
+            workspace=workspace,
+            contents={**before, **compiled.contents},
+            old=frozenset(before) - frozenset(compiled.contents),
+            problems=compiled.problems,
+            examples=self._examples(workspace) if workspace else (),
+        )
+        if found != last or not last.number:
+            self._show(found)
+
+    def _show_mails(self, files: Mapping[str, str]) -> None:
+        """Shows the mails that changed when nothing else did."""
+        last = self.sheet
+        changed = {name for name in {*files, *last.files} if files.get(name) != last.files.get(name)}
+        mails = {item: paths[0] for item, paths in content_files(files).items() if paths[0] in changed}
+        if last.workspace is None or not changed or len(mails) < len(changed) or not changed <= set(last.files):
+            return
+        parts = {name: text for name, text in files.items() if name in changed or name.startswith(_PARTS)}
+        contents, problems = compile_contents(parts, TemplateNames(frozenset(last.workspace.fields)), self._shelf)
+        others = tuple(problem for problem in last.problems if problem.mark.file not in changed)
+        shown = replace(
+            last,
+            files=files,
+            contents={**last.contents, **contents},
+            old=(last.old - frozenset(contents)) | (frozenset(mails) & frozenset(last.contents) - frozenset(contents)),
+            problems=tuple(sorted({*others, *problems})),
+            unreadable="",
+        )
+        self._show(shown)
+
+    def _examples(self, workspace: Workspace) -> tuple[Reader, ...]:
+        """Read again only when the file, or what it may hold, is another: it takes longer than compiling a mail."""
+        try:
+            text = (self.folder / readers.EXAMPLES).read_text("utf-8", "replace")
+        except OSError:
+            text = ""
+        depends = (text, workspace.fields, workspace.stages, workspace.statuses)
+        if self._read_examples is None or self._read_examples[0] != depends:
+            self._read_examples = depends, readers.examples(text, workspace)
+        return self._read_examples[1]
+
+    def paste(self, text: str) -> Reader:
+        """Keeps a lead to read as, until the next one. Raises InvalidLead."""
+        if self.sheet.workspace is None:
+            raise InvalidLead(["sequences/workspace.yaml has mistakes: nobody can say which fields there are"])
+        self._pasted = readers.pasted(text, self.sheet.workspace)
+        return self._pasted
+
+    def readers(self) -> tuple[Reader, ...]:
+        """As whom mails can be read."""
+        pasted = (self._pasted,) if self._pasted is not None else ()
+        return (*pasted, *self.sheet.examples, NOBODY)
+
+    def reader(self, key: str) -> Reader:
+        """The reader of that key, else the one of the start, else the first of the examples."""
+        found = {reader.key: reader for reader in self.readers()}
+        return found.get(key) or found.get(self._reader) or (*self.sheet.examples, NOBODY)[0]
