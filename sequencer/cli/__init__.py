@@ -13,6 +13,7 @@ COMMANDS = {
     "fmt": "Rewrite the workspace's YAML files into house style.",
     "preview": "Show every mail in the browser as a lead gets it, live on save, and edit it there.",
     "schema": "Write JSON Schemas of the workspace's files, for editors.",
+    "simulate": "Walk a lead through a sequence on a virtual clock: what it gets, when, and why.",
     "deploy": "Check and compile the workspace and make it what the workers run.",
     "leads": "Import leads from CSV, or show one.",
     "enroll": "Enrol leads into a sequence.",

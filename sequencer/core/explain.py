@@ -49,6 +49,7 @@ _REASONS = {
     "ended-goal-elsewhere": "leaves: the lead reached the goal of {detail}, which had paused it",
     "ended-exit_on": "leaves: `{detail}` is true",
     "ended-exit": "leaves here: {detail}",
+    "ended-replied": "leaves: the lead answered, and the owner takes over",
 }
 
 _OUTCOMES = {
@@ -152,14 +153,14 @@ def ending(enrollment: Enrollment) -> str:
 def event(happened: Event) -> str:
     data = {"link": "a link", "form": "", "page": "", "field": "", "after": "", **happened.data}
     sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
-    words = sentence.format(step=happened.step or "a mail", **{k: _plain(data[k]) for k in _NAMES})
+    words = sentence.format(step=happened.step or "a mail", **{k: plain(data[k]) for k in _NAMES})
     return f"{words} (by software, not counted)" if happened.machine else words
 
 
 _NAMES = ("link", "form", "page", "field", "after")
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Lists as people write them."""
     return ", ".join(map(str, value)) if isinstance(value, list) else value
 

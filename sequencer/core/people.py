@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sequencer.core.lead import BUILT_IN, Lead, Rep
+from sequencer.core.decision import Send
+from sequencer.core.lead import BUILT_IN, Lead, Rep, Sender
 from sequencer.core.quiet import Quiet, quiet
 from sequencer.core.sequence import Sequence
 from sequencer.core.snapshot import Snapshot
@@ -27,6 +28,14 @@ def zone_of(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | N
     if sequence.sender == "owner" and workspace.zone_of_owner and owner and owner.zone:
         return ZoneInfo(owner.zone)
     return ZoneInfo(workspace.zone)
+
+
+def sender_of(workspace: Workspace, sequence: Sequence, send: Send) -> Sender | Rep:
+    """Whose name is in From."""
+    if send.sender is not None:
+        return send.sender
+    # A `from: owner` mail of a lead without an owner: workspace.yaml names who mails instead.
+    return workspace.senders[workspace.owner.missing if sequence.sender == "owner" else sequence.sender]
 
 
 def quiet_of(workspace: Workspace, lead: Lead) -> Quiet:

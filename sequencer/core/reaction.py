@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from sequencer.core import event as kinds
-from sequencer.core.decision import Change
+from sequencer.core.decision import Change, Reason
 from sequencer.core.engine import departure
 from sequencer.core.enrollment import RUNNING, Enrollment, Status
 from sequencer.core.event import Event
@@ -46,8 +46,10 @@ class Settled(NamedTuple):
     """How an enrollment stands after what its lead did."""
 
     enrollment: Enrollment
-    awake: bool
+    awake: bool = False
     """Whether it is due at once."""
+    reasons: tuple[Reason, ...] = ()
+    """Why it ended or is paused; empty when it goes on."""
 
 
 def settled(
@@ -58,7 +60,7 @@ def settled(
     assert before is not None
     gone = departure(workspace, sequence, snapshot, now)
     if gone is not None:
-        return Settled(gone.enrollment, False)
+        return Settled(gone.enrollment, reasons=gone.reasons)
     zone = zone_of(workspace, sequence, snapshot.lead, owner_of(workspace, snapshot))
     after = before
     for e in told:
@@ -67,10 +69,18 @@ def settled(
         elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
             after = after_out_of_office(workspace, sequence, after, snapshot.lead, _back(e.data), zone, now)
     if after.status is not Status.ACTIVE or not wakes(sequence, told):
-        return Settled(after, False)
+        return Settled(after, reasons=_why(sequence, before, after))
     if after.due_at is None or after.due_at > now:
         after = after._replace(due_at=now)
     return Settled(after, True)
+
+
+def _why(sequence: Series, before: Enrollment, after: Enrollment) -> tuple[Reason, ...]:
+    if after == before:
+        return ()
+    if after.status is Status.PAUSED:
+        return (Reason("paused", sequence.mark, until=after.resume_at, detail=after.reason),)
+    return (Reason(f"ended-{after.reason}", sequence.mark),)
 
 
 def wakes(sequence: Series, told: Sequence[Event]) -> bool:

@@ -13,7 +13,7 @@ from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.mail import Batch, Recipient, join
 from sequencer.core.message import State
-from sequencer.core.people import owner_of
+from sequencer.core.people import owner_of, sender_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
@@ -86,7 +86,7 @@ def compose(
             late = list(orders[number:])
             break
         content = order.send.step.content
-        sender = _sender(release, sequence, order.send)
+        sender = sender_of(release.workspace, sequence, order.send)
         key = (content, _domain(sender.email))
         try:
             if (group := groups.get(key)) is None:
@@ -183,11 +183,3 @@ def _attempt(
 @lru_cache(maxsize=1_000)
 def _domain(email: str) -> str:
     return email.rpartition("@")[2].lower()
-
-
-def _sender(release: Release, sequence: Series, send: Send) -> Sender | Rep:
-    if send.sender is not None:
-        return send.sender
-    senders = release.workspace.senders
-    # A `from: owner` mail of a lead without an owner: workspace.yaml names who mails instead.
-    return senders[release.workspace.owner.missing if sequence.sender == "owner" else sequence.sender]

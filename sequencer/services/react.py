@@ -176,7 +176,7 @@ def settle(
     subjects: list[snapshots.Subject] = [(e, locked[e.lead_id]) for e in running]
     changed: list[Enrollment] = []
     for snapshot, before in zip(snapshots.load(conn, release.workspace, asks, subjects, now), running, strict=True):
-        after, awake = settled(release.workspace, known[before.sequence], snapshot, told[before.lead_id], now)
+        after, awake, _ = settled(release.workspace, known[before.sequence], snapshot, told[before.lead_id], now)
         if awake:
             reaction.awake.add((after.sequence, after.position))
         if after != before:

@@ -1,0 +1,97 @@
+"""`sequencer simulate`, on the workspace that is shipped; it asks no database."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sequencer.cli import main
+
+from .conftest import ROOT
+
+BEGIN = ("--start", "mon 2026-11-23 09:00")
+KHALID = ("--lead", str(ROOT / "examples" / "leads.csv"), "--email", "khalid.haddad@alnoor-building.example")
+
+
+def simulate(*arguments: str) -> Result:
+    result = CliRunner().invoke(main, ["simulate", *arguments], env={"WORKSPACE_DIR": str(ROOT)})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_it_tells_what_a_lead_of_a_csv_file_would_get_by_its_own_clock_and_why() -> None:
+    click = "1h after pricing: clicked pricing calculator"
+    said = simulate("sales-motivation", *KHALID, *BEGIN, "--event", click, "--event", "2d after roi: replied").stdout
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert lines[0] == "sales-motivation, khalid.haddad@alnoor-building.example, from Mon 23 Nov 2026 09:00 (Dubai)"
+    assert "Mon 23 Nov 2026 10:00 clicked calculator in pricing" in lines
+    assert any(
+        line.startswith("Tue 24 Nov 2026 09:00 sends roi: from priya@counterweigh.example – The sum behind")
+        for line in lines
+    )
+    assert lines[-1] == "2 mails in 3 days"
+
+
+def test_json_has_the_same_for_scripts() -> None:
+    found = json.loads(simulate("education", *BEGIN, "--set", "stage=lead", "--for", "40d", "--json").stdout)
+    assert ("education", "somebody@company.example", "Europe/Amsterdam") == (
+        found["sequence"],
+        found["email"],
+        found["zone"],
+    )
+    sent = [(one["step"], one["at"], one["subject"]) for one in found["timeline"] if one["code"] == "sent"]
+    assert sent[0][:2] == ("where-invoices-go-wrong", "2026-12-01T09:00:00+00:00")
+    assert all(subject for *_, subject in sent)
+    assert found["mails"] == len(sent) == len(found["enrollments"][0]["mails"])
+    assert found["enrollments"][0]["status"] == "active"
+
+
+def test_what_happens_lets_a_lead_in() -> None:
+    said = simulate("education", *BEGIN, "--not-enrolled", "--event", "0m submitted handbook", "--for", "10d").stdout
+    assert "sends handbook-delivery" in said
+    assert "after 10 days still in education" in said
+    assert "does not enter" not in said
+
+
+def test_without_anything_that_lets_it_in_nothing_happens() -> None:
+    assert simulate("education", *BEGIN, "--not-enrolled").stdout.splitlines()[-1] == "0 mails in 0 days"
+
+
+REFUSED = [
+    (("nonsense",), 1, "there is no sequence `nonsense`; there are: education, handbook-delivery, sales-motivation"),
+    (("sales-motivatio",), 1, "did you mean `sales-motivation`?"),
+    (("education", "--event", "soon replied"), 2, "Invalid value for --event: expected when and what"),
+    (("education", "--for", "ever"), 2, "Invalid value for --for: expected a duration"),
+    (("education", "--start", "tue 2026-11-23 09:00"), 2, "2026-11-23 is a mon"),
+    (("education", "--set", "stage"), 2, "expected a field and its value as `stage=mql`, got `stage`"),
+    (("education", "--set", "stage=mqll"), 1, "stage: expected one of subscriber, lead, mql"),
+    (("education", "--event", "1d clicked bench calculator"), 1, "there is no mail `bench`; did you mean `benchmark`?"),
+    (("education", "--event", "1d after pricing: replied"), 1, "there is no step `pricing`"),
+    (("education", "--event", "1d clicked benchmark price"), 1, "there is no link `price`"),
+    (("education", "--event", "1d clicked sales/prices"), 1, "there is no mail `sales/prices`; did you mean"),
+    (("education", "--event", "1d unsubscribed gides"), 1, "there is no topic `gides`; did you mean `guides`?"),
+    (("education", "--event", "1d changed stgae mql"), 1, "there is no field `stgae`; did you mean `stage`?"),
+    (("education", "--event", "1d changed stage mqll"), 1, "stage: expected one of"),
+    (
+        ("education", "--event", "1d demo_requestd"),
+        1,
+        "no sequence asks for `demo_requestd`; did",
+    ),
+    (("education", *KHALID[:2], "--email", "no@body.example"), 1, "no row has the address no@body.example"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "says"), REFUSED, ids=[" ".join(case[0])[-40:] for case in REFUSED])
+def test_what_is_wrong_is_said(arguments: tuple[str, ...], code: int, says: str) -> None:
+    result = simulate(*arguments)
+    assert (code, "") == (result.exit_code, result.stdout)
+    assert says in result.stderr
+
+
+def test_a_workspace_with_errors_is_not_simulated(tmp_path: Path) -> None:
+    (tmp_path / "sequences").mkdir()
+    (tmp_path / "sequences" / "welcome.yaml").write_text("title: Welcome\n")
+    result = CliRunner().invoke(main, ["simulate", "welcome"], env={"WORKSPACE_DIR": str(tmp_path)})
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "missing-file" in result.stderr
