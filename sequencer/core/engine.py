@@ -404,6 +404,9 @@ class _Run:
         return max(since, message.accepted_at) if message and message.accepted_at else since
 
     def act(self, step: Tell | Set | Handoff | Start | Exit) -> None:
+        if self.enrollment.held_out and not isinstance(step, Exit):
+            self.skip(step, "holdout", "")
+            return
         if step.unless is not None and step.unless.test(self.facts):
             self.skip(step, "unless", step.unless.source)
             return

@@ -22,11 +22,15 @@ class Status(StrEnum):
 
 RUNNING: Final = frozenset({Status.ACTIVE, Status.PAUSED})
 
-OUTCOMES: Final = frozenset({"sent", "skipped", "told", "set", "handed_off", "started", "exit", "done"})
+OUTCOMES: Final = frozenset({"sent", "skipped", "told", "set", "handed_off", "started", "exit", "done", "held_out"})
 """What becomes of steps that have no arms. No arm has such a name."""
 
 END: Final = ":end"
 """The position after the last step."""
+
+
+HOLDOUT: Final = ":holdout"
+"""Stands in place of a step, first of all, in the history of whoever was drawn for the holdout."""
 
 
 def end_of(branch: str, arm: str) -> str:
@@ -71,6 +75,11 @@ class Enrollment(NamedTuple):
     def counts_from(self) -> datetime:
         """From when on what the lead does counts here. Providers tell times in whole seconds, cut off."""
         return self.entered_at.replace(microsecond=0)
+
+    @property
+    def held_out(self) -> bool:
+        """Whether this lead goes through the sequence without getting anything of it, for comparison."""
+        return bool(self.outcomes) and self.outcomes[0].step == HOLDOUT
 
     def passed(self, step: str) -> Outcome | None:
         """How this enrollment passed a step, or None."""

@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 from sequencer.core import event as kinds
 from sequencer.core.condition import Asks, Condition, merged
-from sequencer.core.enrollment import RUNNING, Enrollment
+from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment
 from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
+from sequencer.core.fork import drawn_percent
+from sequencer.core.lead import Lead
 from sequencer.core.people import quiet_of
 from sequencer.core.schedule import shift
 from sequencer.core.sequence import Sequence as Series
@@ -62,6 +64,11 @@ def refuses(
     if condition is not None and not condition.test(LeadFacts(workspace, snapshot, now)):
         return f"does not fit `{condition.source}`"
     return None
+
+
+def holds_out(sequence: Series, lead: Lead) -> bool:
+    """Whether this lead is drawn for the holdout: the same whenever they enter, until the share changes."""
+    return bool(sequence.holdout) and drawn_percent(sequence.id, HOLDOUT, lead.email) < sequence.holdout
 
 
 def entrances(workspace: Workspace, happened: Iterable[Event]) -> list[tuple[Series, Trigger, list[int]]]:

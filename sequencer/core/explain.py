@@ -39,6 +39,7 @@ _REASONS = {
     "skipped-nothing-new": "skips {step}: nothing new of the kind {detail} is left for this lead",
     "skipped-unless": "skips {step}: `{detail}` is true",
     "skipped-date": "skips {step}: the date to wait for ({detail}) is unknown or past",
+    "skipped-holdout": "skips {step}: this lead gets nothing of it, for comparison",
     "skipped-too-late": "skips {step}: later than the sequence allows",
     "ended-suppressed": "is stopped: the address must not be mailed",
     "ended-status": "is stopped: the lead's status is {detail}",
@@ -60,6 +61,7 @@ _OUTCOMES = {
     "handed_off": "was handed to sales ({step})",
     "started": "was entered into {detail}",
     "exit": "left at {step}: {detail}",
+    "held_out": "was drawn for the holdout: goes through it and gets nothing, for comparison",
     "done": "the series {step} ended: {detail}",
 }
 

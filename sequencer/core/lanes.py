@@ -20,6 +20,8 @@ class Other(NamedTuple):
     status: Status
     entered_at: datetime
     ended_at: datetime | None = None
+    held_out: bool = False
+    """It gets nothing, so nobody makes way for it."""
 
 
 def in_lane(one: Sequence, other: Sequence) -> bool:
@@ -71,7 +73,7 @@ def holder(sequences: Mapping[str, Sequence], held: Sequence, since: Enrollment,
     """
     for other in others:
         rival = sequences.get(other.sequence)
-        if rival is None or other.status not in RUNNING or not may_hold(rival, held):
+        if rival is None or other.held_out or other.status not in RUNNING or not may_hold(rival, held):
             continue
         came_first = (other.entered_at, other.id) < (since.entered_at, since.id)
         if came_first or held.id in rival.pauses or not may_hold(held, rival):
@@ -85,7 +87,7 @@ def converted(
     """A sequence that paused this one by name and has reached its goal since this enrollment began."""
     for other in others:
         rival = sequences.get(other.sequence)
-        if rival is None or held.id not in rival.pauses or other.status is not Status.CONVERTED:
+        if rival is None or other.held_out or held.id not in rival.pauses or other.status is not Status.CONVERTED:
             continue
         if other.ended_at is not None and other.ended_at >= since.entered_at:
             return rival.id

@@ -57,6 +57,8 @@ class Standing(NamedTuple):
 
 def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send | Skip | Hold:
     """The mail, when nothing stands in the way. `due`: when the waits before the step were over."""
+    if it.snapshot.enrollment is not None and it.snapshot.enrollment.held_out:
+        return Skip("holdout")
     quiet = NEVER_QUIET if it.sequence.exempt else it.quiet
     opens = next_open(due, it.sequence.hours, it.zone, quiet)
     lateness = it.sequence.max_lateness

@@ -269,6 +269,8 @@ class Sequence:
     """`pressure: exempt`: transactional or personal; no gap, no caps, quiet days do not matter."""
     max_lateness: Duration | None = None
     """A mail later than this (after downtime) is skipped; None: it goes in the next window."""
+    holdout: int = 0
+    """Per cent of those who enter that go through it without getting anything, for comparison."""
     lane: Lane | None = None
     pauses: Mapping[str, Mark] = field(default_factory=dict)
     """Sequences that wait as long as a lead is in this one, and end when it reaches its goal; where they are named."""

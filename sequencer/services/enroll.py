@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from sequencer.core.dating import first_due
 from sequencer.core.enrollment import Enrollment
-from sequencer.core.entry import asks_of, refuses
+from sequencer.core.entry import asks_of, holds_out, refuses
 from sequencer.core.lead import Lead
 from sequencer.core.people import owner_of
 from sequencer.core.release import Release
@@ -65,15 +65,18 @@ def enroll(
     for enrollment in enrollments.of_sequence(conn, [lead.id for lead in wanted], sequence.id):
         before.setdefault(enrollment.lead_id, []).append(enrollment)
     entries: list[tuple[int, datetime]] = []
+    held_out: set[int] = set()
     for snapshot in known:
         lead = snapshot.lead
         refusal = refuses(release.workspace, sequence, snapshot, before.get(lead.id, ()), condition, now)
         if refusal is not None:
             result.refused[refusal] += 1
             continue
+        if holds_out(sequence, lead):
+            held_out.add(lead.id)
         owner = owner_of(release.workspace, snapshot)
         entries.append((lead.id, first_due(release.workspace, sequence, lead, owner, now)))
-    result.leads = enrollments.insert(conn, sequence.id, release.number, sequence.start, entries, origin, now)
+    result.leads = enrollments.insert(conn, sequence.id, release.number, sequence.start, entries, origin, now, held_out)
     lanes.moved(conn, release.workspace, ((lead_id, sequence.id) for lead_id in result.leads), now)
     result.refused["is in it already"] += len(entries) - len(result.leads)
     result.refused += Counter()

@@ -1,6 +1,6 @@
 """Enrollments: claims, set-based writes, look-ups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy import update as update_
 
-from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
+from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
 from sequencer.store import leads
@@ -34,6 +34,8 @@ COLUMNS = (
     enrollment.c.expected_at,
 )
 _RUNNING = sorted(RUNNING)
+_HELD_OUT = [{"step": HOLDOUT}]
+"""What the history of whoever gets nothing holds."""
 
 
 def of(row: Sequence[Any]) -> Enrollment:
@@ -125,14 +127,14 @@ def others(conn: Connection, lead_ids: Sequence[int], sequences: Sequence[str]) 
     """By lead: enrollments in these sequences that run, or came to their goal."""
     e = enrollment.c
     query = (
-        select(e.lead_id, e.id, e.sequence, e.status, e.entered_at, e.ended_at)
+        select(e.lead_id, e.id, e.sequence, e.status, e.entered_at, e.ended_at, e.outcomes.contains(_HELD_OUT))
         .where(e.lead_id == func.any(list(lead_ids)), e.sequence == func.any(list(sequences)))
         .where(e.status == func.any([*_RUNNING, Status.CONVERTED]))
         .order_by(e.id)
     )
     found: dict[int, list[Other]] = {}
-    for lead_id, number, sequence, status, entered_at, ended_at in conn.execute(query):
-        found.setdefault(lead_id, []).append(Other(number, sequence, Status(status), entered_at, ended_at))
+    for lead_id, number, sequence, status, *rest in conn.execute(query):
+        found.setdefault(lead_id, []).append(Other(number, sequence, Status(status), *rest))
     return found
 
 
@@ -145,9 +147,10 @@ def wake(conn: Connection, ids: Sequence[int], now: datetime) -> None:
 _INSERT = text(
     """
     INSERT INTO enrollment (
-        id, lead_id, sequence, deployment, position, since, due_at, status, origin, entered_at, bucket)
+        id, lead_id, sequence, deployment, position, since, due_at, status, origin, entered_at, bucket, outcomes)
     SELECT (:millis << :shift) | (nextval('enrollment_number') & :mask), v.lead_id, :sequence, :deployment, :position,
-           :now, v.due_at, 'active', :origin, :now, l.bucket
+           :now, v.due_at, 'active', :origin, :now, l.bucket,
+           CASE WHEN v.lead_id = ANY(CAST(:held_out AS bigint[])) THEN CAST(:history AS jsonb) ELSE '[]' END
     FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:dues AS timestamptz[])) v(lead_id, due_at)
     JOIN lead l ON l.id = v.lead_id
     ON CONFLICT (lead_id, sequence) WHERE status IN ('active', 'paused') DO NOTHING
@@ -164,8 +167,12 @@ def insert(
     entries: Sequence[tuple[int, datetime]],
     origin: str,
     now: datetime,
+    held_out: Collection[int] = (),
 ) -> set[int]:
-    """Enrols leads (id, due) that the caller has locked; returns those who entered."""
+    """Enrols leads (id, due) that the caller has locked; returns those who entered.
+
+    `held_out`: those of them who go through it without getting anything.
+    """
     if not entries:
         return set()
     done = conn.execute(
@@ -181,6 +188,8 @@ def insert(
             "now": now,
             "lead_ids": [lead_id for lead_id, _ in entries],
             "dues": [due for _, due in entries],
+            "held_out": sorted(held_out),
+            "history": _history((Outcome(HOLDOUT, "held_out", now),)),
         },
     )
     return set(done.scalars())
@@ -217,7 +226,7 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
             "dues": array(e.due_at for e in changed),
             "statuses": array(e.status for e in changed),
             "reasons": array(e.reason for e in changed),
-            "outcomes": array(_outcomes(e) for e in changed),
+            "outcomes": array(_history(e.outcomes) for e in changed),
             "paused": array(e.paused_at for e in changed),
             "resumes": array(e.resume_at for e in changed),
             "ended": array(e.ended_at for e in changed),
@@ -227,11 +236,11 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
     )
 
 
-def _outcomes(e: Enrollment) -> str:
+def _history(outcomes: Sequence[Outcome]) -> str:
     return orjson.dumps(
         [
             {"step": o.step, "outcome": o.outcome, "at": o.at.isoformat()} | ({"detail": o.detail} if o.detail else {})
-            for o in e.outcomes
+            for o in outcomes
         ]
     ).decode()
 

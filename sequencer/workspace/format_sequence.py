@@ -81,6 +81,12 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
             "exempt",
         ),
         Key(
+            "holdout",
+            PERCENT,
+            "So many of those who enter go through it without getting anything, for comparison.",
+            "10%",
+        ),
+        Key(
             "max_lateness",
             DURATION,
             "After a downtime, a mail later than this is skipped; without it, it goes in the next window.",

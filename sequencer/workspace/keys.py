@@ -17,7 +17,7 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "owner": ("of", "by", "assign", "changed"),
     "pressure": ("counts",),
     "contact": ("call", "meeting", "mail"),
-    "sequence": ("holdout", "edits"),
+    "sequence": ("edits",),
     "step: email": ("thread", "review", "was"),
     "step: if": ("was",),
     "step": ("task",),

@@ -160,6 +160,7 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
         hours=read_hours(root, NEVER_QUIET if exempt else Quiet(workspace.quiet_days)),
         exempt=exempt,
         max_lateness=values.duration(root.text("max_lateness")),
+        holdout=values.percent(root.text("holdout")) or 0,
         lane=lane,
         pauses=pauses,
     )

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from sequencer.core.entry import holds_out
 from sequencer.services import advance
 from sequencer.services.why import why
 from sequencer.store import clock
@@ -134,3 +135,35 @@ def test_where_nobody_makes_way_nothing_more_is_asked(world: World) -> None:
     alone = SALES.replace("pauses: [education]\n", "")
     cost("warm@harbor.example", alone)
     assert cost("lee@harbor.example", SALES) == cost("kim@harbor.example", alone) + 1
+
+
+def test_the_holdout_goes_through_without_getting_anything_and_nobody_waits_for_it(world: World) -> None:
+    held_out = SALES.replace("goal:", "holdout: 100%\ngoal:")
+    world.deploy(files(education=EDUCATION, sales=held_out))
+    kim, lee = world.lead(), world.lead("lee@harbor.example")
+    world.enter("education", kim, lee)
+    world.enter("sales", kim, lee)
+    world.pass_(days=1)
+    # What is drawn is drawn: nobody begins in the middle.
+    world.deploy(files(education=EDUCATION, sales=SALES))
+    world.happens(lee, "meeting_booked")
+    world.pass_(days=10)
+    assert [world.status(p, "sales")[0] for p in (kim, lee)] == ["finished", "converted"]
+    passed = next(e for e in world.view(kim)["enrollments"] if e["sequence"] == "sales")["outcomes"]
+    assert [(o["step"], o["outcome"]) for o in passed] == [
+        (":holdout", "held_out"),
+        ("three", "skipped"),
+        ("four", "skipped"),
+    ]
+    assert sorted(world.provider.mails) == sorted((p.email, step) for p in (kim, lee) for step in ("one", "two"))
+
+
+def test_about_so_many_are_held_out_each_time_the_same(world: World) -> None:
+    world.deploy(files(sales=SALES.replace("goal:", "holdout: 30%\ngoal:").replace("pauses: [education]\n", "")))
+    people = [world.lead(f"p{n}@harbor.example") for n in range(100)]
+    world.enter("sales", *people)
+    world.work()
+    mailed = {email for email, _ in world.provider.mails}
+    assert 55 <= len(mailed) <= 85
+    series = world.context.releases.at(None, 1).workspace.sequences["sales"]  # type: ignore[arg-type, union-attr]
+    assert mailed == {p.email for p in people if not holds_out(series, p)}
