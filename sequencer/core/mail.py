@@ -37,7 +37,7 @@ class Recipient(NamedTuple):
     from_name: str
     values: tuple[str, ...]
     headers: Mapping[str, str] = MappingProxyType({})
-    """Per lead: Message-ID, List-Unsubscribe."""
+    """Per lead: Message-ID, List-Unsubscribe; for an answer In-Reply-To and References."""
     custom_args: Mapping[str, str] = MappingProxyType({})
     """Echoed by the provider in every event; nothing personal in them."""
 

@@ -75,6 +75,8 @@ class Email:
     unless: Condition | None = None
     """When this is true, the step is skipped."""
     pick: Pick | None = None
+    thread: str = ""
+    """The step whose mail this one answers, as in one conversation; empty: it begins one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +353,17 @@ class Sequence:
     def step_of(self, key: str) -> Step | None:
         """The step of a ledger row or an outcome: rounds of a series belong to the series."""
         return self.steps.get(key) or self.steps.get(key.partition(":")[0])
+
+    def conversation(self, step: Email) -> Iterator[str]:
+        """The steps whose mails come before this one in its conversation, the last of them first."""
+        seen = {step.id}
+        while step.thread and step.thread not in seen:
+            seen.add(step.thread)
+            yield step.thread
+            before = self.steps.get(step.thread)
+            if not isinstance(before, Email):
+                return
+            step = before
 
     def picks(self) -> Iterator[Pick]:
         for step in self.steps.values():

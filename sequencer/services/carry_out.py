@@ -1,7 +1,7 @@
 """Carries out decisions: everything they write, in set-based statements, in the transaction that claimed the leads."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -25,10 +25,12 @@ from sequencer.rendering.view import View
 from sequencer.services import lanes
 from sequencer.services.compose import Order, Outgoing, compose
 from sequencer.services.context import Context
+from sequencer.services.conversation import steps as answered
 from sequencer.services.enroll import enroll
 from sequencer.services.react import react
 from sequencer.store import alerts, enrollments, leads, messages
 from sequencer.store.alerts import NewAlert
+from sequencer.store.messages import Head
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ def carry_out(
     """
     pairs = list(zip(known, decisions, strict=True))
     orders = [Order(effect, decision.enrollment, snapshot) for snapshot, decision, effect in _each(pairs, Send)]
-    outgoing, failed, late = compose(context, release, series, orders)
+    outgoing, failed, late = compose(context, release, series, orders, _heads(conn, series, orders))
     if late:
         waiting = {order.enrollment.id for order in late}
         pairs = [(snapshot, decision) for snapshot, decision in pairs if decision.enrollment.id not in waiting]
@@ -82,6 +84,12 @@ def carry_out(
     awake |= _start(conn, release, pairs, now)
     awake |= _change(conn, release, pairs, now)
     return outgoing, awake, bool(late)
+
+
+def _heads(conn: Connection, series: Series, orders: Sequence[Order]) -> Mapping[tuple[int, str], Head]:
+    """Of the mails that some of these answer."""
+    ids = [o.enrollment.id for o in orders if o.send.step.thread]
+    return messages.heads(conn, ids, answered(series)) if ids else {}
 
 
 def _each(pairs: Sequence[tuple[Snapshot, Decision]], kind: type[Kind]) -> Iterator[tuple[Snapshot, Decision, Kind]]:

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -22,7 +22,8 @@ from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
 from sequencer.rendering.view import View
 from sequencer.services.context import Context
-from sequencer.store.messages import Attempt
+from sequencer.services.conversation import Conversation, conversation
+from sequencer.store.messages import Attempt, Head
 
 CONSTANT_HEADERS = {
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -53,9 +54,13 @@ class Order(NamedTuple):
 
 
 class _Group:
-    """Mails of one content from one domain: they share a skeleton, and so a request."""
+    """Mails of one content from one domain: they share a skeleton, and so a request.
 
-    def __init__(self, content: Content) -> None:
+    `answers`: each has the subject of the mail that it answers.
+    """
+
+    def __init__(self, content: Content, answers: bool) -> None:
+        self.answers: Final = answers
         self.prepared: Final = prepare(content)
         self.request_id: Final = uuid.uuid4().hex
         self.attempts: list[Attempt] = []
@@ -63,22 +68,28 @@ class _Group:
 
     def outgoing(self, sequence: Series, reply_domain: str | None) -> Outgoing:
         skeleton = self.prepared.skeleton
+        # The last slots of every recipient; see _one.
+        subject, token = (len(self.recipients[0].values) - behind for behind in (2, 1))
+        if self.answers:
+            skeleton = replace(skeleton, subject=(subject,))
         if reply_domain:
-            # The last slot of every recipient is the token; see _one.
-            slot = len(self.recipients[0].values) - 1
-            skeleton = replace(skeleton, reply_to=("r-", slot, f"@{reply_domain}"))
+            skeleton = replace(skeleton, reply_to=("r-", token, f"@{reply_domain}"))
         batch = Batch(self.request_id, skeleton, tuple(self.recipients), CONSTANT_HEADERS, (sequence.id,))
         return Outgoing(batch, tuple(self.attempts))
 
 
 def compose(
-    context: Context, release: Release, sequence: Series, orders: Sequence[Order]
+    context: Context,
+    release: Release,
+    sequence: Series,
+    orders: Sequence[Order],
+    heads: Mapping[tuple[int, str], Head],
 ) -> tuple[list[Outgoing], list[Attempt], list[Order]]:
     """Batches by content and sender's domain, attempts that failed to render (each concerns its lead only), and the
-    orders for which no time was left; the first is always rendered.
+    orders for which no time was left; the first is always rendered. `heads`: of the mails that some of these answer.
     """
     until = time.monotonic() + RENDERING
-    groups: dict[tuple[str, str], _Group] = {}
+    groups: dict[tuple[str, str, bool], _Group] = {}
     failed: list[Attempt] = []
     late: list[Order] = []
     for number, order in enumerate(orders):
@@ -87,11 +98,12 @@ def compose(
             break
         content = order.send.step.content
         sender = sender_of(release.workspace, sequence, order.send)
-        key = (content, _domain(sender.email))
+        answered = conversation(sequence, order.send.step.id, order.enrollment.id, heads) if heads else None
+        key = (content, _domain(sender.email), answered is not None)
         try:
             if (group := groups.get(key)) is None:
-                group = groups[key] = _Group(release.contents[content])
-            attempt, recipient = _one(context, release, sequence, order, sender, group)
+                group = groups[key] = _Group(release.contents[content], answered is not None)
+            attempt, recipient = _one(context, release, sequence, order, sender, group, answered)
         except RenderingFailed as error:
             failed.append(_attempt(release, sequence, order, sender, failure=str(error), state=State.REFUSED))
         else:
@@ -102,7 +114,13 @@ def compose(
 
 
 def _one(
-    context: Context, release: Release, sequence: Series, order: Order, sender: Sender | Rep, group: _Group
+    context: Context,
+    release: Release,
+    sequence: Series,
+    order: Order,
+    sender: Sender | Rep,
+    group: _Group,
+    answered: Conversation | None,
 ) -> tuple[Attempt, Recipient]:
     """Raises RenderingFailed."""
     send, enrollment, snapshot = order
@@ -121,13 +139,14 @@ def _one(
             f"{context.public_url}/preferences/{tokens.unsubscribe}",
         )
     )
+    subject = answered.subject if answered is not None else join(group.prepared.skeleton.subject, values)
     message_id = f"<{tokens.reply}.{send.attempt}@{sender.email.rpartition('@')[2]}>"
     attempt = _attempt(
         release,
         sequence,
         order,
         sender,
-        subject=join(group.prepared.skeleton.subject, values),
+        subject=subject,
         message_id=message_id,
         request_id=group.request_id,
     )
@@ -136,8 +155,12 @@ def _one(
         to_name=lead.name,
         from_email=sender.email,
         from_name=f"{sender.name} for {send.standing_in_for.name}" if send.standing_in_for else sender.name,
-        values=(*values, tokens.reply),
-        headers={"Message-ID": message_id, "List-Unsubscribe": f"<{unsubscribe}>"},
+        values=(*values, subject, tokens.reply) if group.answers else (*values, tokens.reply),
+        headers={
+            "Message-ID": message_id,
+            "List-Unsubscribe": f"<{unsubscribe}>",
+            **(answered.headers if answered is not None else {}),
+        },
         custom_args={
             "sq_enrollment": str(enrollment.id),
             "sq_step": step,

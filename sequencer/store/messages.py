@@ -73,6 +73,24 @@ def received(conn: Connection, lead_ids: Sequence[int], contents: Sequence[str])
     return found
 
 
+class Head(NamedTuple):
+    """How a mail can be answered."""
+
+    subject: str
+    message_id: str
+
+
+def heads(conn: Connection, ids: Sequence[int], steps: Collection[str]) -> dict[tuple[int, str], Head]:
+    """By enrollment and step, of the mails of these that went, or may have."""
+    m = message.c
+    query = (
+        select(m.enrollment_id, m.step, m.subject, m.message_id)
+        .where(m.enrollment_id == any_of(ids), m.step == any_of(steps), m.state.in_(sorted(MAYBE_SENT)))
+        .where(m.message_id != "")
+    )
+    return {(row[0], row[1]): Head(row[2], row[3]) for row in conn.execute(query)}
+
+
 class Attempt(NamedTuple):
     """A row to be written when an attempt begins (`sending`), or when rendering failed (`refused`)."""
 

@@ -130,6 +130,7 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
             "When nothing is left to pick: a content item to mail instead; `skip`, so unless you say otherwise.",
             "sales/faq",
         ),
+        Key("thread", ID, "The step whose mail this one answers: as `Re:` in the same conversation.", "pricing"),
         Key(
             "on_unknown",
             either(Choice(("hold",)), Block("on_unknown")),

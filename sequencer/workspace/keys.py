@@ -18,7 +18,7 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "pressure": ("counts",),
     "contact": ("call", "meeting", "mail"),
     "sequence": ("edits",),
-    "step: email": ("thread", "review", "was"),
+    "step: email": ("review", "was"),
     "step: if": ("was",),
     "step": ("task",),
 }

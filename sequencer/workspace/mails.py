@@ -101,6 +101,15 @@ def read_rounds(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], a
     return Rounds(step_id, mark, waits, pick, Every(span, at), up_to, until)
 
 
+def read_thread(block: Map, step_id: str, around: Surroundings) -> str:
+    """The step whose mail is answered; empty for none."""
+    text = block.text("thread")
+    if text is None:
+        return ""
+    mails = [step for step, content in around.names.steps.items() if content is not None and step != step_id]
+    return values.declared(text, mails, "step", "this sequence") or ""
+
+
 def read_on_unknown(block: Map) -> Duration | None:
     """How long to wait for proof that a mail went before it goes again; None: it never does."""
     node = block.take("on_unknown")

@@ -50,6 +50,12 @@ def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterato
                 before = " or ".join(f"`{mail}`" for mail in sorted(way.just_sent))
                 message = f"`{step.id}` follows {before} without a wait between them: put `- wait: 3 days` before it"
                 yield Problem(step.mark, "no-wait", message, "warning")
+            if isinstance(step, Email) and step.thread and step.thread in mails - way.sent:
+                message = (
+                    f"`{step.thread}` is not sent before this step, so there is nothing to answer: move it up, or take "
+                    "`thread` out"
+                )
+                yield Problem(step.mark, "asked-too-early", message, "warning")
             way = Way(frozenset({step.id}), way.sent | {step.id})
         elif isinstance(step, Fork):
             for condition in _conditions(step):

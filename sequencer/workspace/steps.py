@@ -13,7 +13,7 @@ from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Handoff, S
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.keys import LATER, STEP_KINDS
-from sequencer.workspace.mails import read_content, read_on_unknown, read_rounds
+from sequencer.workspace.mails import read_content, read_on_unknown, read_rounds, read_thread
 from sequencer.workspace.nodes import Map, Node, Text, as_items, as_map, as_text, did_you_mean, listed, shown
 from sequencer.workspace.surroundings import Surroundings, last_name
 from sequencer.workspace.waits import read_wait
@@ -85,9 +85,10 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
         case "email":
             content, pick = read_content(block, around)
             resend_after = read_on_unknown(block)
+            thread = read_thread(block, step_id, around)
             if not content and pick is None:
                 return None
-            return Email(step_id, mark, waits, content or "", resend_after, unless, pick)
+            return Email(step_id, mark, waits, content or "", resend_after, unless, pick, thread)
         case "series":
             return read_rounds(block, step_id, mark, waits, around)
         case "if":

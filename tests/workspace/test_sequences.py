@@ -429,6 +429,20 @@ MISTAKES = [
         ["20:9 opens-are-guesses (warning)"],
     ),
     (
+        "an answer to what is no mail",
+        "motivation",
+        "    email: sales/faq\n",
+        "    email: sales/faq\n    thread: tell-rep\n",
+        ["35:13 unknown-step"],
+    ),
+    (
+        "an answer to what comes later",
+        "motivation",
+        "      - email: sales/roi\n",
+        "      - email: sales/roi\n        thread: faq-again\n",
+        ["26:9 asked-too-early (warning)"],
+    ),
+    (
         "asked before sent",
         "motivation",
         'clicked("pricing", "calculator")',
