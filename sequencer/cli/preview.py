@@ -1,7 +1,10 @@
 """`sequencer preview`."""
 
 import secrets
+import socket
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -53,21 +56,28 @@ def _serve(workspace: Path, port: int, reader: str) -> None:
 
     shelf = shelves.opened(cache_dir())
     start = Start(workspace, ports.free(port), secrets.token_urlsafe(24), Mailing.read(), reader, shelf)
-    app = build(start)
-    click.echo(f"{start.url}/enter/{start.key}")
-    click.echo("Open this address in a browser of this machine; Ctrl-C stops the preview.", err=True)
-    uvicorn.run(
-        app,
-        host=ports.HOST,
-        port=start.port,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        ws="none",
-        # Pages hold a connection open for as long as they are there.
-        timeout_graceful_shutdown=1,
-    )
+    # It takes callers from here on, who wait until the workspace is compiled.
+    with socket.create_server((ports.HOST, start.port)) as door, suppress(KeyboardInterrupt):
+        click.echo(f"{start.url}/enter/{start.key}")
+        click.echo("Open this address in a browser of this machine; Ctrl-C stops the preview.", err=True)
+        app = build(start)
+
+        class Server(uvicorn.Server):
+            def handle_exit(self, number: int, frame: FrameType | None) -> None:
+                # Open pages hold a connection for as long as they are there: it would wait for them.
+                app.state.desk.leave_all()
+                super().handle_exit(number, frame)
+
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=5,
+        )
+        Server(config).run(sockets=[door])
 
 
 def _photograph(workspace: Path, reader: str, into: Path) -> bool:

@@ -93,6 +93,7 @@ def build(start: Start) -> Starlette:
         exception_handlers={HTTPException: _problem},
     )
     app.router.redirect_slashes = False
+    app.state.desk = desk
     return app
 
 

@@ -6,16 +6,18 @@ page while somebody types.
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from sequencer.core.content import Content
 from sequencer.core.lead_input import InvalidLead
 from sequencer.core.mark import Problem
-from sequencer.core.sequence import Email, Rounds, Sequence, contents_of
+from sequencer.core.sequence import Email, Rounds, contents_of
+from sequencer.core.sequence import Sequence as Series
 from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidInput, InvalidWorkspace
@@ -30,7 +32,7 @@ from sequencer.services.shelves import Memory
 from sequencer.workspace.load import APART, content_files, read_files
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sheet:
     """A workspace as it was found; nothing in it changes. `number` counts them."""
 
@@ -47,18 +49,37 @@ class Sheet:
     """Why the folder cannot be read at all."""
     examples: tuple[Reader, ...] = ()
 
-    @property
+    @cached_property
     def items(self) -> Mapping[str, str]:
         """The file of each content item, by id, whether it compiles or not."""
         return {item: paths[0] for item, paths in content_files(self.files).items()}
 
-    @property
+    @cached_property
     def broken(self) -> frozenset[str]:
         """Files with errors."""
         return frozenset(problem.mark.file for problem in self.problems if problem.severity == "error")
 
+    @cached_property
+    def _by_file(self) -> Mapping[str, Sequence[Problem]]:
+        found: dict[str, list[Problem]] = {}
+        for problem in self.problems:
+            found.setdefault(problem.mark.file, []).append(problem)
+        return found
+
     def problems_of(self, file: str) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.mark.file == file)
+        return tuple(self._by_file.get(file, ()))
+
+    @cached_property
+    def _mailing(self) -> Mapping[str, Sequence[Series]]:
+        found: dict[str, list[Series]] = {}
+        for series in self.workspace.sequences.values() if self.workspace else ():
+            for item in mailed(series):
+                found.setdefault(item, []).append(series)
+        return found
+
+    def sequences_with(self, item: str) -> tuple[Series, ...]:
+        """The sequences that mail it, in the order of their names."""
+        return tuple(self._mailing.get(item, ()))
 
     def view(self, item: str, reader: Reader, page: str) -> View | None:
         """What the templates of a mail see; None before the declarations could be read. `page`: as `view_of` has it."""
@@ -75,13 +96,8 @@ class Sheet:
         except RenderingFailed as error:
             raise InvalidInput(f"{item} cannot be made for {reader.label}: {error.what}") from error
 
-    def sequences_with(self, item: str) -> tuple[Sequence, ...]:
-        """The sequences that mail it, in the order of their names."""
-        found = self.workspace.sequences.values() if self.workspace else ()
-        return tuple(sequence for sequence in found if item in mailed(sequence))
 
-
-def mailed(sequence: Sequence) -> tuple[str, ...]:
+def mailed(sequence: Series) -> tuple[str, ...]:
     """The contents that a sequence may mail, in the order of its file, each once."""
     found: dict[str, None] = {}
     for step in sequence.steps.values():
@@ -114,6 +130,8 @@ class Desk:
         """Those of the last time, and all that they depend on."""
         self._pasted: Reader | None = None
         self._listeners: set[Callable[[], None]] = set()
+        self.over = False
+        """Nobody should listen any more: the preview ends."""
 
     def look(self) -> None:
         """Compiles what changed since the last look, and returns when the sheet shows all of it."""
@@ -171,6 +189,11 @@ class Desk:
 
     def leave(self, listener: Callable[[], None]) -> None:
         self._listeners.discard(listener)
+
+    def leave_all(self) -> None:
+        """Tells those who listen that the preview ends."""
+        self.over = True
+        self.tell()
 
     def _show_all(self, files: Mapping[str, str]) -> None:
         last = self.sheet

@@ -144,7 +144,7 @@ class Door:
             try:
                 # What the page shows may be older than this connection.
                 yield f"retry: 1000\ndata: {self.desk.sheet.number}\n\n"
-                while True:
+                while not self.desk.over:
                     try:
                         await asyncio.wait_for(news.wait(), ALIVE)
                         news.clear()

@@ -15,7 +15,7 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What may be edited of a file, as it is written there: with `{{ … }}`, and line breaks as `\\n`."""
+    """What may be edited of a file, with `{{ … }}`; subject and preheader on one line, as mails have them."""
 
     subject: str
     preheader: str
@@ -27,8 +27,7 @@ def written(text: str) -> Written | None:
     head, problems = read_front_matter(file_text("", text))
     if problems:
         return None
-    texts = {name: value.text for name, value in head.texts.items()}
-    return Written(texts["subject"], texts.get("preheader", ""), file_text("", text).text[head.body :])
+    return _said(head, file_text("", text).text)
 
 
 def rewritten(text: str, wanted: Written) -> str:
@@ -69,7 +68,7 @@ def _changed(plain: str, before: Written, wanted: Written) -> str:
     # From the end to the beginning, as the places of what stands behind would move.
     for name in sorted(("subject", "preheader"), key=lambda name: -_line_of(plain, name)):
         value = getattr(wanted, name)
-        if value != getattr(before, name).strip():
+        if value != getattr(before, name):
             changed = _with(changed, name, value)
     if not _same_but_for(plain, changed, wanted):
         raise InvalidInput(_ONLY_BY_HAND)
@@ -157,6 +156,9 @@ def _same_but_for(before: str, after: str, wanted: Written) -> bool:
         return False
     edited = ("subject", "preheader")
     others = [{name: one.text for name, one in head.texts.items() if name not in edited} for head in (old, new)]
-    texts = {name: one.text.strip() for name, one in new.texts.items()}
-    said = Written(texts.get("subject", ""), texts.get("preheader", ""), after[new.body :])
-    return others[0] == others[1] and said == wanted
+    return others[0] == others[1] and _said(new, after) == wanted
+
+
+def _said(head: FrontMatter, plain: str) -> Written:
+    texts = {name: one_line(value.text).strip() for name, value in head.texts.items()}
+    return Written(texts.get("subject", ""), texts.get("preheader", ""), plain[head.body :])

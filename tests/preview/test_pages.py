@@ -19,8 +19,7 @@ from .conftest import Open
 
 
 def desk_of(person: TestClient) -> Desk:
-    route = next(route for route in person.app.routes if route.path == "/events")  # type: ignore[attr-defined]
-    found: Desk = route.endpoint.__self__.desk
+    found: Desk = person.app.state.desk  # type: ignore[attr-defined]
     return found
 
 
@@ -140,7 +139,7 @@ def test_a_mail_that_is_gone_is_not_found(person: TestClient, folder: Path) -> N
     assert "content/four" not in person.get("/").text
 
 
-def test_an_open_page_is_told_when_a_file_changed(folder: Path) -> None:
+def test_an_open_page_is_told_when_a_file_changed_and_when_it_is_over(folder: Path) -> None:
     desk = Desk(folder)
     desk.look()
     door = Door(desk, Courier(Nowhere(), desk.tell), "http://127.0.0.1:1", sends=False)
@@ -152,8 +151,8 @@ def test_an_open_page_is_told_when_a_file_changed(folder: Path) -> None:
         (folder / "content/two.md").write_text("---\nsubject: New\n---\nNew words.\n", "utf-8")
         await asyncio.to_thread(desk.look)
         second = await anext(said)
-        await said.aclose()
-        return [first, second]
+        desk.leave_all()
+        return [first, second, *[more async for more in said]]
 
     assert ["retry: 1000\ndata: 1\n\n", "data: 2\n\n"] == asyncio.run(follow())
     assert not desk._listeners

@@ -20,7 +20,7 @@ Hi {{ lead.first_name or "there" }},
 the price is **690**.
 """
 
-BLOCK = "---\nsubject: >\n a\n---\n"
+BLOCK = "---\nsubject: |\n a\n\n b\n---\n"
 
 
 def edit(text: str, **parts: str) -> str:
@@ -34,6 +34,11 @@ def edit(text: str, **parts: str) -> str:
 def test_a_file_that_is_saved_as_it_was_stays_the_same_to_the_letter() -> None:
     for text in (FILE, "\ufeff" + FILE, FILE.replace("\n", "\r\n"), BLOCK):
         assert text == edit(text)
+
+
+def test_a_subject_over_several_lines_is_offered_on_one_and_stays_when_it_is_not_edited() -> None:
+    assert "a b" == (written(BLOCK) or Written("", "", "")).subject.replace("  ", " ")
+    assert BLOCK + "Text" == edit(BLOCK, body="Text")
 
 
 def test_only_the_value_changes_and_comments_quotes_and_order_stay() -> None:

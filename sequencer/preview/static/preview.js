@@ -210,17 +210,34 @@ function stopped() {
   document.getElementById("stopped").hidden = false;
 }
 
-let first = true;
-const news = new EventSource("/events");
-news.onmessage = async (message) => {
-  document.getElementById("stopped").hidden = true;
-  // What came with the page is as new as the first word, unless the connection was lost meanwhile.
-  if (!first) {
-    // First the mail, which is what one looks at, then the rest of the page.
-    const frame = document.querySelector("iframe[data-frame]:not(.next)");
-    if (frame) await exchange(frame, frame.getAttribute("src").replace(/v=\d+/, `v=${message.data}`));
-    refresh();
-  }
-  first = false;
-};
-news.onerror = () => stopped();
+// Browsers hold six connections to one address at most: pages that nobody sees leave theirs to others.
+let news;
+
+function listen() {
+  let first = true;
+  news = new EventSource("/events");
+  news.onmessage = async (message) => {
+    document.getElementById("stopped").hidden = true;
+    // What came with the page, or was asked for on coming back, is as new as the first word.
+    if (!first) {
+      // First the mail, which is what one looks at, then the rest of the page.
+      const frame = document.querySelector("iframe[data-frame]:not(.next)");
+      if (frame) await exchange(frame, frame.getAttribute("src").replace(/v=\d+/, `v=${message.data}`));
+      refresh();
+    }
+    first = false;
+  };
+  news.onerror = () => {
+    // It goes on asking by itself; what was missed meanwhile comes with the next refresh.
+    first = false;
+    stopped();
+  };
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return news.close();
+  listen();
+  refresh();
+});
+
+listen();
