@@ -230,7 +230,7 @@ def _apply(
     known = staging.known(conn)
     changing = {one.id: one.line for one in known if one.differs}
     wanted = sorted(changing)[:CHANGED]
-    before = leads.lock_free(conn, wanted) if wanted else {}
+    before = leads.lock(conn, wanted, wait=False)
     if wanted and not before and patient:
         before = leads.lock(conn, wanted[:1])
     staging.update(conn, before, now)

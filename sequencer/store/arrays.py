@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, cast, func, literal
+from sqlalchemy import BigInteger, Text, bindparam, cast, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import NullType
 
@@ -39,10 +39,8 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def any_of(values: Iterable[int] | Iterable[str]) -> Any:
-    """`column = ANY(values)` for a column of numbers or of texts."""
-    listed = list(values)
-    kind = Text if listed and isinstance(listed[0], str) else BigInteger
+def any_in(name: str, kind: type[BigInteger] | type[Text] = BigInteger) -> Any:
+    """`column = ANY(…)` in a statement that is made once; run it with `array(values)` as this parameter."""
     # Untyped, so that PostgreSQL takes it for an array at once. A text would be read anew for every row it is compared
     # with, and leave the planner in the dark about how many rows of which partitions these are.
-    return func.any(cast(literal(array(listed), NullType()), ARRAY(kind)))
+    return func.any(cast(bindparam(name, type_=NullType()), ARRAY(kind)))

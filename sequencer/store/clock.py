@@ -16,6 +16,9 @@ _NOW = text(
 )
 
 
+_OPERATING = select(func.clock_timestamp())
+
+
 def now(conn: Connection) -> datetime:
     """Business time, aware, UTC. Read it once per transaction."""
     moment: datetime = conn.execute(_NOW).scalar_one()
@@ -24,7 +27,7 @@ def now(conn: Connection) -> datetime:
 
 def operating(conn: Connection) -> datetime:
     """Operating time, always real: for the age of signatures, never for business."""
-    moment: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
+    moment: datetime = conn.execute(_OPERATING).scalar_one()
     return moment
 
 

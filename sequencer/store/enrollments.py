@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy import update as update_
 
 from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
 from sequencer.store import leads
-from sequencer.store.arrays import array
+from sequencer.store.arrays import any_in, array
 from sequencer.store.partitions import SHIFT
 from sequencer.store.tables import company, enrollment, lead
 
@@ -48,6 +48,18 @@ def of(row: Sequence[Any]) -> Enrollment:
     return Enrollment._make(values)
 
 
+_DUE_HERE = (
+    select(*COLUMNS, *leads.COLUMNS)
+    .join(lead, lead.c.id == enrollment.c.lead_id)
+    .where(enrollment.c.sequence == bindparam("sequence"), enrollment.c.position == bindparam("position"))
+    .where(enrollment.c.due_at <= bindparam("now"), enrollment.c.status.in_(_RUNNING))
+    .order_by(enrollment.c.due_at, enrollment.c.lead_id)
+    .limit(bindparam("limit"))
+    .with_for_update(key_share=True, skip_locked=True)
+)
+_DUE_SINCE = _DUE_HERE.where(enrollment.c.due_at >= bindparam("floor"))
+
+
 def claim(
     conn: Connection, sequence: str, position: str, now: datetime, floor: datetime | None, limit: int
 ) -> list[tuple[Enrollment, Lead]]:
@@ -55,19 +67,11 @@ def claim(
 
     `floor`: nothing due before it is looked for, so that the index's dead entries are not read again and again.
     """
-    due = enrollment.c.due_at
-    query = (
-        select(*COLUMNS, *leads.COLUMNS)
-        .join(lead, lead.c.id == enrollment.c.lead_id)
-        .where(enrollment.c.sequence == sequence, enrollment.c.position == position, due <= now)
-        .where(enrollment.c.status == func.any(_RUNNING))
-        .order_by(due, enrollment.c.lead_id)
-        .limit(limit)
-        .with_for_update(key_share=True, skip_locked=True)
-    )
-    if floor is not None:
-        query = query.where(due >= floor)
-    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query).all()]
+    values = {"sequence": sequence, "position": position, "now": now, "floor": floor, "limit": limit}
+    if floor is None:
+        del values["floor"]
+    rows = conn.execute(_DUE_HERE if floor is None else _DUE_SINCE, values).all()
+    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in rows]
 
 
 DUE_PLACES = """
@@ -95,16 +99,18 @@ def places(conn: Connection) -> list[tuple[str, str, datetime]]:
     return [(row.sequence, row.position, row.due_at) for row in conn.execute(text(DUE_PLACES))]
 
 
+_RUNNING_OF = (
+    select(*COLUMNS)
+    .where(enrollment.c.lead_id == any_in("ids"), enrollment.c.status.in_(_RUNNING))
+    .order_by(enrollment.c.id)
+    # In this order, because whoever records refusals dates several enrollments without their leads' locks.
+    .with_for_update(key_share=True)
+)
+
+
 def running_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
     """Running enrollments of leads that the caller has locked; locks them too, in order."""
-    query = (
-        select(*COLUMNS)
-        .where(enrollment.c.lead_id == func.any(list(lead_ids)), enrollment.c.status == func.any(_RUNNING))
-        .order_by(enrollment.c.id)
-        # In this order, because whoever records refusals dates several enrollments without their leads' locks.
-        .with_for_update(key_share=True)
-    )
-    return [of(row) for row in conn.execute(query).all()]
+    return [of(row) for row in conn.execute(_RUNNING_OF, {"ids": array(lead_ids)}).all()]
 
 
 def all_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:

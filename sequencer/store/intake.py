@@ -1,11 +1,12 @@
 """Webhook bodies as they came, until they are processed, and some time after."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
+from sequencer.store.arrays import any_in, array
 from sequencer.store.tables import intake
 
 PENDING: Final = "pending"
@@ -25,9 +26,23 @@ class Body(NamedTuple):
 _BODY = (intake.c.id, intake.c.door, intake.c.body, intake.c.content_type, intake.c.at)
 
 
+# Without RETURNING: nobody asks for the id.
+_PUT = insert(intake).inline()
+
+
 def put(conn: Connection, door: str, body: bytes, content_type: str, urgent: bool, at: datetime) -> None:
     """Stores a body raw; what is in it is looked at later."""
-    conn.execute(insert(intake).values(door=door, body=body, content_type=content_type, urgent=urgent, at=at))
+    values = {"door": door, "body": body, "content_type": content_type, "urgent": urgent, "at": at}
+    conn.execute(_PUT, values)
+
+
+_CLAIM = (
+    select(intake.c.id, func.octet_length(intake.c.body))
+    .where(intake.c.state == PENDING, intake.c.urgent == bindparam("urgent"), intake.c.id > bindparam("after"))
+    .order_by(intake.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
 
 
 def claim(conn: Connection, urgent: bool, limit: int, size: int) -> list[Body]:
@@ -39,13 +54,8 @@ def claim(conn: Connection, urgent: bool, limit: int, size: int) -> list[Body]:
     taken: list[int] = []
     room, step = size, 1
     while (step := min(step, limit - len(taken))) > 0:
-        found = conn.execute(
-            select(intake.c.id, func.octet_length(intake.c.body))
-            .where(intake.c.state == PENDING, intake.c.urgent == urgent, intake.c.id > (taken[-1] if taken else 0))
-            .order_by(intake.c.id)
-            .limit(step)
-            .with_for_update(skip_locked=True)
-        ).all()
+        values = {"urgent": urgent, "after": taken[-1] if taken else 0, "limit": step}
+        found = conn.execute(_CLAIM, values).all()
         for body_id, length in found:
             if taken and length > room:
                 return _bodies(conn, taken)
@@ -57,10 +67,17 @@ def claim(conn: Connection, urgent: bool, limit: int, size: int) -> list[Body]:
     return _bodies(conn, taken)
 
 
+_RETAKE = (
+    select(intake.c.id)
+    .where(intake.c.id == any_in("ids"), intake.c.state == bindparam("state"))
+    .order_by(intake.c.id)
+    .with_for_update(skip_locked=True)
+)
+
+
 def retake(conn: Connection, ids: Sequence[int], state: str) -> set[int]:
     """Takes these bodies once more, as far as they still are in this state and nobody else has them."""
-    query = select(intake.c.id).where(intake.c.id == func.any(list(ids)), intake.c.state == state).order_by(intake.c.id)
-    return set(conn.execute(query.with_for_update(skip_locked=True)).scalars())
+    return set(conn.execute(_RETAKE, {"ids": array(ids), "state": state}).scalars())
 
 
 def by_id(conn: Connection, body_id: int) -> Body | None:
@@ -68,22 +85,29 @@ def by_id(conn: Connection, body_id: int) -> Body | None:
     return Body(*row) if row is not None else None
 
 
+_BODIES = select(*_BODY).where(intake.c.id == any_in("ids")).order_by(intake.c.id)
+
+
 def _bodies(conn: Connection, ids: Sequence[int]) -> list[Body]:
     if not ids:
         return []
-    query = select(*_BODY).where(intake.c.id == func.any(list(ids))).order_by(intake.c.id)
-    return [Body(*row) for row in conn.execute(query)]
+    return [Body(*row) for row in conn.execute(_BODIES, {"ids": array(ids)})]
 
 
-def calm(conn: Connection, ids: Iterable[int]) -> None:
+_CALM = update(intake).where(intake.c.id == any_in("ids")).values(urgent=False)
+_DONE = update(intake).where(intake.c.id == any_in("ids")).values(state="done", problem=None)
+
+
+def calm(conn: Connection, ids: Collection[int]) -> None:
     """What stops mail has been taken out of these bodies: the rest of them is not urgent."""
-    conn.execute(update(intake).where(intake.c.id == func.any(sorted(ids))).values(urgent=False))
+    if ids:
+        conn.execute(_CALM, {"ids": array(sorted(ids))})
 
 
 def done(conn: Connection, ids: Sequence[int]) -> None:
     """Everything in these bodies counts. The caller has taken them."""
     if ids:
-        conn.execute(update(intake).where(intake.c.id == func.any(list(ids))).values(state="done", problem=None))
+        conn.execute(_DONE, {"ids": array(ids)})
 
 
 def set_aside(conn: Connection, problems: Mapping[int, str]) -> None:

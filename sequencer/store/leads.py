@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.core.lead import BUILT_IN, Company, Lead
 from sequencer.core.lead_input import OWN
-from sequencer.store.arrays import array
+from sequencer.store.arrays import any_in, array
 from sequencer.store.tables import company, lead
 
 COLUMNS = (
@@ -42,8 +42,13 @@ def by_email(conn: Connection, email: str) -> Lead | None:
     return of(row) if row is not None else None
 
 
+_BY_IDS = select(*COLUMNS).where(lead.c.id == any_in("ids"))
+_IN_ORDER = _BY_IDS.order_by(lead.c.id)
+_LOCK, _LOCK_FREE = (_IN_ORDER.with_for_update(key_share=True, skip_locked=free) for free in (False, True))
+
+
 def by_ids(conn: Connection, ids: Sequence[int]) -> list[Lead]:
-    return [of(row) for row in conn.execute(select(*COLUMNS).where(lead.c.id == func.any(list(ids))))]
+    return [of(row) for row in conn.execute(_BY_IDS, {"ids": array(ids)})]
 
 
 def lock(conn: Connection, ids: Iterable[int], wait: bool = True) -> dict[int, Lead]:
@@ -54,15 +59,7 @@ def lock(conn: Connection, ids: Iterable[int], wait: bool = True) -> dict[int, L
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    query = select(*COLUMNS).where(lead.c.id == func.any(wanted)).order_by(lead.c.id)
-    rows = conn.execute(query.with_for_update(key_share=True, skip_locked=not wait))
-    return {row.id: of(row) for row in rows}
-
-
-def lock_free(conn: Connection, ids: Iterable[int]) -> dict[int, Lead]:
-    """The same of those that nobody else holds."""
-    query = select(*COLUMNS).where(lead.c.id == func.any(sorted(ids))).order_by(lead.c.id)
-    rows = conn.execute(query.with_for_update(key_share=True, skip_locked=True))
+    rows = conn.execute(_LOCK if wait else _LOCK_FREE, {"ids": array(wanted)})
     return {row.id: of(row) for row in rows}
 
 
@@ -163,8 +160,11 @@ def write(conn: Connection, changes: Iterable[tuple[int, Mapping[str, Any]]], no
     )
 
 
+_SUPPRESS = update(lead).where(lead.c.id == any_in("ids")).values(suppressed=True)
+
+
 def suppress(conn: Connection, ids: Sequence[int]) -> None:
-    conn.execute(update(lead).where(lead.c.id == func.any(list(ids))).values(suppressed=True))
+    conn.execute(_SUPPRESS, {"ids": array(ids)})
 
 
 def release(conn: Connection, lead_id: int) -> None:
@@ -172,12 +172,14 @@ def release(conn: Connection, lead_id: int) -> None:
     conn.execute(update(lead).where(lead.c.id == lead_id).values(suppressed=False))
 
 
+_COMPANIES = select(company).where(company.c.id == any_in("ids"))
+
+
 def companies(conn: Connection, ids: Iterable[int]) -> dict[int, Company]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    rows = conn.execute(select(company).where(company.c.id == func.any(wanted)))
-    return {row.id: _company(row) for row in rows}
+    return {row.id: _company(row) for row in conn.execute(_COMPANIES, {"ids": array(wanted)})}
 
 
 def put_companies(conn: Connection, named: Mapping[str, str | None]) -> dict[str, int]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Text, bindparam, func, select, text
 
 from sequencer.core.message import MAYBE_SENT, Message, State
 from sequencer.store import requests
-from sequencer.store.arrays import any_of, array
+from sequencer.store.arrays import any_in, array
 from sequencer.store.tables import message, request
 
 COLUMNS = (
@@ -36,11 +36,22 @@ def of(row: Sequence[Any]) -> Message:
     return Message(*values)
 
 
+_OF_ENROLLMENTS = select(*COLUMNS).where(message.c.enrollment_id == any_in("ids")).order_by(message.c.sent_at)
+_COUNTED = message.c.state.in_(sorted(MAYBE_SENT))
+_MAILED_AT = (
+    select(message.c.lead_id, message.c.sent_at)
+    .where(message.c.lead_id == any_in("ids"), message.c.sent_at >= bindparam("since"), ~message.c.exempt, _COUNTED)
+    .order_by(message.c.sent_at)
+)
+_RECEIVED = select(message.c.lead_id, message.c.content).where(
+    message.c.lead_id == any_in("ids"), message.c.content == any_in("contents", Text), _COUNTED
+)
+
+
 def of_enrollments(conn: Connection, ids: Sequence[int]) -> dict[int, dict[str, Message]]:
     """Ledger rows by enrollment and step, in the order they were sent."""
     found: dict[int, dict[str, Message]] = {}
-    query = select(*COLUMNS).where(message.c.enrollment_id == any_of(ids)).order_by(message.c.sent_at)
-    for row in conn.execute(query).all():
+    for row in conn.execute(_OF_ENROLLMENTS, {"ids": array(ids)}).all():
         known = of(row)
         found.setdefault(known.enrollment_id, {})[known.step] = known
     return found
@@ -49,13 +60,7 @@ def of_enrollments(conn: Connection, ids: Sequence[int]) -> dict[int, dict[str, 
 def mailed_at(conn: Connection, lead_ids: Sequence[int], since: datetime) -> dict[int, list[datetime]]:
     """When leads were mailed, as far as it counts for gap and caps; oldest first."""
     found: dict[int, list[datetime]] = {}
-    query = (
-        select(message.c.lead_id, message.c.sent_at)
-        .where(message.c.lead_id == any_of(lead_ids), message.c.sent_at >= since, ~message.c.exempt)
-        .where(message.c.state.in_(sorted(MAYBE_SENT)))
-        .order_by(message.c.sent_at)
-    )
-    for lead_id, sent_at in conn.execute(query).all():
+    for lead_id, sent_at in conn.execute(_MAILED_AT, {"ids": array(lead_ids), "since": since}).all():
         found.setdefault(lead_id, []).append(sent_at)
     return found
 
@@ -63,12 +68,7 @@ def mailed_at(conn: Connection, lead_ids: Sequence[int], since: datetime) -> dic
 def received(conn: Connection, lead_ids: Sequence[int], contents: Sequence[str]) -> dict[int, set[str]]:
     """Which of these contents each lead has got, from any sequence."""
     found: dict[int, set[str]] = {}
-    query = (
-        select(message.c.lead_id, message.c.content)
-        .where(message.c.lead_id == func.any(list(lead_ids)), message.c.content == func.any(list(contents)))
-        .where(message.c.state.in_(sorted(MAYBE_SENT)))
-    )
-    for row in conn.execute(query).all():
+    for row in conn.execute(_RECEIVED, {"ids": array(lead_ids), "contents": array(contents)}).all():
         found.setdefault(row.lead_id, set()).add(row.content)
     return found
 
@@ -493,10 +493,12 @@ def origins(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[tuple[i
     }
 
 
+_DESCRIBED = select(message).where(message.c.enrollment_id == any_in("ids")).order_by(message.c.sent_at, message.c.step)
+
+
 def described(conn: Connection, enrollment_ids: Sequence[int]) -> list[Any]:
     """Whole ledger rows, for what people read."""
-    query = select(message).where(message.c.enrollment_id == func.any(list(enrollment_ids)))
-    return list(conn.execute(query.order_by(message.c.sent_at, message.c.step)))
+    return list(conn.execute(_DESCRIBED, {"ids": array(enrollment_ids)}))
 
 
 def counts(conn: Connection) -> list[tuple[str, str, str, int]]:

@@ -7,12 +7,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.store.tables import deployment, release
 
+_CURRENT = select(deployment.c.number, deployment.c.release).order_by(deployment.c.number.desc()).limit(1)
+
 
 def current(conn: Connection) -> tuple[int, str] | None:
     """Number and hash of the newest deployment."""
-    row = conn.execute(
-        select(deployment.c.number, deployment.c.release).order_by(deployment.c.number.desc()).limit(1)
-    ).first()
+    row = conn.execute(_CURRENT).first()
     return (row.number, row.release) if row else None
 
 

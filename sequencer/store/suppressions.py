@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Text, bindparam, delete, literal, select, text, union_all
 from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.core.snapshot import Consent
-from sequencer.store.arrays import any_of
+from sequencer.store.arrays import any_in, array
 from sequencer.store.tables import consent, suppression
 
 ALL = ""
@@ -22,11 +22,21 @@ _STRENGTH = (UNSUBSCRIBED, OPERATOR, "bounced", "complained")
 """The later weighs more: of several reasons it is the one that is told."""
 
 
+_ADD = text(
+    """
+    INSERT INTO suppression (email, topic, reason, at, source)
+    SELECT * FROM unnest(CAST(:emails AS text[]), CAST(:topics AS text[]), CAST(:reasons AS text[]),
+                         CAST(:ats AS timestamptz[]), CAST(:sources AS text[]))
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
 def add(conn: Connection, rows: Sequence[tuple[str, str, str, datetime, str]]) -> None:
     """Suppresses (email, topic, reason, at, source). Each reason is kept by itself, as it first came."""
     if rows:
-        values = [dict(zip(("email", "topic", "reason", "at", "source"), row, strict=True)) for row in sorted(rows)]
-        conn.execute(insert(suppression).values(values).on_conflict_do_nothing())
+        columns = zip(("emails", "topics", "reasons", "ats", "sources"), zip(*sorted(rows), strict=True), strict=True)
+        conn.execute(_ADD, {name: array(values) for name, values in columns})
 
 
 def remove(conn: Connection, email: str, topic: str, reason: str) -> bool:
@@ -36,31 +46,37 @@ def remove(conn: Connection, email: str, topic: str, reason: str) -> bool:
     return gone.rowcount > 0
 
 
+_OF = select(suppression).where(suppression.c.email == any_in("emails", Text))
+_HAS = select(suppression.c.email).where(
+    suppression.c.email == bindparam("email"),
+    suppression.c.topic == bindparam("topic"),
+    suppression.c.reason == bindparam("reason"),
+)
+_SAID = union_all(
+    select(literal(True), suppression.c.email, suppression.c.topic).where(
+        suppression.c.email == any_in("emails", Text), suppression.c.topic != ALL
+    ),
+    select(literal(False), consent.c.email, consent.c.topic).where(consent.c.email == any_in("emails", Text)),
+)
+
+
 def of(conn: Connection, emails: Sequence[str]) -> dict[tuple[str, str], str]:
     """The strongest reason by (email, topic)."""
-    rows = conn.execute(select(suppression).where(suppression.c.email == func.any(list(emails))))
+    rows = conn.execute(_OF, {"emails": array(emails)})
     return {(row.email, row.topic): row.reason for row in sorted(rows, key=lambda r: _STRENGTH.index(r.reason))}
 
 
 def has(conn: Connection, email: str, topic: str, reason: str) -> bool:
     """Whether this reason is among those that stand."""
-    row = suppression.c
-    wanted = (row.email == email) & (row.topic == topic) & (row.reason == reason)
-    return conn.execute(select(row.email).where(wanted)).first() is not None
+    return conn.execute(_HAS, {"email": email, "topic": topic, "reason": reason}).first() is not None
 
 
 def consents(conn: Connection, emails: Sequence[str]) -> dict[str, Consent]:
     """What each address said about topics; addresses that said nothing are absent."""
     refused: dict[str, set[str]] = {}
     given: dict[str, set[str]] = {}
-    for row in conn.execute(
-        select(suppression.c.email, suppression.c.topic).where(
-            suppression.c.email == any_of(emails), suppression.c.topic != ALL
-        )
-    ):
-        refused.setdefault(row.email, set()).add(row.topic)
-    for row in conn.execute(select(consent.c.email, consent.c.topic).where(consent.c.email == any_of(emails))):
-        given.setdefault(row.email, set()).add(row.topic)
+    for no, email, topic in conn.execute(_SAID, {"emails": array(emails)}):
+        (refused if no else given).setdefault(email, set()).add(topic)
     return {
         email: Consent(frozenset(refused.get(email, ())), frozenset(given.get(email, ())))
         for email in refused.keys() | given.keys()

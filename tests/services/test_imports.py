@@ -1,11 +1,11 @@
 """Imports batch by batch: whatever the batches' size, who else is at work, and wherever they end."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from threading import Event, Thread
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Connection, Engine, select, text
 
 from sequencer.errors import InvalidInput
 from sequencer.services import imports
@@ -152,9 +152,10 @@ def test_leads_whom_somebody_holds_are_changed_last_and_the_others_at_once(
     bring(town, *people(7, stage="lead"))
     waits, results = Event(), []
 
-    def lock(*given: object) -> object:
-        waits.set()
-        return real(*given)  # type: ignore[arg-type]
+    def lock(conn: Connection, ids: Iterable[int], wait: bool = True) -> object:
+        if wait:
+            waits.set()
+        return real(conn, ids, wait)
 
     real = leads.lock
     monkeypatch.setattr(leads, "lock", lock)
