@@ -18,6 +18,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import State
 from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
+from sequencer.core.snapshot import Snapshot
 from sequencer.services import lanes, snapshots, watch
 from sequencer.services.enroll import enroll
 from sequencer.store import enrollments, events, leads, messages, suppressions
@@ -172,10 +173,8 @@ def settle(
     ]
     if not running:
         return
-    asks = merged([known[name].asks for name in sorted({e.sequence for e in running})])
-    subjects: list[snapshots.Subject] = [(e, locked[e.lead_id]) for e in running]
     changed: list[Enrollment] = []
-    for snapshot, before in zip(snapshots.load(conn, release.workspace, asks, subjects, now), running, strict=True):
+    for before, snapshot in _looked_at(conn, release, locked, running, now):
         after, awake, _ = settled(release.workspace, known[before.sequence], snapshot, told[before.lead_id], now)
         if awake:
             reaction.awake.add((after.sequence, after.position))
@@ -185,6 +184,19 @@ def settle(
     over = [e for e in changed if e.status not in RUNNING]
     messages.cancel_rest(conn, [e.id for e in over])
     lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
+
+
+def _looked_at(
+    conn: Connection, release: Release, locked: Mapping[int, Lead], running: Sequence[Enrollment], now: datetime
+) -> list[tuple[Enrollment, Snapshot]]:
+    """What decides whether these go on. Of who may not be mailed any more nothing is read: that alone ends it."""
+    gone = [(e, Snapshot(locked[e.lead_id], None, e)) for e in running if locked[e.lead_id].suppressed]
+    going = [e for e in running if not locked[e.lead_id].suppressed]
+    known = release.workspace.sequences
+    asks = merged([known[name].asks for name in sorted({e.sequence for e in going})])
+    subjects: list[snapshots.Subject] = [(e, locked[e.lead_id]) for e in going]
+    loaded = snapshots.load(conn, release.workspace, asks, subjects, now, mails=False)
+    return gone + list(zip(going, loaded, strict=True))
 
 
 def enter(

@@ -19,9 +19,17 @@ Subject = tuple[Enrollment | None, Lead]
 
 
 def load(
-    conn: Connection, workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: datetime
+    conn: Connection,
+    workspace: Workspace,
+    asks: Asks,
+    subjects: Sequence[Subject],
+    now: datetime,
+    mails: bool = True,
 ) -> list[Snapshot]:
-    """Snapshots in the order of `subjects`. The caller holds the leads' locks wherever something is decided."""
+    """Snapshots in the order of `subjects`. The caller holds the leads' locks wherever something is decided.
+
+    `mails`: whether a mail may come of it; else nobody asks when the leads were mailed lately.
+    """
     if not subjects:
         return []
     lead_ids = sorted({lead.id for _, lead in subjects})
@@ -29,7 +37,7 @@ def load(
     enrolled = [enrollment.id for enrollment, _ in subjects if enrollment is not None]
     ledger = messages.of_enrollments(conn, enrolled) if enrolled else {}
     horizon = max(timedelta(days=7), workspace.pressure.gap)
-    mailed = messages.mailed_at(conn, lead_ids, now - horizon - timedelta(days=1)) if enrolled else {}
+    mailed = messages.mailed_at(conn, lead_ids, now - horizon - timedelta(days=1)) if enrolled and mails else {}
     consents = suppressions.consents(conn, [lead.email for _, lead in subjects])
     happened = (
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}

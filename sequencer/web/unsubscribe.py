@@ -22,7 +22,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.release import Release
 from sequencer.core.snapshot import Consent
 from sequencer.services.context import Context
-from sequencer.services.react import react
+from sequencer.services.react import follow, interests, react
 from sequencer.store import clock, leads, messages, suppressions
 from sequencer.web.bodies import first, read_form
 from sequencer.web.pages import page
@@ -113,7 +113,8 @@ def unsubscribe(conn: Connection, release: Release, lead: Lead, key: str, now: d
     """No more mail of any kind, effective with the commit. Said twice, it is one event."""
     if suppressions.has(conn, lead.email, suppressions.ALL, _UNSUBSCRIBED):
         return set()
-    return react(conn, release, [Event(kinds.UNSUBSCRIBED, now, lead.id, key, SOURCE)], now).awake
+    said = [Event(kinds.UNSUBSCRIBED, now, lead.id, key, SOURCE)]
+    return follow(conn, release, interests(release), {lead.id: lead}, said, now).awake
 
 
 def choose(conn: Connection, release: Release, lead: Lead, chosen: Collection[str], key: str, now: datetime) -> Awake:
