@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -42,6 +42,9 @@ URGENT = (b'"unsubscribe"', b'"group_unsubscribe"', b'"spamreport"', b'"bounce"'
 
 _URGENT_NAMES = tuple(name.decode().strip('"') for name in URGENT)
 _SEAM = re.compile(rb"\}\s*,\s*\{")
+_LISTED = re.compile(rb"\s*\[(.*)\]\s*", re.DOTALL)
+_LONG = 16 * 1024
+"""Bytes of an event before the mark; what is longer is read with the whole body."""
 
 _KEPT = ("url", "useragent", "ip", "reason", "status", "response", "type", "attempt")
 _LONGEST = 2000
@@ -127,7 +130,7 @@ def urgent(body: bytes) -> list[Incoming]:
     Raises NotEvents as `parse` does.
     """
     try:
-        found = [orjson.loads(part) for part in _objects(body) if any(mark in part for mark in URGENT)]
+        found = [orjson.loads(part) for part in _objects(body)]
     except orjson.JSONDecodeError:
         found = [item for item in items(body) if isinstance(item, dict) and item.get("event") in _URGENT_NAMES]
     said: list[Incoming] = []
@@ -138,16 +141,32 @@ def urgent(body: bytes) -> list[Incoming]:
     return said
 
 
-def _objects(body: bytes) -> list[bytes]:
-    """A body cut where one object seems to end and another to begin. Where it is cut wrongly, the parts are no JSON:
-    text in quotes has its own quotes escaped, and what is nested lacks the braces around it.
+def _objects(body: bytes) -> Iterator[bytes]:
+    """What a body holds around each urgent mark, from where one object seems to end to where another seems to begin.
+    Where it is cut wrongly, the parts are no JSON: text in quotes has its own quotes escaped, and what is nested lacks
+    the braces around it.
     """
-    listed = body.strip()
-    if not (listed.startswith(b"[") and listed.endswith(b"]")):
+    listed = _LISTED.fullmatch(body)
+    if listed is None:
         raise NotEvents("expected a JSON list of events")
-    first, *rest = _SEAM.split(listed[1:-1])
-    parts = [first, *(b"{" + part for part in rest)]
-    return [part + b"}" for part in parts[:-1]] + parts[-1:]
+    first, after = listed.span(1)
+    end = 0
+    for place in sorted(place for mark in URGENT for place in _places(body, mark)):
+        if place < end:
+            continue
+        start = max(first, end, place - _LONG)
+        seams = [seam.end() - 1 for seam in _SEAM.finditer(body, start, place)]
+        begin = seams[-1] if seams else start
+        following = _SEAM.search(body, place)
+        end = following.start() + 1 if following is not None else after
+        yield body[begin:end]
+
+
+def _places(body: bytes, mark: bytes) -> Iterator[int]:
+    place = body.find(mark)
+    while place >= 0:
+        yield place
+        place = body.find(mark, place + 1)
 
 
 def items(body: bytes) -> list[Any]:

@@ -54,6 +54,8 @@ class Opened:
     said: Sequence[Incoming | Answer]
     problems: dict[int, str]
     """What cannot be read, by the number of the event."""
+    whole: bool = True
+    """Nothing else is in it."""
 
 
 @dataclass(slots=True)
@@ -104,7 +106,8 @@ def _process(context: Context) -> bool:
 def _sift(context: Context) -> bool:
     """What stops mail is a few events among hundreds: only their leads are locked, and many bodies are gone through.
 
-    What goes wrong here is met again, and set aside, by whoever takes up the whole body.
+    What goes wrong here is met again, and set aside, by whoever takes up the whole body. An email that somebody wrote
+    is one thing only, and done with.
     """
     with context.engine.begin() as conn:
         if releases.current(conn) is None:
@@ -112,14 +115,17 @@ def _sift(context: Context) -> bool:
         opened = [_open(body, sendgrid_events.urgent) for body in intake.claim(conn, True, BODIES, SIFTED)]
     items = [(body.id, said) for body in opened for said in body.said]
     ours = {body.id for body in opened}
+    whole = {body.id for body in opened if body.whole and not body.problems}
     patient = False
     while ours:
         with context.engine.begin() as conn:
             ours = intake.retake(conn, sorted(ours), intake.PENDING)
             part = _effects(context, conn, [item for item in items if item[0] in ours], patient)
             later = {body_id for body_id, _ in part.left}
-            intake.calm(conn, ours - later)
-        if ours - later:
+            through = whole & (ours - later) - {body_id for body_id, _ in part.problems}
+            intake.done(conn, sorted(through))
+            intake.calm(conn, ours - later - through)
+        if ours - later - through:
             context.hint("intake", False)
         items, ours, patient = part.left, later, True
     return bool(opened)
@@ -197,7 +203,7 @@ def _open(body: Body, sift: Callable[[bytes], list[Incoming]] | None = None) -> 
         if body.door == "inbound":
             return Opened(body.id, [Answer(inbound.parse(body.body, body.content_type), body.at)], {})
         if sift is not None:
-            return Opened(body.id, sift(body.body), {})
+            return Opened(body.id, sift(body.body), {}, whole=False)
         return Opened(body.id, *sendgrid_events.parse(body.body))
     except (sendgrid_events.NotEvents, inbound.NotAnEmail) as error:
         return Opened(body.id, [], {aside.WHOLE: str(error)})
