@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sequencer.local import Postgres, Valkey, ports, process
 from sequencer.local.process import LocalServerError
 from sequencer.local.state import State
+from sequencer.sandbox.tables import create, metadata
 from sequencer.settings import variables
 from sequencer.store.engine import connect
 from sequencer.store.migrate import upgrade
@@ -233,6 +234,7 @@ def stack(sandbox_options: Sequence[str]) -> Iterator[Stack]:
         upgrade(url)
         upgrade(log_url)  # for the row of business time, which the sandbox reads
         engine, log = connect(url, 6), connect(log_url, 4)
+        _spare(log)
         exits.callback(log.dispose)
         exits.callback(engine.dispose)
         web, sandbox = _port(), _port()
@@ -271,6 +273,14 @@ def stack(sandbox_options: Sequence[str]) -> Iterator[Stack]:
         made.until("the sandbox's answer", lambda: made.answers(f"{made.sandbox}/faults"), 30)
         threading.Thread(target=made.tend, name="dynos", daemon=True).start()
         yield made
+
+
+def _spare(log: Engine) -> None:
+    """The provider's log need not survive its server, which nobody strikes, and leaves the machine to the product."""
+    create(log)
+    with log.begin() as conn:
+        for table in metadata.sorted_tables:
+            conn.execute(text(f"ALTER TABLE {table.fullname} SET UNLOGGED"))
 
 
 def _configure(postgres: Postgres) -> None:

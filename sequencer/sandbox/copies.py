@@ -5,7 +5,7 @@ Repeats three times over and out of order are what users of SendGrid's event web
 
 import heapq
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
 SOON: Final = 2.0
@@ -30,12 +30,11 @@ class Copies(Generic[One]):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def keep(self, ones: Iterable[One], now: float) -> None:
-        """Will give each of them again, all times but the first. `now`: monotonic seconds."""
-        for one in ones:
-            for _ in range(self._times - 1):
-                late = self._random.random() < LATE
-                self.again(one, now + self._random.random() * (LATEST if late else SOON))
+    def keep(self, one: One, now: float) -> None:
+        """Will give it again, all times but the first. `now`: monotonic seconds."""
+        for _ in range(self._times - 1):
+            late = self._random.random() < LATE
+            self.again(one, now + self._random.random() * (LATEST if late else SOON))
 
     def again(self, one: One, at: float) -> None:
         """Will give it once more at this time."""

@@ -5,7 +5,7 @@ HTML is shown in a frame of its own, sandboxed, with its links led through the p
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -201,7 +201,7 @@ def _by(told: Reaction, request: Request) -> Reaction:
     if told.kind not in ("open", "click"):
         return told
     agent = request.headers.get("user-agent", reaction.BROWSER)
-    return replace(told, data={**told.data, "useragent": agent, "ip": request.client.host if request.client else ""})
+    return told._replace(data={**told.data, "useragent": agent, "ip": request.client.host if request.client else ""})
 
 
 def _listed(line: mailbox.Line) -> dict[str, Any]:

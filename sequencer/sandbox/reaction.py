@@ -7,31 +7,29 @@ Kinds are the names of SendGrid's events, and three that reach the sender anothe
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 REPLIES: Final = frozenset({"reply", "auto_reply"})
 BROWSER: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 PRIVACY_PROXY: Final = "Mozilla/5.0"
 SCANNER: Final = "Mozilla/5.0 (compatible; BarracudaCentral/2.0; link protection)"
+_NOTHING: Final[Mapping[str, Any]] = {}
 _RESERVED: Final = frozenset(
     "email timestamp event smtp-id sg_event_id sg_message_id category useragent ip url url_offset reason status type "
     "response attempt tls sg_machine_open sg_content_type bounce_classification".split()
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(NamedTuple):
     """`data`: what the event tells beside its kind (url, useragent, reason …), or a reply's text."""
 
     kind: str
     due_at: datetime
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A reaction whose time has come, with what its post needs of the mail."""
 
     id: int

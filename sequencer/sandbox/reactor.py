@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 import urllib3
@@ -48,8 +48,7 @@ class _Outcome:
     """Monotonic."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One reaction to be posted now."""
 
     due: Due
@@ -157,7 +156,7 @@ class Reactor:
         for batch, outcome in zip(batches, outcomes, strict=True):
             for item in batch:
                 if outcome.problem is None and not item.copy and item.due.kind != "one_click":
-                    copies.keep([replace(item, copy=True)], outcome.at)
+                    copies.keep(item._replace(copy=True), outcome.at)
                 elif outcome.problem is not None and item.copy:
                     copies.again(item, outcome.at + 1.0)
 

@@ -47,6 +47,9 @@ _SUPPRESSED = text(
 )
 
 
+_RECORD = insert(tables.request).returning(tables.request.c.number)
+
+
 def record(conn: Connection, received: Received, shared: Shared | None = None, count: int = 0) -> tuple[int, str]:
     """Keeps the request, refused or not; gives its number and its X-Message-Id."""
     public = secrets.token_urlsafe(16)
@@ -59,22 +62,17 @@ def record(conn: Connection, received: Received, shared: Shared | None = None, c
             "track_opens": shared.track_opens,
             "track_clicks": shared.track_clicks,
         }
-    number = conn.execute(
-        insert(tables.request)
-        .values(
-            id=public,
-            at=received.at,
-            bytes=received.size,
-            count=count,
-            status=received.status,
-            problem=_storable(received.problem),
-            fault=received.fault,
-            body=zlib.compress(received.body, 1),
-            **kept,
-        )
-        .returning(tables.request.c.number)
-    ).scalar_one()
-    return number, public
+    kept |= {
+        "id": public,
+        "at": received.at,
+        "bytes": received.size,
+        "count": count,
+        "status": received.status,
+        "problem": _storable(received.problem),
+        "fault": received.fault,
+        "body": zlib.compress(received.body, 1),
+    }
+    return conn.execute(_RECORD, kept).scalar_one(), public
 
 
 def add_messages(conn: Connection, request: int, at: datetime, mails: Sequence[Mail]) -> list[int]:
@@ -145,11 +143,15 @@ def suppressed(conn: Connection, emails: Iterable[str]) -> dict[str, str]:
     return {email: reasons[kind] for email, kind in found}
 
 
+_FAULTS = select(tables.fault).order_by(tables.fault.c.position).with_for_update()
+_CLOCK = select(func.clock_timestamp())
+
+
 def draw_fault(conn: Connection, seed: int) -> Fault | None:
     """The first fault of the list that strikes this request; each draws by how many requests it has seen."""
     seen: list[int] = []
     found: Fault | None = None
-    for row in conn.execute(select(tables.fault).order_by(tables.fault.c.position).with_for_update()).all():
+    for row in conn.execute(_FAULTS).all():
         if row.times is not None and row.fired >= row.times:
             continue
         seen.append(row.position)
@@ -203,7 +205,7 @@ _DUE = text(
 
 def due(conn: Connection, now: datetime, limit: int) -> list[Due]:
     """Reactions whose time has come, in order. They stay pending until `posted` or `failed`: only one process posts."""
-    return [Due(*row) for row in conn.execute(_DUE, {"now": now, "n": limit}).all()]
+    return [Due._make(row) for row in conn.execute(_DUE, {"now": now, "n": limit}).all()]
 
 
 _POSTED = text(
@@ -253,7 +255,7 @@ def next_due(conn: Connection) -> datetime | None:
 
 def operating_time(conn: Connection) -> datetime:
     """By the database's clock: for signatures and rate limits, never for events."""
-    moment: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
+    moment: datetime = conn.execute(_CLOCK).scalar_one()
     return moment
 
 

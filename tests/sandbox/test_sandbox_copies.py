@@ -26,7 +26,8 @@ def test_every_event_is_posted_as_often_as_asked_for_with_the_same_id(serve, sen
 
 def test_copies_come_later_and_none_later_than_promised():
     copies = Copies(3, seed=1)
-    copies.keep(range(1000), now=100.0)
+    for one in range(1000):
+        copies.keep(one, now=100.0)
 
     assert [] == list(copies.ripe(100.0 - 0.001))
     assert Counter(dict.fromkeys(range(1000), 2)) == Counter(copies.ripe(100.0 + LATEST))
