@@ -73,6 +73,14 @@ def received(conn: Connection, lead_ids: Sequence[int], contents: Sequence[str])
     return found
 
 
+_HEADS = select(message.c.enrollment_id, message.c.step, message.c.subject, message.c.message_id).where(
+    message.c.enrollment_id == any_in("ids"),
+    message.c.step == any_in("steps", Text),
+    _COUNTED,
+    message.c.message_id != "",
+)
+
+
 class Head(NamedTuple):
     """How a mail can be answered."""
 
@@ -82,13 +90,8 @@ class Head(NamedTuple):
 
 def heads(conn: Connection, ids: Sequence[int], steps: Collection[str]) -> dict[tuple[int, str], Head]:
     """By enrollment and step, of the mails of these that went, or may have."""
-    m = message.c
-    query = (
-        select(m.enrollment_id, m.step, m.subject, m.message_id)
-        .where(m.enrollment_id == any_of(ids), m.step == any_of(steps), m.state.in_(sorted(MAYBE_SENT)))
-        .where(m.message_id != "")
-    )
-    return {(row[0], row[1]): Head(row[2], row[3]) for row in conn.execute(query)}
+    rows = conn.execute(_HEADS, {"ids": array(ids), "steps": array(steps)}).all()
+    return {(enrollment_id, step): Head(*head) for enrollment_id, step, *head in rows}
 
 
 class Attempt(NamedTuple):
