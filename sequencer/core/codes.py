@@ -106,6 +106,7 @@ Code: TypeAlias = Literal[
     "token-lost",
     "too-heavy",
     "unknown-filter",
+    "variant-links",
     "unknown-name",
     "unknown-test",
     "yaml",

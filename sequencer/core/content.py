@@ -31,3 +31,17 @@ class Content:
     pains: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] | None = None
     """Further front-matter tags."""
+    variants: "Mapping[str, Content] | None" = None
+    """The same in other languages, named in small letters; each has the same named links in the same order."""
+
+    def read_in(self, language: object) -> "Content":
+        """The item for a reader of that language, as `de` or `de-AT`; itself when it has no such variant."""
+        if not self.variants or not isinstance(language, str):
+            return self
+        return next((self.variants[one] for one in languages(language) if one in self.variants), self)
+
+
+def languages(language: str) -> tuple[str, ...]:
+    """A language as it is written, then without what narrows it: `de-at`, `de`."""
+    whole = language.strip().lower().replace("_", "-")
+    return tuple(dict.fromkeys((whole, whole.partition("-")[0])))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from sequencer.core.content import languages
 from sequencer.core.mark import Problem
 from sequencer.rendering.names import suggest
 from sequencer.rendering.origin import FileText
@@ -22,6 +23,8 @@ class Assembler:
 
     layouts: Mapping[str, str]
     partials: Mapping[str, str]
+    language: str = ""
+    """Of the item: a layout or partial that has a variant in it, `footer.de`, is taken in that one."""
     problems: list[Problem] = field(default_factory=list)
 
     def body(self, source: FileText, start: int) -> list[Piece]:
@@ -37,7 +40,8 @@ class Assembler:
             message = f"expected content/layouts/{name}.mjml, got no such file{hint}"
             self.problems.append(Problem((asked_by or fallback).mark(), "missing-layout", message))
             return None
-        source = file_text(f"content/layouts/{name}.mjml", self.layouts[name])
+        written = self._written(name, self.layouts)
+        source = file_text(f"content/layouts/{written}.mjml", self.layouts[written])
         scanned, problems = scan(source.text, source)
         self.problems += problems
         pieces = self._inline(scanned, ())
@@ -48,6 +52,15 @@ class Assembler:
             self.problems.append(Problem(mark, "layout-place", message))
             return None
         return pieces, places[0]
+
+    def _written(self, name: str, parts: Mapping[str, str]) -> str:
+        """The name under which a part stands in the item's language."""
+        if self.language:
+            known = {written.lower(): written for written in parts}
+            for language in languages(self.language):
+                if (found := known.get(f"{name}.{language}".lower())) is not None:
+                    return found
+        return name
 
     def _inline(self, pieces: Sequence[Piece], inside: tuple[str, ...]) -> list[Piece]:
         out: list[Piece] = []
@@ -70,7 +83,8 @@ class Assembler:
                 message = f"partials may not include one another in a circle or over {DEPTH} deep: {way}"
                 self.problems.append(Problem(piece.mark(), "include-depth", message))
             else:
-                source = file_text(f"content/partials/{name}.mjml", self.partials[name])
+                written = self._written(name, self.partials)
+                source = file_text(f"content/partials/{written}.mjml", self.partials[written])
                 inner, problems = scan(source.text, source)
                 self.problems += problems
                 out += self._inline(inner, (*inside, name))

@@ -53,13 +53,13 @@ HEAVY: Final = 90_000
 
 
 def compile_content(
-    source: Source, layouts: Mapping[str, str], partials: Mapping[str, str], names: TemplateNames
+    source: Source, layouts: Mapping[str, str], partials: Mapping[str, str], names: TemplateNames, language: str = ""
 ) -> tuple[Content | None, tuple[Problem, ...]]:
     """The compiled item, and everything wrong with it. Warnings leave an item; errors leave None.
 
-    `layouts` and `partials` are texts by name: `default` for content/layouts/default.mjml.
+    `layouts` and `partials` are texts by name: `default` for content/layouts/default.mjml. `language`: of a variant.
     """
-    compiler = _Compiler(source, Assembler(layouts, partials), names)
+    compiler = _Compiler(source, Assembler(layouts, partials, language), names)
     content = compiler.run()
     problems = tuple(sorted(set(compiler.problems)))
     return (None if any(problem.severity == "error" for problem in problems) else content), problems

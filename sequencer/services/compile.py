@@ -1,6 +1,6 @@
 """A workspace's files into what workers run: declarations, then content, then sequences; and every problem of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,8 @@ from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.notes import check_text
 from sequencer.workspace.across import check_across
 from sequencer.workspace.audiences import load_audiences
-from sequencer.workspace.load import content_files, parts_of
+from sequencer.workspace.load import content_files, parts_of, variant_files
+from sequencer.workspace.nodes import listed
 from sequencer.workspace.sequences import load_sequences, parse_sequences
 from sequencer.workspace.settings import load_settings
 from sequencer.workspace.values import KEBAB
@@ -88,9 +89,7 @@ def compile_contents(
                 f"expected names in small letters, digits and single hyphens, as `price-faq`, got `{wrong}`: rename it"
             )
             problems.append(Problem(Mark(paths[0], 1, 1), "bad-id", message))
-        for other in paths[1:]:
-            message = f"{paths[0]} has the same name and would be mailed as `{item}` too: rename one of them"
-            problems.append(Problem(Mark(other, 1, 1), "duplicate-content", message))
+        problems += _doubled(item, paths)
         sources.append(Source(item, paths[0], files[paths[0]]))
     shelf = shelf.about("content", layouts, partials, names)
     kept = {source: found for source in sources if (found := shelf.get(source)) is not None}
@@ -104,7 +103,56 @@ def compile_contents(
         problems += found
         if content is not None:
             contents[source.id] = content
+    for item, languages in variant_files(files).items():
+        variants, found = _variants(item, languages, files, contents.get(item), layouts, partials, names, shelf)
+        problems += found
+        if item in contents and variants:
+            contents[item] = replace(contents[item], variants=variants)
     return contents, tuple(problems)
+
+
+def _doubled(item: str, paths: Sequence[str]) -> Iterator[Problem]:
+    for other in paths[1:]:
+        message = f"{paths[0]} has the same name and would be mailed as `{item}` too: rename one of them"
+        yield Problem(Mark(other, 1, 1), "duplicate-content", message)
+
+
+def _variants(
+    item: str,
+    languages: Mapping[str, Sequence[str]],
+    files: Mapping[str, str],
+    base: Content | None,
+    layouts: Mapping[str, str],
+    partials: Mapping[str, str],
+    names: TemplateNames,
+    shelf: Shelf,
+) -> tuple[Mapping[str, Content], list[Problem]]:
+    """An item in other languages. Layouts and partials may have variants of their own."""
+    variants: dict[str, Content] = {}
+    problems: list[Problem] = []
+    for language, paths in languages.items():
+        problems += _doubled(f"{item}.{language}", paths)
+        if item not in content_files(files):
+            message = f"expected content/{item}.md or .mjml, which this is the `{language}` variant of"
+            problems.append(Problem(Mark(paths[0], 1, 1), "unknown-content", message))
+        source = Source(f"{item}.{language}", paths[0], files[paths[0]])
+        made = shelf.get(source)
+        if made is None:
+            made = compile_content(source, layouts, partials, names, language)
+            shelf.put(made, source)
+        content, found = made
+        problems += found
+        if content is None or base is None:
+            continue
+        links = {link.name: link for link in content.links}
+        if links.keys() != {link.name for link in base.links}:
+            expected = listed(sorted(link.name for link in base.links))
+            message = f"expected the named links {expected}, as {base.file} has them, got {listed(sorted(links))}"
+            problems.append(Problem(Mark(paths[0], 1, 1), "variant-links", message))
+            continue
+        # In the base's order: a click tells the number of its link.
+        variants[language] = replace(content, links=tuple(links[link.name] for link in base.links))
+    return variants, problems
 
 
 def _compiled(

@@ -96,13 +96,13 @@ def compose(
         if number and time.monotonic() > until:
             late = list(orders[number:])
             break
-        content = order.send.step.content
+        content = release.contents[order.send.step.content].read_in(order.snapshot.lead.get("language"))
         sender = sender_of(release.workspace, sequence, order.send)
         answered = conversation(sequence, order.send.step.id, order.enrollment.id, heads) if heads else None
-        key = (content, _domain(sender.email), answered is not None)
+        key = (content.id, _domain(sender.email), answered is not None)
         try:
             if (group := groups.get(key)) is None:
-                group = groups[key] = _Group(release.contents[content], answered is not None)
+                group = groups[key] = _Group(content, answered is not None)
             attempt, recipient = _one(context, release, sequence, order, sender, group, answered)
         except RenderingFailed as error:
             failed.append(_attempt(release, sequence, order, sender, failure=str(error), state=State.REFUSED))

@@ -109,6 +109,8 @@ def unpack(number: int, digest: str, packed: bytes) -> Release:
 
 def _content(plain: dict[str, object]) -> Content:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    if plain.get("variants"):
+        values["variants"] = {language: _content(one) for language, one in plain["variants"].items()}  # type: ignore[attr-defined]
     values["links"] = tuple(Link(**link) for link in plain["links"])  # type: ignore[attr-defined]
     if plain.get("tags"):
         values["tags"] = {name: tuple(tag) for name, tag in plain["tags"].items()}  # type: ignore[attr-defined]

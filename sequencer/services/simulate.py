@@ -63,7 +63,7 @@ def subject_of(workspace: Workspace, contents: Mapping[str, Content], letter: Le
     """The subject as this lead reads it; None when the mail cannot be rendered."""
     send, snapshot = letter.send, letter.snapshot
     series = workspace.sequences[letter.sequence]
-    prepared = prepare(contents[send.step.content])
+    prepared = prepare(contents[send.step.content].read_in(snapshot.lead.get("language")))
     view = View(
         lead=snapshot.lead,
         company=snapshot.company,

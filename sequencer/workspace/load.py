@@ -1,6 +1,7 @@
 """The files of a workspace, as texts by their path; and what each of them is."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -92,8 +93,26 @@ def sequence_files(files: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
+_VARIANT: Final = re.compile(r"(.+)\.([a-z]{2}(?:-[a-z0-9]{2,8})?)", re.IGNORECASE)
+"""`pricing.de`, `pricing.de-AT`: the same in another language."""
+
+
 def content_files(files: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
     """The paths of each content item, by its id: its path below `content/` without suffix. More than one is wrong."""
+    return {item: paths for item, paths in _mails(files).items() if not _VARIANT.fullmatch(item)}
+
+
+def variant_files(files: Mapping[str, str]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """The paths of each content's variants, by its id and then by language, in small letters."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for item, paths in _mails(files).items():
+        if match := _VARIANT.fullmatch(item):
+            of = found.setdefault(match[1], {})
+            of[match[2].lower()] = (*of.get(match[2].lower(), ()), *paths)
+    return found
+
+
+def _mails(files: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for name in sorted(files):
         path = PurePosixPath(name)
