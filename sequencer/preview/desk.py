@@ -59,6 +59,16 @@ class Sheet:
         """Files with errors."""
         return frozenset(problem.mark.file for problem in self.problems if problem.severity == "error")
 
+    def answered_by(self, item: str) -> str:
+        """The content that began the conversation that a mail goes on in; empty when it begins one itself."""
+        for series in self.sequences_with(item)[:1]:
+            for email in series.emails():
+                *_, first = "", *series.conversation(email)
+                begun = series.steps.get(first)
+                if email.content == item and isinstance(begun, Email) and begun.content in self.contents:
+                    return begun.content
+        return ""
+
     @cached_property
     def _by_file(self) -> Mapping[str, Sequence[Problem]]:
         found: dict[str, list[Problem]] = {}
@@ -92,7 +102,7 @@ class Sheet:
         if seeing is None or content is None or item in self.old:
             raise InvalidInput(f"{item} has mistakes: mend them first")
         try:
-            return mail.rendered(content, seeing)
+            return mail.rendered(content, seeing, self.contents.get(self.answered_by(item)))
         except RenderingFailed as error:
             raise InvalidInput(f"{item} cannot be made for {reader.label}: {error.what}") from error
 

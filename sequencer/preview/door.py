@@ -89,6 +89,7 @@ class Door:
             made=made,
             failed=failed,
             old=item in sheet.old,
+            answered=sheet.answered_by(item),
             waits=sheet.workspace and mail.waits_for_owner(sheet.workspace, reader, series[0] if series else None),
             preheader=made and (made.preheader or mail.snippet(made.text)),
             knows_dark=made and dark.knows_dark(made.html),
@@ -191,7 +192,7 @@ class Door:
         if marked:
             content = _with_marks(content)
         try:
-            return mail.rendered(content, seeing), ""
+            return mail.rendered(content, seeing, sheet.contents.get(sheet.answered_by(item))), ""
         except RenderingFailed as error:
             return None, error.what
 
@@ -200,7 +201,8 @@ class Door:
         subject = preheader = ""
         if content is not None and seeing is not None:
             try:
-                subject, preheader = mail.line(content.subject, seeing), mail.line(content.preheader, seeing)
+                answered = sheet.contents.get(sheet.answered_by(item))
+                subject, preheader = mail.subject_of(content, seeing, answered), mail.line(content.preheader, seeing)
             except RenderingFailed as error:
                 preheader = error.what
         return Row(item, file, subject, preheader, sheet.problems_of(file), item in sheet.old)

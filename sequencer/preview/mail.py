@@ -1,6 +1,6 @@
 """One mail as one lead gets it. Pure: everything is a parameter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -16,6 +16,7 @@ from sequencer.rendering.prepare import prepare
 from sequencer.rendering.scope import Scope
 from sequencer.rendering.slots import Parts, split
 from sequencer.rendering.view import View
+from sequencer.services.conversation import AGAIN
 
 TOKEN: Final = "preview"
 """In place of a lead's link token; no site takes it for one."""
@@ -68,21 +69,30 @@ def _sender(workspace: Workspace, sequence: Sequence | None, owner: Rep | None) 
     return workspace.senders.get(sequence.sender, fallback)
 
 
-def rendered(content: Content, view: View) -> Mail:
-    """Raises RenderingFailed."""
+def rendered(content: Content, view: View, answered: Content | None = None) -> Mail:
+    """Raises RenderingFailed. `answered`: what began the conversation that the mail goes on in."""
     prepared = prepare(content)
     values = prepared.values(view)
     skeleton = prepared.skeleton
-    text = join(skeleton.text, values)
+    subject = subject_of(content, view, answered)
+    if answered is not None:
+        skeleton = replace(skeleton, subject=(subject,))
     return Mail(
         sender=view.sender,
-        subject=line(content.subject, view),
+        subject=subject,
         preheader=line(content.preheader, view),
         html=join(skeleton.html, values),
-        text=text,
+        text=join(skeleton.text, values),
         skeleton=skeleton,
         values=values,
     )
+
+
+def subject_of(content: Content, view: View, answered: Content | None = None) -> str:
+    """As `services.conversation` has it when the mails before went. Raises RenderingFailed."""
+    if answered is None:
+        return line(content.subject, view)
+    return f"{AGAIN}{line(answered.subject, view).removeprefix(AGAIN)}"
 
 
 def snippet(text: str) -> str:

@@ -70,6 +70,21 @@ def test_the_sender_is_the_one_whom_the_sequence_names_and_a_missing_rep_is_said
     assert "Bo has no rep" in person.get("/mails/two?as=bo@dock.example").text
 
 
+def test_a_mail_in_a_conversation_has_the_subject_of_the_mail_that_began_it(person: TestClient, folder: Path) -> None:
+    series = (folder / "sequences/welcome.yaml").read_text("utf-8")
+    write(person, folder, "sequences/welcome.yaml", series.replace("- email: two", "- email: two\n    thread: one"))
+    assert "<strong>Re: One</strong>" in person.get("/").text
+    page = person.get("/mails/two").text
+    assert "<strong>Re: One</strong>" in page and "In the conversation of" in page and "Two for {{ lead" in page
+    assert "In the conversation of" not in person.get("/mails/one").text
+
+
+def test_with_a_mistake_in_one_mail_the_others_still_stand_below_their_sequence(preview: Open, folder: Path) -> None:
+    (folder / "content/three.md").write_text("---\nsubject: Hi\n---\n{{ lead.nonsense }}\n", "utf-8")
+    text = preview().get("/").text
+    assert text.index("Welcome") < text.index("Two for Ana") < text.index("In no sequence") < text.index("1 error")
+
+
 def test_the_source_shows_conditions_and_leaves_pale_what_the_reader_does_not_get(person: TestClient) -> None:
     text = person.get("/mails/two?view=source&as=ana@harbor.example").text
     assert '<li class="out"><code>Still reading.</code>' in text and "<li><code>Ready to buy.</code>" in text
