@@ -1,0 +1,68 @@
+"""The workflow and the hooks that other repositories use: what they call exists, and they run when they should."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from sequencer.cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(name: str) -> Any:
+    return yaml.load((ROOT / name).read_text("utf-8"), yaml.BaseLoader)
+
+
+WORKFLOW = read(".github/workflows/sequences.yml")
+HOOKS = {hook["id"]: hook for hook in read(".pre-commit-hooks.yaml")}
+SCRIPTS = [step["run"] for step in WORKFLOW["jobs"]["check"]["steps"] if "run" in step]
+COMMANDS = [found[0] for script in SCRIPTS for found in re.finditer(r"^sequencer .*", script, re.MULTILINE)]
+
+
+def test_there_is_something_to_run() -> None:
+    assert ["sequencer check --format github"] == COMMANDS
+    assert {"sequencer-check": "sequencer check", "sequencer-fmt": "sequencer fmt"} == {
+        name: hook["entry"] for name, hook in HOOKS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, HOOKS["sequencer-check"]["entry"], f"{HOOKS['sequencer-fmt']['entry']} --check"]
+)
+def test_what_they_run_passes_for_the_shipped_workspace(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSPACE_DIR", str(ROOT))
+    done = CliRunner().invoke(main, command.split()[1:])
+    assert 0 == done.exit_code, done.output
+
+
+def test_the_workflow_can_neither_write_nor_be_made_to_run_what_an_input_says() -> None:
+    assert {"contents": "read"} == WORKFLOW["permissions"]
+    assert [] == [script for script in SCRIPTS if "${{" in script]
+
+
+def test_it_runs_for_every_file_of_the_workspace_and_for_others_only_itself() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split(
+        "\n"
+    )
+    patterns = [path.removesuffix("**") for path in WORKFLOW["on"]["pull_request"]["paths"]]
+    assert {"sequences/", "content/", ".github/workflows/sequences.yml"} == set(patterns)
+    workspace = {name for name in listed if name.startswith(("sequences/", "content/"))}
+    assert len(workspace) > 20
+    hit = {name: {path for path in listed if re.search(hook["files"], path)} for name, hook in HOOKS.items()}
+    assert workspace <= hit["sequencer-check"]
+    assert {name for name in workspace if name.endswith(".yaml")} <= hit["sequencer-fmt"]
+    assert not {path for path in hit["sequencer-check"] if path.startswith(("sequencer/", "docs/", "workers/"))}
+
+
+def test_the_examples_in_the_documentation_name_what_there_is() -> None:
+    page = (ROOT / "docs/teams.md").read_text("utf-8")
+    examples = [yaml.load(block, yaml.BaseLoader) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    caller = examples[0]["jobs"]["check"]
+    assert caller["uses"].partition("@")[0].endswith("/.github/workflows/sequences.yml")
+    assert set(caller["with"]) <= set(WORKFLOW["on"]["workflow_call"]["inputs"])
+    assert set(HOOKS) == {hook["id"] for hook in examples[1]["repos"][0]["hooks"]}
