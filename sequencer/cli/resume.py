@@ -2,22 +2,32 @@
 
 import click
 
-from sequencer.cli import output
+from sequencer.cli import operated, output
 from sequencer.cli.database import opened
-from sequencer.services import heartbeat
+from sequencer.services import heartbeat, operate
 
 
 @click.command()
+@click.argument("email", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-def command(as_json: bool) -> None:
-    """Resume sending after a pause, whoever paused it.
+def command(email: str | None, as_json: bool) -> None:
+    """Resume sending after a pause, whoever paused it; with EMAIL, only the sequences of a lead who is paused.
 
     Sending is paused by `sequencer pause`, when the provider refuses the API key, and when the database may have been
     restored from a backup: what was sent after the backup is not in its ledger and would be sent again. Look into the
     provider's activity before you resume then; `sequencer halt` and `sequencer messages` help with single leads.
 
-    Example: sequencer resume
+    A lead is paused by `sequencer pause EMAIL`, by a reply and by an out-of-office note. It goes on where it stood,
+    with the rest of its wait; behind a sequence that goes first, it waits on.
+
+    \b
+    Examples:
+      sequencer resume
+      sequencer resume jane@example.com
     """
+    if email is not None:
+        _lead(email.strip().lower(), as_json)
+        return
     with opened() as context:
         ended = heartbeat.resume(context)
     if as_json:
@@ -26,3 +36,13 @@ def command(as_json: bool) -> None:
     for pause in ended:
         output.line(f"ended: {pause.detail}")
     output.line("sending goes on" if ended else "nothing changes: sending was not paused")
+
+
+def _lead(email: str, as_json: bool) -> None:
+    with opened() as context:
+        with context.engine.begin() as conn:
+            done = operate.resume(context, conn, email)
+        if not done and not as_json:
+            output.line(f"nothing changes: {email} is not paused")
+        else:
+            operated.say(context, email, done, "goes on", as_json)

@@ -23,6 +23,7 @@ _REASONS = {
     "owner-away": "holds {step} until {until}: {detail} is away",
     "awaiting": "waits at {step} for `{detail}`, until {until} at the latest",
     "paused": "is paused ({detail}) until {until}",
+    "held": "is paused by an operator, until `sequencer resume EMAIL`",
     "behind": "waits until the lead is through with {detail}, which goes first",
     "sequence-stopped": "holds: the sequence is {detail}",
     "sent": "sends {step}",

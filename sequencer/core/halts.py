@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from sequencer.core.enrollment import Enrollment, Status
 from sequencer.core.lead import Lead
+from sequencer.core.operate import is_held
 from sequencer.core.people import quiet_of
 from sequencer.core.schedule import shift
 from sequencer.core.sequence import Sequence
@@ -44,7 +45,7 @@ def _paused(enrollment: Enrollment, reason: str, until: datetime, now: datetime)
 
     One that waits behind another sequence, and so for no moment, waits for this one as well.
     """
-    if enrollment.resume_at is not None and enrollment.resume_at >= until:
+    if is_held(enrollment) or (enrollment.resume_at is not None and enrollment.resume_at >= until):
         return enrollment
     return enrollment._replace(
         status=Status.PAUSED,

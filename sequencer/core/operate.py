@@ -1,0 +1,90 @@
+"""What an operator may do to one lead's passage by hand: skip a step, stand before another, wait, go on."""
+
+from datetime import datetime
+from typing import Final
+
+from sequencer.core.enrollment import Enrollment, Outcome, Status
+from sequencer.core.sequence import Arm, Fork, Sequence
+from sequencer.errors import SequencerError
+
+OPERATOR: Final = "operator"
+"""The reason of a pause that an operator began, and what outcomes say that an operator decided."""
+
+
+class Impossible(SequencerError):
+    """Where this lead stands, it cannot be done; the message says why."""
+
+
+def skip(sequence: Sequence, enrollment: Enrollment, now: datetime) -> tuple[Enrollment, str]:
+    """Past the step that the lead stands before, with all its arms and the waits before it; and what was skipped.
+
+    At an arm's end that is the wait there. Raises Impossible at the end of the sequence.
+    """
+    place = sequence.places[enrollment.position]
+    following = sequence.after(enrollment.position)
+    if following is None:
+        raise Impossible("the lead stands at the end of the sequence: nothing is left to skip")
+    if place.step is None:
+        return _at(enrollment, following, now), f"the wait after `{enrollment.position}`"
+    passed = Outcome(place.step.id, "skipped", now, OPERATOR)
+    return _at(_noted(enrollment, passed), following, now), f"`{place.step.id}`"
+
+
+def move(sequence: Sequence, enrollment: Enrollment, step: str, now: datetime) -> Enrollment:
+    """Before that step, since now: the waits that stand before it begin anew.
+
+    Inside an arm, the arm counts as taken. Raises Impossible when the lead went down another one.
+    """
+    for fork, arm in reversed(_around(sequence, step)):
+        passed = enrollment.passed(fork.id)
+        if passed is None:
+            enrollment = _noted(enrollment, Outcome(fork.id, arm.name, now, OPERATOR))
+        elif passed.outcome != arm.name:
+            raise Impossible(
+                f"`{step}` is in the arm `{arm.name}` of `{fork.id}`, and this lead went down `{passed.outcome}` there"
+            )
+    return _at(enrollment, step, now)
+
+
+def pause(enrollment: Enrollment, until: datetime | None, now: datetime) -> Enrollment:
+    """Waits until then, or until an operator lets it go on; what the lead does meanwhile may still end it."""
+    return enrollment._replace(
+        status=Status.PAUSED,
+        reason=OPERATOR,
+        paused_at=enrollment.paused_at or now,
+        resume_at=until,
+        due_at=until,
+    )
+
+
+def resume(enrollment: Enrollment, now: datetime) -> Enrollment:
+    """Goes on where it stood, with the wait that was left; looked at at once, whoever paused it.
+
+    Behind another sequence it stays: that is not written down, and found again.
+    """
+    return enrollment._replace(reason="", resume_at=None, due_at=now)
+
+
+def is_held(enrollment: Enrollment) -> bool:
+    """Whether only an operator lets it go on."""
+    return enrollment.status is Status.PAUSED and enrollment.reason == OPERATOR and enrollment.resume_at is None
+
+
+def _around(sequence: Sequence, step: str) -> list[tuple[Fork, Arm]]:
+    """The forks that a step is inside of, the innermost first, and in which of their arms."""
+    found = []
+    place = sequence.places[step]
+    while place.fork is not None:
+        found.append((place.fork, place.arm))
+        place = sequence.places[place.fork.id]
+    return found
+
+
+def _noted(enrollment: Enrollment, outcome: Outcome) -> Enrollment:
+    return enrollment._replace(outcomes=(*enrollment.outcomes, outcome))
+
+
+def _at(enrollment: Enrollment, position: str, now: datetime) -> Enrollment:
+    """There since now, and looked at at once: that finds when it is due. A pause that is on goes on."""
+    paused_at = now if enrollment.paused_at is not None else None
+    return enrollment._replace(position=position, since=now, due_at=now, expected_at=None, paused_at=paused_at)

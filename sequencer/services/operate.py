@@ -1,0 +1,114 @@
+"""An operator's hand on one lead: each under the lead's lock, on the enrollment as the current deployment has it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from sequencer.core import operate
+from sequencer.core.engine import GIVEN_UP
+from sequencer.core.enrollment import Enrollment
+from sequencer.core.message import Message, State
+from sequencer.core.operate import Impossible
+from sequencer.core.release import Release
+from sequencer.core.sequence import Sequence
+from sequencer.errors import NotFound
+from sequencer.services.context import Context
+from sequencer.services.migrate import migrated
+from sequencer.store import clock, enrollments, leads, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """What was done."""
+
+    sequence: str
+    skipped: str = ""
+    """What was skipped, in words."""
+    cancelled: str = ""
+    """The step whose mail was to go again, and will not."""
+    passed: bool = False
+    """Whether the step that the lead stands before was passed already: then it is not done again."""
+
+
+def skip(context: Context, conn: Connection, email: str, sequence: str | None) -> Operated:
+    """Past the mail that was to go again, else past the step that the lead stands before.
+
+    Raises NotFound, and Impossible.
+    """
+    now, release, found = _running(context, conn, email, sequence)
+    series, enrollment = _one(release, email, found)
+    retried = _settled(conn, enrollment, now)
+    if retried is not None:
+        messages.cancel(conn, [(enrollment.id, retried.step)])
+        enrollments.update(conn, [enrollment._replace(due_at=now)])
+        return Operated(series.id, cancelled=retried.step)
+    after, skipped = operate.skip(series, enrollment, now)
+    enrollments.update(conn, [after])
+    return Operated(series.id, skipped=skipped)
+
+
+def move(context: Context, conn: Connection, email: str, step: str, sequence: str | None) -> Operated:
+    """Before that step. Raises NotFound, and Impossible."""
+    now, release, found = _running(context, conn, email, sequence)
+    with_step = [e for e in found if step in release.workspace.sequences[e.sequence].steps]
+    if not with_step:
+        inside = ", ".join(e.sequence for e in found)
+        raise NotFound(f"{email} is in {inside}, which has no step `{step}`")
+    series, enrollment = _one(release, email, with_step)
+    retried = _settled(conn, enrollment, now)
+    if retried is not None:
+        messages.cancel(conn, [(enrollment.id, retried.step)])
+    enrollments.update(conn, [operate.move(series, enrollment, step, now)])
+    passed = enrollment.passed(step) is not None
+    return Operated(series.id, cancelled=retried.step if retried is not None else "", passed=passed)
+
+
+def pause(context: Context, conn: Connection, email: str, until: datetime | None) -> list[Operated]:
+    """Every sequence that the lead is in. Raises NotFound."""
+    now, _, found = _running(context, conn, email, None)
+    enrollments.update(conn, [operate.pause(e, until, now) for e in found])
+    return [Operated(e.sequence) for e in found]
+
+
+def resume(context: Context, conn: Connection, email: str) -> list[Operated]:
+    """Every sequence in which the lead is paused, whoever paused it. Raises NotFound."""
+    now, _, found = _running(context, conn, email, None)
+    paused = [e for e in found if e.paused_at is not None]
+    enrollments.update(conn, [operate.resume(e, now) for e in paused])
+    return [Operated(e.sequence) for e in paused]
+
+
+def _running(
+    context: Context, conn: Connection, email: str, sequence: str | None
+) -> tuple[datetime, Release, list[Enrollment]]:
+    lead_id = leads.ids_by_email(conn, [email]).get(email)
+    if lead_id is None:
+        raise NotFound(f"there is no lead with the address {email}")
+    leads.lock(conn, [lead_id])
+    release = context.releases.current(conn)
+    known = release.workspace.sequences
+    running = [migrated(conn, context, release, e) for e in enrollments.running_of(conn, [lead_id])]
+    found = [e for e in running if e.sequence in known and sequence in (None, e.sequence)]
+    if not found:
+        raise NotFound(f"{email} is in no sequence now" if sequence is None else f"{email} is not in {sequence} now")
+    return clock.now(conn), release, found
+
+
+def _one(release: Release, email: str, found: list[Enrollment]) -> tuple[Sequence, Enrollment]:
+    if len(found) > 1:
+        names = ", ".join(sorted(e.sequence for e in found))
+        raise Impossible(f"{email} is in several sequences ({names}): say which with --sequence")
+    return release.workspace.sequences[found[0].sequence], found[0]
+
+
+def _settled(conn: Connection, enrollment: Enrollment, now: datetime) -> Message | None:
+    """The mail that is to go again, if there is one. Raises Impossible while it is open what becomes of the last."""
+    for message in messages.of_enrollments(conn, [enrollment.id]).get(enrollment.id, {}).values():
+        if message.state is State.SENDING:
+            raise Impossible(f"`{message.step}` is on its way to the provider: try again in a moment")
+        if message.state is State.UNKNOWN and message.sent_at + GIVEN_UP > now:
+            raise Impossible(f"nobody knows whether `{message.step}` went: `sequencer messages resolve` comes first")
+        if message.state is State.RETRY:
+            return message
+    return None
