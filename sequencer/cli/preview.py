@@ -5,8 +5,13 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from sequencer.preview.desk import Desk
+    from sequencer.preview.readers import Reader
 
 PORT = 8002
 
@@ -56,11 +61,12 @@ def _serve(workspace: Path, port: int, reader: str) -> None:
 
     shelf = shelves.opened(cache_dir())
     start = Start(workspace, ports.free(port), secrets.token_urlsafe(24), Mailing.read(), reader, shelf)
-    # It takes callers from here on, who wait until the workspace is compiled.
+    # Whoever reads the address may call at once: it takes callers before the server serves them.
     with socket.create_server((ports.HOST, start.port)) as door, suppress(KeyboardInterrupt):
+        app = build(start)
+        _known(app.state.desk, reader)
         click.echo(f"{start.url}/enter/{start.key}")
         click.echo("Open this address in a browser of this machine; Ctrl-C stops the preview.", err=True)
-        app = build(start)
 
         class Server(uvicorn.Server):
             def handle_exit(self, number: int, frame: FrameType | None) -> None:
@@ -90,15 +96,20 @@ def _photograph(workspace: Path, reader: str, into: Path) -> bool:
 
     desk = Desk(workspace, reader, shelves.opened(cache_dir()))
     desk.look()
-    found = desk.reader("")
-    if reader and found.key != reader:
-        raise click.BadParameter(f"no lead {reader} in examples/leads.csv", param_hint="--as")
     if desk.sheet.unreadable:
         raise click.ClickException(desk.sheet.unreadable)
-    done = list(take(desk, found, into))
+    done = list(take(desk, _known(desk, reader), into))
     for one in done:
         if one.problem:
             click.echo(f"no picture: {one.problem}", err=True)
     pictures = sum(len(one.files) for one in done)
     line(f"{counted(pictures, 'picture')} of {counted(sum(bool(one.files) for one in done), 'mail')} in {into}")
     return not any(one.problem for one in done)
+
+
+def _known(desk: "Desk", reader: str) -> "Reader":
+    """The lead that --as names, else the one whom pages begin with."""
+    found = desk.reader("")
+    if reader and found.key != reader:
+        raise click.BadParameter(f"no lead {reader} in examples/leads.csv", param_hint="--as")
+    return found

@@ -1,9 +1,11 @@
 """What the buttons do: files are written with care, mails go only to who asks, proposals leave git as it was."""
 
+import json
 import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from starlette.testclient import TestClient
 
+from sequencer.preview.courier import batch_of
+from sequencer.providers.sendgrid_body import build
+from sequencer.sandbox.validation import check
 from sequencer.settings import Mailing, variables
 from tests.providers.test_smtp import Mailbox, free_port
 
@@ -133,6 +138,15 @@ def test_one_mail_goes_to_whoever_asked_and_to_no_lead(preview: Open, mailbox: t
     assert not [name for name in mail.keys() if name.startswith("X-SQ-Enr")]
     text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "Hello Bo" in text and "https://www.acme.example#preview" in text.replace("/#", "#")
+
+
+def test_sendgrid_takes_what_is_sent(preview: Open) -> None:
+    desk = desk_of(preview())
+    batch = batch_of(desk.sheet.mail("two", desk.reader(""), "https://www.acme.example#preview"), "me@acme.example")
+    body = build(batch, batch.recipients)
+    assert [] == check(body, datetime(2026, 11, 25, tzinfo=UTC))
+    assert ("Two for Ana", ["preview"]) == (body["subject"], body["categories"])
+    assert not {"sq_enrollment", "sq_lead"} & set(json.dumps(body).split('"'))
 
 
 def test_what_the_provider_or_the_page_refuses_is_said(

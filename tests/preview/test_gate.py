@@ -1,8 +1,14 @@
 """Nobody but the person at this machine sees or changes anything: not other sites, nor names that lead here."""
 
+import json
+import re
+
 import pytest
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+
+from sequencer.preview.door import VIEWS
+from tests.attacks.test_web_xss import PAYLOADS, TAGS, Page
 
 from .conftest import KEY, PORT, URL, Open
 
@@ -72,9 +78,20 @@ def test_pages_run_only_our_script_and_mails_run_none(person: TestClient) -> Non
     assert {"no-store"} == {answer.headers["cache-control"] for answer in (page, mail)}
 
 
-def test_what_a_lead_or_a_file_says_is_shown_and_never_run(person: TestClient, folder: "object") -> None:
-    script = "<script>alert(1)</script>"
-    assert 200 == person.post("/paste", json={"text": f"email: x@harbor.example\nfirst_name: {script}"}).status_code
-    for path in ("/mails/two?as=pasted", "/frame/two?as=pasted", "/frame/two?as=pasted&marks=1", "/?as=pasted"):
-        text = person.get(path).text
-        assert script not in text and "&lt;script&gt;alert(1)" in text
+SCRIPT = re.compile(r'<script src="/static/preview\.js\?[0-9a-f]+" defer></script>')
+OURS = TAGS | frozenset("iframe aside pre textarea select option strong".split())
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_what_a_lead_says_is_shown_and_never_run(person: TestClient, payload: str) -> None:
+    said = dict.fromkeys(("first_name", "title", "company", "note"), payload)
+    assert (
+        "pasted" == person.post("/paste", json={"text": json.dumps({"email": "x@harbor.example", **said})}).json()["as"]
+    )
+    for path in ("/?as=pasted", *(f"/mails/two?as=pasted&view={view}" for view in VIEWS)):
+        text, scripts = re.subn(
+            r'<script src="/static/preview.js\?[0-9a-f]+" defer></script>', "", person.get(path).text
+        )
+        assert (1, []) == (scripts, Page(text, OURS).problems), path
+    for path in ("/frame/two?as=pasted", "/frame/two?as=pasted&marks=1"):
+        assert "<" not in payload or payload not in person.get(path).text

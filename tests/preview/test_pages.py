@@ -194,8 +194,9 @@ def test_pictures_without_a_browser_are_refused_with_what_to_install(
     assert "neither is on the path: install one" in done.stderr
 
 
-def test_pictures_as_an_unknown_lead_are_wrong_use(folder: Path) -> None:
-    done = CliRunner().invoke(main, ["preview", str(folder), "--png", str(folder / "out"), "--as", "who@is.this"])
+@pytest.mark.parametrize("more", [["--png", "out"], []])
+def test_to_begin_as_an_unknown_lead_is_wrong_use(folder: Path, more: list[str]) -> None:
+    done = CliRunner().invoke(main, ["preview", str(folder), "--as", "who@is.this", *more])
     assert (2, True) == (done.exit_code, "no lead who@is.this" in done.stderr)
 
 

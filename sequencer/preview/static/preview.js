@@ -181,7 +181,8 @@ document.addEventListener("submit", async (event) => {
     readAs(found.as);
   } else if (form.dataset.then === "proposed") {
     const done = document.getElementById("proposed");
-    found.remote = found.remote || "REMOTE";
+    done.querySelector("[data-without-remote]").hidden = Boolean(found.remote);
+    found.remote = found.remote || "origin";
     for (const place of done.querySelectorAll("[data-fill]")) place.textContent = [].concat(found[place.dataset.fill]).join(" ");
     form.hidden = true;
     done.hidden = false;
