@@ -59,6 +59,7 @@ def say(found: Mapping[str, Any]) -> None:
         )
     section("messages", {s.value: found["messages"][s.value] for s in State if s.value in found["messages"]})
     section("alerts", found["alerts"])
+    section("calls to make: `sequencer tasks list`", {what: count for what, count in found["tasks"].items() if count})
     waiting = {
         "pending": found["webhooks_pending"],
         "set aside: see `sequencer events list`": found["webhooks_set_aside"],

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Rep
 from sequencer.core.mark import Mark
-from sequencer.core.sequence import Email, Handoff, Set, Start, Tell
+from sequencer.core.sequence import Email, Handoff, Set, Start, Task, Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Assign:
+    """Put a task on the owner's list, and tell them."""
+
+    step: Task
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Write fields of the lead."""
 
@@ -54,7 +62,7 @@ class Cancel:
     step: str
 
 
-Effect: TypeAlias = Send | Alert | Change | Enter | Cancel
+Effect: TypeAlias = Send | Alert | Assign | Change | Enter | Cancel
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sequencer.core.dating import after_waits, due_at, wait_over
-from sequencer.core.decision import Alert, Cancel, Change, Decision, Effect, Enter, Reason, Send
+from sequencer.core.decision import Alert, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.facts import LeadFacts
@@ -23,6 +23,7 @@ from sequencer.core.operate import is_held
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
 from sequencer.core.schedule import UntilDate, shift
 from sequencer.core.sequence import (
+    DONE_BY,
     Branch,
     Choose,
     Email,
@@ -37,6 +38,7 @@ from sequencer.core.sequence import (
     Split,
     Start,
     Step,
+    Task,
     Tell,
     contents_of,
 )
@@ -127,6 +129,8 @@ class _Run:
             return self.join(place)
         if (passed := self.enrollment.passed(step.id)) is not None:
             return self.pass_again(step, passed)
+        if isinstance(step, Task) and (given := self.enrollment.passed(step.given)) is not None:
+            return self.call(step, given)
         if place.waits and (missed := self.missed(place)) is not None:
             self.skip(step, "date", str(missed))
             return True
@@ -138,6 +142,8 @@ class _Run:
             return self.fork(step)
         if isinstance(step, Rounds):
             return self.rounds(step, due)
+        if isinstance(step, Task):
+            return self.task(step)
         self.act(step)
         # What a step changed may be what ends the enrollment: no mail goes before that was asked.
         return self.enrollment.status is Status.ACTIVE and not self.leaves()
@@ -406,6 +412,37 @@ class _Run:
         last = next((o for o in reversed(self.enrollment.outcomes) if o.outcome != "done"), None)
         message = self.snapshot.messages.get(last.step) if last and last.outcome == "sent" else None
         return max(since, message.accepted_at) if message and message.accepted_at else since
+
+    def task(self, step: Task) -> bool:
+        if self.enrollment.held_out:
+            self.skip(step, "holdout", "")
+            return True
+        if step.unless is not None and step.unless.test(self.facts):
+            self.skip(step, "unless", step.unless.source)
+            return True
+        due = shift(self.now, step.due, self.zone, self.quiet)
+        self.effects.append(Assign(step, due))
+        self.reasons.append(Reason("task", step.mark, step.id, due))
+        if not step.hold:
+            self.pass_step(step, "assigned")
+            return True
+        given = Outcome(step.given, "assigned", self.now)
+        self.enrollment = self.enrollment._replace(outcomes=(*self.enrollment.outcomes, given))
+        return self.call(step, given)
+
+    def call(self, step: Task, given: Outcome) -> bool:
+        """Waits for a task that was given: True when it goes on."""
+        due = shift(given.at, step.due, self.zone, self.quiet)
+        # Whoever tells of it may cut the time off to whole seconds.
+        since = given.at.replace(microsecond=0)
+        done = any(e.kind == DONE_BY[step.kind] and e.at >= since for e in self.snapshot.events)
+        if step.hold and not done and due > self.now:
+            self.hold("task-open", step.mark, due, step.id, step.kind)
+            return False
+        why = f"the {step.kind} was logged" if done else f"the {step.kind} was not logged in time"
+        self.reasons.append(Reason("task-over", step.mark, step.id, detail=why))
+        self.pass_step(step, "went_on", why)
+        return True
 
     def act(self, step: Tell | Set | Handoff | Start | Exit) -> None:
         if self.enrollment.held_out and not isinstance(step, Exit):

@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 RUNNING: Final = frozenset({Status.ACTIVE, Status.PAUSED})
 
-OUTCOMES: Final = frozenset({"sent", "skipped", "told", "set", "handed_off", "started", "exit", "done", "held_out"})
+OUTCOMES: Final = frozenset("sent skipped told assigned went_on set handed_off started exit done held_out".split())
 """What becomes of steps that have no arms. No arm has such a name."""
 
 END: Final = ":end"

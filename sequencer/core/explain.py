@@ -31,6 +31,9 @@ _REASONS = {
     "else": "goes down `else` at {step}: `{detail}` is not true",
     "arm": "at {step} goes down {detail}",
     "tell": "tells the owner ({step})",
+    "task": "gives the owner a task, due {until} ({step})",
+    "task-open": "waits for the {detail} at {step}, until {until} at the latest",
+    "task-over": "goes on after {step}: {detail}",
     "set": "sets fields ({step})",
     "handoff": "hands the lead to sales ({step})",
     "start": "starts another sequence ({step})",
@@ -58,6 +61,8 @@ _OUTCOMES = {
     "sent": "was sent {step}",
     "skipped": "{step} was skipped ({detail})",
     "told": "the owner was told ({step})",
+    "assigned": "the owner got a task ({step})",
+    "went_on": "went on after {step}: {detail}",
     "set": "fields were set ({step})",
     "handed_off": "was handed to sales ({step})",
     "started": "was entered into {detail}",
@@ -131,7 +136,7 @@ def reason(why: Reason, zone: ZoneInfo) -> str:
 
 def outcome(passed: Outcome) -> str:
     sentence = _OUTCOMES.get(passed.outcome, f"went down `{passed.outcome}` at {{step}}")
-    said = sentence.format(step=passed.step, detail=passed.detail)
+    said = sentence.format(step=passed.step.removesuffix(":given"), detail=passed.detail)
     return f"{said} ({passed.detail})" if passed.outcome == "sent" and passed.detail else said
 
 

@@ -122,6 +122,31 @@ class Tell:
     unless: Condition | None = None
 
 
+DONE_BY: Final[Mapping[str, str]] = {"call": "call_logged"}
+"""The event by which a task of each kind is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A row of the owner's call list, and an alert about it."""
+
+    id: str
+    mark: Mark
+    waits: tuple[Wait, ...]
+    kind: str
+    """One of DONE_BY."""
+    note: str
+    due: Duration
+    hold: bool = False
+    """The sequence waits until it is done, or until it is due."""
+    unless: Condition | None = None
+
+    @property
+    def given(self) -> str:
+        """The key in the lead's history of when it was given, for one that holds the sequence."""
+        return f"{self.id}:given"
+
+
 @dataclass(frozen=True, slots=True)
 class Set:
     """Writes fields of the lead; a value may be a `Duration` from now for a date field (`in 60 days`)."""
@@ -194,7 +219,7 @@ class Split:
 Fork: TypeAlias = Branch | Choose | Split
 """What has arms, which join again after it."""
 
-Step: TypeAlias = Email | Rounds | Fork | Tell | Set | Handoff | Start | Exit
+Step: TypeAlias = Email | Rounds | Fork | Tell | Task | Set | Handoff | Start | Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +373,8 @@ class Sequence:
     def asks(self) -> Asks:
         """What all of them depend on together."""
         picked = Asks(contents=frozenset(content for pick in self.picks() for content in contents_of(pick)))
-        return merged([picked, *(condition.asks for condition in self.conditions())])
+        done = Asks(events=frozenset(DONE_BY[step.kind] for step in self.tasks()))
+        return merged([picked, done, *(condition.asks for condition in self.conditions())])
 
     def step_of(self, key: str) -> Step | None:
         """The step of a ledger row or an outcome: rounds of a series belong to the series."""
@@ -369,6 +395,9 @@ class Sequence:
         for step in self.steps.values():
             if isinstance(step, Email | Rounds) and step.pick is not None:
                 yield step.pick
+
+    def tasks(self) -> Iterator[Task]:
+        return (step for step in self.steps.values() if isinstance(step, Task))
 
     def emails(self) -> Iterator[Email]:
         return (step for step in self.steps.values() if isinstance(step, Email))

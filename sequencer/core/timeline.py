@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sequencer.core import explain
 from sequencer.core.dating import after_waits
-from sequencer.core.decision import Alert, Cancel, Change, Decision, Effect, Reason, Send
+from sequencer.core.decision import Alert, Assign, Cancel, Change, Decision, Effect, Reason, Send
 from sequencer.core.lead import Rep
 from sequencer.core.mark import Mark
 from sequencer.core.people import quiet_of
@@ -92,7 +92,7 @@ def _data(effect: Effect, owner: Rep | None) -> Mapping[str, Any]:
         by = {"sender": effect.sender.email} if effect.sender is not None else {}
         stands_in = {"for": effect.standing_in_for.email} if effect.standing_in_for is not None else {}
         return {"content": effect.step.content, **by, **stands_in}
-    if isinstance(effect, Alert):
+    if isinstance(effect, Alert | Assign):
         return {"rep": owner.email if owner is not None else None}
     if isinstance(effect, Change):
         return {"values": dict(effect.values)}

@@ -36,7 +36,12 @@ USEFUL = timedelta(days=1)
 POSTED_TEXT = 3000
 """Characters; Slack shows the rest of a longer one only on request."""
 
-_TITLES = {"tell": "{name}: {note}", "handoff": "{name} is ready for a talk", "reply": "{name} answered"}
+_TITLES = {
+    "tell": "{name}: {note}",
+    "handoff": "{name} is ready for a talk",
+    "task": "To do: call {name}",
+    "reply": "{name} answered",
+}
 _MENTION = re.compile(r"(?<!\w)@(?=(?:here|channel|all|everyone)\b)", re.IGNORECASE)
 
 log = logging.getLogger(__name__)

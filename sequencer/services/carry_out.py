@@ -8,15 +8,15 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from sequencer.core.decision import Alert, Cancel, Change, Decision, Enter, Send
-from sequencer.core.enrollment import RUNNING
+from sequencer.core.decision import Alert, Assign, Cancel, Change, Decision, Enter, Send
+from sequencer.core.enrollment import RUNNING, Status
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead, channels
 from sequencer.core.people import owner_of
 from sequencer.core.reaction import written
 from sequencer.core.release import Release
-from sequencer.core.sequence import Handoff, Tell
+from sequencer.core.sequence import Handoff, Task, Tell
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.rendering.errors import RenderingFailed
@@ -28,13 +28,14 @@ from sequencer.services.context import Context
 from sequencer.services.conversation import steps as answered
 from sequencer.services.enroll import enroll
 from sequencer.services.react import react
-from sequencer.store import alerts, enrollments, leads, messages
+from sequencer.store import alerts, enrollments, leads, messages, tasks
 from sequencer.store.alerts import NewAlert
 from sequencer.store.messages import Head
+from sequencer.store.tasks import NewTask
 
 log = logging.getLogger(__name__)
 
-Kind = TypeVar("Kind", Send, Cancel, Alert, Enter, Change)
+Kind = TypeVar("Kind", Send, Cancel, Alert, Assign, Enter, Change)
 
 
 def carry_out(
@@ -68,7 +69,9 @@ def carry_out(
         log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
         outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
     messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(pairs, Cancel)])
-    alerts.insert(conn, [_alert(release, snapshot, effect) for snapshot, _, effect in _each(pairs, Alert)], now)
+    told = [_alert(release, snapshot, effect.step, effect.kind) for snapshot, _, effect in _each(pairs, Alert)]
+    told += _assign(conn, release, pairs, now)
+    alerts.insert(conn, told, now)
     enrollments.update(conn, [decision.enrollment for decision in decisions])
     mailed = {order.enrollment.id for order in orders}
     awake = {
@@ -79,7 +82,10 @@ def carry_out(
         # Whose mail is on its way has nothing to do before the answer; the clock finds them.
         and decision.enrollment.id not in mailed
     }
-    over = (d.enrollment for d in decisions if d.enrollment.status not in RUNNING)
+    over = [d.enrollment for d in decisions if d.enrollment.status not in RUNNING]
+    if any(series.tasks()):
+        # Whoever came to the end is still to be called.
+        tasks.drop(conn, [e.id for e in over if e.status is not Status.FINISHED], now)
     lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
     awake |= _start(conn, release, pairs, now)
     awake |= _change(conn, release, pairs, now)
@@ -100,7 +106,30 @@ def _each(pairs: Sequence[tuple[Snapshot, Decision]], kind: type[Kind]) -> Itera
                 yield snapshot, decision, effect
 
 
-def _alert(release: Release, snapshot: Snapshot, effect: Alert) -> NewAlert:
+def _assign(
+    conn: Connection, release: Release, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime
+) -> list[NewAlert]:
+    """`task` steps: rows of the call list. Returns the alerts that tell of them."""
+    told, new = [], []
+    for snapshot, _, effect in _each(pairs, Assign):
+        alert = _alert(release, snapshot, effect.step, "task")
+        told.append(alert)
+        new.append(
+            NewTask(
+                enrollment_id=alert.enrollment_id,
+                step=alert.step,
+                lead_id=alert.lead_id,
+                kind=effect.step.kind,
+                rep=alert.rep,
+                note=alert.note,
+                due_at=effect.due_at,
+            )
+        )
+    tasks.insert(conn, new, now)
+    return told
+
+
+def _alert(release: Release, snapshot: Snapshot, step: Tell | Handoff | Task, kind: str) -> NewAlert:
     enrollment = snapshot.enrollment
     assert enrollment is not None
     owner = owner_of(release.workspace, snapshot)
@@ -116,17 +145,17 @@ def _alert(release: Release, snapshot: Snapshot, effect: Alert) -> NewAlert:
     )
     return NewAlert(
         enrollment_id=enrollment.id,
-        step=effect.step.id,
-        kind=effect.kind,
+        step=step.id,
+        kind=kind,
         lead_id=snapshot.lead.id,
         rep=owner.email if owner is not None else None,
-        note=_note(effect.step, view),
+        note=_note(step, view),
         reasons=tuple(engaged(snapshot)),
         channels=channels(owner),
     )
 
 
-def _note(step: Tell | Handoff, view: View) -> str:
+def _note(step: Tell | Handoff | Task, view: View) -> str:
     """The note; when it cannot be rendered for this lead, the alert still goes, and says why."""
     try:
         return render_text(step.note, view)

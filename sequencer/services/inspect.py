@@ -12,7 +12,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.release import Release
 from sequencer.errors import NotFound
-from sequencer.store import alerts, enrollments, events, intake, leads, messages, pauses, suppressions
+from sequencer.store import alerts, clock, enrollments, events, intake, leads, messages, pauses, suppressions, tasks
 from sequencer.store.pauses import Pause, Reason
 
 ENDS = {
@@ -133,6 +133,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "without_owner": _ownerless(conn, release) if release is not None else {},
         "paused": [_pause(p) for p in pauses.current(conn)],
         "held": held(conn, HELD),
+        "tasks": tasks.counts(conn, clock.now(conn)),
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
         "webhooks_set_aside": intake.set_aside_count(conn),
@@ -142,6 +143,23 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
 def held(conn: Connection, limit: int) -> list[dict[str, Any]]:
     """Messages of which nobody knows whether they went, the oldest first."""
     return [_message(row) for row in messages.held(conn, limit)]
+
+
+def tasks_view(conn: Connection, rep: str | None, limit: int) -> list[dict[str, Any]]:
+    """What reps are still to do, what is due first."""
+    return [
+        {
+            "due_at": _iso(row.due_at),
+            "rep": row.rep,
+            "kind": row.kind,
+            "email": row.email,
+            "name": row.name,
+            "note": row.note,
+            "step": row.step,
+            "at": _iso(row.at),
+        }
+        for row in tasks.still_open(conn, rep, limit)
+    ]
 
 
 def _pause(p: Pause) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import State
 from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
+from sequencer.core.sequence import DONE_BY
 from sequencer.core.snapshot import Snapshot
 from sequencer.services import lanes, snapshots, watch
 from sequencer.services.enroll import enroll
-from sequencer.store import enrollments, events, leads, messages, suppressions
+from sequencer.store import enrollments, events, leads, messages, suppressions, tasks
 from sequencer.store.messages import Engagement
 from sequencer.store.partitions import event_span
 
@@ -100,6 +101,9 @@ def follow(
         settle(conn, release, locked, telling, now, reaction)
         enter(conn, release, locked, telling, now, reaction)
         watch.touch(conn, release, telling, now)
+        for kind, event in DONE_BY.items():
+            if called := [e.lead_id for e in telling if e.kind == event]:
+                tasks.done(conn, called, kind, now)
     return reaction
 
 
@@ -183,6 +187,7 @@ def settle(
     enrollments.update(conn, changed)
     over = [e for e in changed if e.status not in RUNNING]
     messages.cancel_rest(conn, [e.id for e in over])
+    tasks.drop(conn, [e.id for e in over if any(known[e.sequence].tasks())], now)
     lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
 
 

@@ -198,6 +198,24 @@ enrollment = Table(
     postgresql_with={"fillfactor": 75},
 )
 
+task = Table(
+    "task",
+    metadata,
+    Column("enrollment_id", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("lead_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False, comment="call"),
+    Column("rep", Text, comment="the rep's email; NULL: nobody owns the lead"),
+    Column("note", Text, nullable=False),
+    _at("at", nullable=False),
+    _at("due_at", nullable=False),
+    _at("closed_at", comment="NULL: it is still to be done"),
+    Column("closed_by", Text, comment="done | left: the lead left the sequence first"),
+    PrimaryKeyConstraint("enrollment_id", "step"),
+    Index("ix_task_open", "lead_id", "kind", postgresql_where=text("closed_at IS NULL")),
+    Index("ix_task_due", "due_at", postgresql_where=text("closed_at IS NULL")),
+)
+
 watch_rule = Table(
     "watch_rule",
     metadata,
@@ -311,7 +329,7 @@ alert = Table(
     Column("enrollment_id", BigInteger, nullable=False),
     Column("step", Text, nullable=False),
     Column("channel", Text, nullable=False, server_default="email", comment="email | webhook"),
-    Column("kind", Text, nullable=False, comment="tell | handoff | reply"),
+    Column("kind", Text, nullable=False, comment="tell | handoff | task | reply"),
     Column("lead_id", BigInteger, nullable=False),
     Column("rep", Text, comment="the rep's email; NULL: nobody owns the lead"),
     Column("note", Text, nullable=False),

@@ -22,6 +22,7 @@ from sequencer.core.sequence import (
     Split,
     Start,
     Step,
+    Task,
     Tell,
     Wait,
 )
@@ -145,6 +146,8 @@ class _Drawing:
             case Split():
                 dealt = zip(step.arms, step.shares, strict=True)
                 return (", ".join(f"{share} % {arm.name}" for arm, share in dealt), "")
+            case Task():
+                return (step.note, f"{step.kind} within {step.due}")
             case Tell() | Handoff():
                 return (step.note, "")
             case Set():

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from sequencer.core.sequence import SequenceState
-from sequencer.workspace.shapes import Block, Choice, Condition, Count, Key, Named, Several, Words, either
+from sequencer.core.sequence import DONE_BY, SequenceState
+from sequencer.workspace.shapes import Block, Choice, Condition, Count, Flag, Key, Named, Several, Words, either
 from sequencer.workspace.words import ANY, CONTENT, DAYS, DURATION, ID, MOMENT, PERCENT, TRIGGER, UNTIL, WINDOW
 
 STEPS: Final = Several(Block("step"))
@@ -248,6 +248,14 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
         _id("tell-rep"),
         Key("tell", Choice(("owner",)), "Alerts the lead's owner.", "owner", True),
         Key("note", ANY, _NOTE, "Opened the price calculator", True),
+        _UNLESS,
+    ),
+    "step: task": (
+        _id("first-call"),
+        Key("task", Choice(tuple(DONE_BY)), "Puts a call on the owner's list, and tells them.", "call", True),
+        Key("note", ANY, _NOTE, "Ask what made them look now"),
+        Key("due", DURATION, "How long there is for it.", "1 business day", True),
+        Key("hold", Flag(), "`on`: the sequence waits until the call is logged, or until it is due.", "on"),
         _UNLESS,
     ),
     "step: set": (

@@ -20,7 +20,6 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "sequence": ("edits",),
     "step: email": ("review", "was"),
     "step: if": ("was",),
-    "step": ("task",),
 }
 """Keys of the format that this version does not know yet: they are named as such, not called unknown."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from sequencer.core.condition import Condition
 from sequencer.core.mark import Problem
-from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Fork, Rounds, Sequence
+from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Fork, Rounds, Sequence, Task
 
 OPENED: Final = re.compile(r"\bopened\s*\(")
 
@@ -57,6 +57,8 @@ def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterato
                 )
                 yield Problem(step.mark, "asked-too-early", message, "warning")
             way = Way(frozenset({step.id}), way.sent | {step.id})
+        elif isinstance(step, Task) and step.hold:
+            way = way.waited()
         elif isinstance(step, Fork):
             for condition in _conditions(step):
                 yield from _asked(condition, way, mails)

@@ -9,10 +9,25 @@ from sequencer.core.duration import Duration
 from sequencer.core.enrollment import OUTCOMES
 from sequencer.core.field import Field
 from sequencer.core.mark import Mark
-from sequencer.core.sequence import Arm, Branch, Choose, Email, Exit, Handoff, Set, Split, Start, Step, Tell, Wait
+from sequencer.core.sequence import (
+    DONE_BY,
+    Arm,
+    Branch,
+    Choose,
+    Email,
+    Exit,
+    Handoff,
+    Set,
+    Split,
+    Start,
+    Step,
+    Task,
+    Tell,
+    Wait,
+)
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
-from sequencer.workspace.keys import LATER, STEP_KINDS
+from sequencer.workspace.keys import STEP_KINDS
 from sequencer.workspace.mails import read_content, read_on_unknown, read_rounds, read_thread
 from sequencer.workspace.nodes import Map, Node, Text, as_items, as_map, as_text, did_you_mean, listed, shown
 from sequencer.workspace.surroundings import Surroundings, last_name
@@ -24,6 +39,7 @@ HANDOFF_STAGE: Final = "sql"
 EXAMPLES: Final = {
     "email": "id: proof",
     "tell": "id: tell-rep",
+    "task": "id: first-call",
     "set": "id: park",
     "handoff": "id: to-sales",
     "start": "id: go-on",
@@ -65,10 +81,6 @@ def step_kind(block: Map) -> str | None:
         message = f"expected one thing a step, got {listed(kinds)}: begin each with `- ` on a line of its own"
         block.problems.error(block.entries[kinds[1]].mark, "bad-step", message)
         return None
-    for key, entry in block.entries.items():
-        if key in LATER["step"]:
-            block.problems.error(entry.mark, "not-in-this-version", f"`{key}` steps are not in this version: remove it")
-            return None
     first = next(iter(block.entries), "")
     hint = did_you_mean(first, STEP_KINDS)
     message = f"expected a step with one of {listed(STEP_KINDS)}, got {block.got}{hint}"
@@ -100,6 +112,8 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
         case "tell":
             values.choice(block.text("tell"), ("owner",))
             return Tell(step_id, mark, waits, read_note(block, around, needed=True), unless)
+        case "task":
+            return read_task(block, step_id, mark, waits, unless, around)
         case "set":
             return Set(step_id, mark, waits, read_values(block, around), unless)
         case "handoff":
@@ -205,6 +219,21 @@ def read_note(block: Map, around: Surroundings, needed: bool) -> str:
         return ""
     around.problems.extend(around.check_note(text.value, text.start))
     return text.value
+
+
+def read_task(
+    block: Map,
+    step_id: str,
+    mark: Mark,
+    waits: tuple[Wait, ...],
+    unless: Condition | None,
+    around: Surroundings,
+) -> Task | None:
+    kind = values.choice(block.text("task"), DONE_BY)
+    note = read_note(block, around, needed=False)
+    due = values.duration(block.need_text("due", "1 business day"))
+    hold = bool(values.flag(block.text("hold")))
+    return Task(step_id, mark, waits, kind, note, due, hold, unless) if kind is not None and due is not None else None
 
 
 def read_values(block: Map, around: Surroundings) -> Mapping[str, object]:

@@ -221,11 +221,11 @@ MISTAKES = [
     ),
     ("an unknown step", "guide", "  - email: guides/handbook", "  - mail: guides/handbook", ["8:5 bad-step"]),
     (
-        "a step of a later version",
+        "a task without a time",
         "guide",
         "  - email: guides/handbook",
         "  - email: guides/handbook\n  - id: call\n    task: call",
-        ["10:5 not-in-this-version"],
+        ["9:5 missing-key"],
     ),
     (
         "an arm of choose without if",
