@@ -100,8 +100,8 @@ def _rounds(page: Page, name: str, act: Callable[[Page, str], None], rounds: int
         words = f"{name} edit {number}"
         if name == "pane":
             page.get_by_label("Body").fill(words)
-        # Anywhere between two looks of the preview.
-        time.sleep(0.3 + moments.random() / 10)
+        # When all of the last one is done, anywhere between two looks of the preview.
+        time.sleep(1 + moments.random() / 10)
         began = 1000 * time.time()  # noqa: TID251 - the one clock that the browser shares with us
         act(page, words)
         there: float = page.wait_for_function(SHOWN, arg=words).json_value()

@@ -140,6 +140,8 @@ class Desk:
         """Those of the last time, and all that they depend on."""
         self._pasted: Reader | None = None
         self._listeners: set[Callable[[], None]] = set()
+        self.looked_at = ""
+        """The mail that somebody has open, or had last."""
         self.over = False
         """Nobody should listen any more: the preview ends."""
 
@@ -226,20 +228,26 @@ class Desk:
             self._show(found)
 
     def _show_mails(self, files: Mapping[str, str]) -> None:
-        """Shows the mails that changed when nothing else did."""
+        """When nothing but content changed, shows the mails that did and, with a layout, the one that is looked at."""
         last = self.sheet
         changed = {name for name in {*files, *last.files} if files.get(name) != last.files.get(name)}
-        mails = {item: paths[0] for item, paths in content_files(files).items() if paths[0] in changed}
-        if last.workspace is None or not changed or len(mails) < len(changed) or not changed <= set(last.files):
+        if last.workspace is None or not changed or not changed <= {name for name in last.files if name in files}:
             return
-        parts = {name: text for name, text in files.items() if name in changed or name.startswith(_PARTS)}
-        contents, problems = compile_contents(parts, TemplateNames(frozenset(last.workspace.fields)), self._shelf)
+        if any(not name.startswith("content/") for name in changed):
+            return
+        parts = any(name.startswith(_PARTS) for name in changed)
+        mails = {
+            item: file for item, file in last.items.items() if file in changed or (parts and item == self.looked_at)
+        }
+        some = {name: text for name, text in files.items() if name in mails.values() or name.startswith(_PARTS)}
+        contents, problems = compile_contents(some, TemplateNames(frozenset(last.workspace.fields)), self._shelf)
         others = tuple(problem for problem in last.problems if problem.mark.file not in changed)
+        made, had = frozenset(contents), frozenset(last.contents)
         shown = replace(
             last,
             files=files,
             contents={**last.contents, **contents},
-            old=(last.old - frozenset(contents)) | (frozenset(mails) & frozenset(last.contents) - frozenset(contents)),
+            old=(last.old - made) | (frozenset(mails) & had - made),
             problems=tuple(sorted({*others, *problems})),
             unreadable="",
         )

@@ -107,6 +107,7 @@ class Door:
         """A mail's HTML as it would arrive, for the frame of the page."""
         sheet, reader = self.desk.sheet, self._reader(request)
         item, _ = self._item(request)
+        self.desk.looked_at = item
         made, failed = self._made(sheet, reader, item, marked="marks" in request.query_params)
         if made is None:
             raise HTTPException(404, failed or "This mail cannot be shown.")

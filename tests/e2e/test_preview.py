@@ -21,6 +21,12 @@ RULE = "@media (prefers-color-scheme: dark) { body { background: #010203 !import
 DARK = f"<mj-head><mj-style>{RULE}</mj-style></mj-head>"
 
 
+HIDE = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
 @dataclass(frozen=True)
 class Running:
     folder: Path
@@ -79,6 +85,12 @@ def test_what_is_saved_shows_in_the_mail_without_a_reload(running: Running, page
     page.get_by_role("button", name="Save").click()
     shows("Mended")
     expect(page.get_by_label("Problems of this file")).to_have_count(0)
+
+    # A page that nobody sees does not listen, and is up to date when somebody comes back.
+    page.evaluate(HIDE, True)
+    running.save(TWO.replace("Ready to buy", "Unseen"))
+    page.evaluate(HIDE, False)
+    shows("Unseen")
     assert page.evaluate("window.same")
 
 

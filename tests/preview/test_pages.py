@@ -113,6 +113,23 @@ def test_a_saved_file_is_shown_and_everything_else_is_not_compiled_again(
     assert (["two"], before) == (compiled, person.get("/frame/one").text)
 
 
+def test_with_a_layout_the_mail_that_is_looked_at_comes_first_and_then_all_others(
+    person: TestClient, folder: Path
+) -> None:
+    desk, layout = desk_of(person), folder / "content/layouts/default.mjml"
+    assert "Hello Ana" in person.get("/frame/two").text
+    layout.write_text(layout.read_text("utf-8").replace("Unsubscribe", "Good-bye"), "utf-8")
+    desk.glance()
+    shown = [item for item in ("one", "two", "three") if "Good-bye" in desk.sheet.contents[item].html]
+    assert ["two"] == shown
+    desk.check()
+    assert "Good-bye" in person.get("/frame/one").text
+    layout.write_text(layout.read_text("utf-8").replace("{{ content }}", ""), "utf-8")
+    desk.look()
+    assert "Good-bye" in person.get("/frame/one").text
+    assert "layout-place" in person.get("/problems").text and "how the mail was" in person.get("/mails/one").text
+
+
 def test_a_mistake_is_shown_in_its_place_above_the_mail_as_it_was(person: TestClient, folder: Path) -> None:
     write(person, folder, "content/two.md", "---\nsubject: Hi\n---\nHello {{ lead.nonsense }}\n")
     page = person.get("/mails/two?view=source").text
