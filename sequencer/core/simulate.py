@@ -44,6 +44,27 @@ MOST: Final = 5_000
 """The same over its whole time."""
 
 
+class Arrival(NamedTuple):
+    """Time lets the lead into a sequence then, if it still fits."""
+
+    at: datetime
+    sequence: str
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Where a lead stands already when the simulation begins."""
+
+    enrollments: tuple[Enrollment, ...] = ()
+    messages: Mapping[int, Mapping[str, Message]] = field(default_factory=dict)
+    """By enrollment and step."""
+    events: tuple[Event, ...] = ()
+    mailed_at: tuple[datetime, ...] = ()
+    """As far as it counts for gap and caps."""
+    arrivals: tuple[Arrival, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Who goes through, from when on, and what happens meanwhile."""
@@ -60,6 +81,7 @@ class Case:
     span: timedelta = LONGEST
     told: bool = True
     """Whether the timeline also says what was waited for; that takes as long again."""
+    past: Past = field(default_factory=Past)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +154,7 @@ class _Timed:
 
     at: datetime
     number: int
-    deed: Deed
+    deed: Deed | Arrival
 
 
 @dataclass
@@ -166,6 +188,11 @@ class _World:
         self.lead = self.case.lead
         self.consent = self.case.consent
         self.received = self.case.received
+        past = self.case.past
+        self.enrollments |= {e.id: e for e in past.enrollments}
+        self.messages |= {number: dict(rows) for number, rows in past.messages.items()}
+        self.events += past.events
+        self.mailed_at += past.mailed_at
         self.interests: dict[str, Interest] = {
             name: interest([sequence]) for name, sequence in self.workspace.sequences.items()
         }
@@ -176,6 +203,8 @@ class _World:
                 self.waiting.append(cue)
             else:
                 self.plan(self.later(self.case.start, cue), cue.deed)
+        for arrival in past.arrivals:
+            self.plan(arrival.at, arrival)
 
     # --- time
 
@@ -214,7 +243,7 @@ class _World:
         """When each running enrollment is to be looked at; those that nothing dates wait for an event."""
         return [(e.due_at, e.id) for e in self.enrollments.values() if e.status in RUNNING and e.due_at is not None]
 
-    def plan(self, at: datetime, deed: Deed) -> None:
+    def plan(self, at: datetime, deed: Deed | Arrival) -> None:
         self.counted += 1
         self.agenda.append(_Timed(at, self.counted, deed))
 
@@ -342,7 +371,7 @@ class _World:
             mark = trigger.mark if trigger is not None else series.mark
             self.timeline.add(Entry(self.now, series.id, "refused", f"does not enter: {refusal}", mark=mark))
             return
-        number = len(self.enrollments) + 1
+        number = max(self.enrollments, default=0) + 1
         due = first_due(self.workspace, series, lead, owner_of(self.workspace, snapshot), self.now)
         self.enrollments[number] = Enrollment(number, lead.id, series.id, 1, self.now, series.start, self.now, due)
         self.timeline.add(Entry(self.now, series.id, "entered", "enters", mark=series.mark))
@@ -351,8 +380,11 @@ class _World:
 
     # --- what the lead does
 
-    def does(self, deed: Deed) -> None:
-        if deed.kind == HALTED:
+    def does(self, deed: Deed | Arrival) -> None:
+        if isinstance(deed, Arrival):
+            if not any(e.sequence == deed.sequence for e in self.running()):
+                self.enroll(self.workspace.sequences[deed.sequence], self.lead, deed.trigger)
+        elif deed.kind == HALTED:
             self.halt()
         elif deed.kind in OF_A_MAIL:
             key = self.mail_of(deed)

@@ -36,8 +36,7 @@ def load(
     companies = leads.companies(conn, (lead.company_id for _, lead in subjects if lead.company_id is not None))
     enrolled = [enrollment.id for enrollment, _ in subjects if enrollment is not None]
     ledger = messages.of_enrollments(conn, enrolled) if enrolled else {}
-    horizon = max(timedelta(days=7), workspace.pressure.gap)
-    mailed = messages.mailed_at(conn, lead_ids, now - horizon - timedelta(days=1)) if enrolled and mails else {}
+    mailed = messages.mailed_at(conn, lead_ids, lately(workspace, now)) if enrolled and mails else {}
     consents = suppressions.consents(conn, [lead.email for _, lead in subjects])
     happened = (
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
@@ -62,6 +61,11 @@ def load(
         )
         for enrollment, lead in subjects
     ]
+
+
+def lately(workspace: Workspace, now: datetime) -> datetime:
+    """From when on mails count for gap and caps, whatever the lead's zone."""
+    return now - max(timedelta(days=7), workspace.pressure.gap) - timedelta(days=1)
 
 
 def _since(workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: datetime) -> datetime | None:

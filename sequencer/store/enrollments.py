@@ -343,3 +343,21 @@ def ownerless(conn: Connection, sequences: Sequence[str], reps: Sequence[str]) -
         .group_by(enrollment.c.sequence)
     )
     return {row[0]: row[1] for row in conn.execute(query)}
+
+
+_COMING = """
+    SELECT lead_id FROM enrollment WHERE status IN ('active', 'paused')
+    UNION
+    SELECT lead_id FROM watch WHERE due_at <= :until AND rule IN (SELECT id FROM watch_rule WHERE NOT gone)
+"""
+
+
+def coming(conn: Connection, until: datetime) -> int:
+    """How many leads are in some sequence, or may be let into one by time until then."""
+    return int(conn.execute(text(f"SELECT count(*) FROM ({_COMING}) lead"), {"until": until}).scalar_one())
+
+
+def coming_of(conn: Connection, until: datetime, every: int) -> list[int]:
+    """Their ids, ascending; of every so many one, always the same ones."""
+    query = text(f"SELECT lead_id FROM ({_COMING}) lead WHERE (hashint8(lead_id) & 2147483647) % :every = 0 ORDER BY 1")
+    return list(conn.execute(query, {"until": until, "every": every}).scalars())

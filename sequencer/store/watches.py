@@ -206,3 +206,17 @@ def of_lead(conn: Connection, lead_id: int) -> list[tuple[str, str, datetime | N
         .order_by(watch_rule.c.sequence, watch_rule.c.trigger)
     )
     return [(row[0], row[1], row[2]) for row in conn.execute(query)]
+
+
+_DUE_OF = text(
+    """
+    SELECT w.lead_id, r.sequence, r.trigger, w.due_at FROM watch w JOIN watch_rule r ON r.id = w.rule
+    WHERE w.lead_id = ANY(CAST(:lead_ids AS bigint[])) AND w.due_at <= :until AND NOT r.gone
+    ORDER BY w.due_at, r.id
+    """
+)
+
+
+def due_of(conn: Connection, lead_ids: Sequence[int], until: datetime) -> list[tuple[int, str, str, datetime]]:
+    """Lead, sequence, trigger and when it is looked at, of those who are until then."""
+    return [tuple(row) for row in conn.execute(_DUE_OF, {"lead_ids": array(lead_ids), "until": until})]
