@@ -13,7 +13,8 @@ from sequencer.core.lead_input import InvalidLead, normal_email
 from sequencer.errors import InvalidInput
 from sequencer.preview import propose, save
 from sequencer.preview.courier import Courier, Ready, failure
-from sequencer.preview.desk import Desk, mailed
+from sequencer.preview.desk import Desk
+from sequencer.preview.sheet import mailed
 from sequencer.rendering.rewrite import Written
 
 LARGEST: Final = 2_000_000
@@ -59,7 +60,8 @@ class Acts:
         found = workspace.sequences.get(request.path_params["sequence"]) if workspace else None
         if found is None:
             raise InvalidInput("there is no such sequence")
-        mails = [self._ready(item, given) for item in mailed(found)]
+        reader = self.desk.reader(_text(given, "as"))
+        mails = [self._ready(self.desk.sheet.item_for(item, reader), given) for item in mailed(found)]
         if not mails:
             raise InvalidInput(f"{found.id} mails nothing")
         self.courier.series(mails, to)

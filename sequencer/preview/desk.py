@@ -6,117 +6,24 @@ page while somebody types.
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from sequencer.core.content import Content
 from sequencer.core.lead_input import InvalidLead
-from sequencer.core.mark import Problem
-from sequencer.core.sequence import Email, Rounds, contents_of
-from sequencer.core.sequence import Sequence as Series
 from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
-from sequencer.errors import InvalidInput, InvalidWorkspace
-from sequencer.preview import mail, readers
+from sequencer.errors import InvalidWorkspace
+from sequencer.preview import readers
 from sequencer.preview.readers import NOBODY, Reader
+from sequencer.preview.sheet import Sheet, flat
 from sequencer.preview.watch import Print, fingerprint
-from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.names import TemplateNames
-from sequencer.rendering.view import View
 from sequencer.services.compile import compile_contents, compile_workspace
 from sequencer.services.shelves import Memory
-from sequencer.workspace.load import APART, content_files, read_files
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A workspace as it was found; nothing in it changes. `number` counts them."""
-
-    number: int = 0
-    files: Mapping[str, str] = field(default_factory=dict)
-    workspace: Workspace | None = None
-    """What could be read of the declarations and sequences, now or, with a mistake in the declarations, before."""
-    contents: Mapping[str, Content] = field(default_factory=dict)
-    """By id, all that compile, and what became of the others when they last did."""
-    old: frozenset[str] = frozenset()
-    """Contents that have mistakes now and are shown as they were before."""
-    problems: tuple[Problem, ...] = ()
-    unreadable: str = ""
-    """Why the folder cannot be read at all."""
-    examples: tuple[Reader, ...] = ()
-
-    @cached_property
-    def items(self) -> Mapping[str, str]:
-        """The file of each content item, by id, whether it compiles or not."""
-        return {item: paths[0] for item, paths in content_files(self.files).items()}
-
-    @cached_property
-    def broken(self) -> frozenset[str]:
-        """Files with errors."""
-        return frozenset(problem.mark.file for problem in self.problems if problem.severity == "error")
-
-    def answered_by(self, item: str) -> str:
-        """The content that began the conversation that a mail goes on in; empty when it begins one itself."""
-        for series in self.sequences_with(item)[:1]:
-            for email in series.emails():
-                *_, first = "", *series.conversation(email)
-                begun = series.steps.get(first)
-                if email.content == item and isinstance(begun, Email) and begun.content in self.contents:
-                    return begun.content
-        return ""
-
-    @cached_property
-    def _by_file(self) -> Mapping[str, Sequence[Problem]]:
-        found: dict[str, list[Problem]] = {}
-        for problem in self.problems:
-            found.setdefault(problem.mark.file, []).append(problem)
-        return found
-
-    def problems_of(self, file: str) -> tuple[Problem, ...]:
-        return tuple(self._by_file.get(file, ()))
-
-    @cached_property
-    def _mailing(self) -> Mapping[str, Sequence[Series]]:
-        found: dict[str, list[Series]] = {}
-        for series in self.workspace.sequences.values() if self.workspace else ():
-            for item in mailed(series):
-                found.setdefault(item, []).append(series)
-        return found
-
-    def sequences_with(self, item: str) -> tuple[Series, ...]:
-        """The sequences that mail it, in the order of their names."""
-        return tuple(self._mailing.get(item, ()))
-
-    def view(self, item: str, reader: Reader, page: str) -> View | None:
-        """What the templates of a mail see; None before the declarations could be read. `page`: as `view_of` has it."""
-        series = self.sequences_with(item)
-        return mail.view_of(self.workspace, reader, series[0] if series else None, page) if self.workspace else None
-
-    def mail(self, item: str, reader: Reader, page: str) -> mail.Mail:
-        """The mail as it would go now. Raises InvalidInput when it cannot be made."""
-        seeing, content = self.view(item, reader, page), self.contents.get(item)
-        if seeing is None or content is None or item in self.old:
-            raise InvalidInput(f"{item} has mistakes: mend them first")
-        try:
-            return mail.rendered(content, seeing, self.contents.get(self.answered_by(item)))
-        except RenderingFailed as error:
-            raise InvalidInput(f"{item} cannot be made for {reader.label}: {error.what}") from error
-
-
-def mailed(sequence: Series) -> tuple[str, ...]:
-    """The contents that a sequence may mail, in the order of its file, each once."""
-    found: dict[str, None] = {}
-    for step in sequence.steps.values():
-        if isinstance(step, Email | Rounds) and step.pick is not None:
-            found |= dict.fromkeys(contents_of(step.pick))
-        elif isinstance(step, Email):
-            found[step.content] = None
-    return tuple(found)
-
+from sequencer.workspace.load import APART, read_files
 
 _PARTS: Final = tuple(f"content/{folder}/" for folder in APART)
 
@@ -212,18 +119,17 @@ class Desk:
         # Several processes at the start only: later there are threads, which a fork would not take along.
         processes = 1 if last.number else os.cpu_count() or 1
         compiled = compile_workspace(files, shelf=self._shelf, processes=processes)
-        items = content_files(files)
-        before = {item: content for item, content in last.contents.items() if item in items}
+        contents = flat(compiled.contents)
         workspace = compiled.draft or last.workspace
         found = Sheet(
             number=last.number,
             files=files,
             workspace=workspace,
-            contents={**before, **compiled.contents},
-            old=frozenset(before) - frozenset(compiled.contents),
             problems=compiled.problems,
             examples=self._examples(workspace) if workspace else (),
         )
+        before = {item: content for item, content in last.contents.items() if item in found.items}
+        found = replace(found, contents={**before, **contents}, old=frozenset(before) - frozenset(contents))
         if found != last or not last.number:
             self._show(found)
 
@@ -236,11 +142,13 @@ class Desk:
         if any(not name.startswith("content/") for name in changed):
             return
         parts = any(name.startswith(_PARTS) for name in changed)
-        mails = {
-            item: file for item, file in last.items.items() if file in changed or (parts and item == self.looked_at)
-        }
+        # All languages of a mail are compiled together.
+        bases = {last.base_of(item) for item, file in last.items.items() if file in changed}
+        bases |= {last.base_of(self.looked_at)} if parts else set()
+        mails = {item: file for item, file in last.items.items() if last.base_of(item) in bases}
         some = {name: text for name, text in files.items() if name in mails.values() or name.startswith(_PARTS)}
-        contents, problems = compile_contents(some, TemplateNames(frozenset(last.workspace.fields)), self._shelf)
+        compiled, problems = compile_contents(some, TemplateNames(frozenset(last.workspace.fields)), self._shelf)
+        contents = flat(compiled)
         others = tuple(problem for problem in last.problems if problem.mark.file not in changed)
         made, had = frozenset(contents), frozenset(last.contents)
         shown = replace(

@@ -16,9 +16,10 @@ from sequencer.errors import InvalidInput
 from sequencer.preview import dark, mail, marks, propose, save
 from sequencer.preview.conditions import conditions_of, lines_of
 from sequencer.preview.courier import Courier
-from sequencer.preview.desk import Desk, Sheet, mailed
+from sequencer.preview.desk import Desk
 from sequencer.preview.pages import page
 from sequencer.preview.readers import Reader
+from sequencer.preview.sheet import Sheet, mailed
 from sequencer.rendering.assemble import file_text
 from sequencer.rendering.errors import RenderingFailed
 
@@ -56,7 +57,8 @@ class Door:
         groups: list[tuple[str, Series | None, list[Row]]] = []
         left = dict(rows)
         for series in sheet.workspace.sequences.values() if sheet.workspace else ():
-            of_series = [rows[item] for item in mailed(series) if item in rows]
+            items = (one for item in mailed(series) for one in (item, *sheet.variants_of(item)))
+            of_series = [rows[item] for item in items if item in rows]
             for row in of_series:
                 left.pop(row.item, None)
             groups.append((series.title, series, of_series))
@@ -68,7 +70,6 @@ class Door:
         sheet, reader = self.desk.sheet, self._reader(request)
         item, file = self._item(request)
         view = request.query_params.get("view", "desktop")
-        content = sheet.contents.get(item)
         series = sheet.sequences_with(item)
         made, failed = self._made(sheet, reader, item)
         editable, seen = self._editable(file)
@@ -84,12 +85,12 @@ class Door:
             item=item,
             file=file,
             view=view if view in VIEWS else "desktop",
-            content=content,
+            gets=sheet.item_for(item, reader),
             series=series,
             made=made,
             failed=failed,
             old=item in sheet.old,
-            answered=sheet.answered_by(item),
+            answered=sheet.answered(item),
             waits=sheet.workspace and mail.waits_for_owner(sheet.workspace, reader, series[0] if series else None),
             preheader=made and (made.preheader or mail.snippet(made.text)),
             knows_dark=made and dark.knows_dark(made.html),
@@ -193,7 +194,7 @@ class Door:
         if marked:
             content = _with_marks(content)
         try:
-            return mail.rendered(content, seeing, sheet.contents.get(sheet.answered_by(item))), ""
+            return mail.rendered(content, seeing, sheet.answered(item)), ""
         except RenderingFailed as error:
             return None, error.what
 
@@ -202,8 +203,8 @@ class Door:
         subject = preheader = ""
         if content is not None and seeing is not None:
             try:
-                answered = sheet.contents.get(sheet.answered_by(item))
-                subject, preheader = mail.subject_of(content, seeing, answered), mail.line(content.preheader, seeing)
+                subject = mail.subject_of(content, seeing, sheet.answered(item))
+                preheader = mail.line(content.preheader, seeing)
             except RenderingFailed as error:
                 preheader = error.what
         return Row(item, file, subject, preheader, sheet.problems_of(file), item in sheet.old)

@@ -22,15 +22,18 @@ STYLE: Final = """<style>
 
 _NO_TEXT: Final = frozenset("table tbody thead tfoot tr colgroup ul ol dl select html head title".split())
 """Elements between whose children no text may stand."""
+_COMMENT: Final = "<!\0--"
+"""What a comment begins with in the meantime: no mail holds a NUL."""
 _LONGEST: Final = 60
 """Characters of a condition that a badge shows; all of it stands in its title."""
 
 
 def marked(template: str) -> str:
     """A compiled HTML template, with marks."""
-    pieces, _ = scan(template, Scalar(Mark("", 1, 1)))
+    # Comments stay, as those that speak to Outlook hide what other programs show.
+    pieces, _ = scan(template.replace("<!--", _COMMENT), Scalar(Mark("", 1, 1)))
     inert = Inert(pieces)
-    places = _places(inert.text(pieces), inert)
+    places = _places(inert.text(pieces).replace(_COMMENT, "<!--"), inert)
     out: list[str] = []
     blocks: list[_Block] = []
     for piece in pieces:
@@ -53,7 +56,7 @@ def marked(template: str) -> str:
             out.append(f'<span class="sq-value" title="{_said(piece.inner)}">{piece.text}</span>')
         else:
             out.append(piece.text)
-    return "".join(out).replace("</head>", f"{STYLE}</head>", 1)
+    return "".join(out).replace(_COMMENT, "<!--").replace("</head>", f"{STYLE}</head>", 1)
 
 
 class _Block:

@@ -79,6 +79,26 @@ def test_a_mail_in_a_conversation_has_the_subject_of_the_mail_that_began_it(pers
     assert "In the conversation of" not in person.get("/mails/one").text
 
 
+def test_a_mail_in_another_language_has_a_page_of_its_own_and_others_are_led_to_it(
+    person: TestClient, folder: Path
+) -> None:
+    write(person, folder, "content/two.de.md", "---\nsubject: Zwei\n---\nGuten Tag {{ lead.first_name or '' }}\n")
+    german = "email: uwe@harbor.example\nfirst_name: Uwe\nlanguage: de-AT"
+    assert 200 == person.post("/paste", json={"text": german}).status_code
+    text = person.get("/").text
+    assert text.index("Two for Ana") < text.index("<strong>Zwei</strong>") < text.index("In no sequence")
+    assert "gets this mail in another language" in person.get("/mails/two?as=pasted").text
+    page = person.get("/mails/two.de?as=pasted").text
+    assert "another language" not in page and "Welcome" in page and "content/two.de.md" in page
+    assert "Ana gets this mail in another language" in person.get("/mails/two.de").text
+    assert "Guten Tag Uwe" in person.get("/frame/two.de?as=pasted").text
+    write(person, folder, "content/two.de.md", "---\nsubject: Zwei\n---\nServus {{ lead.first_name or '' }}\n")
+    assert "Servus Uwe" in person.get("/frame/two.de?as=pasted").text
+    sheet = desk_of(person).sheet
+    assert () == sheet.problems_of("content/two.de.md")
+    assert ["two.de", "one"] == [sheet.item_for(item, desk_of(person).reader("pasted")) for item in ("two", "one")]
+
+
 def test_with_a_mistake_in_one_mail_the_others_still_stand_below_their_sequence(preview: Open, folder: Path) -> None:
     (folder / "content/three.md").write_text("---\nsubject: Hi\n---\n{{ lead.nonsense }}\n", "utf-8")
     text = preview().get("/").text

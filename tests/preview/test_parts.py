@@ -1,5 +1,9 @@
 """What of a mail depends on its reader, how it is marked, dark mode, and whom it can be read as: all pure."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from sequencer.core.lead import Company, Lead, Rep
@@ -7,8 +11,10 @@ from sequencer.core.lead_input import InvalidLead
 from sequencer.core.workspace import Brand
 from sequencer.preview import dark
 from sequencer.preview.conditions import conditions_of, lines_of
-from sequencer.preview.marks import marked
-from sequencer.preview.readers import examples, pasted
+from sequencer.preview.desk import Desk
+from sequencer.preview.mail import rendered
+from sequencer.preview.marks import STYLE, marked
+from sequencer.preview.readers import NOBODY, examples, pasted
 from sequencer.rendering.assemble import file_text
 from sequencer.rendering.prepare import Prepared
 from sequencer.rendering.view import View
@@ -97,6 +103,22 @@ def test_a_marked_mail_says_the_same_as_the_mail() -> None:
     )
     values = Prepared("a", "s", "", marked(html), "", ()).values(view())
     assert any("Reading" in value and "{{x" in value and 'class="sq-if"' in value for value in values)
+
+
+def test_but_for_the_marks_every_mail_is_what_it_is_without_them(folder: Path) -> None:
+    desk = Desk(folder)
+    desk.look()
+    assert 4 == len(desk.sheet.contents)
+    badges = 0
+    for item, made in desk.sheet.contents.items():
+        seeing = desk.sheet.view(item, NOBODY, "https://acme.example/u")
+        assert seeing is not None
+        shown = rendered(replace(made, html=marked(made.html)), seeing).html.replace(STYLE, "")
+        shown, count = re.subn(r'<span class="sq-(?:if|no)"[^>]*>[^<]*</span>', "", shown)
+        badges += count
+        shown = re.sub(r'<span class="sq-value"[^>]*>(.*?)</span>', r"\1", shown, flags=re.DOTALL)
+        assert rendered(made, seeing).html == shown
+    assert badges > 0
 
 
 @pytest.mark.parametrize(("in_dark", "rule"), [(True, "(min-width: 0)"), (False, "(max-width: 0)")])
