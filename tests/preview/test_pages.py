@@ -14,6 +14,7 @@ from sequencer.preview.desk import Desk
 from sequencer.preview.door import Door
 from sequencer.services.shelves import Memory
 from sequencer.wiring import Nowhere
+from tests.workspace.test_broken import BROKEN, read
 
 from .conftest import Open
 
@@ -246,3 +247,17 @@ def test_of_what_was_compiled_only_that_which_is_still_asked_for_is_kept() -> No
     shelf.round()
     shelf.round()
     assert (None, None) == (shelf.about("content").get("one"), shelf.about("sequence").get("one"))
+
+
+@pytest.mark.parametrize("name", BROKEN[::8])
+def test_whatever_is_wrong_with_the_files_every_page_can_be_shown(person: TestClient, folder: Path, name: str) -> None:
+    for old in (path for path in folder.rglob("*") if path.is_file()):
+        old.unlink()
+    for file, text in read(name)[0].items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(text.encode())
+    desk_of(person).look()
+    mails = [f"/mails/{item}?view={view}" for item in desk_of(person).sheet.items for view in ("desktop", "source")]
+    answers = {path: person.get(path).status_code for path in ("/", "/problems", *mails)}
+    assert set(answers.values()) == {200}, answers
+    assert all(problem.code in person.get("/problems").text for problem in desk_of(person).sheet.problems)
