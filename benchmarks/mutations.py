@@ -70,6 +70,11 @@ MUTANTS = (
         (f"{GUARDS}::test_a_step_that_was_begun_is_not_begun_again",),
     ),
     Mutant(
+        "a simulation does not wake who waits for what happened",
+        (Edit("sequencer/core/simulate.py", "            self.enrollments[enrollment.id] = after.enrollment\n", ""),),
+        ("tests/simulation",),
+    ),
+    Mutant(
         "every signature is right",
         (Edit("sequencer/providers/sendgrid_events.py", "        return True\n    return False", "    return True"),),
         ("tests/web/test_webhooks.py",),

@@ -39,8 +39,8 @@ class _Form:
 
 
 FORMS: Final[Mapping[str, _Form]] = {
-    kinds.OPENED: _Form("opened pricing", 1, 1),
-    kinds.CLICKED: _Form("clicked pricing calculator", 1, 2),
+    kinds.OPENED: _Form("opened pricing", 0, 1),
+    kinds.CLICKED: _Form("clicked pricing calculator", 0, 2),
     kinds.REPLIED: _Form("replied, or replied pricing", 0, 1),
     kinds.AUTO_REPLIED: _Form("auto_replied, or auto_replied until 2026-12-07", 0, 2),
     kinds.BOUNCED: _Form("bounced, or bounced pricing", 0, 1),

@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sequencer.core import event as kinds
-from sequencer.core import explain
+from sequencer.core import explain, watch
 from sequencer.core.content import Content
 from sequencer.core.dating import first_due
 from sequencer.core.decision import Cancel, Change, Decision, Enter, Send
 from sequencer.core.engine import decide
-from sequencer.core.enrollment import RUNNING, Enrollment, Status
-from sequencer.core.entry import entrances, manual, refuses
+from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status
+from sequencer.core.entry import entrances, holds_out, manual, refuses
 from sequencer.core.event import Event
 from sequencer.core.interest import Interest, interest
 from sequencer.core.lanes import Other, concerned
@@ -27,10 +27,11 @@ from sequencer.core.lead_input import LeadInput
 from sequencer.core.message import Message, State
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
 from sequencer.core.reaction import concerns, settled, suppresses, written
+from sequencer.core.replies import return_date
 from sequencer.core.schedule import shift
 from sequencer.core.script import HALTED, OF_A_MAIL, Cue, Deed, changed_to
 from sequencer.core.sequence import Sequence as Series
-from sequencer.core.sequence import SequenceState, Trigger
+from sequencer.core.sequence import Trigger
 from sequencer.core.snapshot import Consent, Snapshot
 from sequencer.core.timeline import Entry, Timeline
 from sequencer.core.workspace import Workspace
@@ -81,7 +82,8 @@ class Case:
     span: timedelta = LONGEST
     told: bool = True
     """Whether the timeline also says what was waited for; that takes as long again."""
-    past: Past = field(default_factory=Past)
+    past: Past | None = None
+    """None: the lead becomes known at the start, and time lets it in as it would anybody new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class Simulation:
     messages: Mapping[int, Mapping[str, Message]]
     """By enrollment and step."""
     letters: tuple[Letter, ...]
+    played: tuple[tuple[datetime, Deed], ...]
+    """What was done, and when."""
     ended_at: datetime
     """The last moment that was looked at."""
     unplayed: tuple[Cue, ...]
@@ -157,6 +161,19 @@ class _Timed:
     deed: Deed | Arrival
 
 
+@dataclass(slots=True)
+class _Watch:
+    """A trigger that time fires, and when the lead is to be looked at for it; None: when something changes."""
+
+    series: Series
+    trigger: Trigger
+    at: datetime | None
+
+    def order(self) -> tuple[datetime, str, str]:
+        assert self.at is not None
+        return self.at, self.series.id, watch.name_of(self.trigger)
+
+
 @dataclass
 class _World:
     """What the tables hold of one lead, and the clock."""
@@ -174,9 +191,11 @@ class _World:
     mailed_at: list[datetime] = field(default_factory=list)
     """When, as far as it counts for gap and caps."""
     letters: list[Letter] = field(default_factory=list)
+    played: list[tuple[datetime, Deed]] = field(default_factory=list)
     barred: set[str] = field(default_factory=set)
     """Why nothing at all may be mailed."""
     agenda: list[_Timed] = field(default_factory=list)
+    watches: list[_Watch] = field(default_factory=list)
     waiting: list[Cue] = field(default_factory=list)
     """Cues whose step has not been done yet."""
     counted: int = 0
@@ -188,7 +207,7 @@ class _World:
         self.lead = self.case.lead
         self.consent = self.case.consent
         self.received = self.case.received
-        past = self.case.past
+        past = self.case.past or Past()
         self.enrollments |= {e.id: e for e in past.enrollments}
         self.messages |= {number: dict(rows) for number, rows in past.messages.items()}
         self.events += past.events
@@ -198,6 +217,10 @@ class _World:
         }
         self.zone = zone_of(self.workspace, self.sequence, self.lead, owner_of(self.workspace, self.snapshot(None)))
         self.timeline = Timeline(self.zone)
+        for series, trigger in watch.watched(self.workspace) if self.case.past is None else ():
+            at = self.opens(series, trigger)
+            if trigger.kind != "at" or (at is not None and at >= self.now - watch.SLACK):
+                self.watches.append(_Watch(series, trigger, at))
         for cue in self.case.cues:
             if cue.after:
                 self.waiting.append(cue)
@@ -215,7 +238,9 @@ class _World:
         while self.looks < MOST and self.at_once < MOST_AT_ONCE:
             timed = min(self.agenda, key=lambda one: (one.at, one.number), default=None)
             due = min(self.due(), default=None)
-            moments = [one for one in (timed.at if timed else None, due[0] if due else None) if one is not None]
+            looked = min((w for w in self.watches if w.at is not None), key=_Watch.order, default=None)
+            times = (timed.at if timed else None, looked.at if looked else None, due[0] if due else None)
+            moments = [one for one in times if one is not None]
             if not moments or min(moments) > until:
                 break
             if (moment := min(moments)) > self.now:
@@ -223,6 +248,8 @@ class _World:
             if timed is not None and timed.at <= self.now:
                 self.agenda.remove(timed)
                 self.does(timed.deed)
+            elif looked is not None and looked.at is not None and looked.at <= self.now:
+                self.fire(looked)
             elif due is not None:
                 self.looks += 1
                 self.at_once += 1
@@ -234,6 +261,7 @@ class _World:
             enrollments=tuple(self.enrollments.values()),
             messages=self.messages,
             letters=tuple(self.letters),
+            played=tuple(self.played),
             ended_at=self.now,
             unplayed=tuple(self.waiting),
             cut=self.looks >= MOST or self.at_once >= MOST_AT_ONCE,
@@ -269,7 +297,7 @@ class _World:
         """The lead's enrollments that may hold this one up."""
         ahead = self.workspace.held_by.get(enrollment.sequence, ())
         return tuple(
-            Other(e.id, e.sequence, e.status, e.entered_at, e.ended_at)
+            Other(e.id, e.sequence, e.status, e.entered_at, e.ended_at, e.held_out)
             for e in self.enrollments.values()
             if e.sequence in ahead and e.status in {*RUNNING, Status.CONVERTED}
         )
@@ -364,7 +392,7 @@ class _World:
         before = [e for e in self.enrollments.values() if e.sequence == series.id]
         refusal = (
             f"the sequence is {series.state.value}"
-            if series.state is not SequenceState.LIVE
+            if not series.takes_in
             else refuses(self.workspace, series, snapshot, before, condition, self.now)
         )
         if refusal is not None:
@@ -373,10 +401,38 @@ class _World:
             return
         number = max(self.enrollments, default=0) + 1
         due = first_due(self.workspace, series, lead, owner_of(self.workspace, snapshot), self.now)
-        self.enrollments[number] = Enrollment(number, lead.id, series.id, 1, self.now, series.start, self.now, due)
-        self.timeline.add(Entry(self.now, series.id, "entered", "enters", mark=series.mark))
+        held_out = (Outcome(HOLDOUT, "held_out", self.now),) if holds_out(series, lead) else ()
+        self.enrollments[number] = Enrollment(
+            number, lead.id, series.id, 1, self.now, series.start, self.now, due, outcomes=held_out
+        )
+        says = "enters" if not held_out else f"enters, and {explain.outcome(held_out[0])}"
+        self.timeline.add(Entry(self.now, series.id, "entered", says, mark=series.mark))
         self.moved(series.id)
         self.foresee(number)
+
+    def opens(self, series: Series, trigger: Trigger) -> datetime | None:
+        owner, last = owner_of(self.workspace, self.snapshot(None)), self.last_of(trigger)
+        return watch.opens_at(self.workspace, series, trigger, self.lead, owner, last)
+
+    def last_of(self, trigger: Trigger) -> datetime | None:
+        """When the lead last had the event of a `silent`."""
+        if trigger.kind != "silent":
+            return None
+        return max((e.at for e in self.events if e.kind == trigger.name), default=None)
+
+    def fire(self, one: _Watch) -> None:
+        """Time lets the lead in, or it is seen that it does not yet."""
+        series, trigger, last = one.series, one.trigger, self.last_of(one.trigger)
+        owner = owner_of(self.workspace, self.snapshot(None))
+        before = [e for e in self.enrollments.values() if e.sequence == series.id]
+        then = watch.waits(self.workspace, series, trigger, self.lead, owner, last, before, self.now)
+        if then is None:
+            self.enroll(series, self.lead, trigger)
+            before = [e for e in self.enrollments.values() if e.sequence == series.id]
+            then = watch.after(self.workspace, series, trigger, self.lead, before, self.now)
+        one.at = then.at
+        if then.never:
+            self.watches.remove(one)
 
     # --- what the lead does
 
@@ -384,7 +440,9 @@ class _World:
         if isinstance(deed, Arrival):
             if not any(e.sequence == deed.sequence for e in self.running()):
                 self.enroll(self.workspace.sequences[deed.sequence], self.lead, deed.trigger)
-        elif deed.kind == HALTED:
+            return
+        self.played.append((self.now, deed))
+        if deed.kind == HALTED:
             self.halt()
         elif deed.kind in OF_A_MAIL:
             key = self.mail_of(deed)
@@ -419,8 +477,8 @@ class _World:
                 data["kind"] = self.contents[row.content].kind
         if deed.kind == kinds.CLICKED and deed.more:
             data["link"] = deed.more
-        if deed.kind == kinds.AUTO_REPLIED and deed.more:
-            data["back"] = deed.more
+        if deed.kind == kinds.AUTO_REPLIED and (back := return_date(deed.more, self.now.date())) is not None:
+            data["back"] = back.isoformat()
         return self.event(deed.kind, data)._replace(enrollment_id=enrollment, step=step)
 
     def event(self, kind: str, data: Mapping[str, Any]) -> Event:
@@ -486,6 +544,9 @@ class _World:
             # Who is in it already stays in it: nothing that is worth a line happens.
             if series.id not in inside:
                 self.enroll(series, self.lead, trigger)
+        for one in self.watches:
+            if any(watch.touches(one.series, one.trigger, e) for e in happened):
+                one.at = self.now
 
     def notice(self, e: Event) -> None:
         """What an event says of its mail."""

@@ -27,7 +27,7 @@ MISTAKES = [
     ("clicked pricing", "expected when and what, as `3d clicked pricing calculator`, got `clicked pricing`"),
     ("3d", "expected when and what, as `3d clicked pricing calculator`, got `3d`"),
     ("99999 weeks: replied", "expected a duration of at most ten years, got `99999 weeks`"),
-    ("3d clicked", "expected `clicked pricing calculator`, got `clicked`"),
+    ("3d clicked a b c", "expected `clicked pricing calculator`, got `clicked a b c`"),
     ("3d halted now", "expected `halted`, got `halted now`"),
     (
         "3d auto_replied until soon",
