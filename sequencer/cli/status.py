@@ -44,6 +44,10 @@ def say(found: Mapping[str, Any]) -> None:
     for pause in found["paused"]:
         output.line(f"ALL SENDING IS PAUSED since {pause['since'][:16]} UTC: {pause['detail']}")
         output.line(f"  {pause['ends']}")
+    for pause in found["sequences_paused"]:
+        since = pause["since"][:16]
+        output.line(f"{pause['sequence']} is paused since {since} UTC: {pause['detail']}")
+        output.line(f"  `sequencer resume --sequence {pause['sequence']}` ends it")
     output.line(f"deployment {number}" if number is not None else "nothing is deployed yet: run `sequencer deploy`")
     if found["enrollments"]:
         states = [s.value for s in Status if any(s.value in counts for counts in found["enrollments"].values())]

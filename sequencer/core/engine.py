@@ -19,7 +19,7 @@ from sequencer.core.lanes import converted, holder
 from sequencer.core.mark import Mark
 from sequencer.core.may_mail import NOTHING_NEW, RELOOK, Hold, Skip, Standing, may_mail
 from sequencer.core.message import Message, State
-from sequencer.core.operate import is_held
+from sequencer.core.operate import SEQUENCE, is_held
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
 from sequencer.core.schedule import UntilDate, shift
 from sequencer.core.sequence import (
@@ -196,7 +196,7 @@ class _Run:
         """By an operator; by what the lead did, until a moment; or because another sequence goes first, until then."""
         e = self.enrollment
         if is_held(e):
-            self.hold("held", self.sequence.mark, None)
+            self.hold("sequence-paused" if e.reason == SEQUENCE else "held", self.sequence.mark, None)
             return True
         if e.resume_at is not None and e.resume_at > self.now:
             self.hold("paused", self.sequence.mark, e.resume_at, detail=e.reason)

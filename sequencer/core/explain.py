@@ -24,6 +24,7 @@ _REASONS = {
     "awaiting": "waits at {step} for `{detail}`, until {until} at the latest",
     "paused": "is paused ({detail}) until {until}",
     "held": "is paused by an operator, until `sequencer resume EMAIL`",
+    "sequence-paused": "is due, and waits: an operator paused the sequence, until `sequencer resume --sequence`",
     "behind": "waits until the lead is through with {detail}, which goes first",
     "sequence-stopped": "holds: the sequence is {detail}",
     "sent": "sends {step}",

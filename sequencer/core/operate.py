@@ -9,6 +9,8 @@ from sequencer.errors import SequencerError
 
 OPERATOR: Final = "operator"
 """The reason of a pause that an operator began, and what outcomes say that an operator decided."""
+SEQUENCE: Final = "sequence paused"
+"""The reason of whoever fell due while an operator had paused the whole sequence."""
 
 
 class Impossible(SequencerError):
@@ -57,6 +59,12 @@ def pause(enrollment: Enrollment, until: datetime | None, now: datetime) -> Enro
     )
 
 
+def set_aside(enrollment: Enrollment, now: datetime) -> Enrollment:
+    """Fell due while the sequence is paused: waits until that goes on. What is late then was expected now."""
+    expected_at = enrollment.expected_at or enrollment.due_at
+    return pause(enrollment, None, now)._replace(reason=SEQUENCE, expected_at=expected_at)
+
+
 def resume(enrollment: Enrollment, now: datetime) -> Enrollment:
     """Goes on where it stood, with the wait that was left; looked at at once, whoever paused it.
 
@@ -67,7 +75,11 @@ def resume(enrollment: Enrollment, now: datetime) -> Enrollment:
 
 def is_held(enrollment: Enrollment) -> bool:
     """Whether only an operator lets it go on."""
-    return enrollment.status is Status.PAUSED and enrollment.reason == OPERATOR and enrollment.resume_at is None
+    return (
+        enrollment.status is Status.PAUSED
+        and enrollment.reason in (OPERATOR, SEQUENCE)
+        and enrollment.resume_at is None
+    )
 
 
 def _around(sequence: Sequence, step: str) -> list[tuple[Fork, Arm]]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
 
+from sequencer.core import operate
 from sequencer.core.decision import Decision
 from sequencer.core.engine import decide
 from sequencer.core.release import Release
@@ -76,7 +77,7 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
     try:
         with context.engine.begin() as conn:
             now = clock.now(conn)
-            gate = pauses.gate(conn)
+            gate = pauses.gate(conn, sequence)
             if gate is Gate.SHUT:
                 return None
             trial = gate is Gate.TRIAL
@@ -87,6 +88,9 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                     pauses.give_back(conn)
                 return None
             first_due = rows[0][0].due_at or now
+            if gate is Gate.HELD:
+                enrollments.update(conn, [operate.set_aside(e, now) for e, _ in rows])
+                return _Claimed([], 0, first_due, len(rows) == size, set(), trial)
             fence = messages.next_fence(conn)
             series = current.workspace.sequences.get(sequence)
             if series is None:

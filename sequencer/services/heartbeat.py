@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from sequencer.core.workspace import Pressure
 from sequencer.services.context import Context
 from sequencer.store import clock, enrollments, heartbeat, pauses
 from sequencer.store.pauses import Reason
@@ -147,6 +148,10 @@ def catch_up(context: Context) -> bool:
 
 def _window(context: Context, conn: Connection, now: datetime) -> timedelta:
     """Over how long the overdue are spread; nothing for what fits into a few minutes anyway."""
-    rate = context.releases.current(conn).workspace.pressure.catch_up
-    window = timedelta(hours=enrollments.overdue(conn, now) / rate) if rate is not None else timedelta()
+    return spread(context.releases.current(conn).workspace.pressure, enrollments.overdue(conn, now))
+
+
+def spread(pressure: Pressure, people: int) -> timedelta:
+    """Over how long so many follow who all could go at once."""
+    window = timedelta(hours=people / pressure.catch_up) if pressure.catch_up is not None else timedelta()
     return window if window > AT_ONCE else timedelta()

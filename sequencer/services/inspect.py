@@ -132,6 +132,9 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "messages": by_state,
         "without_owner": _ownerless(conn, release) if release is not None else {},
         "paused": [_pause(p) for p in pauses.current(conn)],
+        "sequences_paused": [
+            {"sequence": p.sequence, "since": _iso(p.since), "detail": p.detail} for p in pauses.sequences(conn)
+        ],
         "held": held(conn, HELD),
         "tasks": tasks.counts(conn, clock.now(conn)),
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},

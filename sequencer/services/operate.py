@@ -1,7 +1,8 @@
 """An operator's hand on one lead: each under the lead's lock, on the enrollment as the current deployment has it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -13,9 +14,11 @@ from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence
 from sequencer.errors import NotFound
+from sequencer.services import heartbeat
 from sequencer.services.context import Context
+from sequencer.services.enroll import named
 from sequencer.services.migrate import migrated
-from sequencer.store import clock, enrollments, leads, messages
+from sequencer.store import clock, enrollments, leads, messages, pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,32 @@ def resume(context: Context, conn: Connection, email: str) -> list[Operated]:
     paused = [e for e in found if e.paused_at is not None]
     enrollments.update(conn, [operate.resume(e, now) for e in paused])
     return [Operated(e.sequence) for e in paused]
+
+
+def pause_sequence(conn: Connection, release: Release, sequence: str, detail: str, now: datetime) -> bool:
+    """Nobody in it is mailed any more from the commit on. False: it was paused already. Raises NotFound."""
+    named(release, sequence)
+    return pauses.begin_sequence(conn, sequence, detail, now)
+
+
+def resume_sequence(context: Context, sequence: str, progress: Callable[[int], None]) -> tuple[bool, int, timedelta]:
+    """Whoever fell due meanwhile follows, spread as after a downtime; can be run again after it was cut short.
+
+    Whether it was paused, how many follow, and within how long.
+    """
+    with context.engine.begin() as conn:
+        ended = pauses.end_sequence(conn, sequence)
+        people = enrollments.held(conn, sequence, operate.SEQUENCE)
+        window = heartbeat.spread(context.releases.current(conn).workspace.pressure, people)
+    last = 0
+    while True:
+        with context.engine.begin() as conn:
+            now = clock.now(conn)
+            piece = enrollments.let_go(conn, sequence, operate.SEQUENCE, now, window, last, heartbeat.PIECE)
+        progress(len(piece))
+        if len(piece) < heartbeat.PIECE:
+            return ended, people, window
+        last = piece[-1]
 
 
 def _running(

@@ -311,6 +311,40 @@ def put_off(conn: Connection, now: datetime, window: timedelta, after: int, limi
     return sorted(conn.execute(_PUT_OFF, values).scalars())
 
 
+_LET_GO = text(
+    """
+    WITH held AS MATERIALIZED (
+        SELECT id FROM enrollment
+        WHERE id > :after AND sequence = :sequence AND status = 'paused' AND reason = :reason
+        ORDER BY id LIMIT :limit FOR NO KEY UPDATE
+    )
+    UPDATE enrollment e
+    SET reason = '', due_at = :now + :window * (1 - (hashint8(e.id)::bigint + 2147483648) / 4294967296.0)
+    FROM held WHERE e.id = held.id
+    RETURNING e.id
+    """
+)
+
+
+def let_go(
+    conn: Connection, sequence: str, reason: str, now: datetime, window: timedelta, after: int, limit: int
+) -> list[int]:
+    """Dates those who are held for this reason, spread evenly over the window. Returns ids, ascending.
+
+    `after`: only ids above it, so that a caller goes through all of them piece by piece.
+    """
+    values = {"sequence": sequence, "reason": reason, "now": now, "window": window, "after": after, "limit": limit}
+    return sorted(conn.execute(_LET_GO, values).scalars())
+
+
+def held(conn: Connection, sequence: str, reason: str) -> int:
+    """How many are held for this reason."""
+    query = select(func.count()).where(
+        enrollment.c.sequence == sequence, enrollment.c.status == Status.PAUSED, enrollment.c.reason == reason
+    )
+    return int(conn.execute(query).scalar_one())
+
+
 def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollment, Lead]]:
     """Running enrollments of an older deployment, each with its lead locked."""
     query = (

@@ -1,4 +1,7 @@
-"""Why all sending is paused, one row a reason; no rows: it is not. Times here are operating time."""
+"""Why all sending is paused, one row a reason; no rows: it is not. And single sequences that are.
+
+Times are operating time unless they are said to be business time.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select, text
 
-from sequencer.store.tables import pause
+from sequencer.store.tables import pause, sequence_pause
 
 TRIAL = 60.0
 """Seconds that one process has to find out whether a pause is over, before another may try."""
@@ -34,6 +37,8 @@ class Gate(StrEnum):
     SHUT = "shut"
     TRIAL = "trial"
     """One mail, to see whether the pause is over; nobody else tries meanwhile."""
+    HELD = "held"
+    """This sequence is paused: nobody in it is mailed, and whoever falls due is set aside until it goes on."""
 
 
 def begin(conn: Connection, reason: Reason, detail: str, retry_after: float | None = None) -> bool:
@@ -69,11 +74,21 @@ def current(conn: Connection) -> list[Pause]:
     return [_of(row) for row in conn.execute(query)]
 
 
-def gate(conn: Connection) -> Gate:
+_WAITING = text(
+    """
+    SELECT false AS of_sequence, retry_at <= clock_timestamp() FROM pause
+    UNION ALL
+    SELECT true, NULL FROM sequence_pause WHERE sequence = :sequence
+    """
+)
+
+
+def gate(conn: Connection, sequence: str) -> Gate:
     """Asked by every claim, in its transaction. A trial is given to one claim at a time."""
-    waiting = conn.execute(text("SELECT retry_at <= clock_timestamp() FROM pause")).scalars().all()
+    found = conn.execute(_WAITING, {"sequence": sequence}).all()
+    waiting = [may_try for of_sequence, may_try in found if not of_sequence]
     if not waiting:
-        return Gate.OPEN
+        return Gate.HELD if found else Gate.OPEN
     if not all(waiting):
         return Gate.SHUT
     taken = conn.execute(
@@ -83,7 +98,12 @@ def gate(conn: Connection) -> Gate:
         ),
         {"trial": TRIAL},
     )
-    return Gate.TRIAL if taken.rowcount == len(waiting) else Gate.SHUT
+    if taken.rowcount != len(waiting):
+        return Gate.SHUT
+    if len(found) > len(waiting):
+        give_back(conn)
+        return Gate.HELD
+    return Gate.TRIAL
 
 
 def give_back(conn: Connection) -> None:
@@ -100,6 +120,38 @@ def is_shut(conn: Connection) -> bool:
 def is_for_people(conn: Connection) -> bool:
     """Whether somebody must end a pause: then alerts wait too, which may have gone before a backup was restored."""
     return bool(conn.execute(text("SELECT EXISTS (SELECT 1 FROM pause WHERE retry_at IS NULL)")).scalar_one())
+
+
+class SequencePause(NamedTuple):
+    """An operator paused a sequence; `since` is business time."""
+
+    sequence: str
+    since: datetime
+    detail: str
+
+
+def begin_sequence(conn: Connection, sequence: str, detail: str, now: datetime) -> bool:
+    """Pauses one sequence. True: it was not paused before; else only the reason is a new one."""
+    done = conn.execute(
+        text(
+            """
+            INSERT INTO sequence_pause (sequence, since, detail) VALUES (:sequence, :now, :detail)
+            ON CONFLICT (sequence) DO UPDATE SET detail = excluded.detail RETURNING xmax = 0
+            """
+        ),
+        {"sequence": sequence, "detail": detail[:2000], "now": now},
+    )
+    return bool(done.scalar_one())
+
+
+def end_sequence(conn: Connection, sequence: str) -> bool:
+    """Ends the pause of one sequence. False: it was not paused."""
+    return conn.execute(sequence_pause.delete().where(sequence_pause.c.sequence == sequence)).rowcount > 0
+
+
+def sequences(conn: Connection) -> list[SequencePause]:
+    """Every sequence that is paused."""
+    return [SequencePause(*row) for row in conn.execute(select(sequence_pause).order_by(sequence_pause.c.sequence))]
 
 
 def _of(row: tuple[str, datetime, str, datetime | None]) -> Pause:

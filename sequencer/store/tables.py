@@ -62,6 +62,14 @@ pause = Table(
     _at("retry_at", comment="operating time at which one mail may try; NULL: only `sequencer resume` ends it"),
 )
 
+sequence_pause = Table(
+    "sequence_pause",
+    metadata,
+    Column("sequence", Text, primary_key=True),
+    _at("since", nullable=False, comment="business time"),
+    Column("detail", Text, nullable=False, comment="why, as the operator says"),
+)
+
 heartbeat = Table(
     "heartbeat",
     metadata,

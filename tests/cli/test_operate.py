@@ -74,3 +74,18 @@ PLANTED = """
     SELECT id, 'intro', lead_id, sequence, 1, 'intro', 'ana@harbor.example', '', '', '', false, :state, 1, '', 1, since
     FROM enrollment
 """
+
+
+def test_a_sequence_is_paused_and_goes_on(deployed: Sequencer, engine: Engine) -> None:
+    deployed("enroll", "education")
+    assert "education is paused\n" == deployed("pause", "--sequence", "education", "--because", "the prices are old")
+    said = deployed("status")
+    assert said.startswith("education is paused since 2026-11-24T09:00 UTC: the prices are old\n")
+    assert "`sequencer resume --sequence education` ends it\n" in said
+    again = deployed("pause", "--sequence", "education")
+    assert "education was paused already; the reason is the new one\n" == again
+    assert "education goes on\n" == deployed("resume", "--sequence", "education")
+    assert "nothing changes: education was not paused\n" == deployed("resume", "--sequence", "education")
+    assert "there is no sequence `nowhere`" in deployed.refusal("pause", "--sequence", "nowhere")
+    deployed.refusal("pause", ANA, "--sequence", "education", code=2)
+    deployed.refusal("resume", ANA, "--sequence", "education", code=2)
