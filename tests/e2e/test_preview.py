@@ -126,6 +126,31 @@ def test_a_mail_is_read_in_every_light_and_width_and_as_anybody(running: Running
     expect(opened.value.get_by_text("nobody to unsubscribe")).to_be_visible()
 
 
+def test_a_script_that_got_into_a_mail_does_not_run(running: Running, page: Page) -> None:
+    """On a page of its own: the browser complains of what it refuses."""
+    browser = page.context.browser
+    assert browser is not None
+    running.save(TWO)
+    other = browser.new_page()
+    refused: list[str] = []
+    other.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
+    other.goto(running.address)
+    other.get_by_text("Two for").first.click()
+    words(other)("Ready to buy.")
+    other.evaluate(
+        """() => {
+          const mail = document.querySelector("iframe").contentDocument;
+          const script = mail.createElement("script");
+          script.textContent = "top.ran = true";
+          mail.body.append(script);
+          mail.body.insertAdjacentHTML("beforeend", "<img src=x onerror='top.ran = true'>");
+        }"""
+    )
+    expect(other.frame_locator("iframe").locator("img[src=x]")).to_be_attached()
+    assert other.evaluate("window.ran") is None
+    assert any("sandbox" in said or "Content Security Policy" in said for said in refused)
+
+
 def test_every_page_fits_on_a_phone(running: Running, page: Page) -> None:
     page.goto(running.address)
     base = running.address.partition("/enter")[0]
