@@ -14,7 +14,7 @@ from sequencer.core.mark import Problem
 from sequencer.core.sequence import Sequence as Series
 from sequencer.errors import InvalidInput
 from sequencer.preview import dark, mail, marks, propose, save
-from sequencer.preview.conditions import conditions_of, lines_of
+from sequencer.preview.conditions import Condition, conditions_of, lines_of
 from sequencer.preview.courier import Courier
 from sequencer.preview.desk import Desk
 from sequencer.preview.pages import page
@@ -22,6 +22,7 @@ from sequencer.preview.readers import Reader
 from sequencer.preview.sheet import Sheet, mailed
 from sequencer.rendering.assemble import file_text
 from sequencer.rendering.errors import RenderingFailed
+from sequencer.rendering.view import View
 
 VIEWS: Final = ("desktop", "phone", "text", "source")
 ALIVE: Final = 15.0
@@ -75,6 +76,7 @@ class Door:
         editable, seen = self._editable(file)
         source = file_text(file, sheet.files[file])
         seeing = sheet.view(item, reader, f"{self.url}/reader")
+        conditions = conditions_of(source, seeing) if seeing else ()
         items = list(sheet.items)
         at = items.index(item)
         problems = sheet.problems_of(file)
@@ -95,7 +97,8 @@ class Door:
             preheader=made and (made.preheader or mail.snippet(made.text)),
             knows_dark=made and dark.knows_dark(made.html),
             lines=lines_of(source, seeing, problems) if view == "source" else (),
-            conditions=conditions_of(source, seeing) if seeing else (),
+            conditions=conditions,
+            around=_around(conditions, sheet.contents.get(item), seeing),
             problems=problems,
             elsewhere=sum(problem.mark.file != file for problem in sheet.problems),
             editable=editable,
@@ -214,6 +217,15 @@ class Door:
             return save.load(self.desk.folder, file)
         except InvalidInput:
             return None, ""
+
+
+def _around(own: Sequence[Condition], content: Content | None, seeing: View | None) -> Sequence[Condition]:
+    """The conditions that a mail has from its layout and partials, each once."""
+    if content is None or seeing is None:
+        return ()
+    known = {"else", *(condition.words for condition in own)}
+    found = {one.words: one for one in conditions_of(file_text(content.file, content.html), seeing)}
+    return [condition for words, condition in found.items() if words not in known]
 
 
 def _with_marks(content: Content) -> Content:

@@ -113,6 +113,15 @@ def test_the_source_shows_conditions_and_leaves_pale_what_the_reader_does_not_ge
     assert 'class="sq-if"' in person.get("/frame/two?marks=1").text
 
 
+def test_conditions_of_the_layout_are_told_too(person: TestClient, folder: Path) -> None:
+    layout = (folder / "content/layouts/default.mjml").read_text("utf-8")
+    changed = layout.replace("{{ content }}", "{{ content }}{% if owner.phone %}Call{% else %}Write{% endif %}")
+    write(person, folder, "content/layouts/default.mjml", changed)
+    text = person.get("/mails/two").text
+    assert '<span class="chip no">no</span> <code>if owner.phone</code> <span class="muted small">layout</span>' in text
+    assert 1 == text.count("<code>if lead.stage == &#34;mql&#34;</code>")
+
+
 def test_a_mail_without_preheader_shows_the_first_words_and_says_so(person: TestClient) -> None:
     text = person.get("/mails/three").text
     assert "No preheader" in text and "No sequence mails this." in text
