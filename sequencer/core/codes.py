@@ -47,6 +47,7 @@ Code: TypeAlias = Literal[
     "unknown-sequence",
     "unknown-stage",
     "unknown-step",
+    "unknown-tag",
     "unknown-topic",
     # Sequences
     "asked-too-early",
@@ -125,6 +126,7 @@ Declared: TypeAlias = Literal[
     "sequence",
     "stage",
     "step",
+    "tag",
     "topic",
 ]
 """What a name may be one of."""
@@ -142,5 +144,6 @@ UNKNOWN: Final[Mapping[Declared, Code]] = {
     "sequence": "unknown-sequence",
     "stage": "unknown-stage",
     "step": "unknown-step",
+    "tag": "unknown-tag",
     "topic": "unknown-topic",
 }

@@ -45,6 +45,8 @@ class Bench:
     events: set[str] = field(default_factory=set)
     contents: set[str] = field(default_factory=set)
     topics: set[str] = field(default_factory=set)
+    standing: set[str] = field(default_factory=set)
+    windows: set[Duration] = field(default_factory=set)
     bounded: Duration | None = None
     ever: bool = False
 
@@ -94,6 +96,8 @@ class Bench:
         self.events |= asks.events
         self.contents |= asks.contents
         self.topics |= asks.topics
+        self.standing |= asks.standing
+        self.windows |= asks.windows
         self.look_back(asks.bounded, asks.ever)
 
     def bind(self, value: Any) -> ast.expr:
@@ -111,6 +115,8 @@ class Bench:
             frozenset(self.events),
             frozenset(self.contents),
             frozenset(self.topics),
+            frozenset(self.standing),
+            frozenset(self.windows),
             self.bounded,
             self.ever,
         )

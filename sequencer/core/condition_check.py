@@ -17,7 +17,8 @@ from sequencer.core import condition_run as run
 from sequencer.core.codes import Code
 from sequencer.core.condition_bench import FACTS, Bench, ask, suggestion
 from sequencer.core.condition_functions import FUNCTIONS, build_call
-from sequencer.core.condition_names import Facts
+from sequencer.core.condition_names import STANDING, Facts
+from sequencer.core.duration import Duration
 
 Kind: TypeAlias = Literal["text", "number", "date", "flag", "some_of", "list"]
 
@@ -25,8 +26,10 @@ COMPANY: Final = frozenset({"name", "domain", "owner"})
 
 _CALLABLE: Final = FUNCTIONS.keys() | {"has"}
 
-_LATER: Final = frozenset({"score", "fit", "sales_ready", "engaged_people", "became", "silent", "before"})
-"""Names that people may have read of; this version has none of them."""
+_LATER: Final = frozenset({"sales_ready", "became", "silent", "before", *STANDING})
+"""Names that people may have read of; they are not to be asked for everywhere."""
+
+_PEOPLE: Final = 'company.engaged_people("30 days")'
 
 _KINDS: Final[dict[Kind, str]] = {
     "text": "text",
@@ -69,6 +72,8 @@ class Operand:
     """Of a literal."""
     items: tuple["Operand", ...] = ()
     """Of a list."""
+    counted: bool = False
+    """A number that behaviour makes, and that is compared with fixed ones only."""
 
 
 def build(node: nodes.Expr, bench: Bench, label: str) -> Callable[[Facts], bool] | None:
@@ -135,6 +140,13 @@ class _Checker:
                     return None
                 self.bench.company.add(node.attr)
                 return Operand("text", node.node.lineno, f"company.{node.attr}", ask("company", node.attr))
+            case nodes.Name(name="score" | "fit" as name) if name in self.bench.names.standing:
+                self.bench.standing.add(name)
+                return Operand("number", node.lineno, name, ask(name), counted=True)
+            case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="company"), attr="engaged_people")) if (
+                "engaged_people" in self.bench.names.standing
+            ):
+                return self.people(node)
             case nodes.List():
                 return self.items(node)
             case nodes.Call(node=nodes.Name(name="list")):
@@ -169,6 +181,27 @@ class _Checker:
             code = _run(run.day, code)
         choices = field.choices if field.type in ("one_of", "some_of") else None
         return Operand(kind, column - len("lead."), f"lead.{name}", code, choices)
+
+    def people(self, node: nodes.Call) -> Operand | None:
+        """`company.engaged_people("30 days")`."""
+        column = node.node.lineno + 1
+        given = node.args[0].value if len(node.args) == 1 and isinstance(node.args[0], nodes.Const) else None
+        if not isinstance(given, str) or node.kwargs:
+            self.bench.flaw(column, "condition-argument", f"expected {_PEOPLE}")
+            return None
+        try:
+            window = Duration.parse(given)
+        except ValueError as error:
+            self.bench.flaw(node.args[0].lineno, "condition-argument", str(error))
+            return None
+        if window.unit not in ("day", "week") or not window.amount:
+            expected = f"expected days or weeks, as in {_PEOPLE}, got `{given}`"
+            self.bench.flaw(node.args[0].lineno, "condition-argument", expected)
+            return None
+        self.bench.standing.add("engaged_people")
+        self.bench.windows.add(window)
+        code = ask("engaged_people", within=self.bench.bind(window))
+        return Operand("number", column - len("company."), "company.engaged_people(…)", code, counted=True)
 
     def items(self, node: nodes.List) -> Operand | None:
         items = [self.operand(item) for item in node.items]
@@ -235,6 +268,12 @@ class _Checker:
                 self.bench.flaw(side.column, "condition-type", f"expected {better}")
                 return _NEVER
         left, right = self.pair(left, right)
+        for side, other in ((left, right), (right, left)):
+            if side.counted and other.kind == "number" and not other.literal:
+                self.bench.flaw(
+                    other.column, "condition-type", f"expected a number after `{side.written}`, got `{other.written}`"
+                )
+                return _NEVER
         compare, turned = _COMPARE[op]
         if compare in (run.less, run.at_most):
             unordered = next((side for side in (left, right) if side.kind == "flag" or side.choices), None)
@@ -250,6 +289,10 @@ class _Checker:
         if item.kind in ("list", "some_of"):
             better = f'has({item.written}, "…")' if item.kind == "some_of" else "one value before `in`"
             self.bench.flaw(item.column, "condition-type", f"expected {better}")
+            return _NEVER
+        if item.counted:
+            expected = f"expected a comparison, such as `{item.written} >= 30`, got `in`"
+            self.bench.flaw(item.column, "condition-type", expected)
             return _NEVER
         if several.kind == "some_of":
             fitting, _ = self.pair(item, replace(several, kind="text"))
@@ -325,7 +368,7 @@ _NEVER: Final = ast.Constant(False)
 
 
 def _absent(written: str, name: str) -> str:
-    return f"`{written}` is not available in this version" if name in _LATER else f"there is no `{written}`"
+    return f"`{written}` is not available here" if name in _LATER else f"there is no `{written}`"
 
 
 def _parts(node: nodes.Expr, kind: type[nodes.BinExpr]) -> Iterator[nodes.Expr]:

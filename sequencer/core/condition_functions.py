@@ -189,6 +189,13 @@ def _clicked_kind(bench: Bench, call: _Call) -> ast.expr | None:
     return _events(bench, event.CLICKED, "clicked_kind", call, kinds) if all(declared) else None
 
 
+def _clicked_tag(bench: Bench, call: _Call) -> ast.expr | None:
+    tags = bench.names.tags
+    declared = [bench.is_among(text.column, "tag", text.value, tags) for text in call.texts]
+    contents = {content for text in call.texts for content in (tags or {}).get(text.value, ())}
+    return _events(bench, event.CLICKED, "clicked_among", call, tuple(sorted(contents))) if all(declared) else None
+
+
 def _replied(bench: Bench, call: _Call) -> ast.expr | None:
     return _events(bench, event.REPLIED, "happened", call, event.REPLIED, None)
 
@@ -257,6 +264,7 @@ FUNCTIONS: Final = {
     "opened": _Function('opened("step")', _opened, window=True),
     "clicked": _Function('clicked("step", "link")', _clicked, most=2, window=True),
     "clicked_kind": _Function('clicked_kind("case-study")', _clicked_kind, most=20, window=True),
+    "clicked_tag": _Function('clicked_tag("cost")', _clicked_tag, most=20, window=True),
     "replied": _Function("replied()", _replied, least=0, most=0, window=True),
     "visited": _Function('visited("/pricing*")', _visited, window=True),
     "submitted": _Function('submitted("form")', _submitted, window=True),

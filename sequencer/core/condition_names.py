@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
+
+STANDING: Final = frozenset({"score", "fit", "engaged_people"})
+"""What signals.yaml makes of a lead's behaviour."""
 
 
 class Facts(Protocol):
@@ -37,6 +40,11 @@ class Facts(Protocol):
     def clicked_kind(self, kinds: tuple[str, ...], /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
         """Whether links in content of any of these kinds were clicked so often."""
 
+    def clicked_among(
+        self, contents: tuple[str, ...], /, *, within: Duration | None, at_least: int, ever: bool
+    ) -> bool:
+        """Whether links in any of these contents were clicked so often."""
+
     def happened(self, kind: str, detail: str | None, /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
         """Whether an event of that kind came so often. `detail`: the form, or the page with `*` for anything."""
 
@@ -46,9 +54,21 @@ class Facts(Protocol):
     def consent(self, topic: str, /) -> bool:
         """Whether the lead may be mailed about that topic."""
 
+    def score(self) -> int:
+        """What the lead's behaviour is worth now, in whole points."""
+
+    def fit(self) -> int:
+        """What the lead is worth by itself, in points."""
+
+    def engaged_people(self, *, within: Duration) -> int:
+        """How many people of the lead's company did something that counts for them, within so long."""
+
 
 class Group(Protocol):
-    """A condition that has a name, an audience: what it asks for, and how to ask."""
+    """A condition that has a name, an audience: what it says, what it asks for, and how to ask."""
+
+    @property
+    def source(self) -> str: ...
 
     @property
     def asks(self) -> "Asks": ...
@@ -72,11 +92,15 @@ class Names:
     contents: frozenset[str] | None = None
     kinds: frozenset[str] | None = None
     """Kinds of content."""
+    tags: Mapping[str, frozenset[str]] | None = None
+    """The contents that have a tag in their head."""
     topics: frozenset[str] | None = None
     forms: frozenset[str] | None = None
     audiences: Mapping[str, Group] = field(default_factory=dict)
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Values from a file of one a line, by the file's name."""
+    standing: frozenset[str] = frozenset()
+    """Which of STANDING may be asked for."""
     scope: Literal["enrollment", "ever"] = "enrollment"
     """What counts unless the condition says otherwise. `ever` where leads enrol: no step has been passed there."""
 
@@ -97,6 +121,10 @@ class Asks:
     """Contents of which to know whether they were ever mailed to the lead."""
     topics: frozenset[str] = frozenset()
     """Topics whose consent matters."""
+    standing: frozenset[str] = frozenset()
+    """Of STANDING."""
+    windows: frozenset[Duration] = frozenset()
+    """In which the engaged people of the company are counted. Never in business days."""
     bounded: Duration | None = None
     """Events from so long ago may count, also from before the enrollment. Never in business days."""
     ever: bool = False
@@ -115,6 +143,8 @@ def merged(several: Iterable[Asks]) -> Asks:
         none.union(*(asks.events for asks in every)),
         none.union(*(asks.contents for asks in every)),
         none.union(*(asks.topics for asks in every)),
+        none.union(*(asks.standing for asks in every)),
+        frozenset[Duration]().union(*(asks.windows for asks in every)),
         max(bounds, key=lambda bound: bound.elapsed, default=None),
         any(asks.ever for asks in every),
     )

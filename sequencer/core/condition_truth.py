@@ -10,14 +10,14 @@ holds. Where there are too many, nothing is said.
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import date
 from itertools import combinations, pairwise
-from math import inf, nextafter
+from math import ceil, floor, inf, isfinite, nextafter
 from typing import Any, Final
 
 from jinja2 import nodes
 
 from sequencer.core.condition import Condition
 from sequencer.core.condition_names import Names
-from sequencer.core.condition_parse import parse
+from sequencer.core.condition_parse import SyntaxProblem, parse
 from sequencer.core.condition_run import day
 from sequencer.core.duration import Duration
 
@@ -35,14 +35,18 @@ _NOTHING: Final = (None, _ODD)
 
 def always(condition: Condition, names: Names) -> bool | None:
     """True or False if the condition is that for every lead; None if it can be either, or if nobody can tell."""
-    tree = parse(condition.source)
-    literals = [node.value for node in (tree, *tree.find_all(nodes.Const)) if isinstance(node, nodes.Const)]
-    fields = sum(1 for _ in tree.find_all(nodes.Getattr))
+    try:
+        trees = list(_trees(condition.source, names, set()))
+    except SyntaxProblem:
+        return None  # of an audience, where it is told
+    every = [node for tree in trees for node in (tree, *tree.find_all(nodes.Node))]
+    literals = [node.value for node in every if isinstance(node, nodes.Const)]
+    fields = sum(isinstance(node, nodes.Getattr) for node in every)
     several = {name for name, field in names.fields.items() if field.type == "some_of"}
-    if several & condition.asks.fields and any(_member_unnamed(node) for node in (tree, *tree.find_all(nodes.Node))):
+    if several & condition.asks.fields and any(map(_member_unnamed, every)):
         return None
     # Fields that are compared with one another must be able to lie in any order, also between two literals.
-    apart = fields if any(_of_fields(node) for node in (tree, *tree.find_all(nodes.Compare))) else 1
+    apart = fields if any(map(_of_fields, every)) else 1
     domains = _Domains(names, literals, apart)
     seen: set[bool] = set()
     path: list[int] = []
@@ -58,6 +62,18 @@ def always(condition: Condition, names: Names) -> bool | None:
             return seen.pop()
         path[-1] += 1
     return None
+
+
+def _trees(source: str, names: Names, seen: set[str]) -> Iterator[nodes.Expr]:
+    """The condition's own syntax, and that of the audiences it asks for."""
+    tree = parse(source)
+    yield tree
+    for call in (tree, *tree.find_all(nodes.Call)):
+        if isinstance(call, nodes.Call) and isinstance(call.node, nodes.Name) and call.node.name == "in_audience":
+            name = call.args[0].value if isinstance(call.args[0], nodes.Const) else ""
+            if name in names.audiences and name not in seen:
+                seen.add(name)
+                yield from _trees(names.audiences[name].source, names, seen)
 
 
 def _of_fields(node: nodes.Node) -> bool:
@@ -93,7 +109,8 @@ class _Domains:
         numbers = sorted({value for value in literals if type(value) in (int, float)})
         dates = sorted({found for text in texts if len(text) == 10 and (found := day(text)) is not None})
         self._texts = (*_NOTHING, *_texts(texts, apart))
-        self._numbers = (*_NOTHING, *_numbers(numbers, apart))
+        self._known_numbers = tuple(_numbers(numbers, apart))
+        self._numbers = (*_NOTHING, *self._known_numbers)
         self._dates = (*_NOTHING, *_days([found.toordinal() for found in dates], apart))
         members = texts if len(texts) <= MEMBERS else None
         self._several = None if members is None else (*_NOTHING, *_subsets(members))
@@ -110,6 +127,12 @@ class _Domains:
             case "some_of":
                 return self._several
         return self._texts
+
+    @property
+    def counts(self) -> Sequence[int]:
+        """What is always known, and whole: every such number that could make a difference."""
+        finite = [number for number in self._known_numbers if isfinite(number)]
+        return sorted({*map(floor, finite), *map(ceil, finite)})
 
     @property
     def company(self) -> Sequence[Any]:
@@ -206,6 +229,11 @@ class _World:
     def clicked_kind(self, kinds: tuple[str, ...], /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
         return self._asked("clicked_kind", kinds, within, at_least, ever)
 
+    def clicked_among(
+        self, contents: tuple[str, ...], /, *, within: Duration | None, at_least: int, ever: bool
+    ) -> bool:
+        return self._asked("clicked_among", contents, within, at_least, ever)
+
     def happened(self, kind: str, detail: str | None, /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
         return self._asked("happened", kind, detail, within, at_least, ever)
 
@@ -214,3 +242,12 @@ class _World:
 
     def consent(self, topic: str, /) -> bool:
         return self._asked("consent", topic)
+
+    def score(self) -> int:
+        return int(self._answer("score", self._domains.counts))
+
+    def fit(self) -> int:
+        return int(self._answer("fit", self._domains.counts))
+
+    def engaged_people(self, *, within: Duration) -> int:
+        return int(self._answer(("engaged_people", within), self._domains.counts))

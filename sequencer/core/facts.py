@@ -1,7 +1,7 @@
 """Answers what conditions ask, from a snapshot."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sequencer.core import event as kinds
@@ -9,6 +9,7 @@ from sequencer.core.duration import Duration
 from sequencer.core.event import Event
 from sequencer.core.people import quiet_of
 from sequencer.core.quiet import Quiet
+from sequencer.core.score import score
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 
@@ -62,6 +63,11 @@ class LeadFacts:
     def clicked_kind(self, wanted: tuple[str, ...], within: Duration | None, at_least: int, ever: bool) -> bool:
         return self._count(at_least, within, ever, lambda e: e.kind == kinds.CLICKED and e.data.get("kind") in wanted)
 
+    def clicked_among(self, contents: tuple[str, ...], within: Duration | None, at_least: int, ever: bool) -> bool:
+        return self._count(
+            at_least, within, ever, lambda e: e.kind == kinds.CLICKED and e.data.get("content") in contents
+        )
+
     def happened(self, kind: str, detail: str | None, within: Duration | None, at_least: int, ever: bool) -> bool:
         key = _DETAIL.get(kind)
 
@@ -82,6 +88,18 @@ class LeadFacts:
             return False
         declared = self.workspace.topics.get(topic)
         return topic in self.snapshot.consent.given or (declared is not None and declared.default)
+
+    def score(self) -> int:
+        signals = self.workspace.signals
+        today = self.now.astimezone(UTC).date()
+        return score(signals, self.snapshot.standing.counts, today) if signals is not None else 0
+
+    def fit(self) -> int:
+        signals = self.workspace.signals
+        return sum(one.points for one in signals.fit if one.condition.test(self)) if signals is not None else 0
+
+    def engaged_people(self, *, within: Duration) -> int:
+        return self.snapshot.standing.engaged.get(within, 0)
 
     def _count(self, at_least: int, within: Duration | None, ever: bool, fits: Callable[[Event], bool]) -> bool:
         if not self.snapshot.events:

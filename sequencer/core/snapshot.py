@@ -6,11 +6,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
+from sequencer.core.duration import Duration
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.event import Event
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Company, Lead
 from sequencer.core.message import Message
+from sequencer.core.score import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,14 @@ class Consent:
 
     refused: frozenset[str] = frozenset()
     given: frozenset[str] = frozenset()
+
+
+class Standing(NamedTuple):
+    """What a lead's behaviour has come to, as far as conditions ask."""
+
+    counts: Counts = MappingProxyType({})
+    engaged: Mapping[Duration, int] = MappingProxyType({})
+    """How many people of the lead's company did something that counts for them, within so long."""
 
 
 class Snapshot(NamedTuple):
@@ -38,5 +48,6 @@ class Snapshot(NamedTuple):
     consent: Consent = Consent()
     others: tuple[Other, ...] = ()
     """The lead's enrollments in sequences that can hold this one up: running, or at their goal."""
+    standing: Standing = Standing()
     intake_sound_since: datetime | None = None
     """Since when every webhook demonstrably came through; None: not even now."""

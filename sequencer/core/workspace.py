@@ -11,6 +11,7 @@ from sequencer.core.field import Field
 from sequencer.core.lanes import holders
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.sequence import Sequence
+from sequencer.core.signals import Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class Workspace:
     """Whoever one of these is true of is neither enrolled nor mailed, whatever a sequence says."""
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The values of files that conditions look into, by the file's name."""
+    signals: Signals | None = None
+    """What behaviour counts, and when sales is to know; None where nothing is declared."""
     reply_domain: str | None = None
     """Where SendGrid's Inbound Parse listens; None: replies go to the sender's own address."""
 

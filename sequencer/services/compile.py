@@ -19,6 +19,7 @@ from sequencer.workspace.load import content_files, parts_of, variant_files
 from sequencer.workspace.nodes import listed
 from sequencer.workspace.sequences import load_sequences, parse_sequences
 from sequencer.workspace.settings import load_settings
+from sequencer.workspace.signals import load_signals
 from sequencer.workspace.values import KEBAB
 
 
@@ -60,6 +61,8 @@ def compile_workspace(
         contents, found = compile_contents(files, names, shelf, processes)
         problems.update(found)
     declarations, found = load_audiences(files, declarations, contents)
+    problems.update(found)
+    declarations, found = load_signals(files, declarations, contents)
     problems.update(found)
     sequences, found = load_sequences(
         files, declarations, contents, lambda template, mark: check_text(template, mark, names), shelf

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from sequencer.workspace.format_sequence import SEQUENCE
+from sequencer.workspace.format_signals import SIGNALS
 from sequencer.workspace.format_workspace import WORKSPACE
 from sequencer.workspace.shapes import Key
 
-FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {**WORKSPACE, **SEQUENCE}
+FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {**WORKSPACE, **SIGNALS, **SEQUENCE}
 
 STEP_PLACES: Final = tuple(place for place in FORMAT if place.startswith("step: "))
 
@@ -27,6 +28,10 @@ ROOTS: Final[Mapping[str, tuple[str, str]]] = {
     "workspace": (
         "sequences/workspace.yaml",
         "Who we are, what we know of leads, who writes, and how much: what holds for every sequence.",
+    ),
+    "signals": (
+        "sequences/signals.yaml",
+        "What leads do and are that counts, and when sales is to talk to them.",
     ),
     "sequence": (
         "sequences/NAME.yaml",

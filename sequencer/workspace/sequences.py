@@ -116,10 +116,21 @@ def names_in(
         links=links_in(contents),
         contents=known,
         kinds=frozenset(content.kind for content in contents.values()) if known == contents.keys() else None,
+        tags=tags_in(contents) if known == contents.keys() else None,
         topics=frozenset(workspace.topics),
         audiences=workspace.audiences,
         lists=workspace.lists,
     )
+
+
+def tags_in(contents: Mapping[str, Content]) -> Mapping[str, frozenset[str]]:
+    """The contents that name a tag in their head, whatever the tag is of."""
+    found: dict[str, set[str]] = {}
+    for content in contents.values():
+        further = {name: tags for name, tags in (content.tags or {}).items() if name != "published"}
+        for tag in {*content.stages, *content.pains, *(one for tags in further.values() for one in tags)}:
+            found.setdefault(tag, set()).add(content.id)
+    return {tag: frozenset(several) for tag, several in found.items()}
 
 
 def links_in(contents: Mapping[str, Content]) -> Mapping[str, frozenset[str]]:

@@ -40,19 +40,21 @@ class Surroundings:
         except ConditionProblems as wrong:
             self.problems.extend(wrong.problems)
             return None
-        self._warn_of_the_same(condition, names)
+        warn_of_the_same(condition, names, self.problems)
         return condition
 
-    def _warn_of_the_same(self, condition: Condition, names: Names) -> None:
-        match always(condition, names):
-            case True:
-                message = (
-                    "this is true of every lead, so it decides nothing: take it out, or ask for something that differs"
-                )
-                self.problems.warning(condition.mark, "always-true", message)
-            case False:
-                message = "no lead could ever fit this: see whether `or` is meant, or another value, or take it out"
-                self.problems.warning(condition.mark, "always-false", message)
+
+def warn_of_the_same(condition: Condition, names: Names, problems: Problems) -> None:
+    """Warns of a condition that every lead fits, or none."""
+    match always(condition, names):
+        case True:
+            message = (
+                "this is true of every lead, so it decides nothing: take it out, or ask for something that differs"
+            )
+            problems.warning(condition.mark, "always-true", message)
+        case False:
+            message = "no lead could ever fit this: see whether `or` is meant, or another value, or take it out"
+            problems.warning(condition.mark, "always-false", message)
 
 
 def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:

@@ -76,6 +76,9 @@ class KnownFacts:
     def clicked_kind(self, kinds: tuple[str, ...], *, within: Duration | None, at_least: int, ever: bool) -> bool:
         return self.answer("clicked_kind", kinds, within, at_least, ever)
 
+    def clicked_among(self, contents: tuple[str, ...], *, within: Duration | None, at_least: int, ever: bool) -> bool:
+        return self.answer("clicked_among", contents, within, at_least, ever)
+
     def happened(self, kind: str, detail: str | None, *, within: Duration | None, at_least: int, ever: bool) -> bool:
         return self.answer("happened", kind, detail, within, at_least, ever)
 
@@ -84,6 +87,15 @@ class KnownFacts:
 
     def consent(self, topic: str) -> bool:
         return self.answer("consent", topic)
+
+    def score(self) -> int:
+        return int(self.fields.get("score", 0))
+
+    def fit(self) -> int:
+        return int(self.fields.get("fit", 0))
+
+    def engaged_people(self, *, within: Duration) -> int:
+        return int(self.fields.get(str(within), 0))
 
 
 def compiled(source: str, names: Names = NAMES) -> Condition:
@@ -359,13 +371,13 @@ def test_several_conditions_depend_on_all_that_each_does() -> None:
         ('stage == "mql"', 1, "condition-name", "expected `lead.stage`, got `stage`"),
         ("lead", 1, "condition-name", "such as `lead.stage`"),
         ("replied", 1, "condition-name", "expected `replied(…)`"),
-        ("score >= 30", 1, "condition-name", "`score` is not available in this version"),
+        ("score >= 30", 1, "condition-name", "`score` is not available here"),
         ("replyed()", 1, "condition-name", "did you mean `replied`?"),
-        ("sales_ready()", 1, "condition-name", "not available in this version"),
+        ("sales_ready()", 1, "condition-name", "not available here"),
         ('in_audience("icp")', 13, "unknown-audience", "none is declared"),
         ('company.domain in list("rivals.txt")', 24, "unknown-list", "none is declared"),
         ("lead.stage in list()", 15, "condition-argument", 'expected list("competitors.txt")'),
-        ('company.engaged_people("30 days") >= 3', 9, "condition-name", "not available in this version"),
+        ('company.engaged_people("30 days") >= 3', 9, "condition-name", "not available here"),
         ('clicked("pricng")', 9, "unknown-step", "did you mean `pricing`?"),
         ('opened("tell-rep")', 8, "unknown-step", "expected a step that mails"),
         ('clicked("pricing", "calculater")', 20, "unknown-link", "did you mean `calculator`?"),

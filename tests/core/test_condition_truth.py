@@ -1,6 +1,7 @@
 """What is said to be true or false of every lead is so of every lead; and the usual slips are seen."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -188,3 +189,19 @@ def test_a_condition_or_its_opposite_is_always_seen_as_true(source: str, people:
         return
     assert verdict(f"{source} or not ({source})") in (True, None)
     assert verdict(f"{source} and not ({source})") in (False, None)
+
+
+def test_an_audience_is_looked_into() -> None:
+    retail = compile_condition('lead.industry == "retail"', MARK, NAMES)
+    both = compile_condition(
+        'in_audience("retail") and lead.role == "x"', MARK, replace(NAMES, audiences={"retail": retail})
+    )
+    names = replace(NAMES, audiences={"retail": retail, "both": both})
+
+    def of(source: str) -> bool | None:
+        return always(compile_condition(source, MARK, names), names)
+
+    assert of('in_audience("retail")') is None
+    assert of('in_audience("both")') is None
+    assert of('in_audience("both") and not in_audience("retail")') is False
+    assert of('in_audience("both") and lead.industry == "logistics"') is False

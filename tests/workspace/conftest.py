@@ -10,6 +10,7 @@ from sequencer.core.mark import Mark, Problem
 from sequencer.workspace.load import read_files
 from sequencer.workspace.sequences import load_sequences
 from sequencer.workspace.settings import load_settings
+from sequencer.workspace.signals import load_signals
 
 GOOD = Path(__file__).parent / "good"
 
@@ -39,8 +40,9 @@ def load(files: Mapping[str, str]) -> tuple[Problem, ...]:
     workspace, problems = load_settings(files)
     if workspace is None:
         return problems
+    workspace, signals = load_signals(files, workspace, CONTENTS)
     _, more = load_sequences(files, workspace, CONTENTS, check_note)
-    return tuple(sorted({*problems, *more}))
+    return tuple(sorted({*problems, *signals, *more}))
 
 
 @pytest.fixture(scope="session")

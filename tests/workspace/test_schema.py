@@ -30,7 +30,8 @@ def validator(root: str) -> Draft202012Validator:
 
 
 def root_of(file: str) -> str:
-    return "workspace" if file == "sequences/workspace.yaml" else "sequence"
+    name = file.removeprefix("sequences/").removesuffix(".yaml")
+    return name if name in ROOTS else "sequence"
 
 
 def complaints(file: str, text: str) -> list[str]:
@@ -142,8 +143,9 @@ def test_the_command_writes_them_and_says_when_they_are_stale(tmp_path: Path) ->
         return result.exit_code, result.output.replace(f"{tmp_path}/", "")
 
     stale = "is out of date: run `sequencer schema`"
-    assert run("--check") == (1, f"out/workspace.json {stale}\nout/sequence.json {stale}\n")
-    assert run() == (0, "out/workspace.json written\nout/sequence.json written\n")
-    assert run("--check") == (0, "out is current: workspace.json, sequence.json\n")
+    names = [f"{root}.json" for root in ROOTS]
+    assert run("--check") == (1, "".join(f"out/{name} {stale}\n" for name in names))
+    assert run() == (0, "".join(f"out/{name} written\n" for name in names))
+    assert run("--check") == (0, f"out is current: {', '.join(names)}\n")
     (tmp_path / "out" / "sequence.json").write_text("{}", "utf-8")
     assert run("--check") == (1, f"out/sequence.json {stale}\n")

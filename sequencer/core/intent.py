@@ -1,0 +1,62 @@
+"""Which signals an event is, and what each event of a lead counts for."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date
+from typing import Final, NamedTuple
+
+from sequencer.core.event import Event
+from sequencer.core.facts import LeadFacts
+from sequencer.core.lead import Lead
+from sequencer.core.score import Counts, worth
+from sequencer.core.signals import Signal
+from sequencer.core.snapshot import Snapshot
+from sequencer.core.workspace import Workspace
+
+_NOBODY: Final = Lead(0, "")
+"""Behaviours ask nothing about who does them."""
+
+
+def signals_of(workspace: Workspace, e: Event) -> tuple[Signal, ...]:
+    """The signals that an event is. What software did is none."""
+    if e.machine or workspace.signals is None:
+        return ()
+    candidates = workspace.signals.by_kind.get(e.kind)
+    if not candidates:
+        return ()
+    alone = LeadFacts(workspace, Snapshot(_NOBODY, None, None, events=(e,)), e.at)
+    return tuple(signal for signal in candidates if signal.behaviour.test(alone))
+
+
+def counted(workspace: Workspace, events: Iterable[Event]) -> Counts:
+    """How often each signal is among a lead's events, by day."""
+    found: Counter[tuple[str, date]] = Counter()
+    for e in events:
+        for signal in signals_of(workspace, e):
+            found[signal.name, day_of(e)] += 1
+    return found
+
+
+def day_of(e: Event) -> date:
+    """The UTC day to which an event counts."""
+    return e.at.astimezone(UTC).date()
+
+
+class Deed(NamedTuple):
+    """One event, as a part of the score."""
+
+    event: Event
+    signal: Signal
+    units: int
+    """What it counts now, in units of the score. Those of one signal add up to what it comes to before its cap."""
+
+
+def explained(workspace: Workspace, events: Iterable[Event], today: date) -> list[Deed]:
+    """Every event of a lead that counts on a day, the weightiest first."""
+    found = [
+        Deed(e, signal, worth(signal, (today - day_of(e)).days))
+        for e in events
+        if day_of(e) <= today
+        for signal in signals_of(workspace, e)
+    ]
+    return sorted(found, key=lambda deed: (-abs(deed.units), deed.event.at, deed.event.key, deed.signal.name))

@@ -1,0 +1,71 @@
+"""What signals.yaml declares: behaviour that counts, what a lead is worth by itself, and when sales is to know."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sequencer.core.condition import Condition
+from sequencer.core.mark import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A behaviour that counts."""
+
+    name: str
+    """What it is known by, whatever its points: the behaviour as it is written, in one form."""
+    mark: Mark
+    behaviour: Condition
+    """True of who did nothing but this. An event is the signal if this is true of a lead with that event alone."""
+    points: int
+    half_life: int | None = None
+    """Days after which half of the points are left; None: they stay."""
+    at_most: int | None = None
+    """No more points than so many at a time come of it, or, of negative ones, no fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Points for what a lead is, not for what they do."""
+
+    condition: Condition
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class SalesReady:
+    """The rule that tells when sales is to talk to a lead."""
+
+    reasons: Mapping[str, Condition]
+    """By name; any of them is enough."""
+    again_below: Condition | None = None
+    """What must have been true since, before a lead becomes ready again; None: that no reason was."""
+    needs_owner: bool = False
+    needs: tuple[Condition, ...] = ()
+    """What must be true besides: as long as it is not, a lead with a reason waits."""
+
+
+@dataclass(frozen=True)
+class Signals:
+    points: tuple[Signal, ...] = ()
+    fit: tuple[Fit, ...] = ()
+    stages: Mapping[str, Condition] = field(default_factory=dict)
+    """What moves a lead forward to a stage, in the order of the stages."""
+    sales_ready: SalesReady | None = None
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, tuple[Signal, ...]]:
+        """The signals that an event of a kind may be."""
+        found: dict[str, tuple[Signal, ...]] = {}
+        for signal in self.points:
+            for kind in signal.behaviour.asks.events:
+                found[kind] = (*found.get(kind, ()), signal)
+        return found
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """Every expression over how a lead stands."""
+        ready = self.sales_ready
+        if ready is None:
+            return tuple(self.stages.values())
+        again = (ready.again_below,) if ready.again_below is not None else ()
+        return (*self.stages.values(), *ready.reasons.values(), *again, *ready.needs)

@@ -1,0 +1,74 @@
+"""The keys of sequences/signals.yaml."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sequencer.workspace.shapes import Block, Condition, Count, Key, Named, Several, either
+from sequencer.workspace.words import BEHAVIOUR, DURATION, ID, POINTS
+
+SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
+    "signals": (
+        Key(
+            "points",
+            Several(Block("signal")),
+            "What leads do that counts, and for how much. Together it makes the `score`.",
+            '[{when: visited("/contact"), points: 25, half_life: 14 days, at_most: 50}]',
+        ),
+        Key(
+            "fit",
+            Several(Block("fit")),
+            "What leads are that counts. Together it makes the `fit`.",
+            '[{if: in_audience("icp"), points: 20}]',
+        ),
+        Key(
+            "stages",
+            Named(ID, Condition()),
+            "Moves a lead forward to a stage once its condition is true.",
+            "{mql: score >= 30 and fit >= 20}",
+        ),
+        Key(
+            "sales_ready",
+            either(Condition(), Block("sales_ready")),
+            "When sales is to talk to a lead: one condition, or several with a name each.",
+            "score >= 60 and fit >= 20",
+        ),
+    ),
+    "signal": (
+        Key(
+            "when",
+            BEHAVIOUR,
+            "What the lead does: `visited`, `clicked`, `clicked_kind`, `clicked_tag`, `submitted`, `replied`, "
+            "`unsubscribed` or `did`; several with `or` count once.",
+            'visited("/pricing*")',
+            True,
+        ),
+        Key("points", POINTS, "What it counts each time; below zero it takes away.", "25", True),
+        Key("half_life", DURATION, "Whole days after which half of it is left; without it, it stays.", "14 days"),
+        Key("at_most", Count(), "No more than so many points at a time come of it.", "50"),
+    ),
+    "fit": (
+        Key("if", Condition(), "What the lead is.", 'lead.role == "finance"', True),
+        Key("points", POINTS, "What that counts; below zero it takes away.", "20", True),
+    ),
+    "sales_ready": (
+        Key(
+            "any",
+            Named(ID, Condition()),
+            "Conditions with a name each, of which one is enough; the rep reads the names.",
+            '{asked: submitted("demo")}',
+            True,
+        ),
+        Key(
+            "again_below",
+            Condition(),
+            "What must have been true in between before the same lead is ready again; without it, that no reason was.",
+            "score < 30",
+        ),
+        Key(
+            "needs",
+            Several(Condition()),
+            "`owner`, or conditions: as long as one is not true, a lead that is ready otherwise waits.",
+            '[owner, consent("sales")]',
+        ),
+    ),
+}

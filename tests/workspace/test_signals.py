@@ -1,0 +1,158 @@
+"""sequences/signals.yaml: what it declares, and what is wrong with it."""
+
+from datetime import timedelta
+
+import pytest
+
+from sequencer.core.content import Content
+from sequencer.core.duration import Duration
+from sequencer.core.mark import Problem
+from sequencer.core.signals import Signals
+from sequencer.workspace.audiences import load_audiences
+from sequencer.workspace.settings import load_settings
+from sequencer.workspace.signals import SIGNALS_FILE, load_signals
+from tests.workspaces import WORKSPACE
+
+FILE = """points:
+  - {when: visited("/contact"), points: 25, half_life: 14 days, at_most: 50}
+  - when: clicked_kind( "pricing",'faq' )
+    points: 10
+    half_life: 3 weeks
+  - {when: submitted("demo") or submitted("trial"), points: 100}
+  - {when: visited("/careers*"), points: -30, half_life: 60 days}
+  - {when: clicked_tag("cost"), points: 5}
+fit:
+  - {if: in_audience("icp"), points: 20}
+  - if: has(lead.pains, "cost")
+    points: -5
+stages:
+  sql: score >= 90
+  mql: score >= 30 and fit >= 20
+sales_ready:
+  any:
+    asked: submitted("demo") or submitted("trial")
+    price: score >= 60 and fit >= 20
+    together: company.engaged_people("30 days") >= 3 and score >= 20
+  again_below: score < 30
+  needs:
+    - owner
+    - consent("news")
+"""
+DECLARED = WORKSPACE + 'audiences:\n  icp: lead.country == "DE"\n  busy: did("asked")\n'
+
+
+def content(name: str, kind: str, *pains: str) -> Content:
+    return Content(name, f"content/{name}.md", kind, "S", "", "<p>Hi</p>", "Hi", pains=pains)
+
+
+CONTENTS = {item.id: item for item in (content("sales/price", "pricing", "cost"), content("sales/faq", "faq"))}
+
+
+def loaded(text: str) -> tuple[Signals | None, tuple[Problem, ...]]:
+    files = {"sequences/workspace.yaml": DECLARED, SIGNALS_FILE: text}
+    workspace, problems = load_settings(files)
+    assert workspace is not None and problems == ()
+    workspace, problems = load_audiences(files, workspace, CONTENTS)
+    assert problems == ()
+    workspace, problems = load_signals(files, workspace, CONTENTS)
+    return workspace.signals, tuple(
+        one for one in problems if one.severity == "error" or "counts no" not in one.message
+    )
+
+
+def test_a_file_declares_what_counts_and_when_sales_is_to_know() -> None:
+    found, problems = loaded(FILE)
+    assert problems == ()
+    assert found is not None
+    assert [(one.name, one.points, one.half_life, one.at_most) for one in found.points] == [
+        ('visited("/contact")', 25, 14, 50),
+        ('clicked_kind("pricing", "faq")', 10, 21, None),
+        ('submitted("demo") or submitted("trial")', 100, None, None),
+        ('visited("/careers*")', -30, 60, None),
+        ('clicked_tag("cost")', 5, None, None),
+    ]
+    assert [(one.condition.source, one.points) for one in found.fit] == [
+        ('in_audience("icp")', 20),
+        ('has(lead.pains, "cost")', -5),
+    ]
+    assert list(found.stages) == ["mql", "sql"], "in the order of the stages"
+    ready = found.sales_ready
+    assert ready is not None and ready.again_below is not None
+    assert (list(ready.reasons), ready.again_below.source) == (["asked", "price", "together"], "score < 30")
+    assert (ready.needs_owner, [one.source for one in ready.needs]) == (True, ['consent("news")'])
+    assert ready.reasons["together"].asks.standing == {"engaged_people", "score"}
+    assert ready.reasons["together"].asks.windows == {Duration(30, "day")}
+    assert {kind: len(signals) for kind, signals in found.by_kind.items()} == {
+        "visited": 2,
+        "clicked": 2,
+        "submitted": 1,
+    }
+
+
+def test_without_the_file_nothing_is_declared() -> None:
+    workspace, _ = load_settings({"sequences/workspace.yaml": DECLARED})
+    assert workspace is not None
+    assert load_signals({}, workspace, {}) == (workspace, ())
+
+
+def test_one_condition_alone_is_a_rule_too() -> None:
+    found, problems = loaded('sales_ready: score >= 60 or did("asked")\n')
+    assert problems == () and found is not None and found.sales_ready is not None
+    assert list(found.sales_ready.reasons) == ["sales-ready"]
+
+
+WRONG = [
+    ('points:\n  - {when: visit("/x"), points: 5}\n', "2:12 condition-name there is no `visit()`; did you mean `vi"),
+    ('points:\n  - {when: replied(), point: 5}\n', "2:23 unknown-key unknown key `point`, did you mean `points`?"),
+    ("points:\n  - {when: replied()}\n", "2:5 missing-key expected the key `points`"),
+    ("points:\n  - {when: replied(), points: 0}\n", "2:31 bad-value expected a whole number of points"),
+    ("points:\n  - {when: replied(), points: 2.5}\n", "2:31 bad-value expected a whole number of points"),
+    ("points:\n  - {when: replied(), points: 5, half_life: 8 hours}\n", "2:45 bad-duration expected whole days or"),
+    ("points:\n  - {when: replied(), points: 5, at_most: 0}\n", "2:43 bad-value expected a whole number from 1 on"),
+    (
+        'points:\n  - {when: replied(), points: 5}\n  - {when: replied( ), points: 6}\n',
+        "3:12 duplicate-id `replied( )` counts already",
+    ),
+    (
+        'points:\n  - when: visited("/x", within="3 days")\n    points: 5\n',
+        "2:11 bad-value expected what a lead does",
+    ),
+    ("points:\n  - {when: not replied(), points: 5}\n", "2:12 bad-value expected what a lead does"),
+    ('points:\n  - {when: known("country"), points: 5}\n', "2:12 bad-value expected what a lead does"),
+    ('points:\n  - {when: clicked_tag("kost"), points: 5}\n', "2:24 unknown-tag expected a tag, got `kost`; did you"),
+    ('points:\n  - {when: clicked_kind("faqs"), points: 5}\n', "2:25 unknown-kind expected a kind, got `faqs`; did"),
+    ('points:\n  - {when: clicked("sales/pric"), points: 5}\n', "2:20 unknown-content expected a content, got `sal"),
+    ('points:\n  - {when: opened("sales/faq"), points: 5}\n', "2:12 opens-are-guesses opening is a guess"),
+    ('fit:\n  - {if: lead.contry == "DE", points: 5}\n', "2:15 unknown-field expected a field, got `contry`"),
+    ('fit:\n  - {if: in_audience("busy"), points: 5}\n', "2:10 bad-value expected what a lead is"),
+    ("fit:\n  - {if: score > 5, points: 5}\n", "2:10 condition-name `score` is not available here"),
+    ("stages: {mqll: score > 5}\n", "1:10 unknown-stage there is no stage `mqll`, did you mean `mql`?"),
+    ("stages: {mql: scores > 5}\n", "1:15 condition-name there is no `scores`"),
+    ("stages: {mql: score > lead.email}\n", "1:23 condition-type expected a number, as `score` is"),
+    ("stages: {mql: fit > score}\n", "1:21 condition-type expected a number after `fit`, got `score`"),
+    ("stages: {mql: score > 5 or score <= 5}\n", "1:15 always-true this is true of every lead"),
+    ("sales_ready:\n  any: {Asked: replied()}\n", "2:9 bad-id expected a reason in small letters"),
+    ("sales_ready:\n  again_below: score < 3\n", "2:3 missing-key expected the key `any`"),
+    (
+        'sales_ready: company.engaged_people("3 hours") > 1\n',
+        '1:37 condition-argument expected days or weeks, as in company.engaged_people("30 days"), got `3 hours`',
+    ),
+    ("sales_ready: company.engaged_people() > 1\n", "1:22 condition-argument expected company.engaged_people"),
+    ("sales_ready: sales_ready()\n", "1:14 condition-name `sales_ready()` is not available here"),
+    ("learn: []\n", "1:1 not-in-this-version `learn` is not in this version: remove it"),
+    ("- points\n", "1:1 wrong-type expected keys, as `points:` and `sales_ready:`, got a list"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG, ids=[expected for _, expected in WRONG])
+def test_what_is_wrong_is_said_with_its_place(text: str, expected: str) -> None:
+    _, problems = loaded(text)
+    assert len(problems) == 1, problems
+    [problem] = problems
+    told = f"{problem.mark.line}:{problem.mark.column} {problem.code} {problem.message}"
+    assert told[: len(expected)] == expected
+
+
+def test_a_half_life_is_whole_days() -> None:
+    found, _ = loaded("points:\n  - {when: replied(), points: 5, half_life: 2 weeks}\n")
+    assert found is not None and found.points[0].half_life == timedelta(weeks=2).days
