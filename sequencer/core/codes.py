@@ -63,6 +63,7 @@ Code: TypeAlias = Literal[
     "no-emails",
     "no-wait",
     "opens-are-guesses",
+    "over-cap",
     "pauses-circle",
     "same-priority",
     "starts-itself",

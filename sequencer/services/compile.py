@@ -15,6 +15,7 @@ from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.notes import check_text
 from sequencer.workspace.across import check_across
 from sequencer.workspace.audiences import load_audiences
+from sequencer.workspace.frequency import check_frequency
 from sequencer.workspace.load import content_files, parts_of, variant_files
 from sequencer.workspace.nodes import listed
 from sequencer.workspace.sequences import load_sequences, parse_sequences
@@ -70,6 +71,7 @@ def compile_workspace(
     problems.update(found)
     if written:
         problems.update(check_across(sequences, contents, whole=not any(map(_is_error, found))))
+        problems.update(check_frequency(declarations, sequences))
     ordered = tuple(sorted(problems))
     draft = replace(declarations, sequences=sequences)
     return Compiled(None if any(map(_is_error, ordered)) else draft, contents, ordered, draft)

@@ -59,7 +59,11 @@ def test_without_anything_that_lets_it_in_nothing_happens() -> None:
 
 
 REFUSED = [
-    (("nonsense",), 1, "there is no sequence `nonsense`; there are: education, handbook-delivery, sales-motivation"),
+    (
+        ("nonsense",),
+        1,
+        "there is no sequence `nonsense`; there are: education, handbook-delivery, idle-timing, ",
+    ),
     (("sales-motivatio",), 1, "did you mean `sales-motivation`?"),
     (("education", "--event", "soon replied"), 2, "Invalid value for --event: expected when and what"),
     (("education", "--for", "ever"), 2, "Invalid value for --for: expected a duration"),
