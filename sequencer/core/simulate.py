@@ -18,7 +18,7 @@ from sequencer.core.dating import first_due
 from sequencer.core.decision import Cancel, Change, Decision, Enter, Send
 from sequencer.core.engine import decide
 from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status
-from sequencer.core.entry import entrances, holds_out, manual, refuses
+from sequencer.core.entry import asks_of, entrances, holds_out, manual, refuses
 from sequencer.core.event import Event
 from sequencer.core.interest import Interest, interest
 from sequencer.core.lanes import Other, concerned
@@ -545,7 +545,7 @@ class _World:
             if series.id not in inside:
                 self.enroll(series, self.lead, trigger)
         for one in self.watches:
-            if any(watch.touches(one.series, one.trigger, e) for e in happened):
+            if any(watch.touches(one.trigger, asks_of(one.series, one.trigger.condition), e) for e in happened):
                 one.at = self.now
 
     def notice(self, e: Event) -> None:

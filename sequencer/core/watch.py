@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sequencer.core import event as kinds
+from sequencer.core.condition import Asks
 from sequencer.core.condition_run import day
 from sequencer.core.enrollment import RUNNING, Enrollment
-from sequencer.core.entry import asks_of
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead, Rep
 from sequencer.core.people import quiet_of, zone_of
@@ -109,9 +109,11 @@ def after(
     return Next(again if again > now else None)
 
 
-def touches(sequence: Series, trigger: Trigger, e: Event) -> bool:
-    """Whether what happened may change when the trigger comes true, or whether its lead fits."""
-    asks = asks_of(sequence, trigger.condition)
+def touches(trigger: Trigger, asks: Asks, e: Event) -> bool:
+    """Whether what happened may change when the trigger comes true, or whether its lead fits.
+
+    `asks`: what that depends on, see `asks_of`.
+    """
     if e.kind != kinds.CHANGED:
         return e.kind in asks.events or e.kind == kinds.RESUBSCRIBED
     changed = e.data.get("field")

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from sequencer.core import watch
 from sequencer.core.enrollment import Enrollment
+from sequencer.core.entry import asks_of
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.people import owner_of
@@ -101,15 +102,13 @@ def plant(context: Context, number: int) -> bool:
 
 def touch(conn: Connection, release: Release, telling: Iterable[Event], now: datetime) -> None:
     """Has leads looked at for whom something changed; the caller holds their locks."""
-    watched = watch.watched(release.workspace)
+    watched = [
+        ((sequence.id, watch.name_of(trigger)), trigger, asks_of(sequence, trigger.condition))
+        for sequence, trigger in watch.watched(release.workspace)
+    ]
     if not watched:
         return
-    concerned = [
-        ((sequence.id, watch.name_of(trigger)), e.lead_id)
-        for e in telling
-        for sequence, trigger in watched
-        if watch.touches(sequence, trigger, e)
-    ]
+    concerned = [(key, e.lead_id) for e in telling for key, trigger, asks in watched if watch.touches(trigger, asks, e)]
     if concerned:
         numbers = watches.rules(conn)
         watches.touch(conn, ((numbers[key], lead_id) for key, lead_id in concerned if key in numbers), now)

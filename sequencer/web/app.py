@@ -83,6 +83,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/logout", login.leave, methods=["POST"]),
         Route("/", dashboard.root),
         Route("/dashboard", dashboard.overview),
+        Route("/dashboard/calls", dashboard.calls),
         Route("/dashboard/leads", dashboard.leads),
         Route("/dashboard/leads/{id:int}", dashboard.lead),
         Route("/healthz", HealthDoor(context).show),

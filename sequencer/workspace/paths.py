@@ -40,7 +40,7 @@ def check_paths(sequence: Sequence) -> tuple[Problem, ...]:
 def _walk(arm: Arm, way: Way, mails: frozenset[str], ends: list[Way]) -> Iterator[Problem]:
     """The arm's problems; the way at its end is added to `ends`, unless every way leaves before."""
     for number, step in enumerate(arm.steps):
-        if step.waits:
+        if step.waits or (isinstance(step, Rounds) and step.every.at is not None):
             way = way.waited()
         if isinstance(step, Exit):
             yield from _unreachable(arm, number)

@@ -13,6 +13,7 @@ from sequencer.web.flow import slices
 from sequencer.web.pages import relative
 from sequencer.web.timeline import timeline
 from tests.web.conftest import Site
+from tests.workspaces import files
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -147,6 +148,36 @@ def test_a_bar_is_a_whole() -> None:
 )
 def test_distances_in_time_are_told_in_the_largest_unit(away: timedelta, expected: str) -> None:
     assert relative(NOW + away, NOW) == expected
+
+
+CALLS = """
+title: Calls
+state: live
+topic: guides
+enroll:
+  when: manual
+from: marketing
+steps:
+  - id: first-call
+    task: call
+    note: Ask <b>them</b> why
+    due: 1 business day
+  - wait: 30 days
+  - email: one
+"""
+
+
+def test_calls_to_make_are_listed_for_everybody_and_for_one_rep(inside: Site) -> None:
+    assert "Nobody is to be called." in words(inside.http.get("/dashboard/calls").text)
+    inside.world.deploy(files(calls=CALLS))
+    kim = inside.world.lead(first_name="Kim", last_name="Weiss", owner_email="ana@acme.example")
+    inside.world.enter("calls", kim, inside.world.lead("lee@quay.example"))
+    inside.world.pass_(days=2)
+    page = inside.http.get("/dashboard/calls").text
+    assert "Kim Weiss Ask &lt;b&gt;them&lt;/b&gt; why Ana Ruiz late by Tue 24 Nov 08:00" in words(page)
+    assert "lee@quay.example Ask &lt;b&gt;them&lt;/b&gt; why nobody owns this lead" in words(page)
+    ana = words(inside.http.get("/dashboard/calls?rep=ANA@acme.example%00").text)
+    assert ("Calls to make for Ana Ruiz" in ana, "Kim Weiss" in ana, "lee@quay" in ana) == (True, True, False)
 
 
 def test_days_are_the_leads_own() -> None:
