@@ -30,8 +30,9 @@ def command(folder: Path | None, form: str) -> None:
     from sequencer.cli import problems
     from sequencer.services import shelves
     from sequencer.services.compile import compile_workspace
+    from sequencer.services.trials import with_scenarios
     from sequencer.settings import cache_dir, workspace_dir
-    from sequencer.workspace.load import read_files
+    from sequencer.workspace.load import read_files, read_scenarios
 
     if folder is not None and not folder.is_dir():
         raise click.BadParameter(f"there is no folder {folder}", param_hint="FOLDER")
@@ -39,6 +40,7 @@ def command(folder: Path | None, form: str) -> None:
     cache = cache_dir()
     compiled = compile_workspace(files, shelf=shelves.opened(cache), processes=os.cpu_count() or 1)
     shelves.tidy(cache)
+    compiled, files = with_scenarios(compiled, files, read_scenarios(folder or workspace_dir()))
     match form:
         case "json":
             found = problems.as_object(compiled, files)

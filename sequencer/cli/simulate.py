@@ -66,8 +66,8 @@ def command(
     """
     from sequencer.cli import output, story
     from sequencer.cli.workspace import compiled_here, series_of
-    from sequencer.core.simulate import Case, person, simulate
-    from sequencer.services.simulate import begins, from_csv, refuse_wrong, somebody
+    from sequencer.core.simulate import Case, begins, person, simulate
+    from sequencer.services.simulate import from_csv, refuse_wrong, somebody
 
     cues = tuple(_read("--event", story.cue, text) for text in happens)
     length = _read("--for", story.span, span)

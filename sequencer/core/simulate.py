@@ -7,7 +7,7 @@ taken by the provider at once, and what software opens or clicks is left out.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -139,6 +139,13 @@ def person(given: LeadInput, at: datetime) -> tuple[Lead, Company | None]:
     company = Company(1, given.domain, given.company) if given.domain is not None else None
     lead = Lead(1, given.email, company_id=company.id if company is not None else None, created_at=at)
     return changed(lead, {**given.own, **given.fields}), company
+
+
+def begins(workspace: Workspace, sequence: Series, given: LeadInput, wall: datetime) -> datetime:
+    """The moment at which the lead's clock shows this time."""
+    lead, company = person(given, wall.replace(tzinfo=UTC))
+    zone = zone_of(workspace, sequence, lead, owner_of(workspace, Snapshot(lead, company, None)))
+    return wall.replace(tzinfo=zone).astimezone(UTC)
 
 
 def simulate(
@@ -386,7 +393,8 @@ class _World:
 
     # --- who enters
 
-    def enroll(self, series: Series, lead: Lead, trigger: Trigger | None) -> None:
+    def enroll(self, series: Series, lead: Lead, trigger: Trigger | None, by_time: bool = False) -> None:
+        """`by_time`: that nobody enters another sequence just then is not worth a line."""
         condition = trigger.condition if trigger is not None else None
         snapshot = self.snapshot(None)._replace(lead=lead)
         before = [e for e in self.enrollments.values() if e.sequence == series.id]
@@ -395,6 +403,8 @@ class _World:
             if not series.takes_in
             else refuses(self.workspace, series, snapshot, before, condition, self.now)
         )
+        if refusal is not None and by_time and series is not self.sequence:
+            return
         if refusal is not None:
             mark = trigger.mark if trigger is not None else series.mark
             self.timeline.add(Entry(self.now, series.id, "refused", f"does not enter: {refusal}", mark=mark))
@@ -427,7 +437,7 @@ class _World:
         before = [e for e in self.enrollments.values() if e.sequence == series.id]
         then = watch.waits(self.workspace, series, trigger, self.lead, owner, last, before, self.now)
         if then is None:
-            self.enroll(series, self.lead, trigger)
+            self.enroll(series, self.lead, trigger, by_time=True)
             before = [e for e in self.enrollments.values() if e.sequence == series.id]
             then = watch.after(self.workspace, series, trigger, self.lead, before, self.now)
         one.at = then.at

@@ -1,17 +1,15 @@
 """Simulations for people: a lead from a CSV file or from flags, and mails with the subjects that it would read."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import IO
 
 from sequencer.core.content import Content
 from sequencer.core.lead_input import InvalidLead, LeadInput, read
 from sequencer.core.mail import join
-from sequencer.core.people import owner_of, sender_of, zone_of
+from sequencer.core.people import owner_of, sender_of
 from sequencer.core.script import Cue, wrong
 from sequencer.core.sequence import Sequence as Series
-from sequencer.core.simulate import Letter, person
-from sequencer.core.snapshot import Snapshot
+from sequencer.core.simulate import Letter
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.rendering.errors import RenderingFailed
@@ -43,13 +41,6 @@ def somebody(workspace: Workspace, given: Mapping[str, str]) -> LeadInput:
         return read({"email": SOMEBODY, **given}, workspace)
     except InvalidLead as error:
         raise InvalidInput(str(error)) from error
-
-
-def begins(workspace: Workspace, sequence: Series, given: LeadInput, wall: datetime) -> datetime:
-    """The moment at which the lead's clock shows this time."""
-    lead, company = person(given, wall.replace(tzinfo=UTC))
-    zone = zone_of(workspace, sequence, lead, owner_of(workspace, Snapshot(lead, company, None)))
-    return wall.replace(tzinfo=zone).astimezone(UTC)
 
 
 def refuse_wrong(cues: Sequence[Cue], workspace: Workspace, sequence: Series, contents: Mapping[str, Content]) -> None:

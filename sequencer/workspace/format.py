@@ -7,12 +7,13 @@ it into its place, and a test wants it explained in docs/sequences.md.
 from collections.abc import Mapping
 from typing import Final
 
+from sequencer.workspace.format_scenarios import SCENARIOS
 from sequencer.workspace.format_sequence import SEQUENCE
 from sequencer.workspace.format_signals import SIGNALS
 from sequencer.workspace.format_workspace import WORKSPACE
 from sequencer.workspace.shapes import Key
 
-FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {**WORKSPACE, **SIGNALS, **SEQUENCE}
+FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {**WORKSPACE, **SIGNALS, **SEQUENCE, **SCENARIOS}
 
 STEP_PLACES: Final = tuple(place for place in FORMAT if place.startswith("step: "))
 
@@ -36,6 +37,10 @@ ROOTS: Final[Mapping[str, tuple[str, str]]] = {
     "sequence": (
         "sequences/NAME.yaml",
         "One sequence, which reads from top to bottom. The file's name without .yaml is its id.",
+    ),
+    "scenarios": (
+        "sequences/scenarios/NAME.yaml",
+        "Tests of one sequence: a lead, what happens when, and what must follow. `sequencer test` runs them.",
     ),
 }
 """The places that are whole files: which file, and what it is for."""

@@ -36,6 +36,16 @@ def read_files(folder: Path) -> Mapping[str, str]:
     return {path.relative_to(root).as_posix(): _read(root, path) for path in paths}
 
 
+def read_scenarios(folder: Path) -> Mapping[str, str]:
+    """The files of `sequences/scenarios/`. They are no part of what is deployed. Raises InvalidWorkspace."""
+    root = folder.resolve()
+    scenarios = root / "sequences" / "scenarios"
+    if not scenarios.is_dir():
+        return {}
+    paths = sorted(_found(root, scenarios, {".yaml"}, deep=False))
+    return {path.relative_to(root).as_posix(): _read(root, path) for path in paths}
+
+
 def _found(root: Path, folder: Path, suffixes: set[str], deep: bool) -> Iterator[Path]:
     _stay_inside(root, folder)
     try:

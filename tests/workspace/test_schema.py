@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from sequencer.cli import main
 from sequencer.workspace.format import FORMAT, ROOTS
-from sequencer.workspace.load import read_files
+from sequencer.workspace.load import read_files, read_scenarios
 from sequencer.workspace.nodes import Problems
 from sequencer.workspace.parse import parse
 from sequencer.workspace.schema import as_json, example, schema, schema_files
@@ -30,6 +30,8 @@ def validator(root: str) -> Draft202012Validator:
 
 
 def root_of(file: str) -> str:
+    if file.startswith("sequences/scenarios/"):
+        return "scenarios"
     name = file.removeprefix("sequences/").removesuffix(".yaml")
     return name if name in ROOTS else "sequence"
 
@@ -88,10 +90,17 @@ def test_the_schemas_accept_what_is_fine(folder: Path) -> None:
     assert [complaint for name, text in files.items() for complaint in complaints(name, text)] == []
 
 
+def test_the_schema_accepts_the_shipped_scenarios() -> None:
+    files = read_scenarios(ROOT)
+    assert len(files) > 4
+    assert [complaint for name, text in files.items() for complaint in complaints(name, text)] == []
+
+
 def test_every_shipped_file_names_its_schema() -> None:
-    for path in (ROOT / "sequences").glob("*.yaml"):
+    for path in (ROOT / "sequences").rglob("*.yaml"):
         first = path.read_text("utf-8").splitlines()[0]
-        name = f"../schemas/{root_of(f'sequences/{path.name}')}.json"
+        file = path.relative_to(ROOT).as_posix()
+        name = f"{'../' * file.count('/')}schemas/{root_of(file)}.json"
         assert first == f"# yaml-language-server: $schema={name}"
         assert (path.parent / name).is_file()
 
