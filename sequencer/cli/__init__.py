@@ -15,6 +15,7 @@ COMMANDS = {
     "schema": "Write JSON Schemas of the workspace's files, for editors.",
     "simulate": "Walk a lead through a sequence on a virtual clock: what it gets, when, and why.",
     "test": "Run the scenarios: does every sequence do what is written down about it?",
+    "graph": "Draw sequences as Mermaid flowcharts, for pull requests.",
     "deploy": "Check and compile the workspace and make it what the workers run.",
     "leads": "Import leads from CSV, or show one.",
     "enroll": "Enrol leads into a sequence.",
