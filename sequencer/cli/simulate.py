@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +38,12 @@ SPAN = "400d"
 @click.option(
     "--not-enrolled", is_flag=True, help="The lead is not in the sequence at the start: an event has to let it in."
 )
+@click.option(
+    "--save-as-scenario",
+    "name",
+    metavar="NAME",
+    help="Write what happened and what came of it into sequences/scenarios/, for `sequencer test`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def command(
     sequence: str,
@@ -47,6 +54,7 @@ def command(
     start: str | None,
     span: str,
     not_enrolled: bool,
+    name: str | None,
     as_json: bool,
 ) -> None:
     """Walk a lead through SEQUENCE on a virtual clock: what it gets, when by its own clock, and why.
@@ -63,11 +71,14 @@ def command(
       sequencer simulate sales-motivation --set stage=mql --set owner_email=ana@example.com \\
         --event "1h after pricing: clicked pricing calculator" --event "2d after roi: replied"
       sequencer simulate education --lead leads.csv --email kim@harbor.example --json
+      sequencer simulate welcome --event "1d replied" --save-as-scenario "answers the first mail"
     """
     from sequencer.cli import output, story
     from sequencer.cli.workspace import compiled_here, series_of
     from sequencer.core.simulate import Case, begins, person, simulate
     from sequencer.services.simulate import from_csv, refuse_wrong, somebody
+    from sequencer.settings import workspace_dir
+    from sequencer.workspace.save_scenario import as_scenario, file_name
 
     cues = tuple(_read("--event", story.cue, text) for text in happens)
     length = _read("--for", story.span, span)
@@ -87,6 +98,8 @@ def command(
     lead, company = person(found, at)
     case = Case(lead, at, company, cues=cues, enrolled=not not_enrolled, span=length)
     came = simulate(workspace, series, contents, case)
+    if name is not None:
+        _save(workspace_dir() / "sequences" / "scenarios" / file_name(name), as_scenario(name, series, case, came))
     if as_json:
         output.json(story.as_object(workspace, contents, series, case, came))
     else:
@@ -99,6 +112,19 @@ def _read(option: str, read: Any, text: str) -> Any:
         return read(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from error
+
+
+def _save(path: Path, text: str) -> None:
+    """Says on standard error where it is. Raises InvalidInput where something is already."""
+    from sequencer.errors import InvalidInput
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InvalidInput(f"{path} is there already: choose another name, or remove it") from None
+    click.echo(f"{path} written", err=True)
 
 
 def _pair(text: str) -> tuple[str, str]:

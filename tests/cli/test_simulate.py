@@ -1,6 +1,7 @@
 """`sequencer simulate`, on the workspace that is shipped; it asks no database."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,29 @@ def test_a_workspace_with_errors_is_not_simulated(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["simulate", "welcome"], env={"WORKSPACE_DIR": str(tmp_path)})
     assert (1, "") == (result.exit_code, result.stdout)
     assert "missing-file" in result.stderr
+
+
+SAVED = {
+    "reacts": ("sales-motivation", "--event", "1h after pricing: clicked pricing calculator", "--event", "2d replied"),
+    "is called by: a Form's name": ("education", "--not-enrolled", "--event", "0m submitted handbook", "--for", "30d"),
+    "says what hurts": ("education", "--event", "20d changed pains risk, workload", "--set", "title=Head of #1: 'IT'"),
+    "never entered": ("handbook-delivery", "--not-enrolled", "--for", "5d"),
+}
+
+
+def test_what_was_simulated_is_saved_as_a_scenario_that_holds(tmp_path: Path) -> None:
+    for folder in ("sequences", "content"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("scenarios"))
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments, env={"WORKSPACE_DIR": str(tmp_path)})
+
+    for name, arguments in SAVED.items():
+        saved = run("simulate", *arguments, *KHALID, *BEGIN, "--save-as-scenario", name)
+        assert saved.exit_code == 0, saved.output
+        assert saved.stderr.endswith(".yaml written\n")
+    tested = run("test")
+    assert (tested.exit_code, tested.stdout.splitlines()[-1]) == (0, f"{len(SAVED)} scenarios fine"), tested.output
+    again = run("simulate", "education", *BEGIN, "--save-as-scenario", "reacts")
+    assert (again.exit_code, "reacts.yaml is there already" in again.stderr) == (1, True)
+    assert run("fmt", "--check", str(tmp_path / "sequences" / "scenarios")).exit_code == 0
