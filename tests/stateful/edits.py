@@ -159,6 +159,8 @@ pauses: [series]
 enroll:
   any:
     - when: became("stage", "sql")
+    - when: silent("asked", "20 days")
+      if: lead.stage == "mql"
     - when: manual
 from: owner
 hours: {days: mon-fri, between: "08:00-18:00"}

@@ -22,14 +22,15 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from sequencer.core.lead_input import read
-from sequencer.services import advance, alerts, due, heartbeat, ingest, migrate, reconcile, tidy
+from sequencer.core.watch import name_of, watched
+from sequencer.services import advance, alerts, due, heartbeat, ingest, migrate, reconcile, tidy, watch
 from sequencer.services.context import Context
 from sequencer.services.halt import halt, lift
 from sequencer.services.leads import enter, save
 from sequencer.services.release import Releases
 from sequencer.services.respite import LONGEST, Respite
 from sequencer.services.seldom import Seldom
-from sequencer.store import clock, intake, leads, partitions, releases
+from sequencer.store import clock, intake, leads, partitions, releases, watches
 from sequencer.store.engine import connect
 from sequencer.web import unsubscribe as page
 from sequencer.web.api import ApiDoor
@@ -120,6 +121,8 @@ class House:
         self._deploy(Edit())
         with self.spy.begin() as conn:
             release = self.context.releases.current(conn)
+            # The same in every edit.
+            watches.agree(conn, {(s.id, name_of(t)) for s, t in watched(release.workspace)}, clock.now(conn))
             people = [
                 {"email": f"p{n}@{('harbor', 'lagoon')[n % 2]}.example", "stage": "lead"}
                 | ({"time_zone": zone} if zone else {})
@@ -413,6 +416,8 @@ class House:
             "migrate": migrate.migrate,
             "alerts": alerts.deliver,
             "tidy": tidy.tidy,
+            "plant": watch.plant,
+            "look": watch.look,
         }
         for _ in range(40):
             if not actors[name](self.context, *values):
@@ -551,6 +556,8 @@ class House:
         self.counts["sent again after an unknown"] += len(self.watch.again)
         self.counts["tried during a pause"] += self.watch.tried
         self.mails += len(self.provider.log)
+        with self.spy.connect() as conn:
+            self.counts["entered by time"] += conn.execute(text(_BY_TIME)).scalar_one()
         self.watch.judge()
 
     def works_off(self) -> None:
@@ -638,11 +645,12 @@ class _Helper(threading.Thread):
 
 _TABLES = (
     "message request event enrollment intake alert suppression consent lead company deployment release pause"
-    " heartbeat".split()
+    " heartbeat watch watch_rule task".split()
 )
 _EMPTY = "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _TRY = "UPDATE pause SET retry_at = clock_timestamp() WHERE retry_at IS NOT NULL"
 _EXPIRE = "UPDATE request SET lease_until = clock_timestamp() - interval '1 s' WHERE lease_until IS NOT NULL"
+_BY_TIME = "SELECT count(*) FROM enrollment WHERE origin LIKE 'silent %'"
 _WAITING = """
 SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
 """
