@@ -21,18 +21,19 @@ def read(name: str) -> Any:
 WORKFLOW = read(".github/workflows/sequences.yml")
 HOOKS = {hook["id"]: hook for hook in read(".pre-commit-hooks.yaml")}
 SCRIPTS = [step["run"] for step in WORKFLOW["jobs"]["check"]["steps"] if "run" in step]
-COMMANDS = [found[0] for script in SCRIPTS for found in re.finditer(r"^sequencer .*", script, re.MULTILINE)]
+COMMANDS = [found[1] for script in SCRIPTS for found in re.finditer(r"^(sequencer .*?)(?: >>|$)", script, re.MULTILINE)]
 
 
 def test_there_is_something_to_run() -> None:
-    assert ["sequencer check --format github"] == COMMANDS
-    assert {"sequencer-check": "sequencer check", "sequencer-fmt": "sequencer fmt"} == {
+    assert ["sequencer check --format github", "sequencer test", "sequencer graph"] == COMMANDS
+    expected = {"sequencer-check": "check", "sequencer-test": "test", "sequencer-fmt": "fmt"}
+    assert {name: f"sequencer {entry}" for name, entry in expected.items()} == {
         name: hook["entry"] for name, hook in HOOKS.items()
     }
 
 
 @pytest.mark.parametrize(
-    "command", [*COMMANDS, HOOKS["sequencer-check"]["entry"], f"{HOOKS['sequencer-fmt']['entry']} --check"]
+    "command", sorted({*COMMANDS, HOOKS["sequencer-check"]["entry"], f"{HOOKS['sequencer-fmt']['entry']} --check"})
 )
 def test_what_they_run_passes_for_the_shipped_workspace(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKSPACE_DIR", str(ROOT))
@@ -54,7 +55,7 @@ def test_it_runs_for_every_file_of_the_workspace_and_for_others_only_itself() ->
     workspace = {name for name in listed if name.startswith(("sequences/", "content/"))}
     assert len(workspace) > 20
     hit = {name: {path for path in listed if re.search(hook["files"], path)} for name, hook in HOOKS.items()}
-    assert workspace <= hit["sequencer-check"]
+    assert workspace <= hit["sequencer-check"] == hit["sequencer-test"]
     assert {name for name in workspace if name.endswith(".yaml")} <= hit["sequencer-fmt"]
     assert not {path for path in hit["sequencer-check"] if path.startswith(("sequencer/", "docs/", "workers/"))}
 
