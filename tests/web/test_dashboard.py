@@ -8,7 +8,7 @@ import pytest
 
 from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.core.message import State
-from sequencer.store import pauses
+from sequencer.store import clock, pauses
 from sequencer.web.flow import slices
 from sequencer.web.pages import relative
 from sequencer.web.timeline import timeline
@@ -58,6 +58,14 @@ def test_a_pause_of_all_sending_stands_on_the_first_page_with_what_ends_it(insid
         pauses.begin(conn, pauses.Reason.CREDENTIALS, "401: authorization required", 300)
     overview = words(inside.http.get("/dashboard").text)
     assert "All sending is paused 401: authorization required set a valid SENDGRID_API_KEY" in overview
+
+
+def test_a_paused_sequence_is_shown_with_what_ends_it(inside: Site) -> None:
+    with inside.world.context.engine.begin() as conn:
+        pauses.begin_sequence(conn, "welcome", "<the prices in it> are old", clock.now(conn))
+    overview = words(inside.http.get("/dashboard").text)
+    assert "welcome is paused &lt;the prices in it&gt; are old Since 20" in overview
+    assert "UTC, until sequencer resume --sequence welcome" in overview
 
 
 def test_held_messages_are_shown(inside: Site) -> None:
