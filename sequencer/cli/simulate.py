@@ -39,6 +39,14 @@ SPAN = "400d"
     "--not-enrolled", is_flag=True, help="The lead is not in the sequence at the start: an event has to let it in."
 )
 @click.option(
+    "--audience",
+    "people",
+    type=click.IntRange(1, 100_000),
+    metavar="NUMBER",
+    help="So many leads at once, who open, click, answer and complain: rates by step, outcomes, mails by day.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="What the audience is drawn from.")
+@click.option(
     "--save-as-scenario",
     "name",
     metavar="NAME",
@@ -54,6 +62,8 @@ def command(
     start: str | None,
     span: str,
     not_enrolled: bool,
+    people: int | None,
+    seed: int,
     name: str | None,
     as_json: bool,
 ) -> None:
@@ -71,12 +81,15 @@ def command(
       sequencer simulate sales-motivation --set stage=mql --set owner_email=ana@example.com \\
         --event "1h after pricing: clicked pricing calculator" --event "2d after roi: replied"
       sequencer simulate education --lead leads.csv --email kim@harbor.example --json
+      sequencer simulate sales-motivation --audience 1000 --set stage=mql --set owner_email=ana@example.com
       sequencer simulate welcome --event "1d replied" --save-as-scenario "answers the first mail"
     """
-    from sequencer.cli import output, story
+    from itertools import islice
+
+    from sequencer.cli import crowds, output, story
     from sequencer.cli.workspace import compiled_here, series_of
     from sequencer.core.simulate import Case, begins, person, simulate
-    from sequencer.services.simulate import from_csv, refuse_wrong, somebody
+    from sequencer.services.simulate import all_of_csv, from_csv, made_up, refuse_wrong, run_crowd, somebody
     from sequencer.settings import workspace_dir
     from sequencer.workspace.save_scenario import as_scenario, file_name
 
@@ -87,13 +100,25 @@ def command(
     workspace, contents = compiled_here()
     series = series_of(workspace, sequence)
     refuse_wrong(cues, workspace, series, contents)
+    # Without a database, the machine's own clock is all that there is.
+    now = datetime.now(UTC).replace(second=0, microsecond=0)  # noqa: TID251
+    if people is not None:
+        if cues or email or not_enrolled or name:
+            raise click.UsageError("--audience goes with --lead, --set, --start, --for, --seed and --json alone")
+        rows = islice(all_of_csv(file) if file is not None else made_up(), people)
+        members = ({**row, **values} for row in rows)
+        with output.Progress("lead") as progress:
+            crowd = run_crowd(workspace, contents, series, members, wall, now, length, seed, progress)
+        if as_json:
+            output.json(crowds.as_object(crowd, seed))
+        else:
+            crowds.say(crowd, seed)
+        return
     row: Mapping[str, str] = {}
     if file is not None:
         with open(file, encoding="utf-8-sig", newline="") as opened:
             row = from_csv(opened, email)
     found = somebody(workspace, {**row, **({"email": email} if email else {}), **values})
-    # Without a database, the machine's own clock is all that there is.
-    now = datetime.now(UTC).replace(second=0, microsecond=0)  # noqa: TID251
     at = begins(workspace, series, found, wall) if wall is not None else now
     lead, company = person(found, at)
     case = Case(lead, at, company, cues=cues, enrolled=not not_enrolled, span=length)

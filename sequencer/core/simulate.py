@@ -166,6 +166,8 @@ class _Timed:
     at: datetime
     number: int
     deed: Deed | Arrival
+    about: tuple[int, str] | None = None
+    """The mail (enrollment, step) that it is about; None: the deed names it."""
 
 
 @dataclass(slots=True)
@@ -254,7 +256,7 @@ class _World:
                 self.now, self.at_once = moment, 0
             if timed is not None and timed.at <= self.now:
                 self.agenda.remove(timed)
-                self.does(timed.deed)
+                self.does(timed.deed, timed.about)
             elif looked is not None and looked.at is not None and looked.at <= self.now:
                 self.fire(looked)
             elif due is not None:
@@ -278,9 +280,9 @@ class _World:
         """When each running enrollment is to be looked at; those that nothing dates wait for an event."""
         return [(e.due_at, e.id) for e in self.enrollments.values() if e.status in RUNNING and e.due_at is not None]
 
-    def plan(self, at: datetime, deed: Deed | Arrival) -> None:
+    def plan(self, at: datetime, deed: Deed | Arrival, about: tuple[int, str] | None = None) -> None:
         self.counted += 1
-        self.agenda.append(_Timed(at, self.counted, deed))
+        self.agenda.append(_Timed(at, self.counted, deed, about))
 
     def later(self, since: datetime, cue: Cue) -> datetime:
         return shift(since, cue.wait, self.zone, quiet_of(self.workspace, self.lead))
@@ -370,7 +372,7 @@ class _World:
             self.mailed_at.append(self.now)
         self.letters.append(Letter(self.now, series.id, send, snapshot))
         for at, deed in self.audience(Sent(self.lead, series.id, step, send.step.content, self.now)):
-            self.plan(max(at, self.now), deed)
+            self.plan(max(at, self.now), deed, (enrollment.id, step))
 
     def write(self, decision: Decision, before: Lead) -> None:
         """`set` and `handoff`: the fields, and what follows from their change."""
@@ -446,7 +448,7 @@ class _World:
 
     # --- what the lead does
 
-    def does(self, deed: Deed | Arrival) -> None:
+    def does(self, deed: Deed | Arrival, about: tuple[int, str] | None = None) -> None:
         if isinstance(deed, Arrival):
             if not any(e.sequence == deed.sequence for e in self.running()):
                 self.enroll(self.workspace.sequences[deed.sequence], self.lead, deed.trigger)
@@ -455,7 +457,7 @@ class _World:
         if deed.kind == HALTED:
             self.halt()
         elif deed.kind in OF_A_MAIL:
-            key = self.mail_of(deed)
+            key = about or self.mail_of(deed)
             if key is None:
                 says = f"{deed}: cannot be, {f'no {deed.of}' if deed.of else 'nothing'} was mailed by then"
                 self.timeline.add(Entry(self.now, "", "impossible", says))

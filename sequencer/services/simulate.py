@@ -1,15 +1,19 @@
 """Simulations for people: a lead from a CSV file or from flags, and mails with the subjects that it would read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import count
 from typing import IO
+from zoneinfo import ZoneInfo
 
 from sequencer.core.content import Content
+from sequencer.core.crowd import Crowd, audience
 from sequencer.core.lead_input import InvalidLead, LeadInput, read
 from sequencer.core.mail import join
 from sequencer.core.people import owner_of, sender_of
 from sequencer.core.script import Cue, wrong
 from sequencer.core.sequence import Sequence as Series
-from sequencer.core.simulate import Letter
+from sequencer.core.simulate import Case, Letter, begins, person, simulate
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.rendering.errors import RenderingFailed
@@ -35,12 +39,52 @@ def from_csv(file: IO[str], email: str | None) -> Mapping[str, str]:
     raise NotFound(f"no row has the address {email}" if email is not None else "the file holds no lead")
 
 
+def all_of_csv(path: str) -> Iterator[Mapping[str, str]]:
+    """Every row. Raises InvalidInput for the first that is none."""
+    problems = Imported()
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        table = read_table(file, problems)
+        for _, cells in table.rows:
+            yield {name: cell for name, cell in zip(table.names, cells, strict=True) if name and cell}
+    if problems.problems:
+        line, problem = problems.problems[0]
+        raise InvalidInput(f"line {line}: {problem}")
+
+
+def made_up() -> Iterator[Mapping[str, str]]:
+    """People without end, three of each company."""
+    for number in count():
+        yield {"email": f"lead{number + 1}@company{number // 3 + 1}.example"}
+
+
 def somebody(workspace: Workspace, given: Mapping[str, str]) -> LeadInput:
     """The lead, checked as an import would. Raises InvalidInput with everything that is wrong."""
     try:
         return read({"email": SOMEBODY, **given}, workspace)
     except InvalidLead as error:
         raise InvalidInput(str(error)) from error
+
+
+def run_crowd(
+    workspace: Workspace,
+    contents: Mapping[str, Content],
+    sequence: Series,
+    members: Iterable[Mapping[str, str]],
+    wall: datetime | None,
+    now: datetime,
+    span: timedelta,
+    seed: int,
+    progress: Callable[[int], None],
+) -> Crowd:
+    """All of them enter at once: when their own clocks show `wall`, or now."""
+    crowd, reacts = Crowd(sequence, ZoneInfo(workspace.zone)), audience(seed, contents)
+    for each in members:
+        member = somebody(workspace, each)
+        at = begins(workspace, sequence, member, wall) if wall is not None else now
+        lead, company = person(member, at)
+        crowd.add(simulate(workspace, sequence, contents, Case(lead, at, company, span=span, told=False), reacts))
+        progress(1)
+    return crowd
 
 
 def refuse_wrong(cues: Sequence[Cue], workspace: Workspace, sequence: Series, contents: Mapping[str, Content]) -> None:

@@ -127,3 +127,33 @@ def test_what_was_simulated_is_saved_as_a_scenario_that_holds(tmp_path: Path) ->
     again = run("simulate", "education", *BEGIN, "--save-as-scenario", "reacts")
     assert (again.exit_code, "reacts.yaml is there already" in again.stderr) == (1, True)
     assert run("fmt", "--check", str(tmp_path / "sequences" / "scenarios")).exit_code == 0
+
+
+def test_an_audience_goes_through_and_every_mail_is_counted_once() -> None:
+    people = ("--audience", "40", "--set", "stage=mql", "--set", "owner_email=daan@counterweigh.example")
+    first = simulate("sales-motivation", *people, *BEGIN, "--for", "30d", "--seed", "3", "--json")
+    found = json.loads(first.stdout)
+    assert (found["leads"], sum(found["outcomes"].values())) == (40, 40)
+    assert found["mails"] == sum(found["mails_by_day"].values()) == sum(one.get("sent", 0) for one in found["steps"])
+    steps = {one["step"]: one for one in found["steps"]}
+    assert (steps["pricing"]["sent"], found["mails_by_day"]["2026-11-23"]) == (40, 40)
+    fork = steps["looked-at-price"]
+    assert fork["reached"] == fork.get("then", 0) + fork.get("else", 0) <= 40
+    assert (
+        0 < sum(one.get("clicked", 0) for one in found["steps"]) <= sum(one.get("opened", 0) for one in found["steps"])
+    )
+    again = ("sales-motivation", *people, *BEGIN, "--for", "30d", "--json")
+    assert first.stdout == simulate(*again, "--seed", "3").stdout != simulate(*again, "--seed", "4").stdout
+
+
+def test_an_audience_may_come_from_a_file_and_is_shown_by_day() -> None:
+    said = simulate("handbook-delivery", *KHALID[:2], *BEGIN, "--audience", "5", "--for", "5d").stdout.splitlines()
+    assert said[0] == "handbook-delivery, 5 leads, seed 1"
+    assert said[3].split()[:3] == ["handbook-delivery", "5", "5"]
+    assert said[-1].startswith("5 mails on ")
+    assert any("█" * 40 in line for line in said)
+
+
+def test_an_audience_has_no_events_of_its_own() -> None:
+    result = simulate("education", "--audience", "5", "--event", "1d replied")
+    assert (result.exit_code, "--audience goes with" in result.stderr) == (2, True)
