@@ -386,12 +386,17 @@ _COMING = """
 """
 
 
+_HOW_MANY_COME = text(f"SELECT count(*) FROM ({_COMING}) lead")
+_WHO_COMES = text(
+    f"SELECT lead_id FROM ({_COMING}) lead WHERE (hashint8(lead_id) & 2147483647) % :every = 0 ORDER BY 1"
+)
+
+
 def coming(conn: Connection, until: datetime) -> int:
     """How many leads are in some sequence, or may be let into one by time until then."""
-    return int(conn.execute(text(f"SELECT count(*) FROM ({_COMING}) lead"), {"until": until}).scalar_one())
+    return int(conn.execute(_HOW_MANY_COME, {"until": until}).scalar_one())
 
 
 def coming_of(conn: Connection, until: datetime, every: int) -> list[int]:
     """Their ids, ascending; of every so many one, always the same ones."""
-    query = text(f"SELECT lead_id FROM ({_COMING}) lead WHERE (hashint8(lead_id) & 2147483647) % :every = 0 ORDER BY 1")
-    return list(conn.execute(query, {"until": until, "every": every}).scalars())
+    return list(conn.execute(_WHO_COMES, {"until": until, "every": every}).scalars())
