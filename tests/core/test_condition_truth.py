@@ -168,7 +168,7 @@ PEOPLE = st.builds(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(CONDITIONS, st.lists(PEOPLE, min_size=3, max_size=6))
 def test_what_is_claimed_of_every_lead_holds_for_any(source: str, people: list[Someone]) -> None:
     try:

@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
-    """The shipped workspace with a fifth of its leads."""
+    """The shipped workspace with an eighth of its leads."""
     for name in ("sequences", "content"):
         shutil.copytree(ROOT / name, tmp_path / name)
     lines = (ROOT / "examples/leads.csv").read_text().splitlines()
     (tmp_path / "examples").mkdir()
-    (tmp_path / "examples/leads.csv").write_text("\n".join([lines[0], *lines[1::5]]) + "\n")
+    (tmp_path / "examples/leads.csv").write_text("\n".join([lines[0], *lines[1::8]]) + "\n")
     return tmp_path
 
 
