@@ -147,6 +147,12 @@ def workspace_dir(environ: Mapping[str, str] | None = None) -> Path:
     return folder
 
 
+def deploy_confirm(environ: Mapping[str, str] | None = None) -> str | None:
+    """DEPLOY_CONFIRM: the code of a change that somebody confirmed, where a release phase deploys it."""
+    values = os.environ if environ is None else environ  # noqa: TID251
+    return _text(values, "DEPLOY_CONFIRM")
+
+
 def cache_dir(environ: Mapping[str, str] | None = None) -> Path | None:
     """A folder of the user's own for what can be worked out again (XDG Base Directory Specification); None: no home."""
     values = os.environ if environ is None else environ  # noqa: TID251

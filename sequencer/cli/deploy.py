@@ -1,41 +1,37 @@
 """`sequencer deploy`."""
 
 import click
-from sqlalchemy.exc import IntegrityError
 
 from sequencer.cli import output, problems
-from sequencer.cli.database import transaction
-from sequencer.errors import SequencerError
+from sequencer.cli.landing import confirm_option, land
 from sequencer.services.compile import Compiled
-from sequencer.services.release import Releases, WorkspaceProblems, deploy
+from sequencer.services.release import WorkspaceProblems, prepare
 from sequencer.settings import workspace_dir
-from sequencer.store import clock
 from sequencer.workspace.load import read_files
 
 
 @click.command()
+@confirm_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-def command(as_json: bool) -> None:
+def command(code: str | None, as_json: bool) -> None:
     """Check and compile the workspace and make it what the workers run.
 
     The workspace is WORKSPACE_DIR or the current folder. It becomes the next numbered deployment; people inside its
     sequences go on from where they stand. Problems are printed as `sequencer check` prints them: then nothing changes,
-    and the exit code is 1. The same workspace again changes nothing either.
+    and the exit code is 1. So it is when something cannot be taken back for people inside, until that is confirmed with
+    the code that `sequencer plan` tells. The same workspace again changes nothing either.
 
     Example: WORKSPACE_DIR=. sequencer deploy
     """
     files = read_files(workspace_dir())
     try:
-        with transaction() as conn:
-            number, new = deploy(conn, files, clock.now(conn))
-            release = Releases().current(conn)
+        to = prepare(files)
     except WorkspaceProblems as wrong:
         compiled = Compiled(None, {}, wrong.problems)
         click.echo(problems.as_object(compiled, files) if as_json else problems.as_text(compiled, files))
         raise click.exceptions.Exit(1) from wrong
-    except IntegrityError as error:
-        raise SequencerError("another deploy came first: look at what it deployed, then deploy again") from error
-    sequences, contents = len(release.workspace.sequences), len(release.contents)
+    number, new = land(to, code, as_json, "sequencer deploy")
+    sequences, contents = len(to.workspace.sequences), len(to.contents)
     if as_json:
         output.json({"ok": True, "deployment": number, "new": new, "sequences": sequences, "contents": contents})
     elif new:

@@ -49,6 +49,11 @@ def say(found: Mapping[str, Any]) -> None:
         output.line(f"{pause['sequence']} is paused since {since} UTC: {pause['detail']}")
         output.line(f"  `sequencer resume --sequence {pause['sequence']}` ends it")
     output.line(f"deployment {number}" if number is not None else "nothing is deployed yet: run `sequencer deploy`")
+    if (over := found["taking_over"]) is not None:
+        if over["left"]:
+            output.line(f"  {over['left']:,} people are still to be taken over from the deployment before")
+        if over["spread_until"]:
+            output.line(f"  who fell due by it is looked at until {over['spread_until'][:16]} UTC")
     if found["enrollments"]:
         states = [s.value for s in Status if any(s.value in counts for counts in found["enrollments"].values())]
         output.line()

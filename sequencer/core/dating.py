@@ -1,9 +1,11 @@
 """When a place in a sequence falls due: the waits before it, and for mails the hours and quiet days."""
 
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sequencer.core.condition_run import day
+from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Lead, Rep
 from sequencer.core.people import quiet_of, zone_of
 from sequencer.core.quiet import NEVER_QUIET, Quiet
@@ -24,6 +26,20 @@ def due_at(sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, qu
     if isinstance(place.step, Email | Rounds):
         due = next_open(due, sequence.hours, zone, NEVER_QUIET if sequence.exempt else quiet)
     return due
+
+
+def rounds_done(step: Rounds, enrollment: Enrollment) -> int:
+    """How many mails of a series came, or were skipped."""
+    done = 0
+    while enrollment.passed(step.round(done + 1)) is not None:
+        done += 1
+    return done
+
+
+def next_round(place: Place, step: Rounds, enrollment: Enrollment) -> Place:
+    """The place of a series with the waits before its next round."""
+    at = (step.every.at,) if step.every.at is not None else ()
+    return replace(place, before=(step.every,) if rounds_done(step, enrollment) else (*place.waits, *at))
 
 
 def after_waits(waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sequencer.core.dating import after_waits, due_at, wait_over
+from sequencer.core.dating import after_waits, due_at, next_round, rounds_done, wait_over
 from sequencer.core.decision import Alert, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
@@ -117,7 +117,7 @@ class _Run:
         place = self.sequence.places[self.enrollment.position]
         step = place.step
         if isinstance(step, Rounds):
-            place = self.next_round(step, place)
+            place = next_round(place, step, self.enrollment)
             if self.over(step, place):
                 return True
         lead, since = self.snapshot.lead, self.enrollment.since
@@ -301,7 +301,7 @@ class _Run:
 
     def rounds(self, step: Rounds, due: datetime) -> bool:
         """The next mail of a series; the series is over when nothing is left for this lead."""
-        number = self.rounds_done(step) + 1
+        number = rounds_done(step, self.enrollment) + 1
         mail = Email(step.round(number), step.mark, (), "", pick=step.pick)
         send = self.may_mail(mail, due)
         if isinstance(send, Skip) and send.why == NOTHING_NEW:
@@ -322,21 +322,9 @@ class _Run:
             return False
         return True
 
-    def rounds_done(self, step: Rounds) -> int:
-        done = 0
-        while self.enrollment.passed(step.round(done + 1)) is not None:
-            done += 1
-        return done
-
-    def next_round(self, step: Rounds, place: Place) -> Place:
-        """The same place with the waits before the next round."""
-        first = self.rounds_done(step) == 0
-        at = (step.every.at,) if step.every.at is not None else ()
-        return replace(place, before=(*place.waits, *at) if first else (step.every,))
-
     def over(self, step: Rounds, place: Place) -> bool:
         """Ends a series of which enough was sent; True when it did."""
-        done = self.rounds_done(step)
+        done = rounds_done(step, self.enrollment)
         if self.enrollment.passed(step.id) is not None or not done:
             return False
         if done >= step.up_to:
@@ -535,7 +523,7 @@ class _Run:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
         place = self.sequence.places[position]
         if isinstance(place.step, Rounds):
-            place = self.next_round(place.step, place)
+            place = next_round(place, place.step, self.enrollment)
         due = due_at(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):

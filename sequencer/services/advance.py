@@ -96,7 +96,9 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
             if series is None:
                 enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
                 return _Claimed([], fence, first_due, len(rows) == size, set(), trial)
-            subjects: list[snapshots.Subject] = [(migrated(conn, context, current, e), lead) for e, lead in rows]
+            subjects: list[snapshots.Subject] = [
+                (migrated(conn, context.releases, current, e), lead) for e, lead in rows
+            ]
             known = snapshots.load(conn, current.workspace, series.asks, subjects, now)
             decisions = [decided(current, series, snapshot, now) for snapshot in known]
             outgoing, awake, late = carry_out(context, conn, current, series, known, decisions, fence, now)

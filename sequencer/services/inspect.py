@@ -12,7 +12,19 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.release import Release
 from sequencer.errors import NotFound
-from sequencer.store import alerts, clock, enrollments, events, intake, leads, messages, pauses, suppressions, tasks
+from sequencer.store import (
+    alerts,
+    clock,
+    enrollments,
+    events,
+    intake,
+    leads,
+    messages,
+    pauses,
+    releases,
+    suppressions,
+    tasks,
+)
 from sequencer.store.pauses import Pause, Reason
 
 ENDS = {
@@ -127,6 +139,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
     waiting = intake.pending(conn)
     return {
         "deployment": release.number if release is not None else None,
+        "taking_over": _taking_over(conn, release) if release is not None else None,
         "enrollments": by_sequence,
         "positions": places,
         "messages": by_state,
@@ -173,6 +186,13 @@ def _pause(p: Pause) -> dict[str, Any]:
         "ends": ENDS[p.reason],
         "tries_again_at": _iso(p.retry_at),
     }
+
+
+def _taking_over(conn: Connection, release: Release) -> dict[str, Any] | None:
+    """How far the last deploy has come with those inside; None: it is done, and nobody waits for a turn."""
+    left, spread_to = enrollments.left_behind(conn, release.number), releases.spread_to(conn, release.number)
+    spread = spread_to if spread_to is not None and spread_to > clock.now(conn) else None
+    return {"left": left, "spread_until": _iso(spread)} if left or spread else None
 
 
 def _ownerless(conn: Connection, release: Release) -> dict[str, int]:

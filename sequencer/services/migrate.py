@@ -1,12 +1,18 @@
-"""After a deploy: takes the people inside to the new deployment, batch by batch, and dates them anew."""
+"""After a deploy: takes the people inside to the new deployment, batch by batch, and dates anew whom it concerns."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from sequencer.core import migrate as editing
 from sequencer.core.enrollment import Enrollment
+from sequencer.core.redate import Redating, Version, redating
 from sequencer.core.release import Release
+from sequencer.core.snapshot import Snapshot
 from sequencer.services.context import Context
-from sequencer.store import clock, enrollments
+from sequencer.services.release import Releases
+from sequencer.store import clock, enrollments, leads, releases
 
 
 def migrate(context: Context) -> bool:
@@ -15,23 +21,106 @@ def migrate(context: Context) -> bool:
         now = clock.now(conn)
         release = context.releases.current(conn)
         rows = enrollments.behind(conn, release.number, context.batch)
-        moved = []
-        for enrollment, _ in rows:
-            # Due now: `decide` finds the new date, and does nothing before it.
-            after = migrated(conn, context, release, enrollment)._replace(due_at=now)
-            moved.append(after)
+        known = with_companies(conn, rows)
+        edits = Edits(context.releases, release)
+        same: list[int] = []
+        moved: list[Enrollment] = []
+        soon: list[int] = []
+        for snapshot in known:
+            before = snapshot.enrollment
+            assert before is not None
+            if edits.untouched(conn, before):
+                same.append(before.id)
+                continue
+            after = migrated(conn, context.releases, release, before)
+            due = edits.due(conn, before, after, snapshot, now)
+            if due is not None and due <= now:
+                soon.append(len(moved))
+            moved.append(after if due is None else after._replace(due_at=due, expected_at=None))
+        slots = _slots(conn, release, len(soon), now)
+        for number, slot in zip(soon, slots, strict=True):
+            moved[number] = moved[number]._replace(due_at=slot)
+        enrollments.carry(conn, same, release.number)
         enrollments.update(conn, moved)
-    for place in sorted({(e.sequence, e.position) for e in moved}):
+    for place in sorted({(e.sequence, e.position) for e in moved if e.due_at is not None and e.due_at <= now}):
         context.hint("drain", *place)
     return len(rows) == context.batch
 
 
-def migrated(conn: Connection, context: Context, current: Release, enrollment: Enrollment) -> Enrollment:
+def _slots(conn: Connection, release: Release, people: int, now: datetime) -> list[datetime]:
+    """When to look at people who fall due by an edit: one after another, at the workspace's rate.
+
+    Nobody of them is late: the edit made them due, and the rate is ours.
+    """
+    rate = release.workspace.pressure.catch_up
+    if not people or rate is None:
+        return [now] * people
+    apart = timedelta(hours=1) / rate
+    first = releases.reserve(conn, release.number, now, people * apart)
+    return [first + number * apart for number in range(people)]
+
+
+class Edits:
+    """What the deployments since then mean for people who were dated in them."""
+
+    def __init__(self, known: Releases, current: Release) -> None:
+        self._known = known
+        self._current = current
+        self._found: dict[tuple[int, str], Redating | None] = {}
+        self._same: dict[tuple[int, str], bool] = {}
+
+    def due(
+        self, conn: Connection, before: Enrollment, after: Enrollment, known: Snapshot, now: datetime
+    ) -> datetime | None:
+        """When to look at somebody next; None: as they are dated. What is not in the future is to be soon."""
+        found = self._redating(conn, before.deployment, before.sequence)
+        return found.due(before, after, known, now) if found is not None else None
+
+    def untouched(self, conn: Connection, enrollment: Enrollment) -> bool:
+        """Whether nothing that concerns anybody in its sequence changed, in any deployment since."""
+        key = (enrollment.deployment, enrollment.sequence)
+        if key not in self._same:
+            self._same[key] = all(self._same_in(conn, number, key[1]) for number in range(key[0], self._current.number))
+        return self._same[key]
+
+    def _same_in(self, conn: Connection, number: int, sequence: str) -> bool:
+        old, new = self._version(conn, number, sequence), self._version(conn, number + 1, sequence)
+        if old is None or new is None:
+            return False
+        return redating(old, new).untouched
+
+    def _redating(self, conn: Connection, number: int, sequence: str) -> Redating | None:
+        """None: the sequence is not there now."""
+        key = (number, sequence)
+        if key not in self._found:
+            new = self._version(conn, self._current.number, sequence)
+            old = self._version(conn, number, sequence)
+            self._found[key] = redating(old, new) if new is not None else None
+        return self._found[key]
+
+    def _version(self, conn: Connection, number: int, sequence: str) -> Version | None:
+        at = release_at(conn, self._known, self._current, number)
+        found = at.workspace.sequences.get(sequence) if at is not None else None
+        return Version(at.workspace, found) if at is not None and found is not None else None
+
+
+def with_companies(conn: Connection, rows: Sequence[enrollments.Row]) -> list[Snapshot]:
+    """As much of each as a date depends on."""
+    companies = leads.companies(conn, (lead.company_id for _, lead in rows if lead.company_id is not None))
+    return [Snapshot(lead, companies.get(lead.company_id or 0), enrollment) for enrollment, lead in rows]
+
+
+def migrated(conn: Connection, known: Releases, current: Release, enrollment: Enrollment) -> Enrollment:
     """The enrollment at its place in the current deployment, taken through each one in between."""
     for number in range(enrollment.deployment, current.number):
-        old, new = context.releases.at(conn, number), context.releases.at(conn, number + 1)
+        old, new = (release_at(conn, known, current, one) for one in (number, number + 1))
         if new is None or (after := new.workspace.sequences.get(enrollment.sequence)) is None:
             continue
         before = old.workspace.sequences.get(enrollment.sequence) if old is not None else None
         enrollment = editing.migrate(before, after, enrollment, number + 1)
     return enrollment._replace(deployment=current.number)
+
+
+def release_at(conn: Connection, known: Releases, current: Release, number: int) -> Release | None:
+    """The deployment of that number. `current` need not be deployed yet: so its effects can be foreseen."""
+    return current if number == current.number else known.at(conn, number)

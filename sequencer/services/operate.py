@@ -117,7 +117,7 @@ def _running(
     leads.lock(conn, [lead_id])
     release = context.releases.current(conn)
     known = release.workspace.sequences
-    running = [migrated(conn, context, release, e) for e in enrollments.running_of(conn, [lead_id])]
+    running = [migrated(conn, context.releases, release, e) for e in enrollments.running_of(conn, [lead_id])]
     found = [e for e in running if e.sequence in known and sequence in (None, e.sequence)]
     if not found:
         raise NotFound(f"{email} is in no sequence now" if sequence is None else f"{email} is not in {sequence} now")

@@ -5,7 +5,7 @@ import logging
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import orjson
@@ -15,8 +15,9 @@ from sequencer.core.content import Content, Link
 from sequencer.core.mark import Problem
 from sequencer.core.release import Release
 from sequencer.core.watch import name_of, watched
+from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidWorkspace, Misconfigured
-from sequencer.services.compile import compile_workspace
+from sequencer.services.compile import Compiled, compile_workspace
 from sequencer.store import releases, watches
 
 log = logging.getLogger(__name__)
@@ -57,24 +58,59 @@ class Releases:
             return self._loaded[number]
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A workspace that compiles, ready to be deployed."""
+
+    files: Mapping[str, str]
+    workspace: Workspace
+    contents: Mapping[str, Content]
+    packed: bytes
+    digest: str
+
+
+def prepare(files: Mapping[str, str]) -> Candidate:
+    """Checks and compiles. Raises WorkspaceProblems when `check` would."""
+    return candidate(files, compile_workspace(files))
+
+
+def candidate(files: Mapping[str, str], compiled: Compiled) -> Candidate:
+    """Of files that were compiled. Raises WorkspaceProblems when they did not."""
+    if compiled.workspace is None:
+        raise WorkspaceProblems(tuple(p for p in compiled.problems if p.severity == "error"))
+    return Candidate(files, compiled.workspace, compiled.contents, *pack(files, compiled.contents))
+
+
 def deploy(conn: Connection, files: Mapping[str, str], now: datetime) -> tuple[int, bool]:
     """Checks, compiles and stores the workspace and makes it current.
 
     Returns the deployment's number, and whether it is a new one: the same workspace again changes nothing.
     Raises WorkspaceProblems when `check` would.
     """
-    compiled = compile_workspace(files)
-    if compiled.workspace is None:
-        raise WorkspaceProblems(tuple(p for p in compiled.problems if p.severity == "error"))
-    packed, digest = pack(files, compiled.contents)
+    return switch(conn, prepare(files), now)
+
+
+def switch(conn: Connection, to: Candidate, now: datetime) -> tuple[int, bool]:
+    """Makes it current; returns as `deploy` does. It takes milliseconds, whoever is inside."""
     running = releases.current(conn)
-    if running is not None and running[1] == digest:
+    if running is not None and running[1] == to.digest:
         return running[0], False
-    releases.put(conn, digest, packed, now)
-    number = releases.deploy(conn, digest, now)
-    wanted = {(sequence.id, name_of(trigger)) for sequence, trigger in watched(compiled.workspace)}
+    releases.put(conn, to.digest, to.packed, now)
+    number = releases.deploy(conn, to.digest, now)
+    wanted = {(sequence.id, name_of(trigger)) for sequence, trigger in watched(to.workspace)}
     watches.agree(conn, wanted, now)
     return number, True
+
+
+def again(conn: Connection, known: Releases, number: int) -> Candidate:
+    """What was deployed by that number, to be deployed anew. Raises Misconfigured when this version cannot run it."""
+    found = known.at(conn, number)
+    if found is None:
+        raise Misconfigured(
+            f"deployment {number} cannot be run by this version: check its workspace out from git, mend what"
+            " `sequencer check` says, and deploy it"
+        )
+    return Candidate(found.files, found.workspace, found.contents, releases.bundle(conn, found.hash), found.hash)
 
 
 class WorkspaceProblems(InvalidWorkspace):

@@ -68,7 +68,7 @@ def _look(
     for e in enrollments.all_of(conn, ids):
         if (series := workspace.sequences.get(e.sequence)) is None:
             continue
-        moved = migrated(conn, context, release, e) if e.status in RUNNING else e
+        moved = migrated(conn, context.releases, release, e) if e.status in RUNNING else e
         if e.status not in RUNNING or moved.position in series.places:
             known[e.lead_id].append(moved)
     found = {lead.id: lead for lead in leads.by_ids(conn, ids)}

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy import update as update_
 
 from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status
+from sequencer.core.fate import Standing
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
 from sequencer.store import leads
@@ -36,6 +37,9 @@ COLUMNS = (
 _RUNNING = sorted(RUNNING)
 _HELD_OUT = [{"step": HOLDOUT}]
 """What the history of whoever gets nothing holds."""
+
+
+Row = tuple[Enrollment, Lead]
 
 
 def of(row: Sequence[Any]) -> Enrollment:
@@ -354,6 +358,63 @@ def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollme
         .order_by(enrollment.c.deployment)
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True)
+    )
+    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
+
+
+_CARRY = text("UPDATE enrollment SET deployment = :deployment WHERE id = ANY(CAST(:ids AS bigint[]))")
+
+
+def carry(conn: Connection, ids: Sequence[int], deployment: int) -> None:
+    """Notes of enrollments whose leads the caller has locked that a deployment leaves them as they are."""
+    if ids:
+        conn.execute(_CARRY, {"ids": array(ids), "deployment": deployment})
+
+
+def left_behind(conn: Connection, deployment: int) -> int:
+    """How many running enrollments are still of an older deployment."""
+    query = (
+        select(func.count())
+        .where(enrollment.c.deployment < deployment, enrollment.c.status.in_(_RUNNING))
+        .select_from(enrollment)
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+_STANDING = text(
+    """
+    SELECT e.sequence, e.deployment, e.position, e.status, e.passed, count(*)
+    FROM (
+        SELECT sequence, deployment, position, status,
+               (SELECT jsonb_agg(jsonb_build_array(o -> 'step', o -> 'outcome') ORDER BY n)
+                FROM jsonb_array_elements(outcomes) WITH ORDINALITY passed(o, n)) AS passed
+        FROM enrollment WHERE status IN ('active', 'paused')
+    ) e
+    GROUP BY e.sequence, e.deployment, e.position, e.status, e.passed
+    ORDER BY e.sequence, e.deployment, e.position, e.status, e.passed
+    """
+)
+
+
+def standing(conn: Connection) -> list[Standing]:
+    """How many people are at each place of each sequence, told apart by what they have behind them."""
+    return [
+        Standing(
+            sequence, deployment, position, status, tuple((step, outcome) for step, outcome in passed or ()), people
+        )
+        for sequence, deployment, position, status, passed, people in conn.execute(_STANDING)
+    ]
+
+
+def page(conn: Connection, sequences: Sequence[str], after: int, limit: int) -> list[Row]:
+    """Running enrollments in these sequences by id, for walking through all of them in bounded memory."""
+    query = (
+        select(*COLUMNS, *leads.COLUMNS)
+        .join(lead, lead.c.id == enrollment.c.lead_id)
+        .where(enrollment.c.id > after, enrollment.c.sequence == func.any(list(sequences)))
+        .where(enrollment.c.status.in_(_RUNNING))
+        .order_by(enrollment.c.id)
+        .limit(limit)
     )
     return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
 

@@ -97,6 +97,7 @@ deployment = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("release", Text, nullable=False),
     _at("at", nullable=False),
+    _at("spread_to", comment="until when those are looked at who fell due by an edit"),
 )
 
 company = Table(

@@ -1,5 +1,6 @@
 """`decide` by tables of cases, and by laws that hold for any program and any history."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence as List
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sequencer.core.content import Content
 from sequencer.core.dating import first_due
 from sequencer.core.decision import Alert, Cancel, Change, Decision, Enter, Send
 from sequencer.core.engine import decide, departure
@@ -28,8 +30,14 @@ MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 @cache
+def contents() -> Mapping[str, Content]:
+    """Of every workspace here: they differ in their sequences."""
+    return compile_workspace(files(other=OTHER)).contents
+
+
+@cache
 def workspace(text: str) -> Workspace:
-    compiled = compile_workspace(files(it=text, other=OTHER))
+    compiled = compile_workspace(files(it=text, other=OTHER), contents())
     assert compiled.workspace is not None, "\n".join(map(str, compiled.problems))
     return compiled.workspace
 

@@ -1,0 +1,167 @@
+"""A plan as people read it in a terminal."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from sequencer.cli.output import counted, plain
+from sequencer.core.edit import CopyChange, Detail, Edit, SequenceChange, StepChange, StepKind
+from sequencer.core.plan import Inside, Plan
+from sequencer.core.wording import Piece
+
+SYMBOLS: Final[Mapping[str, str]] = {
+    "+": "added",
+    "-": "removed",
+    ">": "moved",
+    "~": "changed",
+    '"': "says something else",
+    "!": "to be confirmed",
+}
+_OF: Final[Mapping[StepKind, str]] = {
+    "added": "+",
+    "removed": "-",
+    "moved": ">",
+    "waits": "~",
+    "changed": "~",
+    "copy": '"',
+}
+_WIDE: Final = 24
+DEPLOY: Final = "sequencer deploy"
+
+
+def as_text(plan: Plan, command: str = DEPLOY) -> str:
+    """What changes, what becomes of whom, what to confirm; a legend of the symbols used, and one line that counts."""
+    if not plan.edit:
+        return f"{calm(plan)}\n"
+    lines = [*_sequences(plan), *_copies(plan.edit), *_workspace(plan.edit), *_dangers(plan)]
+    used = {line.lstrip()[:2] for line in lines}
+    legend = [f"{symbol} {meaning}" for symbol, meaning in SYMBOLS.items() if f"{symbol} " in used]
+    return "\n".join([*map(_shown, lines), "   ".join(legend), summary(plan, command), ""])
+
+
+def calm(plan: Plan) -> str:
+    return f"nothing changes: deployment {plan.deployment} already says this"
+
+
+def summary(plan: Plan, command: str = DEPLOY) -> str:
+    """The last line."""
+    edit = plan.edit
+    parts = [counted(len(edit.sequences), "sequence")] * bool(edit.sequences)
+    if edit.copies:
+        parts.append(counted(len({copy.content for copy in edit.copies}), "mail"))
+    if edit.workspace:
+        parts.append("workspace.yaml")
+    inside = f"{plan.people:,} {'person' if plan.people == 1 else 'people'} inside" if plan.people else "nobody inside"
+    said = f"changes to deployment {plan.deployment}: {', '.join(parts)}; {inside}"
+    if not plan.dangers:
+        return said
+    return f"{said}; {counted(len(plan.dangers), 'thing')} to be confirmed: {command} --confirm {plan.code}"
+
+
+def _shown(line: str) -> str:
+    return plain(line).rstrip()
+
+
+def _sequences(plan: Plan) -> Iterator[str]:
+    inside = {one.sequence: one for one in plan.inside}
+    for change in plan.edit.sequences:
+        yield f"{ {'added': '+', 'removed': '-', 'changed': '~'}[change.kind] } {change.id}"
+        yield from (f"    ~ {said(detail)}" for detail in change.settings)
+        if change.kind != "removed":
+            yield from _steps(change)
+        if (people := inside.pop(change.id, None)) is not None:
+            yield from (f"    {line}" for line in fates(people, plan.rate))
+        yield ""
+    for people in inside.values():
+        yield f"~ {people.sequence}"
+        yield from (f"    {line}" for line in fates(people, plan.rate))
+        yield ""
+
+
+def _steps(change: SequenceChange) -> Iterator[str]:
+    for step in change.steps:
+        yield f"    {_OF[step.kinds[0]]} {step.step.ljust(_WIDE)}  {step_said(step)}".rstrip()
+
+
+def step_said(step: StepChange) -> str:
+    """What is different, or of a step that is new or gone what it does."""
+    details = "; ".join(map(said, step.details))
+    if step.kinds[0] in ("added", "removed"):
+        return "; ".join([step.says, *(f"{detail.name}: {detail.after}" for detail in step.details)])
+    return details or "what it mails says something else"
+
+
+def said(detail: Detail) -> str:
+    """`state: live -> closed`"""
+    return f"{detail.name}: {detail.before or 'none'} -> {detail.after or 'none'}"
+
+
+def fates(inside: Inside, rate: int | None) -> Iterator[str]:
+    """What becomes of those inside, one line each."""
+    held = f", {inside.held_out:,} of them in the holdout" if inside.held_out else ""
+    yield f"{_people(inside.people)} inside{held}"
+    for move in inside.moves:
+        yield f"  {move.people:>8,}  go on at `{move.after}`, having stood at `{move.before}`"
+    for lost in inside.never:
+        why = "gone from the file" if lost.why == "removed" else "behind them now, or in an arm they did not take"
+        new = f"; {lost.replaced:,} of them get something new" if lost.replaced else ""
+        yield f"  {lost.people:>8,}  never get `{lost.step}`: {why}{new}"
+    for gained in inside.new:
+        if gained.people:
+            yield f"  {gained.people:>8,}  may get `{gained.step}`, which is new"
+        if gained.missed:
+            yield f"  {gained.missed:>8,}  are past `{gained.step}`, which is new"
+    if inside.finish:
+        yield f"  {inside.finish:>8,}  come to the end: nothing is left for them"
+    if inside.looks is None:
+        return
+    if inside.looks.soon:
+        spread = f", at {rate:,} an hour" if rate is not None else ""
+        yield f"  {inside.looks.soon:>8,}  fall due at once, and are looked at one after another{spread}"
+    if inside.looks.leaving:
+        yield f"  {inside.looks.leaving:>8,}  of them leave at that: what ends it is true of them"
+
+
+def _people(number: int) -> str:
+    return f"{number:,} {'person' if number == 1 else 'people'}"
+
+
+def _copies(edit: Edit) -> Iterator[str]:
+    for copy in edit.copies:
+        yield f"{ {'added': '+', 'removed': '-', 'changed': chr(34)}[copy.kind] } {copy_name(copy)}"
+        for part, pieces in copy.parts.items():
+            yield from (f"    {line}" for line in f"{part}: {words(pieces)}".split("\n"))
+        if copy.looks:
+            yield "    looks different: layout, pictures or where links go"
+        yield ""
+
+
+def copy_name(copy: CopyChange) -> str:
+    """`sales/pricing in de  (sales-motivation: pricing)`"""
+    language = f" in {copy.language}" if copy.language else ""
+    used = f"  ({', '.join(copy.used_by)})" if copy.used_by else "  (no step mails it)"
+    return f"{copy.content}{language}{used}"
+
+
+def words(pieces: Iterable[Piece]) -> str:
+    """`would [-pay-] {+save+} …`, as git's word diff has it."""
+    marks = {"gone": "[-{}-]", "new": "{{+{}+}}", "same": "{}", "left out": " …"}
+    return "".join(spaced(marks[piece.kind], piece) for piece in pieces).strip()
+
+
+def spaced(mark: str, piece: Piece) -> str:
+    """The piece in its mark, with the space before it outside."""
+    text = piece.text.lstrip()
+    return piece.text[: len(piece.text) - len(text)] + mark.format(text)
+
+
+def _workspace(edit: Edit) -> Iterator[str]:
+    if edit.workspace:
+        yield "~ workspace.yaml"
+        yield f"    {', '.join(name.replace('_', ' ') for name in edit.workspace)}"
+        yield ""
+
+
+def _dangers(plan: Plan) -> Iterator[str]:
+    yield from (f"! {danger}" for danger in plan.dangers)
+    if plan.dangers:
+        yield ""

@@ -1,0 +1,75 @@
+"""Foresees a deployment: by the rules and the code by which the workers will take people over."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from sequencer.core.engine import departure
+from sequencer.core.fate import Standing
+from sequencer.core.plan import Looks, Plan, Version, plan
+from sequencer.core.release import Release
+from sequencer.services import snapshots
+from sequencer.services.migrate import Edits, migrated, with_companies
+from sequencer.services.release import Candidate, Releases
+from sequencer.store import enrollments
+
+PAGE = 2_000
+"""People looked at together."""
+
+
+def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, now: datetime) -> Plan:
+    """What deploying this would change now, counted person by person."""
+    next_one = Release(current.number + 1, to.digest, to.workspace, to.contents, to.files)
+    inside = enrollments.standing(conn)
+    looks = _looks(conn, Edits(known, next_one), known, next_one, inside, now)
+    return plan(current.number, version(current), version(to), _here(conn, known, current, inside), looks)
+
+
+def version(of: Release | Candidate) -> Version:
+    return Version(of.workspace, of.contents, of.files)
+
+
+def standing(conn: Connection, known: Releases, current: Release) -> list[Standing]:
+    """Who is inside, as they stand in the deployment that runs, also those who were not taken to it yet."""
+    return _here(conn, known, current, enrollments.standing(conn))
+
+
+def _here(conn: Connection, known: Releases, current: Release, inside: Iterable[Standing]) -> list[Standing]:
+    found: Counter[Standing] = Counter()
+    for one in inside:
+        here = migrated(conn, known, current, one.enrollment())
+        found[one._replace(deployment=current.number, position=here.position, people=0)] += one.people
+    return [one._replace(people=people) for one, people in found.items()]
+
+
+def _looks(
+    conn: Connection, edits: Edits, known: Releases, to: Release, inside: Iterable[Standing], now: datetime
+) -> Mapping[str, Looks]:
+    """By sequence, who has to be looked at, and who of them leaves at that."""
+    touched = {one.sequence for one in inside if not edits.untouched(conn, one.enrollment())}
+    wanted = sorted(touched & to.workspace.sequences.keys())
+    found: dict[str, Looks] = {}
+    last = 0
+    while page := enrollments.page(conn, wanted, last, PAGE):
+        last = page[-1][0].id
+        due: dict[str, list[snapshots.Subject]] = {}
+        for snapshot in with_companies(conn, page):
+            before = snapshot.enrollment
+            assert before is not None
+            after = migrated(conn, known, to, before)
+            at = None if edits.untouched(conn, before) else edits.due(conn, before, after, snapshot, now)
+            if at is not None and at <= now:
+                due.setdefault(before.sequence, []).append((after, snapshot.lead))
+        for name, subjects in due.items():
+            so_far = found.get(name, Looks())
+            leaving = so_far.leaving + _leaving(conn, to, name, subjects, now)
+            found[name] = Looks(so_far.soon + len(subjects), leaving)
+    return found
+
+
+def _leaving(conn: Connection, to: Release, name: str, subjects: list[snapshots.Subject], now: datetime) -> int:
+    series = to.workspace.sequences[name]
+    seen = snapshots.load(conn, to.workspace, series.asks, subjects, now, mails=False)
+    return sum(departure(to.workspace, series, snapshot, now) is not None for snapshot in seen)

@@ -1,0 +1,125 @@
+"""`sequencer plan`, what `deploy` wants confirmed, and `sequencer rollback`."""
+
+import zlib
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from sequencer.store import tables
+from tests.workspaces import content, files
+
+from .conftest import START, Sequencer
+
+SERIES = """
+title: Quick
+state: live
+topic: guides
+enroll:
+  when: manual
+from: marketing
+steps:
+  - email: one
+  - wait: 3 days
+  - email: two
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, sequencer: Sequencer) -> Path:
+    """The small workspace, deployed, with two people inside, before its first mail."""
+    sequencer.environ["WORKSPACE_DIR"] = str(tmp_path)
+    write(tmp_path, files(quick=SERIES))
+    sequencer("deploy")
+    sequencer("leads", "import", "-", "--enroll", "quick", given="email\nana@harbor.example\nbo@harbor.example\n")
+    return tmp_path
+
+
+def write(folder: Path, workspace: dict[str, str]) -> None:
+    for name, said in workspace.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(said, "utf-8")
+
+
+def test_a_plan_says_what_changes_for_whom_and_what_the_words_were(folder: Path, sequencer: Sequencer) -> None:
+    assert "nothing changes: deployment 1 already says this\n" == sequencer("plan")
+    edited = SERIES.replace("3 days", "5 days").replace("state: live", "state: closed")
+    write(folder, {"sequences/quick.yaml": edited, "content/two.md": content("Two @you", "Hello dear")})
+    assert sequencer("plan") == PLANNED
+    said = sequencer("plan", "--format", "github")
+    assert said.startswith(
+        "<!-- sequencer plan -->\n**changes to deployment 1: 1 sequence, 1 mail; 2 people inside**\n"
+    )
+    assert "| waits, says something else | two | wait: 3 days -\\> 5 days |" in said
+    assert "<b>subject</b><br>Two <ins>@\u200byou</ins><br>" in said
+    found = sequencer.json("plan")
+    assert (True, 2, "", []) == (found["changes"], found["people"], found["code"], found["dangers"])
+    assert ["state"] == [setting["name"] for setting in found["edit"]["sequences"][0]["settings"]]
+
+
+PLANNED = """\
+~ quick
+    ~ state: live -> closed
+    ~ two                       wait: 3 days -> 5 days
+    2 people inside
+
+" two  (quick: two)
+    subject: Two {+@you+}
+    text: Hello [-{{ lead.first_name or 'there' }}-] {+dear+}
+
+    {{ brand.postal_address }} Unsubscribe ({{ unsubscribe_url }})
+
+~ changed   " says something else
+changes to deployment 1: 1 sequence, 1 mail; 2 people inside
+"""
+
+
+def test_what_cannot_be_taken_back_is_deployed_with_the_code_of_that_very_change(
+    folder: Path, sequencer: Sequencer
+) -> None:
+    write(folder, {"sequences/quick.yaml": SERIES.replace("  - wait: 3 days\n  - email: two\n", "")})
+    danger = "! quick: 2 people never get `two`, and nothing in its place\n"
+    assert danger in sequencer("plan")
+    code = sequencer.json("plan")["code"]
+    for given, why in (((), ""), (("--confirm", "0badc0de"), "`0badc0de` confirms another change; ")):
+        refused = sequencer.run("deploy", *given)
+        assert (1, True) == (refused.exit_code, danger in refused.stdout)
+        assert refused.stderr == (
+            f"Error: nothing was deployed: {why}somebody has to confirm this by `sequencer deploy --confirm {code}`,"
+            f" or by DEPLOY_CONFIRM={code} in the environment\n"
+        )
+    assert (1, code) == (sequencer.json("status")["deployment"], sequencer.json("deploy", code=1)["confirm"])
+    write(folder, {"sequences/quick.yaml": SERIES.replace("  - email: one\n  - wait: 3 days\n", "")})
+    assert 1 == sequencer.run("deploy", "--confirm", code).exit_code
+    write(folder, {"sequences/quick.yaml": SERIES.replace("  - wait: 3 days\n  - email: two\n", "")})
+    sequencer.environ["DEPLOY_CONFIRM"] = code
+    assert "deployment 2: 1 sequence, 4 contents\n" == sequencer("deploy")
+    assert "  2 people are still to be taken over from the deployment before\n" in sequencer("status")
+
+
+def test_a_rollback_is_an_older_deployment_as_a_new_one(folder: Path, sequencer: Sequencer, engine: Engine) -> None:
+    assert "there is no older deployment: there are 1 to 1" == sequencer.refusal("rollback")
+    assert "there is no deployment 7: there are 1 to 1" == sequencer.refusal("rollback", "7")
+    write(folder, {"sequences/quick.yaml": SERIES + "  - wait: 3 days\n  - email: three\n"})
+    sequencer("deploy")
+    refused = sequencer.run("rollback")
+    assert (1, True) == (refused.exit_code, "never get `three`" in refused.stdout)
+    code = refused.stdout.rpartition("sequencer rollback 1 --confirm ")[2].strip()
+    assert "deployment 3: the workspace of deployment 1\n" == sequencer("rollback", "--confirm", code)
+    assert "nothing changes: deployment 3 already runs the workspace of deployment 1\n" == sequencer("rollback", "1")
+    with engine.begin() as conn:
+        conn.execute(tables.release.insert().values(hash="old", bundle=OLD, created_at=START))
+        conn.execute(text("UPDATE deployment SET release = 'old' WHERE number = 2"))
+    assert "deployment 2 cannot be run by this version: " in sequencer.run("rollback", "2").stderr
+
+
+OLD = zlib.compress(b'{"format": 0}')
+
+
+def test_a_plan_needs_no_database_when_it_has_a_file_of_positions(folder: Path, sequencer: Sequencer) -> None:
+    path = folder / "positions.json"
+    assert f"who stands where in deployment 1: {path}\n" == sequencer("plan", "--export-positions", str(path))
+    assert "@harbor" not in path.read_text()
+    sequencer.environ["DATABASE_URL"] = ""
+    write(folder, {"sequences/quick.yaml": SERIES.replace("  - wait: 3 days\n  - email: two\n", "")})
+    assert "     2  never get `two`: gone from the file\n" in sequencer("plan", "--positions", str(path))

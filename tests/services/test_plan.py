@@ -1,0 +1,216 @@
+"""What `plan` says of ten thousand people is what a deploy does with them, number by number."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from sequencer.core.plan import Looks, Lost, Move, Plan
+from sequencer.services import positions
+from sequencer.services.migrate import migrate
+from sequencer.services.plan import foresee
+from sequencer.services.release import prepare
+from sequencer.store import clock, releases
+from tests.services.conftest import START, World
+from tests.workspaces import WORKSPACE, files
+
+HEAD = """
+title: Long
+state: live
+topic: guides
+pressure: exempt
+enroll:
+  when: manual
+from: marketing
+exit_on:
+  - lead.stage == "customer"
+steps:
+"""
+BODY = """\
+  - email: one
+  - wait: 5 days
+  - email: two
+  - id: asked
+    if: did("asked")
+    within: 3 days
+    then:
+      - email: three
+    else:
+      - wait: 2 days
+      - id: better
+        set: {stage: mql}
+  - email: four
+"""
+EDITED = """\
+  - email: one
+  - wait: 3 days
+  - email: four
+  - id: asked
+    if: did("asked")
+    within: 3 days
+    then:
+      - email: three
+    else:
+      - wait: 2 days
+      - id: better
+        set: {stage: mql}
+"""
+PLACES = {
+    "one": "",
+    "two": '{"step": "one", "outcome": "sent", "at": "2026-11-20T08:00:00+00:00"}',
+    "asked": '{"step": "one", "outcome": "sent", "at": "2026-11-20T08:00:00+00:00"},'
+    '{"step": "two", "outcome": "sent", "at": "2026-11-20T08:00:00+00:00"}',
+    "better": '{"step": "one", "outcome": "sent", "at": "2026-11-20T08:00:00+00:00"},'
+    '{"step": "two", "outcome": "sent", "at": "2026-11-20T08:00:00+00:00"},'
+    '{"step": "asked", "outcome": "else", "at": "2026-11-20T08:00:00+00:00"}',
+}
+
+
+def people(world: World, number: int) -> None:
+    """So many inside `long`, a quarter at each place, come there up to three days ago, due in an hour."""
+    with world.context.engine.begin() as conn:
+        for position, passed in PLACES.items():
+            conn.execute(
+                text(
+                    """
+                    WITH new AS (
+                        INSERT INTO lead (email, zone, stage, created_at, updated_at)
+                        SELECT 'lead' || n || '@' || :position || '.example',
+                               (ARRAY['Europe/London', 'America/New_York', NULL])[n % 3 + 1], 'lead', :now, :now
+                        FROM generate_series(1, :number) n RETURNING id
+                    )
+                    INSERT INTO enrollment (
+                        id, lead_id, sequence, deployment, position, since, due_at, status, entered_at, outcomes)
+                    SELECT ((extract(epoch FROM CAST(:now AS timestamptz)) * 1000)::bigint << 20)
+                           | (nextval('enrollment_number') & 1048575), id, 'long',
+                           (SELECT max(number) FROM deployment) - id % 2, :position,
+                           :now - make_interval(days => (id % 4)::int), :now + interval '1 hour', 'active',
+                           :now - interval '30 days',
+                           CAST('[' || :passed || ']' AS jsonb)
+                    FROM new
+                    """
+                ),
+                {"number": number // 4, "position": position, "passed": passed, "now": START},
+            )
+
+
+def planned(world: World, workspace: dict[str, str]) -> Plan:
+    with world.context.engine.connect() as conn:
+        known = world.context.releases
+        return foresee(conn, known, known.current(conn), prepare(workspace), clock.now(conn))
+
+
+def taken_over(world: World) -> None:
+    while migrate(world.context):
+        pass
+    with world.context.engine.connect() as conn:
+        left = "SELECT count(*) FROM enrollment WHERE deployment < (SELECT max(number) FROM deployment)"
+        assert conn.execute(text(left)).scalar_one() == 0
+
+
+def standing(world: World) -> Counter[str]:
+    with world.context.engine.connect() as conn:
+        query = "SELECT position, count(*) FROM enrollment WHERE status = 'active' GROUP BY position"
+        return Counter({position: count for position, count in conn.execute(text(query))})
+
+
+def inside(world: World, number: int, rate: str = "none") -> dict[str, str]:
+    """So many people, half of them not taken yet to the second deployment; returns the workspace of an edit."""
+    rated = {"sequences/workspace.yaml": WORKSPACE + f"pressure: {{catch_up: {rate}}}\n"}
+    world.deploy(files(long=HEAD + BODY) | rated)
+    world.deploy(files(long=HEAD + BODY.replace("within: 3 days", "within: 4 days")) | rated)
+    people(world, number)
+    return files(long=HEAD + EDITED) | rated
+
+
+def test_what_is_planned_for_ten_thousand_is_what_happens(world: World) -> None:
+    edited = inside(world, 10_000, "5000")
+    plan = planned(world, edited)
+    (long,) = plan.inside
+    assert (10_000, 0) == (long.people, long.finish)
+    assert (Move("two", "asked", 2_500),) == long.moves
+    # `four` moved before the fork: only whoever got no mail yet still gets it.
+    assert (Lost("two", 5_000, "removed", 0), Lost("four", 7_500, "passed by", 0)) == long.never
+    assert ["passed-by", "removed"] == sorted(danger.kind for danger in plan.dangers)
+
+    before = world.now()
+    world.deploy(edited)
+    taken_over(world)
+    assert long.places == standing(world)
+    assert long.looks is not None
+    # Everybody who stood at `two`, and of those at `asked` whoever was dated when it waited for four days.
+    assert 3_750 == long.looks.soon
+    with world.context.engine.connect() as conn:
+        spread_to = releases.spread_to(conn, 3)
+        turns = "SELECT count(*), count(DISTINCT due_at) FROM enrollment WHERE due_at < :spread_to"
+        assert (3_750, 3_750) == tuple(conn.execute(text(turns), {"spread_to": spread_to}).one())
+    assert spread_to == before + timedelta(minutes=45)
+
+
+def test_nobody_gets_a_step_twice_or_what_was_said_never_to_come(world: World) -> None:
+    edited = inside(world, 200)
+    (long,) = planned(world, edited).inside
+    world.deploy(edited)
+    taken_over(world)
+    world.pass_(days=12)
+    with world.context.engine.connect() as conn:
+        left = conn.execute(text("SELECT status, count(*) FROM enrollment GROUP BY status")).all()
+    assert [("finished", 200)] == [tuple(row) for row in left]
+    mails = Counter(world.provider.mails)
+    assert {1} == set(mails.values())
+    by_step = Counter(step for _, step in mails)
+    assert (50, 0, 50) == (by_step["one"], by_step["two"], by_step["four"])
+    assert 200 - by_step["four"] == next(lost.people for lost in long.never if lost.step == "four")
+
+
+def test_who_meets_what_ends_a_sequence_now_is_counted_and_leaves(world: World) -> None:
+    edited = inside(world, 200)
+    edited["sequences/long.yaml"] = (HEAD + BODY).replace("exit_on:\n", 'exit_on:\n  - lead.stage == "sql"\n')
+    with world.context.engine.begin() as conn:
+        conn.execute(text("UPDATE lead SET stage = 'sql' WHERE id % 4 = 0"))
+    plan = planned(world, edited)
+    (long,) = plan.inside
+    assert long.looks is not None
+    assert (200, 50) == (long.looks.soon, long.looks.leaving)
+    assert ["leaving"] == [danger.kind for danger in plan.dangers]
+    world.deploy(edited)
+    taken_over(world)
+    world.work()
+    with world.context.engine.connect() as conn:
+        assert 50 == conn.execute(text("SELECT count(*) FROM enrollment WHERE status = 'left'")).scalar_one()
+
+
+def test_a_fix_of_copy_moves_and_dates_nobody(world: World) -> None:
+    inside(world, 200)
+    taken_over(world)
+    rows = "SELECT id, position, since, due_at, expected_at, outcomes::text FROM enrollment ORDER BY id"
+    with world.context.engine.connect() as conn:
+        current = world.context.releases.current(conn)
+        before = conn.execute(text(rows)).all()
+    edited = dict(current.files) | {"content/two.md": "---\nsubject: Two and a half\nkind: guide\n---\nHello\n"}
+    plan = planned(world, edited)
+    assert [("two", ("subject", "text"))] == [(copy.content, tuple(copy.parts)) for copy in plan.edit.copies]
+    assert ((), [Looks()]) == (plan.dangers, [one.looks for one in plan.inside])
+    world.deploy(edited)
+    taken_over(world)
+    with world.context.engine.connect() as conn:
+        assert before == conn.execute(text(rows)).all()
+
+
+def test_a_plan_by_a_file_says_the_same_but_for_who_falls_due(world: World) -> None:
+    edited = inside(world, 200)
+    with world.context.engine.connect() as conn:
+        known = world.context.releases
+        raw = positions.export(conn, known, known.current(conn))
+    here, there = planned(world, edited), positions.foresee(raw, prepare(edited))
+    assert (here.edit, here.dangers, here.code) == (there.edit, there.dangers, there.code)
+    assert [one.moves for one in here.inside] == [one.moves for one in there.inside]
+    assert [None] == [one.looks for one in there.inside]
+    assert b"@one.example" not in raw
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"format": 1, "deployment": 1, "files": {}, "standing": [[1]]}'])
+def test_what_is_no_file_of_positions_is_refused(raw: bytes) -> None:
+    with pytest.raises(Exception, match="expected a file that `sequencer plan --export-positions` wrote"):
+        positions.foresee(raw, prepare(files(long=HEAD + BODY)))
