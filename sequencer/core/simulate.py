@@ -467,6 +467,8 @@ class _World:
             self.change(deed)
         elif deed.kind == kinds.RESUBSCRIBED:
             self.resubscribe(deed.of)
+        elif deed.kind == kinds.UNSUBSCRIBED:
+            self.unsubscribe(deed.of)
         else:
             self.react([self.event(deed.kind, _data(deed))])
 
@@ -507,16 +509,35 @@ class _World:
                 self.lead = changed(self.lead, {name: value})
         self.react(happened)
 
+    def wanted(self) -> set[str]:
+        """The topics that the lead may be mailed about."""
+        if self.barred:
+            return set()
+        return self.by_topic()
+
+    def by_topic(self) -> set[str]:
+        """The same, as if nothing barred all mail."""
+        declared = {one.id for one in self.workspace.topics.values() if one.default}
+        return (declared | self.consent.given) - self.consent.refused
+
+    def unsubscribe(self, topic: str) -> None:
+        """On the page of topics, where choosing none of them is unsubscribing; said twice, it is one event."""
+        wanted = self.wanted()
+        if topic and wanted - {topic}:
+            if topic in wanted:
+                self.react([self.event(kinds.UNSUBSCRIBED, {"topic": topic})])
+        elif "unsubscribed" not in self.barred:
+            self.react([self.event(kinds.UNSUBSCRIBED, {})])
+
     def resubscribe(self, topic: str) -> None:
         """On the page of topics. What was off because everything was stays off."""
-        if self.barred - {"unsubscribed"}:
+        if self.barred - {"unsubscribed"} or topic in self.wanted():
             return
         happened = [self.event(kinds.RESUBSCRIBED, {"topic": topic})]
         if self.barred:
             self.barred.clear()
             self.lead = self.lead._replace(suppressed=False)
-            wanted = {one.id for one in self.workspace.topics.values() if one.default} | self.consent.given
-            off = sorted(wanted - self.consent.refused - {topic})
+            off = sorted(self.by_topic() - {topic})
             happened += [self.event(kinds.UNSUBSCRIBED, {"topic": one}) for one in off]
         self.consent = replace(self.consent, given=self.consent.given | {topic}, refused=self.consent.refused - {topic})
         self.react(happened)
@@ -590,4 +611,4 @@ class _World:
 def _data(deed: Deed) -> dict[str, Any]:
     if not deed.of:
         return {}
-    return {{kinds.SUBMITTED: "form", kinds.VISITED: "page", kinds.UNSUBSCRIBED: "topic"}[deed.kind]: deed.of}
+    return {{kinds.SUBMITTED: "form", kinds.VISITED: "page"}[deed.kind]: deed.of}

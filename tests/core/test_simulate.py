@@ -142,7 +142,7 @@ ENDS = [
     ("1 day: replied one", ["one"], ("left", "exit_on: replied()")),
     ("1 day: meeting_booked", ["one"], ("converted", 'goal: did("meeting_booked")')),
     ("1 day: unsubscribed", ["one"], ("stopped", "suppressed")),
-    ("1 day: unsubscribed guides", ["one"], ("left", "unsubscribed: guides")),
+    ("1 day: unsubscribed guides", ["one"], ("stopped", "suppressed")),
     ("1 day: complained", ["one"], ("stopped", "suppressed")),
     ("1 minute after one: bounced", ["one"], ("stopped", "suppressed")),
     ("1 day: halted", ["one"], ("stopped", "operator")),
@@ -166,6 +166,13 @@ def test_somebody_who_takes_it_back_may_be_mailed_again_about_that_topic_alone()
     assert [("stopped", "suppressed")] == status(came)
     refused = [entry.says for entry in came.timeline.entries if entry.code == "refused"]
     assert ["does not enter: unsubscribed from guides"] * 2 == refused
+
+
+def test_whoever_unsubscribes_from_the_last_topic_unsubscribes_from_everything() -> None:
+    """`guides` is the only topic that a lead gets who said nothing."""
+    reader = Consent(given=frozenset({"news"}))
+    assert [("left", "unsubscribed: guides")] == status(run("1d unsubscribed guides", consent=reader))
+    assert [("stopped", "suppressed")] == status(run("1d unsubscribed guides"))
 
 
 def test_cues_wait_for_their_step_and_those_whose_step_never_comes_are_named() -> None:
