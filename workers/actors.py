@@ -12,7 +12,7 @@ from dramatiq import Broker
 
 from sequencer.hints import DEFAULT, QUEUES, Hints
 from sequencer.logs import describe
-from sequencer.services import advance, alerts, ingest, migrate, reconcile, tidy, watch
+from sequencer.services import advance, alerts, ingest, migrate, reconcile, tidy, watch, weigh
 from sequencer.services.context import Context
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
     register(broker, hints, "drain", lambda sequence, position: advance.drain(context, sequence, position))
     register(broker, hints, "plant", lambda number: watch.plant(context, number))
     register(broker, hints, "look", lambda number: watch.look(context, number))
+    register(broker, hints, "recount", lambda number: weigh.recount(context, number))
+    register(broker, hints, "weigh", lambda number: weigh.look(context, number))
     register(broker, hints, "migrate", lambda: migrate.migrate(context))
     register(broker, hints, "alerts", lambda: alerts.deliver(context))
     register(broker, hints, "tidy", lambda: tidy.tidy(context))

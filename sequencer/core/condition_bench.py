@@ -46,6 +46,7 @@ class Bench:
     contents: set[str] = field(default_factory=set)
     topics: set[str] = field(default_factory=set)
     standing: set[str] = field(default_factory=set)
+    awaits: set[str] = field(default_factory=set)
     windows: set[Duration] = field(default_factory=set)
     bounded: Duration | None = None
     ever: bool = False
@@ -97,6 +98,7 @@ class Bench:
         self.contents |= asks.contents
         self.topics |= asks.topics
         self.standing |= asks.standing
+        self.awaits |= asks.awaits
         self.windows |= asks.windows
         self.look_back(asks.bounded, asks.ever)
 
@@ -116,6 +118,7 @@ class Bench:
             frozenset(self.contents),
             frozenset(self.topics),
             frozenset(self.standing),
+            frozenset(self.awaits),
             frozenset(self.windows),
             self.bounded,
             self.ever,

@@ -19,6 +19,7 @@ from sequencer.core.condition_bench import FACTS, Bench, ask, suggestion
 from sequencer.core.condition_functions import FUNCTIONS, build_call
 from sequencer.core.condition_names import STANDING, Facts
 from sequencer.core.duration import Duration
+from sequencer.core.event import SALES_READY
 
 Kind: TypeAlias = Literal["text", "number", "date", "flag", "some_of", "list"]
 
@@ -26,8 +27,8 @@ COMPANY: Final = frozenset({"name", "domain", "owner"})
 
 _CALLABLE: Final = FUNCTIONS.keys() | {"has"}
 
-_LATER: Final = frozenset({"sales_ready", "became", "silent", "before", *STANDING})
-"""Names that people may have read of; they are not to be asked for everywhere."""
+_LATER: Final = frozenset({"became", "silent", "before"})
+"""Triggers, which no condition asks for."""
 
 _PEOPLE: Final = 'company.engaged_people("30 days")'
 
@@ -142,6 +143,8 @@ class _Checker:
                 return Operand("text", node.node.lineno, f"company.{node.attr}", ask("company", node.attr))
             case nodes.Name(name="score" | "fit" as name) if name in self.bench.names.standing:
                 self.bench.standing.add(name)
+                if name == "score":
+                    self.bench.awaits |= self.bench.names.counted
                 return Operand("number", node.lineno, name, ask(name), counted=True)
             case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="company"), attr="engaged_people")) if (
                 "engaged_people" in self.bench.names.standing
@@ -240,11 +243,21 @@ class _Checker:
         name = node.node.name
         if name == "has":
             return self.has(node)
+        if name == "sales_ready" and name in self.bench.names.standing:
+            return self.ready(node)
         if name in FUNCTIONS:
             return build_call(self.bench, name, node)
         told = f"{_absent(f'{name}()', name)}{suggestion(name, _CALLABLE)}"
         self.bench.flaw(node.node.lineno, "condition-name", told)
         return None
+
+    def ready(self, node: nodes.Call) -> ast.expr | None:
+        if node.args or node.kwargs:
+            self.bench.flaw(node.node.lineno, "condition-argument", "expected sales_ready()")
+            return None
+        self.bench.standing.add("sales_ready")
+        self.bench.awaits.add(SALES_READY)
+        return ask("sales_ready")
 
     def has(self, node: nodes.Call) -> ast.expr | None:
         if len(node.args) != 2 or node.kwargs:
@@ -368,6 +381,8 @@ _NEVER: Final = ast.Constant(False)
 
 
 def _absent(written: str, name: str) -> str:
+    if name in STANDING:
+        return f"`{written}` is not available here (sequences/signals.yaml says what counts)"
     return f"`{written}` is not available here" if name in _LATER else f"there is no `{written}`"
 
 

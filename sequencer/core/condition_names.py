@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, Protocol
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 
-STANDING: Final = frozenset({"score", "fit", "engaged_people"})
+STANDING: Final = frozenset({"score", "fit", "engaged_people", "sales_ready"})
 """What signals.yaml makes of a lead's behaviour."""
 
 
@@ -60,6 +60,9 @@ class Facts(Protocol):
     def fit(self) -> int:
         """What the lead is worth by itself, in points."""
 
+    def sales_ready(self) -> bool:
+        """Whether sales is to talk to the lead."""
+
     def engaged_people(self, *, within: Duration) -> int:
         """How many people of the lead's company did something that counts for them, within so long."""
 
@@ -101,6 +104,8 @@ class Names:
     """Values from a file of one a line, by the file's name."""
     standing: frozenset[str] = frozenset()
     """Which of STANDING may be asked for."""
+    counted: frozenset[str] = frozenset()
+    """Kinds of events that change the score."""
     scope: Literal["enrollment", "ever"] = "enrollment"
     """What counts unless the condition says otherwise. `ever` where leads enrol: no step has been passed there."""
 
@@ -123,6 +128,8 @@ class Asks:
     """Topics whose consent matters."""
     standing: frozenset[str] = frozenset()
     """Of STANDING."""
+    awaits: frozenset[str] = frozenset()
+    """Kinds of events that change how the lead stands; they are not looked up."""
     windows: frozenset[Duration] = frozenset()
     """In which the engaged people of the company are counted. Never in business days."""
     bounded: Duration | None = None
@@ -144,6 +151,7 @@ def merged(several: Iterable[Asks]) -> Asks:
         none.union(*(asks.contents for asks in every)),
         none.union(*(asks.topics for asks in every)),
         none.union(*(asks.standing for asks in every)),
+        none.union(*(asks.awaits for asks in every)),
         frozenset[Duration]().union(*(asks.windows for asks in every)),
         max(bounds, key=lambda bound: bound.elapsed, default=None),
         any(asks.ever for asks in every),

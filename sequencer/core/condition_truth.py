@@ -249,5 +249,8 @@ class _World:
     def fit(self) -> int:
         return int(self._answer("fit", self._domains.counts))
 
+    def sales_ready(self) -> bool:
+        return self._asked("sales_ready")
+
     def engaged_people(self, *, within: Duration) -> int:
         return int(self._answer(("engaged_people", within), self._domains.counts))

@@ -86,6 +86,8 @@ def fits(trigger: Trigger, e: Event) -> bool:
     """Whether this event is what the trigger waits for."""
     if trigger.kind == "submitted":
         return e.kind == kinds.SUBMITTED and e.data.get("form") == trigger.name
+    if trigger.kind == "sales_ready":
+        return e.kind == kinds.SALES_READY
     if trigger.kind == "became":
         if e.kind != kinds.CHANGED or e.data.get("field") != trigger.name:
             return False

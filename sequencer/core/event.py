@@ -20,6 +20,8 @@ REPLIED: Final = "replied"
 AUTO_REPLIED: Final = "auto_replied"
 SUBMITTED: Final = "submitted"
 VISITED: Final = "visited"
+SALES_READY: Final = "sales_ready"
+"""The lead became ready to be talked to: data = {number, reasons}."""
 CHANGED: Final = "changed"
 """A field of the lead got another value: data = {field, before, after}."""
 
@@ -28,7 +30,7 @@ DELIVERY: Final = frozenset({PROCESSED, DELIVERED, DEFERRED, BOUNCED, BLOCKED, D
 
 ENGAGEMENT: Final = frozenset({OPENED, CLICKED, REPLIED, SUBMITTED, VISITED})
 
-BUILT_IN: Final = DELIVERY | ENGAGEMENT | {UNSUBSCRIBED, RESUBSCRIBED, COMPLAINED, AUTO_REPLIED, CHANGED}
+BUILT_IN: Final = DELIVERY | ENGAGEMENT | {UNSUBSCRIBED, RESUBSCRIBED, COMPLAINED, AUTO_REPLIED, SALES_READY, CHANGED}
 """Names the system itself gives; any other name (`meeting_booked`) comes from the API."""
 
 URGENT: Final = frozenset({UNSUBSCRIBED, COMPLAINED, BOUNCED, REPLIED})

@@ -98,6 +98,9 @@ class LeadFacts:
         signals = self.workspace.signals
         return sum(one.points for one in signals.fit if one.condition.test(self)) if signals is not None else 0
 
+    def sales_ready(self) -> bool:
+        return self.snapshot.standing.ready
+
     def engaged_people(self, *, within: Duration) -> int:
         return self.snapshot.standing.engaged.get(within, 0)
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from datetime import UTC, date
 from typing import Final, NamedTuple
 
+from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
 from sequencer.core.lead import Lead
 from sequencer.core.score import Counts, worth
 from sequencer.core.signals import Signal
-from sequencer.core.snapshot import Snapshot
+from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.core.workspace import Workspace
 
 _NOBODY: Final = Lead(0, "")
@@ -40,6 +41,14 @@ def counted(workspace: Workspace, events: Iterable[Event]) -> Counts:
 def day_of(e: Event) -> date:
     """The UTC day to which an event counts."""
     return e.at.astimezone(UTC).date()
+
+
+def standing(workspace: Workspace, events: Iterable[Event]) -> Standing:
+    """How a lead stands by what is known to have happened alone, without the others of their company."""
+    if workspace.signals is None:
+        return Standing()
+    known = list(events)
+    return Standing(counted(workspace, known), any(e.kind == kinds.SALES_READY for e in known))
 
 
 class Deed(NamedTuple):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sequencer.core import event as kinds
 from sequencer.core.entry import asks_of
 from sequencer.core.sequence import Sequence
+from sequencer.core.signals import Signals
 from sequencer.core.watch import WATCHED
 
 ALWAYS = frozenset(
@@ -24,6 +25,8 @@ class Interest:
     """Whose mails conditions ask about: opened, clicked?"""
     topics: bool
     """Whether consent is asked for."""
+    counted: frozenset[str] = frozenset()
+    """Kinds of events after which a lead may stand otherwise, by signals.yaml."""
 
     def has(self, kind: str, step: str | None) -> bool:
         """Whether something may come of such an event, about a mail of this step if about any.
@@ -38,16 +41,19 @@ class Interest:
         )
 
 
-def interest(sequences: Iterable[Sequence]) -> Interest:
-    """Of some sequences: in what happens to those inside, and in what lets others in."""
+def interest(sequences: Iterable[Sequence], signals: Signals | None = None) -> Interest:
+    """Of some sequences: in what happens to those inside, in what lets others in; and in what counts."""
     found = list(sequences)
     nothing: frozenset[str] = frozenset()
-    names = {"submitted": kinds.SUBMITTED, "became": kinds.CHANGED}
+    names = {"submitted": kinds.SUBMITTED, "became": kinds.CHANGED, "sales_ready": kinds.SALES_READY}
     triggers = {names.get(t.kind, t.name) for s in found for t in s.enroll if t.kind not in WATCHED}
     # Whoever does not fit where time lets leads in is looked at again when that changes.
     fitting = [asks_of(s, t.condition) for s in found for t in s.enroll if t.kind in WATCHED]
     return Interest(
-        nothing.union(triggers, *(s.asks.events for s in found), *(asks.events for asks in fitting)),
+        nothing.union(
+            triggers, *(s.asks.events | s.asks.awaits for s in found), *(a.events | a.awaits for a in fitting)
+        ),
         nothing.union(*(s.asks.steps for s in found)),
         bool(fitting) or any(s.asks.topics for s in found),
+        signals.stirred_by if signals is not None else nothing,
     )

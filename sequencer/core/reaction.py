@@ -85,7 +85,7 @@ def _why(sequence: Series, before: Enrollment, after: Enrollment) -> tuple[Reaso
 
 def wakes(sequence: Series, told: Sequence[Event]) -> bool:
     """Whether what happened can matter to where somebody stands in this sequence; waking in vain is harmless."""
-    asked = sequence.asks.events
+    asked = sequence.asks.events | sequence.asks.awaits
     return any(
         e.kind in asked
         or e.kind == kinds.CHANGED

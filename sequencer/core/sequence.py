@@ -236,7 +236,7 @@ class Arm:
 class Trigger:
     """What makes a lead enter. `name` is its form, field or event; of `at` the moment as it is written."""
 
-    kind: Literal["manual", "submitted", "became", "did", "silent", "before", "at"]
+    kind: Literal["manual", "submitted", "sales_ready", "became", "did", "silent", "before", "at"]
     mark: Mark
     name: str = ""
     value: str = ""

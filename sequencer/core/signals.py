@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sequencer.core.condition import Condition
+from sequencer.core.event import CHANGED, RESUBSCRIBED, UNSUBSCRIBED
 from sequencer.core.mark import Mark
 
 
@@ -52,6 +53,8 @@ class Signals:
     stages: Mapping[str, Condition] = field(default_factory=dict)
     """What moves a lead forward to a stage, in the order of the stages."""
     sales_ready: SalesReady | None = None
+    digest: str = ""
+    """Of all that decides how somebody stands. When it is another, everybody is counted and looked at again."""
 
     @cached_property
     def by_kind(self) -> Mapping[str, tuple[Signal, ...]]:
@@ -61,6 +64,12 @@ class Signals:
             for kind in signal.behaviour.asks.events:
                 found[kind] = (*found.get(kind, ()), signal)
         return found
+
+    @cached_property
+    def stirred_by(self) -> frozenset[str]:
+        """Kinds of events after which a lead may stand otherwise."""
+        asked = [condition.asks for condition in (*self.conditions(), *(one.condition for one in self.fit))]
+        return frozenset({CHANGED, RESUBSCRIBED, UNSUBSCRIBED, *self.by_kind}).union(*(asks.events for asks in asked))
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every expression over how a lead stands."""

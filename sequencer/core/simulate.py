@@ -20,6 +20,7 @@ from sequencer.core.engine import decide
 from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status
 from sequencer.core.entry import asks_of, entrances, holds_out, manual, refuses
 from sequencer.core.event import Event
+from sequencer.core.intent import standing
 from sequencer.core.interest import Interest, interest
 from sequencer.core.lanes import Other, concerned
 from sequencer.core.lead import Company, Lead
@@ -300,6 +301,7 @@ class _World:
             mailed_at=tuple(self.mailed_at),
             consent=self.consent,
             others=self.others(enrollment) if enrollment is not None else (),
+            standing=standing(self.workspace, self.events),
         )
 
     def others(self, enrollment: Enrollment) -> tuple[Other, ...]:

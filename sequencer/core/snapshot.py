@@ -27,6 +27,8 @@ class Standing(NamedTuple):
     """What a lead's behaviour has come to, as far as conditions ask."""
 
     counts: Counts = MappingProxyType({})
+    ready: bool = False
+    """Sales is to talk to the lead, and it has not fallen back since."""
     engaged: Mapping[Duration, int] = MappingProxyType({})
     """How many people of the lead's company did something that counts for them, within so long."""
 

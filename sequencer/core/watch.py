@@ -115,7 +115,7 @@ def touches(trigger: Trigger, asks: Asks, e: Event) -> bool:
     `asks`: what that depends on, see `asks_of`.
     """
     if e.kind != kinds.CHANGED:
-        return e.kind in asks.events or e.kind == kinds.RESUBSCRIBED
+        return e.kind in asks.events or e.kind in asks.awaits or e.kind == kinds.RESUBSCRIBED
     changed = e.data.get("field")
     if changed in asks.fields or changed == "status":
         return True

@@ -74,7 +74,7 @@ def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollm
             series = release.workspace.sequences.get(enrollment.sequence)
             for passed in enrollment.outcomes:
                 step = series.steps.get(passed.step) if series is not None else None
-                if isinstance(step, Branch | Choose) and not _asks(step).topics:
+                if isinstance(step, Branch | Choose) and not (_asks(step).topics or _asks(step).standing):
                     lead = people[enrollment.lead_id]
                     then = as_of(lead, enrollment, ledger.get(enrollment.id, {}), history, passed.at)
                     snapshot = then._replace(
@@ -89,7 +89,7 @@ def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollm
 
 
 def _asks(step: Branch | Choose) -> Asks:
-    """What the step depends on. Not judged by consent: what a lead agreed to then is not kept, only what holds now."""
+    """What the step depends on. Not judged by consent, nor by how a lead stood: only what holds now is kept."""
     return step.condition.asks if isinstance(step, Branch) else merged(c.asks for c in step.conditions)
 
 

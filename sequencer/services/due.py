@@ -34,9 +34,9 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         number=current[0],
     ):
         hints.append(("migrate", ()))
-    hints += [("plant", (number,)) for number in watches.unplanted(conn)]
+    hints += [("recount" if of == watches.SIGNALS else "plant", (rule,)) for rule, of in watches.unplanted(conn)]
     if not pauses.is_shut(conn):
-        hints += [("look", (number,)) for number in watches.due(conn, now)]
+        hints += [("weigh" if of == watches.SIGNALS else "look", (rule,)) for rule, of in watches.due(conn, now)]
         hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))

@@ -20,7 +20,7 @@ from sequencer.core.reaction import concerns
 from sequencer.core.release import Release
 from sequencer.providers import inbound, sendgrid_events
 from sequencer.providers.sendgrid_events import Incoming
-from sequencer.services import heartbeat, reply
+from sequencer.services import heartbeat, reply, tally
 from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
 from sequencer.services.judge import UNRECORDED, judge, recognise
@@ -273,6 +273,7 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
     reaction = follow(conn, release, waited_for, locked, arrived, now, found.sure)
     if judged.mistaken:
         events.call_machine(conn, judged.mistaken)
+        tally.count(conn, release, judged.mistaken, now, times=-1)
         messages.recount_clicks(conn, {(e.enrollment_id or 0, e.step or "") for e in judged.mistaken})
     reply.forward(conn, release, reaction.new, now)
 
@@ -302,7 +303,11 @@ def _fresh(conn: Connection, items: Sequence[Item]) -> list[tuple[int, Incoming]
 
 def _needs_lead(waited_for: Interest, said: Incoming) -> bool:
     """Whether its lead is to be locked: something may come of it, or it is to be judged together with others."""
-    return said.kind == kinds.CLICKED or (not said.machine and concerns(waited_for, said.kind, said.step, said.raw))
+    if said.kind == kinds.CLICKED:
+        return True
+    return not said.machine and (
+        said.kind in waited_for.counted or concerns(waited_for, said.kind, said.step, said.raw)
+    )
 
 
 def _answered(context: Context, conn: Connection, items: Sequence[Item], taken: Taken) -> list[tuple[Item, Event]]:

@@ -20,7 +20,7 @@ from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
 from sequencer.core.sequence import DONE_BY
 from sequencer.core.snapshot import Snapshot
-from sequencer.services import lanes, snapshots, watch
+from sequencer.services import lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
 from sequencer.store import enrollments, events, leads, messages, suppressions, tasks
 from sequencer.store.messages import Engagement
@@ -47,7 +47,7 @@ class Reaction:
 
 def interests(release: Release) -> Interest:
     """What the release's sequences wait for."""
-    return interest(release.workspace.sequences.values())
+    return interest(release.workspace.sequences.values(), release.workspace.signals)
 
 
 def react(conn: Connection, release: Release, happened: Iterable[Event], now: datetime) -> Reaction:
@@ -95,6 +95,7 @@ def follow(
     if not reaction.new:
         return reaction
     reaction.proven = messages.apply(conn, engagement(reaction.new, sure))
+    tally.count(conn, release, reaction.new, now)
     telling = [e for e in reaction.new if not e.machine and concerns(waited_for, e.kind, e.step, e.data)]
     if telling:
         locked = suppress(conn, locked, telling, now)

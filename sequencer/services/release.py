@@ -98,6 +98,8 @@ def switch(conn: Connection, to: Candidate, now: datetime) -> tuple[int, bool]:
     releases.put(conn, to.digest, to.packed, now)
     number = releases.deploy(conn, to.digest, now)
     wanted = {(sequence.id, name_of(trigger)) for sequence, trigger in watched(to.workspace)}
+    if to.workspace.signals is not None:
+        wanted.add((watches.SIGNALS, to.workspace.signals.digest))
     watches.agree(conn, wanted, now)
     return number, True
 

@@ -1,7 +1,7 @@
 """Reads what decisions need, for a whole batch at a time: a fixed number of queries whatever its size."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -11,9 +11,9 @@ from sequencer.core.facts import span
 from sequencer.core.lead import Lead
 from sequencer.core.message import State
 from sequencer.core.quiet import NEVER_QUIET
-from sequencer.core.snapshot import Consent, Snapshot
+from sequencer.core.snapshot import Consent, Snapshot, Standing
 from sequencer.core.workspace import Workspace
-from sequencer.store import enrollments, events, intake_health, leads, messages, suppressions
+from sequencer.store import enrollments, events, intake_health, leads, messages, readiness, suppressions
 
 Subject = tuple[Enrollment | None, Lead]
 
@@ -44,6 +44,7 @@ def load(
     received = messages.received(conn, lead_ids, sorted(asks.contents)) if asks.contents else {}
     ahead = set().union(*(workspace.held_by.get(enrollment.sequence, ()) for enrollment, _ in subjects if enrollment))
     others = enrollments.others(conn, lead_ids, sorted(ahead)) if ahead else {}
+    standings = _standings(conn, asks, [lead for _, lead in subjects], now) if asks.standing else {}
     in_doubt = any(m.state is State.UNKNOWN for rows in ledger.values() for m in rows.values())
     sound_since = intake_health.sound_since(conn, now) if in_doubt else None
     return [
@@ -57,6 +58,7 @@ def load(
             mailed_at=tuple(mailed.get(lead.id, ())),
             consent=consents.get(lead.email, Consent()),
             others=tuple(others.get(lead.id, ())),
+            standing=standings.get(lead.id, Standing()),
             intake_sound_since=sound_since,
         )
         for enrollment, lead in subjects
@@ -76,3 +78,23 @@ def _since(workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: d
     if asks.bounded is not None:
         moments.append(now - span(asks.bounded, now, NEVER_QUIET))
     return min(moments)
+
+
+def _standings(conn: Connection, asks: Asks, of: Sequence[Lead], now: datetime) -> dict[int, Standing]:
+    """How leads stand, as far as it is asked for."""
+    ids = sorted({lead.id for lead in of})
+    counts = readiness.counts(conn, ids) if "score" in asks.standing else {}
+    last = readiness.last(conn, ids) if "sales_ready" in asks.standing else {}
+    today = now.astimezone(UTC).date()
+    since = {window: today - window.elapsed for window in asks.windows}
+    companies = {lead.company_id for lead in of if lead.company_id is not None} if since else set()
+    engaged = readiness.engaged(conn, companies, min(since.values())) if companies else {}
+    found = {}
+    for lead in of:
+        days = engaged.get(lead.company_id or 0, ())
+        found[lead.id] = Standing(
+            counts.get(lead.id, {}),
+            lead.id in last and last[lead.id].over_at is None,
+            {window: sum(day >= first for day in days) for window, first in since.items()},
+        )
+    return found

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Identity,
     Index,
@@ -134,6 +135,7 @@ lead = Table(
     ),
     Column("fields", JSONB, nullable=False, server_default=text("'{}'")),
     Column("bucket", SmallInteger, nullable=False, server_default="0"),
+    Column("engaged_on", Date, comment="UTC day on which the lead last did something that counts for them"),
     _at("created_at", nullable=False),
     _at("updated_at", nullable=False),
     UniqueConstraint("email"),
@@ -251,6 +253,28 @@ watch = Table(
     PrimaryKeyConstraint("rule", "lead_id"),
     Index("ix_watch_due", "rule", "due_at", "lead_id", postgresql_where=text("due_at IS NOT NULL")),
     postgresql_with={"fillfactor": 85},
+)
+
+signal_count = Table(
+    "signal_count",
+    metadata,
+    Column("lead_id", BigInteger, nullable=False),
+    Column("signal", Text, nullable=False, comment="the behaviour as signals.yaml writes it"),
+    Column("day", Date, nullable=False, comment="UTC"),
+    Column("times", Integer, nullable=False),
+    PrimaryKeyConstraint("lead_id", "signal", "day"),
+    postgresql_with={"fillfactor": 85},
+)
+
+readiness = Table(
+    "readiness",
+    metadata,
+    Column("lead_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False, comment="from 1 for each lead"),
+    _at("at", nullable=False, comment="when sales was to talk to the lead"),
+    _at("over_at", comment="when the lead had fallen back"),
+    Column("reasons", ARRAY(Text), nullable=False, comment="names of reasons in signals.yaml"),
+    PrimaryKeyConstraint("lead_id", "number"),
 )
 
 message = Table(

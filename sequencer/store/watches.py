@@ -4,15 +4,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
 from sequencer.core.lead import Lead
 from sequencer.store import leads
-from sequencer.store.arrays import array
+from sequencer.store.arrays import any_in, array
 from sequencer.store.tables import lead, watch, watch_rule
 
 Key = tuple[str, str]
 """A sequence, and what its trigger is known by."""
+
+SIGNALS = ""
+"""In place of a sequence: the rule by which leads are looked at who may stand otherwise, known by its digest."""
 
 
 class Rule(NamedTuple):
@@ -56,23 +59,23 @@ def rule(conn: Connection, number: int) -> Rule | None:
 
 _DUE = text(
     """
-    SELECT id FROM watch_rule r
+    SELECT id, sequence FROM watch_rule r
     WHERE NOT gone AND EXISTS (SELECT 1 FROM watch WHERE rule = r.id AND due_at <= :now) ORDER BY id
     """
 )
 _UNPLANTED = text(
-    "SELECT id FROM watch_rule WHERE gone OR planted_to < (SELECT coalesce(max(id), 0) FROM lead) ORDER BY id"
+    "SELECT id, sequence FROM watch_rule WHERE gone OR planted_to < (SELECT coalesce(max(id), 0) FROM lead) ORDER BY id"
 )
 
 
-def due(conn: Connection, now: datetime) -> list[int]:
-    """Rules by which somebody is to be looked at now."""
-    return list(conn.execute(_DUE, {"now": now}).scalars())
+def due(conn: Connection, now: datetime) -> list[tuple[int, str]]:
+    """Rules by which somebody is to be looked at now, each with its sequence."""
+    return [(row.id, row.sequence) for row in conn.execute(_DUE, {"now": now})]
 
 
-def unplanted(conn: Connection) -> list[int]:
-    """Rules by which some lead has no row yet, or that are gone and still have rows."""
-    return list(conn.execute(_UNPLANTED).scalars())
+def unplanted(conn: Connection) -> list[tuple[int, str]]:
+    """Rules by which some lead has no row yet, or that are gone and still have rows, each with its sequence."""
+    return [(row.id, row.sequence) for row in conn.execute(_UNPLANTED)]
 
 
 def own(conn: Connection, number: int) -> Rule | None:
@@ -171,6 +174,67 @@ def touch(conn: Connection, whom: Iterable[tuple[int, int]], now: datetime) -> N
     if pairs:
         numbers, lead_ids = zip(*pairs, strict=True)
         conn.execute(_TOUCH, {"rules": array(numbers), "lead_ids": array(lead_ids), "now": now})
+
+
+_DUE_OF_RULE = text(
+    """
+    SELECT w.lead_id, l.company_id FROM watch w JOIN lead l ON l.id = w.lead_id
+    WHERE w.rule = :rule AND w.due_at <= :now ORDER BY w.due_at, w.lead_id LIMIT :limit
+    """
+)
+
+
+def due_of_rule(conn: Connection, number: int, now: datetime, limit: int) -> list[tuple[int, int | None]]:
+    """Leads to be looked at, and their companies, without any lock."""
+    rows = conn.execute(_DUE_OF_RULE, {"rule": number, "now": now, "limit": limit})
+    return [(row.lead_id, row.company_id) for row in rows]
+
+
+_CLAIM_OF = (
+    select(*leads.COLUMNS)
+    .select_from(watch)
+    .join(lead, lead.c.id == watch.c.lead_id)
+    .where(watch.c.rule == bindparam("rule"), watch.c.due_at <= bindparam("now"), lead.c.id == any_in("ids"))
+    .order_by(lead.c.id)
+    .with_for_update(key_share=True, skip_locked=True)
+)
+
+
+def claim_of(conn: Connection, number: int, now: datetime, lead_ids: Sequence[int]) -> list[Lead]:
+    """Takes those of these that are still to be looked at, with their locks; what others hold is passed over."""
+    values = {"rule": number, "now": now, "ids": array(lead_ids)}
+    return [leads.of(row) for row in conn.execute(_CLAIM_OF, values)] if lead_ids else []
+
+
+_TOUCH_SIGNALS = text(
+    f"""
+    UPDATE watch w SET due_at = :now FROM watch_rule r
+    WHERE r.sequence = '{SIGNALS}' AND NOT r.gone AND w.rule = r.id AND w.lead_id = ANY(CAST(:ids AS bigint[]))
+      AND (w.due_at IS NULL OR w.due_at > :now)
+    """
+)
+# Whoever holds one of these rows has had its lead looked at, or is about to.
+_TOUCH_COMPANIES = text(
+    """
+    UPDATE watch SET due_at = :now WHERE rule = :rule AND lead_id IN (
+        SELECT w.lead_id FROM watch w JOIN lead l ON l.id = w.lead_id
+        WHERE w.rule = :rule AND l.company_id = ANY(CAST(:ids AS bigint[])) AND (w.due_at IS NULL OR w.due_at > :now)
+        FOR UPDATE OF w SKIP LOCKED
+    )
+    """
+)
+
+
+def touch_signals(conn: Connection, lead_ids: Collection[int], now: datetime) -> None:
+    """Has leads looked at now who may stand otherwise; the caller holds their locks."""
+    if lead_ids:
+        conn.execute(_TOUCH_SIGNALS, {"ids": array(sorted(lead_ids)), "now": now})
+
+
+def touch_companies(conn: Connection, number: int, company_ids: Collection[int], now: datetime) -> None:
+    """The same for all people of companies, whose locks the caller holds."""
+    if company_ids:
+        conn.execute(_TOUCH_COMPANIES, {"rule": number, "ids": array(sorted(company_ids)), "now": now})
 
 
 _CLEAR = text(

@@ -23,8 +23,9 @@ _MAIL_ID = Key(
 )
 _UNLESS = Key("unless", Condition(), "When this is true, the step is skipped.", 'received("sales/pricing")')
 _WHEN = (
-    'What makes a lead enter: `manual` (by import, command or API), `submitted("form")`, `became("field", "value")`, '
-    '`did("event")`; or time: `silent("event", "60 days")` since the last one, `before("date_field", "30 days")`.'
+    'What makes a lead enter: `manual` (by import, command or API), `submitted("form")`, `sales_ready()`, '
+    '`became("field", "value")`, `did("event")`; or time: '
+    '`silent("event", "60 days")` since the last one, `before("date_field", "30 days")`.'
 )
 _AT = "Once: at that moment in each lead's time zone, everybody enters who fits then."
 _NOTE = "What the owner reads. It may use the lead's fields, as `{{ lead.first_name }}`."

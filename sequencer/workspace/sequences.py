@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from sequencer.core.condition import Names
+from sequencer.core.condition_names import STANDING
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.quiet import NEVER_QUIET, Quiet
@@ -120,7 +121,16 @@ def names_in(
         topics=frozenset(workspace.topics),
         audiences=workspace.audiences,
         lists=workspace.lists,
+        standing=standing_in(workspace),
+        counted=frozenset(workspace.signals.by_kind) if workspace.signals is not None else frozenset(),
     )
+
+
+def standing_in(workspace: Workspace) -> frozenset[str]:
+    """What may be asked of how a lead stands; nothing where signals.yaml is still to be read, or there is none."""
+    if workspace.signals is None:
+        return frozenset()
+    return STANDING if workspace.signals.sales_ready is not None else STANDING - {"sales_ready"}
 
 
 def tags_in(contents: Mapping[str, Content]) -> Mapping[str, frozenset[str]]:

@@ -1,10 +1,12 @@
 """sequences/signals.yaml: what behaviour counts, what a lead is worth by itself, and when sales is to know."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+import orjson
 from jinja2 import nodes
 
 from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
@@ -46,7 +48,6 @@ def load_signals(
     if root is None:
         return workspace, problems.sorted()
     root.expect("signals")
-    problems.warning(root.mark, "not-in-this-version", "this version checks the file, and counts no points yet")
     known = frozenset(contents) | frozenset(content_files(files))
     names = replace(names_in(workspace, contents, known, {}), scope="ever")
     reader = _Reader(workspace, names, problems)
@@ -56,7 +57,32 @@ def load_signals(
         stages=reader.stages(root.take("stages")),
         sales_ready=reader.sales_ready(root.take("sales_ready")),
     )
+    signals = replace(signals, digest=digest_of(signals, names))
     return replace(workspace, signals=signals), problems.sorted()
+
+
+def digest_of(signals: Signals, names: Names) -> str:
+    """Of all that decides how somebody stands, in whatever way it is written."""
+    ready = signals.sales_ready
+    behaviours = [one.behaviour for one in signals.points]
+    tags = {tag for condition in (*behaviours, *signals.conditions()) for tag in _tags(condition)}
+    held = [
+        [(one.name, one.points, one.half_life, one.at_most) for one in signals.points],
+        [(one.condition.source, one.points) for one in signals.fit],
+        [condition.source for condition in signals.conditions()],
+        [*signals.stages],
+        [[*ready.reasons], ready.again_below is None, ready.needs_owner] if ready is not None else [],
+        {name: group.source for name, group in names.audiences.items()},
+        {tag: sorted((names.tags or {}).get(tag, ())) for tag in tags},
+    ]
+    return hashlib.sha256(orjson.dumps(held, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def _tags(condition: Condition) -> Iterator[str]:
+    tree = parse_condition(condition.source)
+    for call in (tree, *tree.find_all(nodes.Call)):
+        if isinstance(call, nodes.Call) and isinstance(call.node, nodes.Name) and call.node.name == "clicked_tag":
+            yield from (str(argument.value) for argument in call.args if isinstance(argument, nodes.Const))
 
 
 class _Reader:
@@ -65,7 +91,7 @@ class _Reader:
     def __init__(self, workspace: Workspace, names: Names, problems: Problems) -> None:
         self._workspace = workspace
         self._names = names
-        self._over_all = replace(names, standing=STANDING)
+        self._over_all = replace(names, standing=STANDING - {"sales_ready"})
         self._problems = problems
 
     # --- what leads do

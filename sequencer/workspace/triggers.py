@@ -20,13 +20,18 @@ TRIGGER: Final = re.compile(r"""(\w+)\(\s*((?:"[^"]*"|'[^']*')(?:\s*,\s*(?:"[^"]
 ARGUMENT: Final = re.compile(r"""["']([^"']*)["']""")
 
 TRIGGERS: Final = (
-    'expected `manual`, `submitted("form")`, `became("stage", "mql")`, `did("event")`, `silent("event", "60 days")` '
-    'or `before("date_field", "30 days")`'
+    'expected `manual`, `submitted("form")`, `sales_ready()`, `became("stage", "mql")`, `did("event")`, '
+    '`silent("event", "60 days")` or `before("date_field", "30 days")`'
 )
 
-ARGUMENTS: Final[Mapping[str, int]] = {"submitted": 1, "did": 1, "became": 2, "silent": 2, "before": 2}
-
-LATER_TRIGGERS: Final = ("sales_ready",)
+ARGUMENTS: Final[Mapping[str, int]] = {
+    "sales_ready": 0,
+    "submitted": 1,
+    "did": 1,
+    "became": 2,
+    "silent": 2,
+    "before": 2,
+}
 
 ZONES: Final = timedelta(hours=14)
 """How far a clock on a wall can be from UTC."""
@@ -80,13 +85,12 @@ def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
         text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}")
         return ()
     kind, arguments = match[1], ARGUMENT.findall(match[2] or "")
-    if kind in LATER_TRIGGERS:
-        text.wrong("not-in-this-version", f"the trigger `{kind}` is not in this version: {TRIGGERS}")
-        return ()
     if len(arguments) != ARGUMENTS.get(kind) or not all(arguments):
         hint = "" if kind in ARGUMENTS else did_you_mean(kind, ARGUMENTS)
         text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}{hint}")
         return ()
+    if kind == "sales_ready":
+        return read_ready(text, condition, around)
     name = arguments[0]
     if kind in ("did", "silent") and not values.SNAKE.fullmatch(name):
         text.wrong("bad-id", f"expected an event in small letters and underscores, as `meeting_booked`, got {text.got}")
@@ -104,6 +108,14 @@ def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
     if span is None or (kind == "before" and not check_date(text, name, around)):
         return ()
     return (Trigger("silent" if kind == "silent" else "before", text.mark, name, str(span), condition, span),)
+
+
+def read_ready(text: Text, condition: Condition | None, around: Surroundings) -> tuple[Trigger, ...]:
+    signals = around.workspace.signals
+    if signals is None or signals.sales_ready is None:
+        text.wrong("bad-trigger", "nobody is ever `sales_ready()`: declare `sales_ready` in sequences/signals.yaml")
+        return ()
+    return (Trigger("sales_ready", text.mark, condition=condition),)
 
 
 def read_at(text: Text | None, condition: Condition | None) -> tuple[Trigger, ...]:

@@ -94,6 +94,9 @@ class KnownFacts:
     def fit(self) -> int:
         return int(self.fields.get("fit", 0))
 
+    def sales_ready(self) -> bool:
+        return self.answer("sales_ready")
+
     def engaged_people(self, *, within: Duration) -> int:
         return int(self.fields.get(str(within), 0))
 

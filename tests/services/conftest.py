@@ -1,6 +1,6 @@
 """A small workspace, a provider that keeps what it is given, and a clock that tests move."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,7 +13,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import read
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, join
-from sequencer.services import advance, due, inspect, watch
+from sequencer.services import advance, due, inspect, watch, weigh
 from sequencer.services.context import Context
 from sequencer.services.enroll import Entered
 from sequencer.services.leads import enter, save
@@ -24,6 +24,16 @@ from sequencer.store import clock, leads, pauses
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """A Monday, 8:00 in London."""
+
+
+DONE: dict[str, Callable[..., bool]] = {
+    "drain": advance.drain,
+    "plant": watch.plant,
+    "look": watch.look,
+    "recount": weigh.recount,
+    "weigh": weigh.look,
+}
+"""What `work` does of what is due."""
 
 
 class Recorder:
@@ -87,16 +97,14 @@ class World:
     def work(self) -> None:
         """Does everything that is due now, as ticker and workers would."""
         for _ in range(50):
-            hints = [(name, args) for name, args in due.work(self.context) if name in ("drain", "look", "plant")]
+            hints = [(name, args) for name, args in due.work(self.context) if name in DONE]
             if not hints:
                 return
             for name, args in hints:
                 if name == "drain":
                     advance.drain(self.context, *map(str, args))
-                elif name == "look":
-                    watch.look(self.context, *map(int, args))
                 else:
-                    watch.plant(self.context, *map(int, args))
+                    DONE[name](self.context, *map(int, args))
         raise AssertionError("work does not come to an end")
 
     def pass_(self, **span: float) -> None:

@@ -139,7 +139,7 @@ class Stack:
     def step(self) -> None:
         """Whatever is due first: leads that time lets in, then the enrollment that has been due the longest."""
         with self.engine.connect() as conn:
-            rules = watches.due(conn, clock.now(conn))
+            rules = [number for number, _ in watches.due(conn, clock.now(conn))]
             dated = [e for e in enrollments.all_of(conn, [self.lead]) if e.due_at is not None]
         if rules:
             watch.look(self.context, rules[0])

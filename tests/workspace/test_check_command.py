@@ -65,12 +65,12 @@ def edit(folder: Path, name: str, old: str, new: str) -> None:
 
 def test_a_fine_workspace_is_counted_in_one_line() -> None:
     result = check(GOOD)
-    assert (result.exit_code, result.output) == (0, "9 files fine: 2 sequences, 5 emails\n")
+    assert (result.exit_code, result.output) == (0, "10 files fine: 2 sequences, 5 emails\n")
 
 
 def test_the_folder_comes_from_the_environment_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKSPACE_DIR", str(GOOD))
-    assert (check().exit_code, check().output) == (0, "9 files fine: 2 sequences, 5 emails\n")
+    assert (check().exit_code, check().output) == (0, "10 files fine: 2 sequences, 5 emails\n")
 
 
 def test_every_problem_is_shown_with_its_line_and_a_caret(folder: Path) -> None:
@@ -88,7 +88,7 @@ sequences/motivation.yaml:25:21: quotes this text must stand in quotes, write:
                       ^
   |         note: 'Opened: the price calculator'
 
-2 errors in 9 files
+2 errors in 10 files
 """
     assert (result.exit_code, result.output) == (1, expected)
 
@@ -98,14 +98,14 @@ def test_warnings_are_shown_and_let_the_workspace_pass(folder: Path) -> None:
     result = check(folder)
     assert result.exit_code == 0
     assert result.output.startswith("sequences/motivation.yaml:20:9: opens-are-guesses warning: opening is a guess")
-    assert result.output.endswith("\n9 files fine, 1 warning: 2 sequences, 5 emails\n")
+    assert result.output.endswith("\n10 files fine, 1 warning: 2 sequences, 5 emails\n")
 
 
 def test_scripts_get_one_json_object(folder: Path) -> None:
     edit(folder, "sequences/guide.yaml", "topic: guides", "topic: guide")
     result = check(folder, "--json")
     found = json.loads(result.output)
-    assert (result.exit_code, found["ok"], found["files"]) == (1, False, 9)
+    assert (result.exit_code, found["ok"], found["files"]) == (1, False, 10)
     assert found["problems"] == [
         {
             "file": "sequences/guide.yaml",
@@ -166,7 +166,7 @@ def test_github_gets_a_workflow_command_for_each_problem(folder: Path, monkeypat
     assert second.startswith(f"::error {place}/motivation.yaml,line=16,col=15,title=bad-duration::expected a duration")
     assert second.endswith("got `100%25 days`")
     assert third.startswith(f"::warning {place}/motivation.yaml,line=20,col=9,title=opens-are-guesses::opening is a g")
-    assert (result.exit_code, last) == (1, "2 errors, 1 warning in 9 files")
+    assert (result.exit_code, last) == (1, "2 errors, 1 warning in 10 files")
 
 
 def test_a_correction_over_several_lines_is_one_workflow_command(folder: Path) -> None:

@@ -82,7 +82,7 @@ MISTAKES = [
     ),
     ("enroll as text", "guide", "enroll: {when: manual}", "enroll: manual", ["4:9 wrong-type"]),
     ("an unknown trigger", "guide", "when: manual", "when: sumbitted('x')", ["4:16 bad-trigger"]),
-    ("a later trigger", "guide", "when: manual", "when: sales_ready()", ["4:16 not-in-this-version"]),
+    ("a trigger with too much", "guide", "when: manual", "when: sales_ready('x')", ["4:16 bad-trigger"]),
     (
         "a moment that no calendar knows",
         "guide",

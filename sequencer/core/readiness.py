@@ -1,0 +1,85 @@
+"""When sales is to talk to a lead: once for each readiness, and again only after the lead had fallen back."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, time, timedelta
+from typing import Final, NamedTuple
+
+from sequencer.core.facts import LeadFacts
+from sequencer.core.people import owner_of
+from sequencer.core.score import changes_on
+from sequencer.core.signals import SalesReady
+from sequencer.core.snapshot import Snapshot
+from sequencer.core.workspace import Workspace
+
+AGAIN: Final = timedelta(days=1)
+"""A lead who is ready but for something outside of their behaviour (an owner, a consent) is looked at so often."""
+
+
+class Readiness(NamedTuple):
+    """A time in which sales was to talk to a lead. They count from 1 for each lead."""
+
+    number: int
+    at: datetime
+    over_at: datetime | None = None
+    reasons: tuple[str, ...] = ()
+
+
+class Verdict(NamedTuple):
+    """What follows from how a lead stands."""
+
+    stage: str | None = None
+    """To which the lead moves forward; None: it stays where it is."""
+    reasons: tuple[str, ...] = ()
+    """Why the lead becomes ready now; none: it does not."""
+    over: bool = False
+    """The readiness that there was is over."""
+    waits: tuple[str, ...] = ()
+    """Why the lead would be ready, if nothing were missing."""
+
+
+def judged(workspace: Workspace, snapshot: Snapshot, last: Readiness | None, now: datetime) -> Verdict:
+    """`last`: the lead's last readiness. What was done before it was over makes nobody ready a second time."""
+    signals = workspace.signals
+    if signals is None:
+        return Verdict()
+    facts = LeadFacts(workspace, snapshot, now)
+    rank = workspace.stage_rank(snapshot.lead.stage)
+    further = [s for s, fits in signals.stages.items() if workspace.stage_rank(s) > rank and fits.test(facts)]
+    stage = further[-1] if further else None
+    rule = signals.sales_ready
+    if rule is None:
+        return Verdict(stage)
+    if last is not None and last.over_at is None:
+        return Verdict(stage, over=_fell_back(rule, facts))
+    if last is not None and last.over_at is not None:
+        since = last.over_at
+        facts = LeadFacts(workspace, snapshot._replace(events=tuple(e for e in snapshot.events if e.at > since)), now)
+    reasons = tuple(name for name, fits in rule.reasons.items() if fits.test(facts))
+    if last is not None and rule.again_below is not None and rule.again_below.test(facts):
+        # What the score alone says may be true below the mark, too: only something newly done tells more.
+        reasons = tuple(name for name in reasons if rule.reasons[name].asks.events)
+    if not reasons:
+        return Verdict(stage)
+    owned = not rule.needs_owner or owner_of(workspace, snapshot) is not None
+    if owned and all(need.test(facts) for need in rule.needs):
+        return Verdict(stage, reasons)
+    return Verdict(stage, waits=reasons)
+
+
+def _fell_back(rule: SalesReady, facts: LeadFacts) -> bool:
+    if rule.again_below is not None:
+        return rule.again_below.test(facts)
+    return not any(reason.test(facts) for reason in rule.reasons.values())
+
+
+def next_look(
+    workspace: Workspace, snapshot: Snapshot, marks: Collection[int], verdict: Verdict, now: datetime
+) -> datetime | None:
+    """When time alone may change the verdict; None: not before something happens. `marks`: of the score."""
+    if workspace.signals is None:
+        return None
+    day = changes_on(workspace.signals, snapshot.standing.counts, marks, now.astimezone(UTC).date())
+    moments = [datetime.combine(day, time(), UTC)] if day is not None else []
+    if verdict.waits:
+        moments.append(now + AGAIN)
+    return min(moments, default=None)

@@ -1,0 +1,30 @@
+"""Counts what leads do that counts, with the events that say so."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from sequencer.core.event import Event
+from sequencer.core.intent import day_of, signals_of
+from sequencer.core.release import Release
+from sequencer.store import readiness, watches
+from sequencer.store.readiness import Place
+
+
+def count(conn: Connection, release: Release, happened: Iterable[Event], now: datetime, times: int = 1) -> None:
+    """Counts each event so many times (-1 takes it back), and has its lead looked at. The caller holds their locks.
+
+    Asks the database nothing where no signals are declared, or nothing of this matters to them.
+    """
+    signals = release.workspace.signals
+    if signals is None:
+        return
+    stirring = [e for e in happened if e.kind in signals.stirred_by and not e.machine]
+    more: Counter[Place] = Counter()
+    for e in stirring:
+        for signal in signals_of(release.workspace, e):
+            more[e.lead_id, signal.name, day_of(e)] += times
+    readiness.count(conn, more)
+    watches.touch_signals(conn, {e.lead_id for e in stirring}, now)

@@ -1,0 +1,198 @@
+"""Looks at how leads stand: whether they move to a further stage, and sales is to talk to them.
+
+What leads do is counted with the events (`tally`). What follows is decided after that, in a transaction of its own that
+locks companies before leads: how many people of a company are engaged crosses leads.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from sequencer.core import event as kinds
+from sequencer.core import readiness as rules
+from sequencer.core.condition import Asks, merged
+from sequencer.core.event import Event
+from sequencer.core.intent import counted
+from sequencer.core.lead import Lead
+from sequencer.core.readiness import Readiness, Verdict
+from sequencer.core.release import Release
+from sequencer.core.score import Counts, thresholds
+from sequencer.core.signals import Signals
+from sequencer.core.snapshot import Snapshot
+from sequencer.services import snapshots
+from sequencer.services.context import Context
+from sequencer.services.react import follow, interests
+from sequencer.store import clock, events, leads, readiness, watches
+from sequencer.store.readiness import Place
+from sequencer.store.watches import Rule
+
+PAGE = 500
+"""Leads that are counted anew in one transaction, with all that they ever did that counts."""
+
+
+def look(context: Context, number: int) -> bool:
+    """One batch of leads whose standing may have changed. True: there may be more."""
+    with context.engine.begin() as conn:
+        now = clock.now(conn)
+        release = context.releases.current(conn)
+        signals = _signals(conn, release, number)
+        due = watches.due_of_rule(conn, number, now, context.batch) if signals is not None else []
+        if signals is None or not due:
+            return False
+        free = readiness.lock_companies(conn, (company for _, company in due if company is not None))
+        ids = [lead_id for lead_id, company in due if company is None or company in free]
+        claimed = watches.claim_of(conn, number, now, ids)
+        awake = _judge(conn, release, signals, number, claimed, now) if claimed else set()
+    for sequence, position in awake:
+        context.hint("drain", sequence, position)
+    return len(due) == context.batch and bool(claimed)
+
+
+def recount(context: Context, number: int) -> bool:
+    """Counts some leads anew, and says when to look at them; or takes away the rows of a rule that is gone.
+
+    True: there may be more at once.
+    """
+    with context.engine.begin() as conn:
+        owned = watches.own(conn, number)
+        if owned is None:
+            return False
+        if owned.gone:
+            return watches.clear(conn, owned, PAGE)
+        if owned.planted_to >= owned.seen:
+            watches.see(conn, owned)
+            return False
+        if not watches.all_seen(conn, owned):
+            return False
+        now = clock.now(conn)
+        release = context.releases.current(conn)
+        signals = _signals(conn, release, number)
+        if signals is None:
+            return False
+        page = [lead for lead in leads.page(conn, owned.planted_to, PAGE) if lead.id <= owned.seen]
+        ids = [lead.id for lead in page]
+        people = list(leads.lock(conn, ids).values())
+        _count_anew(conn, release, signals, people)
+        dues, spread_to = _dues(conn, release, signals, people, owned, now)
+        watches.put(conn, number, dues)
+        watches.planted(conn, owned, ids[-1] if len(ids) == PAGE else owned.seen, spread_to)
+        return len(ids) == PAGE
+
+
+def _signals(conn: Connection, release: Release, number: int) -> Signals | None:
+    """What the rule stands for in this release; None when it does not any more."""
+    rule = watches.rule(conn, number)
+    signals = release.workspace.signals
+    return signals if rule is not None and not rule.gone and signals and rule.trigger == signals.digest else None
+
+
+def _count_anew(conn: Connection, release: Release, signals: Signals, people: Sequence[Lead]) -> None:
+    ids = [lead.id for lead in people]
+    happened = events.of_leads(conn, ids, signals.by_kind, None) if signals.by_kind and ids else {}
+    found: dict[Place, int] = {}
+    for lead_id, known in happened.items():
+        for (name, day), times in counted(release.workspace, known).items():
+            found[lead_id, name, day] = times
+    readiness.recount(conn, ids, found)
+
+
+def _dues(
+    conn: Connection,
+    release: Release,
+    signals: Signals,
+    people: Sequence[Lead],
+    owned: Rule,
+    now: datetime,
+) -> tuple[dict[int, datetime | None], datetime | None]:
+    """When to look at leads first. Those whom the deployment makes ready are spread, as after a downtime."""
+    an_hour = release.workspace.pressure.catch_up
+    step = timedelta(hours=1) / an_hour if an_hour else timedelta()
+    spread_to = owned.spread_to
+    dues: dict[int, datetime | None] = {}
+    for snapshot, verdict, following in _verdicts(conn, release, signals, people, now):
+        known_before = snapshot.lead.created_at is not None and snapshot.lead.created_at < owned.since
+        if verdict.reasons and known_before:
+            dues[snapshot.lead.id] = spread_to = max(spread_to or now, now) + step
+        else:
+            engaged = any(times > 0 for times in snapshot.standing.counts.values())
+            at_once = verdict.stage or verdict.reasons or verdict.over or engaged
+            dues[snapshot.lead.id] = now if at_once else following
+    return dues, spread_to
+
+
+def _verdicts(
+    conn: Connection, release: Release, signals: Signals, people: Sequence[Lead], now: datetime
+) -> list[tuple[Snapshot, Verdict, datetime | None]]:
+    """How each stands, and when time alone may change that."""
+    asks = asks_of(signals)
+    known = snapshots.load(conn, release.workspace, asks, [(None, lead) for lead in people], now, mails=False)
+    last = readiness.last(conn, [lead.id for lead in people])
+    marks = thresholds(signals.conditions())
+    found = []
+    for snapshot in known:
+        verdict = rules.judged(release.workspace, snapshot, last.get(snapshot.lead.id), now)
+        found.append((snapshot, verdict, rules.next_look(release.workspace, snapshot, marks, verdict, now)))
+    return found
+
+
+def asks_of(signals: Signals) -> Asks:
+    """What has to be known of a lead to say how they stand: always the score, for the day on which it changes."""
+    wanted = [condition.asks for condition in signals.conditions()] + [one.condition.asks for one in signals.fit]
+    return merged([*wanted, Asks(standing=frozenset({"score"}))])
+
+
+def _judge(
+    conn: Connection, release: Release, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime
+) -> set[tuple[str, str]]:
+    """Writes what follows for leads that are locked, their companies before them."""
+    _engage(conn, signals, number, claimed, now)
+    last = readiness.last(conn, [lead.id for lead in claimed])
+    verdicts = _verdicts(conn, release, signals, claimed, now)
+    watches.date(conn, number, {snapshot.lead.id: following for snapshot, _, following in verdicts})
+    began: dict[int, Readiness] = {}
+    told: list[Event] = []
+    stages: dict[int, str] = {}
+    for snapshot, verdict, _ in verdicts:
+        lead = snapshot.lead
+        if verdict.stage is not None:
+            stages[lead.id] = verdict.stage
+            told.append(_event(kinds.CHANGED, lead, now, field="stage", before=lead.stage, after=verdict.stage))
+        if verdict.reasons:
+            before = last.get(lead.id)
+            one = Readiness(before.number + 1 if before else 1, now, None, verdict.reasons)
+            began[lead.id] = one
+            told.append(_event(kinds.SALES_READY, lead, now, number=one.number, reasons=list(one.reasons)))
+    readiness.end(conn, [snapshot.lead.id for snapshot, verdict, _ in verdicts if verdict.over], now)
+    readiness.begin(conn, began)
+    leads.write(conn, ((lead_id, {"stage": stage}) for lead_id, stage in stages.items()), now)
+    if not told:
+        return set()
+    locked = {lead.id: lead._replace(stage=stages.get(lead.id, lead.stage)) for lead in claimed}
+    return follow(conn, release, interests(release), locked, told, now).awake
+
+
+def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:
+    return Event(kind, now, lead.id, f"signals.{kind}.{now.isoformat()}", "signals", data=data)
+
+
+def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime) -> None:
+    """Notes for their companies who of these was engaged, and has colleagues looked at to whom that is new."""
+    if not any("engaged_people" in condition.asks.standing for condition in signals.conditions()):
+        return
+    colleagues = {lead.id: lead.company_id for lead in claimed if lead.company_id is not None}
+    if not colleagues:
+        return
+    counts = readiness.counts(conn, list(colleagues))
+    noted = readiness.engaged_on(conn, list(colleagues))
+    days = {lead_id: _last_day(signals, counts.get(lead_id, {})) for lead_id in colleagues}
+    changed = {lead_id: day for lead_id, day in days.items() if day != noted.get(lead_id)}
+    readiness.engage(conn, changed)
+    newly = {lead_id for lead_id, day in changed.items() if day is not None and day > noted.get(lead_id, date.min)}
+    watches.touch_companies(conn, number, {colleagues[lead_id] for lead_id in newly}, now)
+
+
+def _last_day(signals: Signals, counts: Counts) -> date | None:
+    """When the lead last did something that counts for them."""
+    good = {signal.name for signal in signals.points if signal.points > 0}
+    return max((day for (name, day), times in counts.items() if times > 0 and name in good), default=None)
