@@ -26,7 +26,7 @@ def as_github(plan: Plan) -> str:
     body = "\n".join([*_sequences(plan), *_copies(plan)])
     if plan.edit.workspace:
         body += f"\nworkspace.yaml: {_safe(', '.join(name.replace('_', ' ') for name in plan.edit.workspace))}\n"
-    text = "\n".join(head) + body
+    text = "\n".join([*head, body])
     if len(text) > LONGEST:
         short = "\n".join([*head, *_sequences(plan)])[:LONGEST]
         text = f"{short}\n\n(too long to be shown whole: run `sequencer plan`)\n"

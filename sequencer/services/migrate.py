@@ -76,6 +76,11 @@ class Edits:
         found = self._redating(conn, before.deployment, before.sequence)
         return found.due(before, after, known, now) if found is not None else None
 
+    def may_end(self, conn: Connection, enrollment: Enrollment) -> bool:
+        """Whether what ends a passage in its sequence is another by now."""
+        found = self._redating(conn, enrollment.deployment, enrollment.sequence)
+        return found is not None and found.everybody
+
     def untouched(self, conn: Connection, enrollment: Enrollment) -> bool:
         """Whether nothing that concerns anybody in its sequence changed, in any deployment since."""
         key = (enrollment.deployment, enrollment.sequence)

@@ -54,18 +54,21 @@ def _looks(
     last = 0
     while page := enrollments.page(conn, wanted, last, PAGE):
         last = page[-1][0].id
-        due: dict[str, list[snapshots.Subject]] = {}
+        soon: Counter[str] = Counter()
+        ending: dict[str, list[snapshots.Subject]] = {}
         for snapshot in with_companies(conn, page):
             before = snapshot.enrollment
             assert before is not None
             after = migrated(conn, known, to, before)
             at = None if edits.untouched(conn, before) else edits.due(conn, before, after, snapshot, now)
             if at is not None and at <= now:
-                due.setdefault(before.sequence, []).append((after, snapshot.lead))
-        for name, subjects in due.items():
+                soon[before.sequence] += 1
+                if edits.may_end(conn, before):
+                    ending.setdefault(before.sequence, []).append((after, snapshot.lead))
+        for name, people in soon.items():
             so_far = found.get(name, Looks())
-            leaving = so_far.leaving + _leaving(conn, to, name, subjects, now)
-            found[name] = Looks(so_far.soon + len(subjects), leaving)
+            leaving = _leaving(conn, to, name, ending[name], now) if name in ending else 0
+            found[name] = Looks(so_far.soon + people, so_far.leaving + leaving)
     return found
 
 
