@@ -16,6 +16,8 @@ from sequencer.services.exports import export_csv
 from sequencer.services.imports import Imported, import_csv
 from sequencer.services.inspect import lead_by_email, lead_view
 from sequencer.services.release import Releases
+from sequencer.services.standing import standing_view
+from sequencer.store import clock
 
 _KEPT = "surrogateescape"
 """What is not UTF-8 spoils its row, not the file."""
@@ -130,7 +132,7 @@ def export(file: str) -> None:
 @click.argument("email")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def show(email: str, as_json: bool) -> None:
-    """Show the lead with the address EMAIL: what is known, its sequences, and everything that happened.
+    """Show the lead with the address EMAIL: what is known, its sequences, its score, and everything that happened.
 
     Times are those of the lead's own time zone, else the workspace's; in JSON they are UTC.
 
@@ -138,8 +140,9 @@ def show(email: str, as_json: bool) -> None:
     """
     with transaction() as conn:
         lead = lead_by_email(conn, email)
-        found = lead_view(conn, lead)
-        zone = lead.zone or Releases().current(conn).workspace.zone
+        release = Releases().current(conn)
+        found = lead_view(conn, lead) | {"standing": standing_view(conn, release, lead, clock.now(conn))}
+        zone = lead.zone or release.workspace.zone
     if as_json:
         output.json(found)
     else:

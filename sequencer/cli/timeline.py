@@ -30,9 +30,44 @@ def show(found: Mapping[str, Any], zone: ZoneInfo) -> None:
     if found["enrollments"]:
         output.line()
         output.table([_standing(e, zone) for e in found["enrollments"]])
+    if found.get("standing") is not None:
+        output.line()
+        stands(found["standing"], zone)
     output.line()
     output.line(f"what happened ({zone.key})")
     output.table([(_local(at, zone), sequence, said) for at, sequence, said in happened(found)], indent="  ")
+
+
+MOST_EVENTS = 10
+"""Events of a score that are shown to people; JSON has all."""
+
+
+def stands(standing: Mapping[str, Any], zone: ZoneInfo) -> None:
+    """Prints what `standing.standing_view` found: the score, what it is made of, and when sales was to talk."""
+    output.line(f"score {standing['score']}, fit {standing['fit']}{_readiness(standing, zone)}")
+    rows = [(f"{one['points']:g}", one["signal"], _times(one), one["where"]) for one in standing["signals"]]
+    rows += [(f"{one['points']:g}", one["if"], "fit", one["where"]) for one in standing["fits"]]
+    output.table(rows, indent="  ")
+    shown = standing["events"][:MOST_EVENTS]
+    output.table([(f"{one['points']:g}", one["sentence"], _local(one["at"], zone)) for one in shown], indent="    ")
+    if len(standing["events"]) > MOST_EVENTS:
+        output.line(f"    … and {len(standing['events']) - MOST_EVENTS} more")
+
+
+def _readiness(standing: Mapping[str, Any], zone: ZoneInfo) -> str:
+    if standing["sales_ready"]:
+        last = standing["readiness"][-1]
+        return f", sales-ready since {_local(last['at'], zone)}: {', '.join(last['reasons'])}"
+    if standing["waits_with"]:
+        return (
+            f", would be sales-ready ({', '.join(standing['waits_with'])}), but something that `needs` names is missing"
+        )
+    return ""
+
+
+def _times(part: Mapping[str, Any]) -> str:
+    times = "once" if part["times"] == 1 else f"{part['times']} times"
+    return f"{times}, as much as counts" if part["capped"] else times
 
 
 def happened(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:

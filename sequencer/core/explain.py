@@ -112,6 +112,7 @@ _EVENTS = {
     "submitted": "submitted the form {form}",
     "visited": "visited {page}",
     "changed": "{field} became {after}",
+    "sales_ready": "became sales-ready: {reasons}",
 }
 
 
@@ -160,13 +161,13 @@ def ending(enrollment: Enrollment) -> str:
 
 
 def event(happened: Event) -> str:
-    data = {"link": "a link", "form": "", "page": "", "field": "", "after": "", **happened.data}
+    data = {"link": "a link", "form": "", "page": "", "field": "", "after": "", "reasons": "", **happened.data}
     sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
     words = sentence.format(step=happened.step or "a mail", **{k: plain(data[k]) for k in _NAMES})
     return f"{words} (by software, not counted)" if happened.machine else words
 
 
-_NAMES = ("link", "form", "page", "field", "after")
+_NAMES = ("link", "form", "page", "field", "after", "reasons")
 
 
 def plain(value: object) -> object:

@@ -5,14 +5,18 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import text
 
+from sequencer.cli import timeline
 from sequencer.core.event import Event
 from sequencer.core.intent import counted
 from sequencer.core.lead import Lead
 from sequencer.services import due, tally, weigh
 from sequencer.services.react import react
+from sequencer.services.standing import standing_view
 from sequencer.store import clock, events, readiness
 from tests.services.conftest import START, World
 from tests.services.test_batches import counted as statements_of
@@ -307,3 +311,40 @@ def test_colleagues_who_act_at_once_are_each_ready_once(world: World) -> None:
     with world.context.engine.connect() as conn:
         told = events.of_leads(conn, [lead.id for lead in people], ["sales_ready"], None)
     assert {lead_id: len(of) for lead_id, of in told.items()} == {lead.id: 1 for lead in people}
+
+
+def test_a_score_is_explained_down_to_the_single_event(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.deploy(workspace(SIGNALS + "  needs: [owner]\n"))
+    kim = world.lead(country="DE")
+    visits(world, kim, "/pricing/eu", "/careers")
+    world.pass_(days=10)
+    visits(world, kim, *["/pricing"] * 3)
+    world.work()
+    with world.context.engine.connect() as conn:
+        found = standing_view(conn, world.context.releases.current(conn), world.lead(), world.now())
+    assert found is not None
+    assert (found["score"], found["fit"], found["sales_ready"], found["waits_with"]) == (52, 20, False, [])
+    assert [(one["signal"], one["times"], one["points"], one["capped"]) for one in found["signals"]] == [
+        ('visited("/pricing*")', 4, 60.0, True),
+        ('visited("/careers*")', 1, -7.5, False),
+    ]
+    assert [(one["points"], one["sentence"]) for one in found["events"]] == [
+        *[(20.0, "visited /pricing")] * 3,
+        (10.0, "visited /pricing/eu"),
+        (-7.5, "visited /careers"),
+    ]
+    world.happens(kim, "submitted", form="demo")
+    world.work()
+    with world.context.engine.connect() as conn:
+        waiting = standing_view(conn, world.context.releases.current(conn), world.lead(), world.now())
+    world.lead(owner="ana@acme.example")
+    world.pass_(days=1)
+    with world.context.engine.connect() as conn:
+        ready = standing_view(conn, world.context.releases.current(conn), world.lead(), world.now())
+    assert waiting is not None and ready is not None
+    timeline.stands(waiting, ZoneInfo("Europe/London"))
+    timeline.stands(ready, ZoneInfo("Europe/London"))
+    said = capsys.readouterr().out
+    assert "score 102, fit 20, would be sales-ready (asked, price), but something that `needs` names is missing" in said
+    assert "sales-ready since" in said and ": asked, price" in said
+    assert '60    visited("/pricing*")  4 times, as much as counts  sequences/signals.yaml:3:12' in said
