@@ -17,6 +17,7 @@ COMMANDS = {
     "simulate": "Walk a lead through a sequence on a virtual clock: what it gets, when, and why.",
     "test": "Run the scenarios: does every sequence do what is written down about it?",
     "graph": "Draw sequences as Mermaid flowcharts, for pull requests.",
+    "scenario": "Make a scenario of what a real lead went through.",
     "deploy": "Check and compile the workspace and make it what the workers run.",
     "rollback": "Deploy an older deployment again.",
     "leads": "Import leads from CSV, or show one.",

@@ -124,7 +124,7 @@ def command(
     case = Case(lead, at, company, cues=cues, enrolled=not not_enrolled, span=length)
     came = simulate(workspace, series, contents, case)
     if name is not None:
-        _save(workspace_dir() / "sequences" / "scenarios" / file_name(name), as_scenario(name, series, case, came))
+        save(workspace_dir() / "sequences" / "scenarios" / file_name(name), as_scenario(name, series, case, came))
     if as_json:
         output.json(story.as_object(workspace, contents, series, case, came))
     else:
@@ -139,8 +139,8 @@ def _read(option: str, read: Any, text: str) -> Any:
         raise click.BadParameter(str(error), param_hint=option) from error
 
 
-def _save(path: Path, text: str) -> None:
-    """Says on standard error where it is. Raises InvalidInput where something is already."""
+def save(path: Path, text: str) -> None:
+    """Writes a scenario, and says on standard error where it is. Raises InvalidInput where something is already."""
     from sequencer.errors import InvalidInput
 
     path.parent.mkdir(parents=True, exist_ok=True)

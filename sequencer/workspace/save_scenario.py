@@ -39,6 +39,10 @@ def _lines(name: str, sequence: Sequence, case: Case, came: Simulation) -> Itera
     yield "  lead:"
     for field, value in _fields(case):
         yield f"    {field}: {_yaml(value)}"
+    if case.consent.given:
+        yield f"  consent: {_yaml(sorted(case.consent.given))}"
+    if case.received:
+        yield f"  received: {_yaml(sorted(case.received))}"
     if not case.enrolled:
         yield "  enrolled: no"
     yield "scenarios:"
