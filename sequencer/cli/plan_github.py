@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sequencer.cli.plan_text import calm, copy_name, fates, said, spaced, step_said, summary
+from sequencer.cli.plan_text import LOOKS, calm, copy_name, fates, said, spaced, step_said, summary
 from sequencer.core.edit import SequenceChange
 from sequencer.core.plan import Plan
 from sequencer.core.wording import Piece
@@ -66,13 +66,14 @@ def _list(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _copies(plan: Plan) -> Iterator[str]:
-    for copy in plan.edit.copies:
-        yield f"<details><summary>{copy.kind}: {html.escape(copy_name(copy))}</summary>"
+    for alike in plan.edit.alike():
+        names = "; ".join(map(copy_name, alike))
+        yield f"<details><summary>{alike[0].kind}: {html.escape(names)}</summary>"
         yield ""
-        for part, pieces in copy.parts.items():
+        for part, pieces in alike[0].parts.items():
             yield f"<b>{part}</b><br>{_words(pieces)}<br>"
-        if copy.looks:
-            yield "It looks different: layout, pictures or where links go."
+        if alike[0].looks:
+            yield LOOKS
         yield ""
         yield "</details>"
         yield ""

@@ -26,6 +26,7 @@ _OF: Final[Mapping[StepKind, str]] = {
 }
 _WIDE: Final = 24
 DEPLOY: Final = "sequencer deploy"
+LOOKS: Final = "looks different: layout, pictures or where links go"
 
 
 def as_text(plan: Plan, command: str = DEPLOY) -> str:
@@ -126,12 +127,13 @@ def _people(number: int) -> str:
 
 
 def _copies(edit: Edit) -> Iterator[str]:
-    for copy in edit.copies:
-        yield f"{ {'added': '+', 'removed': '-', 'changed': chr(34)}[copy.kind] } {copy_name(copy)}"
-        for part, pieces in copy.parts.items():
+    for alike in edit.alike():
+        symbol = {"added": "+", "removed": "-", "changed": '"'}[alike[0].kind]
+        yield from (f"{symbol} {copy_name(copy)}" for copy in alike)
+        for part, pieces in alike[0].parts.items():
             yield from (f"    {line}" for line in f"{part}: {words(pieces)}".split("\n"))
-        if copy.looks:
-            yield "    looks different: layout, pictures or where links go"
+        if alike[0].looks:
+            yield f"    {LOOKS}"
         yield ""
 
 

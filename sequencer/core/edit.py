@@ -93,13 +93,26 @@ class Edit:
     def __bool__(self) -> bool:
         return bool(self.sequences or self.copies or self.workspace)
 
+    def alike(self) -> list[list[CopyChange]]:
+        """Copies, those together that change in the same way, as all do whose layout does."""
+        found: list[list[CopyChange]] = []
+        for change in self.copies:
+            for others in found:
+                one = others[0]
+                if (one.kind, one.parts, one.looks) == (change.kind, change.parts, change.looks):
+                    others.append(change)
+                    break
+            else:
+                found.append([change])
+        return found
+
 
 def compare(
     old: Workspace, new: Workspace, old_contents: Mapping[str, Content], new_contents: Mapping[str, Content]
 ) -> Edit:
     """What the new version changes."""
     copies = tuple(_copies(new, old_contents, new_contents))
-    said_anew = {change.content for change in copies if change.kind == "changed"}
+    said_anew = {change.content for change in copies if change.kind == "changed" and change.parts}
     names = dict.fromkeys((*new.sequences, *old.sequences))
     changes = (_sequence(name, old.sequences.get(name), new.sequences.get(name), said_anew) for name in names)
     return Edit(tuple(change for change in changes if change is not None), copies, declarations(old, new))
