@@ -1,5 +1,6 @@
 """The workflow and the hooks that other repositories use: what they call exists, and they run when they should."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from sequencer.cli import main
+from sequencer.workspace.load import read_files
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,10 +24,12 @@ WORKFLOW = read(".github/workflows/sequences.yml")
 HOOKS = {hook["id"]: hook for hook in read(".pre-commit-hooks.yaml")}
 SCRIPTS = [step["run"] for step in WORKFLOW["jobs"]["check"]["steps"] if "run" in step]
 COMMANDS = [found[1] for script in SCRIPTS for found in re.finditer(r"^(sequencer .*?)(?: >>|$)", script, re.MULTILINE)]
+PLAN = 'sequencer plan --positions "$POSITIONS" --format github'
 
 
 def test_there_is_something_to_run() -> None:
-    assert ["sequencer check --format github", "sequencer test", "sequencer graph"] == COMMANDS
+    checks = ["sequencer check --format github", "sequencer test", "sequencer graph"]
+    assert [*checks, PLAN] == COMMANDS
     expected = {"sequencer-check": "check", "sequencer-test": "test", "sequencer-fmt": "fmt"}
     assert {name: f"sequencer {entry}" for name, entry in expected.items()} == {
         name: hook["entry"] for name, hook in HOOKS.items()
@@ -35,9 +39,14 @@ def test_there_is_something_to_run() -> None:
 @pytest.mark.parametrize(
     "command", sorted({*COMMANDS, HOOKS["sequencer-check"]["entry"], f"{HOOKS['sequencer-fmt']['entry']} --check"})
 )
-def test_what_they_run_passes_for_the_shipped_workspace(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_they_run_passes_for_the_shipped_workspace(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("WORKSPACE_DIR", str(ROOT))
-    done = CliRunner().invoke(main, command.split()[1:])
+    positions = tmp_path / "positions.json"
+    files = dict(read_files(ROOT))
+    positions.write_text(json.dumps({"format": 1, "deployment": 1, "files": files, "standing": []}), "utf-8")
+    done = CliRunner().invoke(main, command.replace('"$POSITIONS"', str(positions)).split()[1:])
     assert 0 == done.exit_code, done.output
 
 
