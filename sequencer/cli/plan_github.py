@@ -53,8 +53,12 @@ def _rows(change: SequenceChange) -> Iterator[str]:
     for detail in change.settings:
         yield f"| changed | | {_cell(said(detail))} |"
     for step in change.steps:
+        if step.kinds == ("copy",):
+            continue
         kinds = ", ".join("says something else" if kind == "copy" else kind for kind in step.kinds)
         yield f"| {kinds} | {_cell(step.step)} | {_cell(step_said(step))} |"
+    if change.worded:
+        yield f"| says something else | {_cell(', '.join(change.worded))} | |"
 
 
 def _list(lines: Iterable[str]) -> Iterator[str]:

@@ -80,7 +80,11 @@ def _sequences(plan: Plan) -> Iterator[str]:
 
 def _steps(change: SequenceChange) -> Iterator[str]:
     for step in change.steps:
+        if step.kinds == ("copy",):
+            continue
         yield f"    {_OF[step.kinds[0]]} {step.step.ljust(_WIDE)}  {step_said(step)}".rstrip()
+    if change.worded:
+        yield f'    " {", ".join(change.worded)}'
 
 
 def step_said(step: StepChange) -> str:
@@ -88,7 +92,7 @@ def step_said(step: StepChange) -> str:
     details = "; ".join(map(said, step.details))
     if step.kinds[0] in ("added", "removed"):
         return "; ".join([step.says, *(f"{detail.name}: {detail.after}" for detail in step.details)])
-    return details or "what it mails says something else"
+    return details
 
 
 def said(detail: Detail) -> str:

@@ -65,6 +65,11 @@ class SequenceChange:
     steps: tuple[StepChange, ...]
     """In the order of the file, those that are gone where they were."""
 
+    @property
+    def worded(self) -> tuple[str, ...]:
+        """Steps that do what they did, and whose mail says something else."""
+        return tuple(step.step for step in self.steps if step.kinds == ("copy",))
+
 
 @dataclass(frozen=True, slots=True)
 class CopyChange:
@@ -94,17 +99,12 @@ class Edit:
         return bool(self.sequences or self.copies or self.workspace)
 
     def alike(self) -> list[list[CopyChange]]:
-        """Copies, those together that change in the same way, as all do whose layout does."""
-        found: list[list[CopyChange]] = []
+        """Copies, those together in which the same words change, as in all whose layout does."""
+        found: dict[object, list[CopyChange]] = {}
         for change in self.copies:
-            for others in found:
-                one = others[0]
-                if (one.kind, one.parts, one.looks) == (change.kind, change.parts, change.looks):
-                    others.append(change)
-                    break
-            else:
-                found.append([change])
-        return found
+            words = [(part, [p for p in pieces if p.kind in ("gone", "new")]) for part, pieces in change.parts.items()]
+            found.setdefault((change.kind, change.looks, repr(words)), []).append(change)
+        return list(found.values())
 
 
 def compare(

@@ -135,7 +135,10 @@ def _known(workspace: Workspace) -> object:
 
 
 def _names_people(condition: Condition) -> bool:
-    return any(name in condition.source for name in ("in_audience(", "list(", "score", "fit"))
+    return any(
+        name in condition.source
+        for name in ("in_audience(", "list(", "score", "fit", "sales_ready(", "engaged_people(")
+    )
 
 
 def _calendar(workspace: Workspace, sequence: Sequence) -> object:
