@@ -22,14 +22,17 @@ def read(name: str) -> Any:
 
 WORKFLOW = read(".github/workflows/sequences.yml")
 HOOKS = {hook["id"]: hook for hook in read(".pre-commit-hooks.yaml")}
-SCRIPTS = [step["run"] for step in WORKFLOW["jobs"]["check"]["steps"] if "run" in step]
-COMMANDS = [found[1] for script in SCRIPTS for found in re.finditer(r"^(sequencer .*?)(?: >>|$)", script, re.MULTILINE)]
+SCRIPTS = [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
+*COMMANDS, WITH_A_DATABASE = [
+    found[1] for script in SCRIPTS for found in re.finditer(r"^(sequencer .*?)(?: >|$)", script, re.MULTILINE)
+]
 PLAN = 'sequencer plan --positions "$POSITIONS" --format github'
 
 
 def test_there_is_something_to_run() -> None:
     checks = ["sequencer check --format github", "sequencer test", "sequencer graph"]
     assert [*checks, PLAN] == COMMANDS
+    assert "sequencer plan --format github" == WITH_A_DATABASE
     expected = {"sequencer-check": "check", "sequencer-test": "test", "sequencer-fmt": "fmt"}
     assert {name: f"sequencer {entry}" for name, entry in expected.items()} == {
         name: hook["entry"] for name, hook in HOOKS.items()
@@ -50,8 +53,11 @@ def test_what_they_run_passes_for_the_shipped_workspace(
     assert 0 == done.exit_code, done.output
 
 
-def test_the_workflow_can_neither_write_nor_be_made_to_run_what_an_input_says() -> None:
+def test_the_workflow_writes_nothing_but_a_comment_and_cannot_be_made_to_run_what_an_input_says() -> None:
     assert {"contents": "read"} == WORKFLOW["permissions"]
+    assert {"plan": {"contents": "read", "pull-requests": "write"}} == {
+        name: job["permissions"] for name, job in WORKFLOW["jobs"].items() if "permissions" in job
+    }
     assert [] == [script for script in SCRIPTS if "${{" in script]
 
 
@@ -75,4 +81,4 @@ def test_the_examples_in_the_documentation_name_what_there_is() -> None:
     caller = examples[0]["jobs"]["check"]
     assert caller["uses"].partition("@")[0].endswith("/.github/workflows/sequences.yml")
     assert set(caller["with"]) <= set(WORKFLOW["on"]["workflow_call"]["inputs"])
-    assert set(HOOKS) == {hook["id"] for hook in examples[1]["repos"][0]["hooks"]}
+    assert set(HOOKS) == {hook["id"] for hook in examples[2]["repos"][0]["hooks"]}

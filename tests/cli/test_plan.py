@@ -123,3 +123,11 @@ def test_a_plan_needs_no_database_when_it_has_a_file_of_positions(folder: Path, 
     sequencer.environ["DATABASE_URL"] = ""
     write(folder, {"sequences/quick.yaml": SERIES.replace("  - wait: 3 days\n  - email: two\n", "")})
     assert "     2  never get `two`: gone from the file\n" in sequencer("plan", "--positions", str(path))
+
+
+def test_a_user_who_may_only_read_can_plan(folder: Path, sequencer: Sequencer, engine: Engine) -> None:
+    with engine.begin() as conn:
+        name = conn.execute(text("SELECT current_database()")).scalar_one()
+        conn.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    write(folder, {"sequences/quick.yaml": SERIES.replace("3 days", "5 days")})
+    assert "1 sequence" in sequencer("plan")
