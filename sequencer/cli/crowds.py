@@ -43,7 +43,7 @@ def _steps(crowd: Crowd) -> Iterator[tuple[object, ...]]:
         )
         more += [f"{counts['skipped']:,} skipped"] if counts["skipped"] else []
         rates = (sent, _share(counts["opened"], sent), _share(counts["clicked"], sent)) if sent else (None, None, None)
-        yield name, counts["reached"], *rates, ", ".join(more)
+        yield crowd.sequence.shown(name), counts["reached"], *rates, ", ".join(more)
 
 
 def _share(part: int, whole: int) -> str:
@@ -57,7 +57,7 @@ def as_object(crowd: Crowd, seed: int) -> Mapping[str, Any]:
         "seed": seed,
         "zone": crowd.zone.key,
         "steps": [
-            {"step": name, **{key: count for key, count in sorted(counts.items()) if key}}
+            {"step": crowd.sequence.shown(name), **{key: count for key, count in sorted(counts.items()) if key}}
             for name, counts in crowd.steps.items()
         ],
         "outcomes": dict(crowd.ends.most_common()),

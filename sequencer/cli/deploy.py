@@ -26,11 +26,11 @@ def command(code: str | None, as_json: bool) -> None:
     files = read_files(workspace_dir())
     try:
         to = prepare(files)
+        number, new = land(to, code, as_json, "sequencer deploy")
     except WorkspaceProblems as wrong:
         compiled = Compiled(None, {}, wrong.problems)
         click.echo(problems.as_object(compiled, files) if as_json else problems.as_text(compiled, files))
         raise click.exceptions.Exit(1) from wrong
-    number, new = land(to, code, as_json, "sequencer deploy")
     sequences, contents = len(to.workspace.sequences), len(to.contents)
     if as_json:
         output.json({"ok": True, "deployment": number, "new": new, "sequences": sequences, "contents": contents})

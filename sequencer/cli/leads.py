@@ -141,7 +141,7 @@ def show(email: str, as_json: bool) -> None:
     with transaction() as conn:
         lead = lead_by_email(conn, email)
         release = Releases().current(conn)
-        found = lead_view(conn, lead) | {"standing": standing_view(conn, release, lead, clock.now(conn))}
+        found = lead_view(conn, release, lead) | {"standing": standing_view(conn, release, lead, clock.now(conn))}
         zone = lead.zone or release.workspace.zone
     if as_json:
         output.json(found)

@@ -5,6 +5,7 @@ import click
 from sequencer.cli import output
 from sequencer.cli.database import opened, transaction
 from sequencer.services import inspect
+from sequencer.services.release import Releases
 from sequencer.services.resolve import Verdict, resolve
 from sequencer.store import messages
 
@@ -30,7 +31,7 @@ def held(as_json: bool, limit: int) -> None:
     Example: sequencer messages held --json
     """
     with transaction() as conn:
-        found = inspect.held(conn, limit)
+        found = inspect.held(conn, Releases().current(conn), limit)
         total = messages.unknown(conn)
     if as_json:
         output.json({"held": found, "total": total})

@@ -19,6 +19,7 @@ SYMBOLS: Final[Mapping[str, str]] = {
 _OF: Final[Mapping[StepKind, str]] = {
     "added": "+",
     "removed": "-",
+    "renamed": "~",
     "moved": ">",
     "waits": "~",
     "changed": "~",

@@ -90,11 +90,11 @@ def as_object(
                 "sequence": e.sequence,
                 "status": e.status.value,
                 "reason": e.reason or None,
-                "position": e.position,
+                "position": came.shown(e.sequence, e.position),
                 "entered_at": e.entered_at.isoformat(),
                 "due_at": _iso(e.due_at),
                 "ended_at": _iso(e.ended_at),
-                "mails": [step for step in came.messages.get(e.id, {})],
+                "mails": [came.shown(e.sequence, step) for step in came.messages.get(e.id, {})],
             }
             for e in came.enrollments
         ],

@@ -34,7 +34,7 @@ def list_(rep: str | None, as_json: bool, limit: int) -> None:
     Example: sequencer tasks list --rep ana@example.com --json
     """
     with transaction() as conn:
-        found = inspect.tasks_view(conn, rep.strip().lower() if rep else None, limit)
+        found = inspect.tasks_view(conn, Releases().current(conn), rep.strip().lower() if rep else None, limit)
     if as_json:
         output.json({"tasks": found})
         return

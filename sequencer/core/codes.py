@@ -53,6 +53,7 @@ Code: TypeAlias = Literal[
     "asked-too-early",
     "bad-arm",
     "bad-shares",
+    "bad-was",
     "circle",
     "duplicate-id",
     "goal-in-exit",

@@ -130,7 +130,7 @@ def _opened(bench: Bench, call: _Call) -> ast.expr | None:
         return _events(bench, event.OPENED, "opened_content", call, subject.value)
     if _step(bench, call) is None:
         return None
-    return ask("opened", subject.value)
+    return ask("opened", bench.names.key(subject.value))
 
 
 def _clicked(bench: Bench, call: _Call) -> ast.expr | None:
@@ -149,7 +149,7 @@ def _clicked(bench: Bench, call: _Call) -> ast.expr | None:
     name = None if link is None else link.value
     if "/" in subject.value:
         return _events(bench, event.CLICKED, "clicked_content", call, subject.value, name)
-    return ask("clicked", subject.value, name)
+    return ask("clicked", bench.names.key(subject.value), name)
 
 
 def _step(bench: Bench, call: _Call) -> str | None:
@@ -168,6 +168,10 @@ def _step(bench: Bench, call: _Call) -> str | None:
         expected = f"expected a content, such as `{example}`: nobody has passed a step yet here"
         bench.flaw(step.column, "unknown-step", f"{expected}, got `{step.value}`")
         return None
+    renamed = next((name for name, before in bench.names.was.items() if step.value in before), None)
+    if renamed is not None and step.value not in bench.names.steps:
+        bench.flaw(step.column, "unknown-step", f"expected a step, got `{step.value}`: it is called `{renamed}` now")
+        return None
     if not bench.is_among(step.column, "step", step.value, bench.names.steps):
         return None
     content = bench.names.steps[step.value]
@@ -179,7 +183,7 @@ def _step(bench: Bench, call: _Call) -> str | None:
             f"expected a step that mails, got `{step.value}`{suggestion(step.value, mailing)}",
         )
         return None
-    bench.steps.add(step.value)
+    bench.steps.add(bench.names.key(step.value))
     return content
 
 

@@ -90,6 +90,8 @@ class Names:
     statuses: tuple[str, ...] | None = None
     steps: Mapping[str, str | None] = field(default_factory=dict)
     """This sequence's steps, and the content that each mails."""
+    was: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By step: the names that it had before, the oldest first."""
     links: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The named links of each content."""
     contents: frozenset[str] | None = None
@@ -108,6 +110,10 @@ class Names:
     """Kinds of events that change the score."""
     scope: Literal["enrollment", "ever"] = "enrollment"
     """What counts unless the condition says otherwise. `ever` where leads enrol: no step has been passed there."""
+
+    def key(self, step: str) -> str:
+        """What facts know a step by: the first name that it ever had."""
+        return self.was.get(step, (step,))[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from sequencer.core.sequence import (
 from sequencer.core.wording import Piece, difference
 from sequencer.core.workspace import Workspace
 
-StepKind = Literal["added", "removed", "moved", "waits", "changed", "copy"]
+StepKind = Literal["added", "removed", "renamed", "moved", "waits", "changed", "copy"]
 Kind = Literal["added", "removed", "changed"]
 
 
@@ -48,7 +48,7 @@ class Detail(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StepChange:
-    """`step` is a position: the end of an arm may have a wait too."""
+    """`step` is a position as the file calls it: the end of an arm may have a wait too."""
 
     step: str
     says: str
@@ -153,7 +153,7 @@ def _sequence(name: str, old: Sequence | None, new: Sequence | None, said_anew: 
         there = new or old
         assert there is not None
         kind: StepKind = "removed" if new is None else "added"
-        steps = tuple(StepChange(step.id, says(step), (kind,)) for step in there.steps.values())
+        steps = tuple(StepChange(called, says(step), (kind,)) for called, step in there.names.items())
         return SequenceChange(name, "removed" if new is None else "added", (), steps)
     settings, steps = tuple(_settings(old, new)), tuple(_steps(old, new, said_anew))
     return SequenceChange(name, "changed", settings, steps) if settings or steps else None
@@ -202,14 +202,19 @@ def _steps(old: Sequence, new: Sequence, said_anew: Set[str]) -> Iterable[StepCh
         if one is None and other is None:
             waits = before.waits if before else (), after.waits if after else ()
             if before and after and waits[0] != waits[1]:
-                yield StepChange(position, "the end of the arm", ("waits",), (_waits(*waits),))
+                yield StepChange(new.shown(position), "the end of the arm", ("waits",), (_waits(*waits),))
             continue
         if one is None or other is None:
             there = other or one
             assert there is not None
             details += [_waits((), other.waits)] if other is not None and other.waits else []
-            yield StepChange(position, says(there), ("added" if one is None else "removed",), tuple(details))
+            called = (new if other is not None else old).shown(position)
+            yield StepChange(called, says(there), ("added" if one is None else "removed",), tuple(details))
             continue
+        name = new.shown(position)
+        if name != old.shown(position):
+            kinds.append("renamed")
+            details.append(Detail("name", old.shown(position), name))
         if position in moved:
             kinds.append("moved")
             details.append(Detail("place", _where(old, position), _where(new, position)))
@@ -222,7 +227,7 @@ def _steps(old: Sequence, new: Sequence, said_anew: Set[str]) -> Iterable[StepCh
         if said_anew & set(mailed_by(other)):
             kinds.append("copy")
         if kinds:
-            yield StepChange(position, says(other), tuple(kinds), tuple(details))
+            yield StepChange(name, says(other), tuple(kinds), tuple(details))
 
 
 def _merged(old: list[str], new: list[str]) -> Iterable[str]:
@@ -258,8 +263,8 @@ def _arm(sequence: Sequence, position: str) -> tuple[str, str]:
 def _where(sequence: Sequence, position: str) -> str:
     place = sequence.places[position]
     fork, arm = _arm(sequence, position)
-    behind = f"after {place.arm.steps[place.index - 1].id}" if place.index else "first"
-    return f"{behind} in {fork}:{arm}" if fork else behind
+    behind = f"after {sequence.shown(place.arm.steps[place.index - 1].id)}" if place.index else "first"
+    return f"{behind} in {sequence.shown(fork)}:{arm}" if fork else behind
 
 
 def _waits(before: tuple[Wait, ...], after: tuple[Wait, ...]) -> Detail:
@@ -347,9 +352,9 @@ def _text(value: object) -> str:
 def _copies(workspace: Workspace, old: Mapping[str, Content], new: Mapping[str, Content]) -> Iterable[CopyChange]:
     using: dict[str, list[str]] = {}
     for sequence in workspace.sequences.values():
-        for step in sequence.steps.values():
+        for name, step in sequence.names.items():
             for content in mailed_by(step):
-                using.setdefault(content, []).append(f"{sequence.id}: {step.id}")
+                using.setdefault(content, []).append(f"{sequence.id}: {name}")
     before, after = _variants(old), _variants(new)
     for key in sorted({*before, *after}):
         content, language = key

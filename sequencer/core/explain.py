@@ -8,6 +8,7 @@ from sequencer.core.decision import Reason
 from sequencer.core.enrollment import Enrollment, Outcome, Status
 from sequencer.core.event import Event
 from sequencer.core.message import Message, State
+from sequencer.core.sequence import Sequence
 from sequencer.core.snapshot import Snapshot
 
 _REASONS = {
@@ -180,10 +181,11 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%a %-d %b %Y %H:%M} ({zone.key.rpartition('/')[2].replace('_', ' ')})"
 
 
-def engaged(snapshot: Snapshot) -> Iterator[str]:
+def engaged(sequence: Sequence, snapshot: Snapshot) -> Iterator[str]:
     """What a lead did in this enrollment, in plain words, for the rep."""
     for message in snapshot.messages.values():
+        step = sequence.shown(message.step)
         if message.clicked:
-            yield f"clicked {', '.join(message.clicked)} in {message.step}"
+            yield f"clicked {', '.join(message.clicked)} in {step}"
         elif message.opened_at is not None:
-            yield f"opened {message.step}"
+            yield f"opened {step}"

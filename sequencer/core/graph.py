@@ -62,7 +62,7 @@ class _Chart:
         self.count += 1
         name = f"s{self.count}"
         before, after = ("{", "}") if isinstance(step, Fork) else ("([", "])") if isinstance(step, Exit) else ("[", "]")
-        yield f"  {name}{before}{_text(*_words(step))}{after}"
+        yield f"  {name}{before}{_text(*_words(step, self.sequence.shown(step.id)))}{after}"
         waits = tuple(map(_wait, step.waits))
         yield from self.arrows([_Tail(node, (*label, *waits)) for node, label in tails], name)
         if isinstance(step, Exit):
@@ -83,21 +83,21 @@ class _Chart:
             yield f"  {node} -->{f'|{_text(*label)}|' if label else ''} {to}"
 
 
-def _words(step: Step) -> list[str]:
-    """What stands in a box: the kind, the id, and what matters most."""
+def _words(step: Step, name: str) -> list[str]:
+    """What stands in a box: its name, the kind, and what matters most."""
     match step:
         case Email():
-            return [step.id, step.content if step.pick is None else f"pick: {step.pick.kind}"]
+            return [name, step.content if step.pick is None else f"pick: {step.pick.kind}"]
         case Rounds():
-            return [step.id, f"series: {step.pick.kind}", f"every {step.every}, up to {step.up_to}"]
+            return [name, f"series: {step.pick.kind}", f"every {step.every}, up to {step.up_to}"]
         case Branch():
             within = [f"within {step.within}"] if step.within is not None else []
-            return [step.id, step.condition.source, *within]
+            return [name, step.condition.source, *within]
         case Start():
-            return [step.id, f"start: {step.sequence}"]
+            return [name, f"start: {step.sequence}"]
         case Exit():
             return [f"exit: {step.reason}"]
-    return [step.id, {"split": "test"}.get(kind := type(step).__name__.lower(), kind)]
+    return [name, {"split": "test"}.get(kind := type(step).__name__.lower(), kind)]
 
 
 def _arm(step: Fork, number: int) -> str:

@@ -27,9 +27,9 @@ def skip(sequence: Sequence, enrollment: Enrollment, now: datetime) -> tuple[Enr
     if following is None:
         raise Impossible("the lead stands at the end of the sequence: nothing is left to skip")
     if place.step is None:
-        return _at(enrollment, following, now), f"the wait after `{enrollment.position}`"
+        return _at(enrollment, following, now), f"the wait after `{sequence.shown(enrollment.position)}`"
     passed = Outcome(place.step.id, "skipped", now, OPERATOR)
-    return _at(_noted(enrollment, passed), following, now), f"`{place.step.id}`"
+    return _at(_noted(enrollment, passed), following, now), f"`{sequence.shown(place.step.id)}`"
 
 
 def move(sequence: Sequence, enrollment: Enrollment, step: str, now: datetime) -> Enrollment:
@@ -43,7 +43,8 @@ def move(sequence: Sequence, enrollment: Enrollment, step: str, now: datetime) -
             enrollment = _noted(enrollment, Outcome(fork.id, arm.name, now, OPERATOR))
         elif passed.outcome != arm.name:
             raise Impossible(
-                f"`{step}` is in the arm `{arm.name}` of `{fork.id}`, and this lead went down `{passed.outcome}` there"
+                f"`{sequence.shown(step)}` is in the arm `{arm.name}` of `{sequence.shown(fork.id)}`, "
+                f"and this lead went down `{passed.outcome}` there"
             )
     return _at(enrollment, step, now)
 

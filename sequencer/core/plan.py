@@ -189,6 +189,7 @@ def _inside(
     gained: Counter[str] = Counter()
     missed: Counter[str] = Counter()
     finish = 0
+    was, now = old.shown if old is not None else str, new.shown
     for one in standing:
         found = fate(old, new, one.enrollment())
         places[found.position] += one.people
@@ -210,12 +211,12 @@ def _inside(
         sequence=name,
         people=people,
         held_out=held_out,
-        moves=tuple(Move(*key, count) for key, count in sorted(moves.items())),
-        never=tuple(Lost(step, count, why, replaced[step]) for (step, why), count in _in_order(old, lost)),
-        new=tuple(Gained(step, gained[step], missed[step]) for step in new.steps if gained[step] or missed[step]),
+        moves=tuple(Move(was(before), now(after), count) for (before, after), count in sorted(moves.items())),
+        never=tuple(Lost(was(step), count, why, replaced[step]) for (step, why), count in _in_order(old, lost)),
+        new=tuple(Gained(now(step), gained[step], missed[step]) for step in new.steps if gained[step] or missed[step]),
         finish=finish,
         looks=looks,
-        places=dict(places),
+        places={now(place): count for place, count in places.items()},
     )
 
 

@@ -122,7 +122,8 @@ def _not_ended(scenario: Scenario, came: Simulation, how: str, last: int) -> tup
     if passage is None:
         return f"never entered {scenario.sequence}", last
     if passage.status in RUNNING:
-        return f"is still in it, {'at the end' if passage.position == END else f'at {passage.position}'}", last
+        at = came.shown(scenario.sequence, passage.position)
+        return f"is still in it, {'at the end' if at == END else f'at {at}'}", last
     kind, _, detail = passage.reason.partition(": ")
     if how in (passage.status.value, passage.reason, kind, detail, detail.removesuffix("()")):
         return None
@@ -185,7 +186,7 @@ def unreached(sequence: Sequence, came: Iterable[Simulation]) -> list[Unreached]
     """In the order of the file."""
     known = reached(sequence, came)
     return [
-        Unreached(sequence.steps[step].mark, step, arm)
+        Unreached(sequence.steps[step].mark, sequence.shown(step), arm)
         for step, arm in places(sequence)
         # An arm of a fork that nobody came to says nothing new.
         if (step, arm) not in known and (not arm or (step, "") in known)

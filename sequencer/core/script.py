@@ -160,7 +160,7 @@ def wrong(
 ) -> Iterator[tuple[Code, str]]:
     """What a cue names that does not exist, or that nothing could come of."""
     if cue.after and not _is_step(sequence, cue.after):
-        yield "unknown-step", _no("step", cue.after, sequence.steps)
+        yield "unknown-step", _no("step", cue.after, sequence.names)
     deed = cue.deed
     if deed.kind in OF_A_MAIL and deed.of:
         yield from _wrong_mail(deed, workspace, sequence, contents)
@@ -193,7 +193,7 @@ def _wrong_change(deed: Deed, workspace: Workspace) -> Iterator[tuple[Code, str]
 def _wrong_mail(
     deed: Deed, workspace: Workspace, sequence: Sequence, contents: Mapping[str, Content]
 ) -> Iterator[tuple[Code, str]]:
-    series = {step for step in sequence.steps if isinstance(sequence.steps[step], Email | Rounds)}
+    series = {name for name, step in sequence.names.items() if isinstance(step, Email | Rounds)}
     if "/" in deed.of:
         mailed = _mailed(workspace)
         if deed.of not in mailed:
@@ -201,7 +201,7 @@ def _wrong_mail(
             return
         possible = {deed.of}
     else:
-        step = sequence.step_of(deed.of)
+        step = sequence.named(deed.of)
         if not isinstance(step, Email | Rounds):
             yield "unknown-step", _no("mail", deed.of, series)
             return
@@ -219,7 +219,7 @@ def _mailed(workspace: Workspace) -> set[str]:
 
 
 def _is_step(sequence: Sequence, name: str) -> bool:
-    return name != END and sequence.step_of(name) is not None
+    return name != END and sequence.named(name) is not None
 
 
 def _awaited(workspace: Workspace) -> set[str]:

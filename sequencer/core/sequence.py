@@ -301,6 +301,12 @@ class Sequence:
     lane: Lane | None = None
     pauses: Mapping[str, Mark] = field(default_factory=dict)
     """Sequences that wait as long as a lead is in this one, and end when it reaches its goal; where they are named."""
+    was: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the name that a step has in the file now: those that it had before, the oldest first.
+
+    A step's `id` is the first of them, for good: positions, ledger and outcomes hold it, and a new name changes nothing
+    for the people inside. Only what people read and write goes through `shown` and `key`.
+    """
 
     @property
     def takes_in(self) -> bool:
@@ -375,6 +381,29 @@ class Sequence:
         picked = Asks(contents=frozenset(content for pick in self.picks() for content in contents_of(pick)))
         done = Asks(events=frozenset(DONE_BY[step.kind] for step in self.tasks()))
         return merged([picked, done, *(condition.asks for condition in self.conditions())])
+
+    def key(self, name: str) -> str:
+        """The step's id, of what it is called in the file now; a round of a series and a position likewise."""
+        step, colon, rest = name.partition(":")
+        return f"{self.was[step][0]}{colon}{rest}" if step in self.was else name
+
+    def shown(self, key: str) -> str:
+        """What people read in place of a step's id, a round's key or a position."""
+        step, colon, rest = key.partition(":")
+        return f"{self._now[step]}{colon}{rest}" if step in self._now else key
+
+    @cached_property
+    def _now(self) -> Mapping[str, str]:
+        return {names[0]: name for name, names in self.was.items()}
+
+    @cached_property
+    def names(self) -> Mapping[str, Step]:
+        """Every step by what the file calls it now, in the order of the file."""
+        return {self.shown(key): step for key, step in self.steps.items()}
+
+    def named(self, name: str) -> Step | None:
+        """The step that the file calls so now; rounds of a series belong to the series."""
+        return self.names.get(name) or self.names.get(name.partition(":")[0])
 
     def step_of(self, key: str) -> Step | None:
         """The step of a ledger row or an outcome: rounds of a series belong to the series."""

@@ -133,6 +133,11 @@ class Simulation:
     """Cues whose time never came."""
     cut: bool
     """Whether it was still going round when it was cut off."""
+    sequences: Mapping[str, Series]
+
+    def shown(self, sequence: str, key: str) -> str:
+        """A step or position of one of the sequences, as its file calls it."""
+        return self.sequences[sequence].shown(key)
 
 
 def person(given: LeadInput, at: datetime) -> tuple[Lead, Company | None]:
@@ -275,6 +280,7 @@ class _World:
             ended_at=self.now,
             unplayed=tuple(self.waiting),
             cut=self.looks >= MOST or self.at_once >= MOST_AT_ONCE,
+            sequences=self.workspace.sequences,
         )
 
     def due(self) -> Iterable[tuple[datetime, int]]:
@@ -390,7 +396,7 @@ class _World:
         """Times the cues that waited for a step which has just been done."""
         if series is not self.sequence:
             return
-        done = {o.step for o in after.outcomes[len(before.outcomes) :] if o.outcome != "skipped"}
+        done = {series.shown(o.step) for o in after.outcomes[len(before.outcomes) :] if o.outcome != "skipped"}
         for cue in [cue for cue in self.waiting if cue.after in done]:
             self.waiting.remove(cue)
             self.plan(self.later(self.now, cue), cue.deed)
@@ -480,7 +486,7 @@ class _World:
             enrollment, step = key
             if not deed.of or ("/" in deed.of and self.messages[enrollment][step].content == deed.of):
                 return key
-            if step == deed.of and self.enrollments[enrollment].sequence == self.sequence.id:
+            if step == self.sequence.key(deed.of) and self.enrollments[enrollment].sequence == self.sequence.id:
                 return key
         return None
 
@@ -559,7 +565,8 @@ class _World:
         for e in happened:
             self.events.append(e)
             if e.source != "sequence":
-                self.timeline.add(Entry(self.now, "", f"did-{e.kind}", explain.event(e), step=e.step or ""))
+                of = self.shown(e)
+                self.timeline.add(Entry(self.now, "", f"did-{e.kind}", explain.event(of), step=of.step or ""))
             self.notice(e)
             self.suppress(e)
         known, over = [(e, self.snapshot(e)) for e in self.running()], []
@@ -582,6 +589,12 @@ class _World:
         for one in self.watches:
             if any(watch.touches(one.trigger, asks_of(one.series, one.trigger.condition), e) for e in happened):
                 one.at = self.now
+
+    def shown(self, e: Event) -> Event:
+        """The event with its step as people call it."""
+        if e.enrollment_id is None or e.step is None:
+            return e
+        return e._replace(step=self.workspace.sequences[self.enrollments[e.enrollment_id].sequence].shown(e.step))
 
     def notice(self, e: Event) -> None:
         """What an event says of its mail."""

@@ -72,8 +72,9 @@ class Timeline:
             for effect in done:
                 if not isinstance(effect, Cancel) and effect.step.id == reason.step:
                     data |= _data(effect, owner)
-            says = explain.reason(reason, self.zone) + _more(reason, data)
-            self.add(Entry(now, sequence.id, reason.code, says, reason.step, reason.until, reason.mark, data))
+            said = replace(reason, step=sequence.shown(reason.step))
+            says = explain.reason(said, self.zone) + _more(said, data)
+            self.add(Entry(now, sequence.id, said.code, says, said.step, said.until, said.mark, data))
 
     def waits(
         self, workspace: Workspace, sequence: Sequence, snapshot: Snapshot, decision: Decision, now: datetime
@@ -83,6 +84,7 @@ class Timeline:
         if reason is None or reason.until is None or decision.effects:
             return
         moved = _moved(workspace, sequence, snapshot, decision, reason, self.zone)
+        reason = replace(reason, step=sequence.shown(reason.step))
         says = explain.reason(reason, self.zone) + (f" ({moved})" if moved else "")
         self.add(Entry(now, sequence.id, reason.code, says, reason.step, reason.until, reason.mark))
 

@@ -150,7 +150,7 @@ def _alert(release: Release, snapshot: Snapshot, step: Tell | Handoff | Task, ki
         lead_id=snapshot.lead.id,
         rep=owner.email if owner is not None else None,
         note=_note(step, view),
-        reasons=tuple(engaged(snapshot)),
+        reasons=tuple(engaged(release.workspace.sequences[enrollment.sequence], snapshot)),
         channels=channels(owner),
     )
 

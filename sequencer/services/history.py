@@ -145,7 +145,7 @@ def _cues(
             continue
         sent = ledger.get(passage.id, {}).get(e.step or "") if e.enrollment_id == passage.id else None
         if sent is not None and deed.kind in OF_A_MAIL:
-            cue = Cue(_span(e.at - (sent.accepted_at or sent.sent_at)), sent.step, deed)
+            cue = Cue(_span(e.at - (sent.accepted_at or sent.sent_at)), series.shown(sent.step), deed)
         else:
             cue = Cue(_span(e.at - passage.entered_at), "", deed)
         problems = [said for _, said in wrong(cue, release.workspace, series, release.contents)]
@@ -173,7 +173,8 @@ def _deed(release: Release, passage: Enrollment, ledger: Mapping[int, Mapping[st
         row = ledger.get(e.enrollment_id or 0, {}).get(e.step or "")
         if row is None:
             return None
-        of = row.step if row.enrollment_id == passage.id else row.content
+        series = release.workspace.sequences[passage.sequence]
+        of = series.shown(row.step) if row.enrollment_id == passage.id else row.content
         more = {kinds.CLICKED: "link", kinds.AUTO_REPLIED: "back"}.get(e.kind, "")
         # An automatic reply is written without the mail that it answers.
         return Deed(e.kind, "" if e.kind == kinds.AUTO_REPLIED else of, str(e.data.get(more) or ""))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from sequencer.core import explain
 from sequencer.core.enrollment import Enrollment
+from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.release import Release
@@ -44,14 +45,23 @@ def lead_by_email(conn: Connection, email: str) -> Lead:
     return found
 
 
-def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any]:
-    """Everything about one lead: the lead, enrollments with their outcomes, messages, events, alerts."""
+def lead_view(conn: Connection, release: Release | None, lead: Lead, history: int = 500) -> dict[str, Any]:
+    """Everything about one lead: the lead, enrollments with their outcomes, messages, events, alerts.
+
+    Steps are called as in the release.
+    """
     company = leads.companies(conn, [lead.company_id] if lead.company_id is not None else []).get(lead.company_id or 0)
     of_lead = enrollments.all_of(conn, [lead.id])
     sent = messages.described(conn, [e.id for e in of_lead])
     ledger = messages.of_enrollments(conn, [e.id for e in of_lead])
     told = alerts.of_lead(conn, lead.id)
     posted = {(row.enrollment_id, row.step): row.state for row in told if row.channel == "webhook"}
+    inside = {e.id: e.sequence for e in of_lead}
+
+    def called(enrollment_id: int | None, key: str | None) -> str | None:
+        sequence = inside.get(enrollment_id or 0)
+        return shown(release, sequence, key) if sequence is not None and key is not None else key
+
     return {
         "lead": {
             "id": lead.id,
@@ -74,18 +84,18 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
             "fields": dict(lead.fields),
             "created_at": _iso(lead.created_at),
         },
-        "enrollments": [_enrollment(e, ledger.get(e.id, {})) for e in of_lead],
-        "messages": [_message(row) for row in sent],
+        "enrollments": [_enrollment(release, e, ledger.get(e.id, {})) for e in of_lead],
+        "messages": [_message(release, row) for row in sent],
         "events": [
             {
                 "event": e.kind,
                 "at": _iso(e.at),
                 "source": e.source,
                 "enrollment_id": e.enrollment_id,
-                "step": e.step,
+                "step": called(e.enrollment_id, e.step),
                 "machine": e.machine,
                 "data": dict(e.data),
-                "sentence": explain.event(e),
+                "sentence": explain.event(named(release, inside, e)),
             }
             for e in events.history(conn, lead.id, history)
         ],
@@ -93,7 +103,7 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
             {
                 "enrollment_id": row.enrollment_id,
                 "kind": row.kind,
-                "step": row.step,
+                "step": called(row.enrollment_id, row.step),
                 "rep": row.rep,
                 "note": row.note,
                 "at": _iso(row.at),
@@ -104,6 +114,18 @@ def lead_view(conn: Connection, lead: Lead, history: int = 500) -> dict[str, Any
             if row.channel == "email"
         ],
     }
+
+
+def shown(release: Release | None, sequence: str, key: str) -> str:
+    """A step or position as the file calls it; as it is stored where there is no such sequence any more."""
+    series = release.workspace.sequences.get(sequence) if release is not None else None
+    return series.shown(key) if series is not None else key
+
+
+def named(release: Release | None, inside: Mapping[int, str], e: Event) -> Event:
+    """The event with its step as the file calls it. `inside`: the lead's sequences by enrollment."""
+    sequence = inside.get(e.enrollment_id or 0)
+    return e._replace(step=shown(release, sequence, e.step)) if sequence is not None and e.step is not None else e
 
 
 def not_before(view: Mapping[str, Any], event: Mapping[str, Any]) -> datetime | None:
@@ -132,6 +154,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         in_sequence[state] = in_sequence.get(state, 0) + count
         if state in ("active", "paused"):
             at = places.setdefault(sequence, {})
+            position = shown(release, sequence, position)
             at[position] = at.get(position, 0) + count
     by_state: dict[str, int] = {}
     for _, _, state, count in messages.counts(conn):
@@ -148,7 +171,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "sequences_paused": [
             {"sequence": p.sequence, "since": _iso(p.since), "detail": p.detail} for p in pauses.sequences(conn)
         ],
-        "held": held(conn, HELD),
+        "held": held(conn, release, HELD),
         "tasks": tasks.counts(conn, clock.now(conn)),
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
@@ -156,12 +179,12 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
     }
 
 
-def held(conn: Connection, limit: int) -> list[dict[str, Any]]:
+def held(conn: Connection, release: Release | None, limit: int) -> list[dict[str, Any]]:
     """Messages of which nobody knows whether they went, the oldest first."""
-    return [_message(row) for row in messages.held(conn, limit)]
+    return [_message(release, row) for row in messages.held(conn, limit)]
 
 
-def tasks_view(conn: Connection, rep: str | None, limit: int) -> list[dict[str, Any]]:
+def tasks_view(conn: Connection, release: Release | None, rep: str | None, limit: int) -> list[dict[str, Any]]:
     """What reps are still to do, what is due first."""
     return [
         {
@@ -171,7 +194,7 @@ def tasks_view(conn: Connection, rep: str | None, limit: int) -> list[dict[str, 
             "email": row.email,
             "name": row.name,
             "note": row.note,
-            "step": row.step,
+            "step": shown(release, row.sequence or "", row.step),
             "at": _iso(row.at),
         }
         for row in tasks.still_open(conn, rep, limit)
@@ -216,7 +239,7 @@ def steps(conn: Connection, release: Release) -> dict[str, list[dict[str, Any]]]
     return {
         name: [
             {
-                "step": place.step.id,
+                "step": series.shown(place.step.id),
                 "kind": type(place.step).__name__.lower(),
                 "depth": depth(series.places, position),
                 "arm": place.arm.name,
@@ -240,13 +263,13 @@ def depth(places: Mapping[str, Any], position: str) -> int:
     return found
 
 
-def _enrollment(e: Enrollment, ledger: Mapping[str, Message]) -> dict[str, Any]:
+def _enrollment(release: Release | None, e: Enrollment, ledger: Mapping[str, Message]) -> dict[str, Any]:
     return {
         "id": e.id,
         "sequence": e.sequence,
         "status": e.status.value,
         "reason": e.reason or None,
-        "position": e.position,
+        "position": shown(release, e.sequence, e.position),
         "since": _iso(e.since),
         "due_at": _iso(e.due_at),
         "entered_at": _iso(e.entered_at),
@@ -256,22 +279,22 @@ def _enrollment(e: Enrollment, ledger: Mapping[str, Message]) -> dict[str, Any]:
         "sentence": explain.ending(e),
         "outcomes": [
             {
-                "step": o.step,
+                "step": shown(release, e.sequence, o.step),
                 "outcome": o.outcome,
                 "at": _iso(o.at),
                 "detail": o.detail,
-                "sentence": explain.came_to(o, ledger.get(o.step)),
+                "sentence": explain.came_to(o._replace(step=shown(release, e.sequence, o.step)), ledger.get(o.step)),
             }
             for o in e.outcomes
         ],
     }
 
 
-def _message(row: Any) -> dict[str, Any]:
+def _message(release: Release | None, row: Any) -> dict[str, Any]:
     return {
         "enrollment_id": row.enrollment_id,
         "sequence": row.sequence,
-        "step": row.step,
+        "step": shown(release, row.sequence, row.step),
         "content": row.content,
         "state": row.state,
         "subject": row.subject,

@@ -41,11 +41,11 @@ def skip(context: Context, conn: Connection, email: str, sequence: str | None) -
     """
     now, release, found = _running(context, conn, email, sequence)
     series, enrollment = _one(release, email, found)
-    retried = _settled(conn, enrollment, now)
+    retried = _settled(conn, series, enrollment, now)
     if retried is not None:
         messages.cancel(conn, [(enrollment.id, retried.step)])
         enrollments.update(conn, [enrollment._replace(due_at=now)])
-        return Operated(series.id, cancelled=retried.step)
+        return Operated(series.id, cancelled=series.shown(retried.step))
     after, skipped = operate.skip(series, enrollment, now)
     enrollments.update(conn, [after])
     return Operated(series.id, skipped=skipped)
@@ -54,17 +54,18 @@ def skip(context: Context, conn: Connection, email: str, sequence: str | None) -
 def move(context: Context, conn: Connection, email: str, step: str, sequence: str | None) -> Operated:
     """Before that step. Raises NotFound, and Impossible."""
     now, release, found = _running(context, conn, email, sequence)
-    with_step = [e for e in found if step in release.workspace.sequences[e.sequence].steps]
+    with_step = [e for e in found if step in release.workspace.sequences[e.sequence].names]
     if not with_step:
         inside = ", ".join(e.sequence for e in found)
         raise NotFound(f"{email} is in {inside}, which has no step `{step}`")
     series, enrollment = _one(release, email, with_step)
-    retried = _settled(conn, enrollment, now)
+    key = series.key(step)
+    retried = _settled(conn, series, enrollment, now)
     if retried is not None:
         messages.cancel(conn, [(enrollment.id, retried.step)])
-    enrollments.update(conn, [operate.move(series, enrollment, step, now)])
-    passed = enrollment.passed(step) is not None
-    return Operated(series.id, cancelled=retried.step if retried is not None else "", passed=passed)
+    enrollments.update(conn, [operate.move(series, enrollment, key, now)])
+    passed = enrollment.passed(key) is not None
+    return Operated(series.id, cancelled=series.shown(retried.step) if retried is not None else "", passed=passed)
 
 
 def pause(context: Context, conn: Connection, email: str, until: datetime | None) -> list[Operated]:
@@ -131,13 +132,15 @@ def _one(release: Release, email: str, found: list[Enrollment]) -> tuple[Sequenc
     return release.workspace.sequences[found[0].sequence], found[0]
 
 
-def _settled(conn: Connection, enrollment: Enrollment, now: datetime) -> Message | None:
+def _settled(conn: Connection, series: Sequence, enrollment: Enrollment, now: datetime) -> Message | None:
     """The mail that is to go again, if there is one. Raises Impossible while it is open what becomes of the last."""
     for message in messages.of_enrollments(conn, [enrollment.id]).get(enrollment.id, {}).values():
         if message.state is State.SENDING:
-            raise Impossible(f"`{message.step}` is on its way to the provider: try again in a moment")
+            raise Impossible(f"`{series.shown(message.step)}` is on its way to the provider: try again in a moment")
         if message.state is State.UNKNOWN and message.sent_at + GIVEN_UP > now:
-            raise Impossible(f"nobody knows whether `{message.step}` went: `sequencer messages resolve` comes first")
+            raise Impossible(
+                f"nobody knows whether `{series.shown(message.step)}` went: `sequencer messages resolve` comes first"
+            )
         if message.state is State.RETRY:
             return message
     return None

@@ -12,7 +12,7 @@ from sequencer.core.plan import Looks, Plan, Version, plan
 from sequencer.core.release import Release
 from sequencer.services import snapshots
 from sequencer.services.migrate import Edits, migrated, with_companies
-from sequencer.services.release import Candidate, Releases
+from sequencer.services.release import Candidate, Releases, keep_names
 from sequencer.store import enrollments
 
 PAGE = 2_000
@@ -20,7 +20,8 @@ PAGE = 2_000
 
 
 def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, now: datetime) -> Plan:
-    """What deploying this would change now, counted person by person."""
+    """What deploying this would change now, counted person by person. Raises WorkspaceProblems as a deploy does."""
+    keep_names(current.workspace, to)
     next_one = Release(current.number + 1, to.digest, to.workspace, to.contents, to.files)
     inside = enrollments.standing(conn)
     looks = _looks(conn, Edits(known, next_one), known, next_one, inside, now)

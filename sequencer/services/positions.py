@@ -14,7 +14,7 @@ from sequencer.core.release import Release
 from sequencer.errors import InvalidInput
 from sequencer.services.compile import compile_workspace
 from sequencer.services.plan import standing, version
-from sequencer.services.release import Candidate, Releases, candidate
+from sequencer.services.release import Candidate, Releases, candidate, keep_names
 
 FORMAT: Final = 1
 
@@ -27,7 +27,9 @@ def export(conn: Connection, known: Releases, current: Release) -> bytes:
 
 
 def foresee(raw: bytes, to: Candidate) -> Plan:
-    """What deploying this would change for those whom the file counts. Raises InvalidInput."""
+    """What deploying this would change for those whom the file counts. Raises InvalidInput, and WorkspaceProblems as a
+    deploy does.
+    """
     try:
         written: dict[str, Any] = orjson.loads(raw)
         if written["format"] != FORMAT:
@@ -44,6 +46,7 @@ def foresee(raw: bytes, to: Candidate) -> Plan:
     compiled = compile_workspace(files)
     if compiled.workspace is None:
         raise InvalidInput(f"this version cannot read the workspace of deployment {number} that the file holds")
+    keep_names(compiled.workspace, to)
     return plan(number, version(candidate(files, compiled)), version(to), people, None)
 
 

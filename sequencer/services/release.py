@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sequencer.core.content import Content, Link
 from sequencer.core.mark import Problem
 from sequencer.core.release import Release
+from sequencer.core.renames import lost_names
 from sequencer.core.watch import name_of, watched
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidWorkspace, Misconfigured
@@ -87,7 +88,21 @@ def deploy(conn: Connection, files: Mapping[str, str], now: datetime) -> tuple[i
     Returns the deployment's number, and whether it is a new one: the same workspace again changes nothing.
     Raises WorkspaceProblems when `check` would.
     """
-    return switch(conn, prepare(files), now)
+    to, running = prepare(files), releases.current(conn)
+    if running is not None and running[1] != to.digest:
+        try:
+            keep_names(Releases().current(conn).workspace, to)
+        except Misconfigured:
+            log.warning("deployment %d cannot be read: whether steps have other names now is not checked", running[0])
+    return switch(conn, to, now)
+
+
+def keep_names(running: Workspace, to: Candidate) -> None:
+    """Raises WorkspaceProblems when a step would be taken for another one: its name is new, and `was` does not fit."""
+    both = running.sequences.keys() & to.workspace.sequences.keys()
+    lost = [p for name in sorted(both) for p in lost_names(running.sequences[name], to.workspace.sequences[name])]
+    if lost:
+        raise WorkspaceProblems(tuple(lost))
 
 
 def switch(conn: Connection, to: Candidate, now: datetime) -> tuple[int, bool]:

@@ -50,12 +50,13 @@ def resolve(
         if lead_id is None:
             raise NotFound(f"there is no lead with the address {email}")
         lead_ids = [lead_id]
+    steps = _steps(context, step) if step is not None else None
     done = Resolved()
     looked_at: set[tuple[int, str]] = set()
     while True:
         with context.engine.begin() as conn:
             # What cannot go again stays unknown, and is passed over here.
-            found = messages.in_doubt(conn, lead_ids, step, sequence, AT_ONCE + len(looked_at))
+            found = messages.in_doubt(conn, lead_ids, steps, sequence, AT_ONCE + len(looked_at))
             some = [d for d in found if (d.enrollment_id, d.step) not in looked_at]
             if not some:
                 return done
@@ -70,3 +71,10 @@ def resolve(
         done.ended += len(some) - len(able)
         for place in sorted({(running[i].sequence, running[i].position) for i in moved if i in running}):
             context.hint("drain", *place)
+
+
+def _steps(context: Context, name: str) -> list[tuple[str, str]]:
+    """Where the ledger holds a step of that name: by sequence, its key."""
+    with context.engine.begin() as conn:
+        known = context.releases.current(conn).workspace.sequences
+    return [(sequence.id, sequence.key(name)) for sequence in known.values()]

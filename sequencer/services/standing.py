@@ -13,8 +13,9 @@ from sequencer.core.readiness import judged
 from sequencer.core.release import Release
 from sequencer.core.score import UNIT, parts
 from sequencer.services import snapshots
+from sequencer.services.inspect import named
 from sequencer.services.weigh import asks_of
-from sequencer.store import events, readiness
+from sequencer.store import enrollments, events, readiness
 
 
 def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime) -> dict[str, Any] | None:
@@ -25,6 +26,7 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
     [snapshot] = snapshots.load(conn, release.workspace, asks_of(signals), [(None, lead)], now, mails=False)
     facts = LeadFacts(release.workspace, snapshot, now)
     happened = events.of_leads(conn, [lead.id], signals.by_kind, None).get(lead.id, []) if signals.by_kind else []
+    inside = {e.id: e.sequence for e in enrollments.all_of(conn, [lead.id])}
     times = readiness.of_lead(conn, lead.id)
     today = now.astimezone(UTC).date()
     return {
@@ -47,7 +49,7 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
                 "at": deed.event.at.isoformat(),
                 "signal": deed.signal.name,
                 "points": _points(deed.units),
-                "sentence": explain.event(deed.event),
+                "sentence": explain.event(named(release, inside, deed.event)),
             }
             for deed in explained(release.workspace, happened, today)
         ],

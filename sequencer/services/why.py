@@ -1,7 +1,7 @@
 """Why a lead did or did not get a mail, rule by rule, with file and line, and when the next comes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -39,18 +39,18 @@ class Answer:
 
 
 def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: datetime) -> list[Answer]:
-    """By sequence. With a step, only sequences that have it, and of the past only what concerns it."""
+    """By sequence. With a step (its name now), only sequences that have it, and of the past only what concerns it."""
     before = enrollments.all_of(conn, [lead.id])
     ledger = messages.of_enrollments(conn, [e.id for e in before])
     watched = watches.of_lead(conn, lead.id)
     answers = []
     for name, series in sorted(release.workspace.sequences.items()):
-        if step is not None and step not in series.steps:
+        if step is not None and step not in series.names:
             continue
         own = [e for e in before if e.sequence == name]
         answer = Answer(name)
         for e in own:
-            answer.past += _past(release, lead, e, ledger.get(e.id, {}), step)
+            answer.past += _past(release, lead, e, ledger.get(e.id, {}), series.key(step) if step is not None else None)
         running = next((e for e in own if e.status in RUNNING), None)
         if running is not None:
             _running(conn, release, lead, running, step, answer, now)
@@ -83,14 +83,15 @@ def _past(
         known = series.step_of(passed.step)
         where = str(known.mark) if known else ""
         message = ledger.get(passed.step) if passed.outcome == "sent" else None
-        said.append(Sentence(f"{explain.came_to(passed, message)}, {explain.moment(passed.at, zone)}", where))
+        named = passed._replace(step=series.shown(passed.step))
+        said.append(Sentence(f"{explain.came_to(named, message)}, {explain.moment(passed.at, zone)}", where))
         if message is not None:
-            said.append(Sentence(explain.message(message)))
+            said.append(Sentence(explain.message(message._replace(step=series.shown(message.step)))))
     if e.status not in RUNNING:
         ended = f", {explain.moment(e.ended_at, zone)}" if e.ended_at else ""
         said.append(Sentence(f"{explain.ending(e)}{ended}", str(series.mark)))
         if step is not None and e.passed(step) is None:
-            said.append(Sentence(f"never came to {step}", str(series.steps[step].mark)))
+            said.append(Sentence(f"never came to {series.shown(step)}", str(series.steps[step].mark)))
     return said
 
 
@@ -104,10 +105,12 @@ def _running(
     snapshot = snapshots.load(conn, release.workspace, series.asks, [(running, lead)], now)[0]
     decision = decide(release.workspace, series, snapshot, now)
     zone = zone_of(release.workspace, series, lead, owner_of(release.workspace, snapshot))
-    answer.now += [Sentence(explain.reason(reason, zone), str(reason.mark)) for reason in decision.reasons]
+    for reason in decision.reasons:
+        said = explain.reason(replace(reason, step=series.shown(reason.step)), zone)
+        answer.now.append(Sentence(said, str(reason.mark)))
     answer.next_at = decision.enrollment.due_at
-    if step is not None and running.passed(step) is None:
-        answer.now.append(Sentence(f"has not come to {step} yet", str(series.steps[step].mark)))
+    if step is not None and running.passed(series.key(step)) is None:
+        answer.now.append(Sentence(f"has not come to {step} yet", str(series.names[step].mark)))
 
 
 def _watched(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, bindparam, func, select, text
+from sqlalchemy import Connection, Text, bindparam, func, select, text, tuple_
 
 from sequencer.core.message import MAYBE_SENT, Message, State
 from sequencer.store import requests
@@ -526,15 +526,19 @@ _IS_UNKNOWN = (
 
 
 def in_doubt(
-    conn: Connection, lead_ids: Sequence[int] | None, step: str | None, sequence: str | None, limit: int
+    conn: Connection,
+    lead_ids: Sequence[int] | None,
+    steps: Sequence[tuple[str, str]] | None,
+    sequence: str | None,
+    limit: int,
 ) -> list[Doubt]:
-    """Unknown messages, oldest first: of these leads (None: of all), this step and sequence (None: any)."""
+    """Unknown messages, oldest first: of these leads (None: of all), these steps (sequence, key) and this sequence."""
     m = message.c
     query = select(m.enrollment_id, m.step, m.lead_id).where(_IS_UNKNOWN).order_by(m.sent_at, m.step)
     if lead_ids is not None:
         query = query.where(m.lead_id == func.any(list(lead_ids)))
-    if step is not None:
-        query = query.where(m.step == step)
+    if steps is not None:
+        query = query.where(tuple_(m.sequence, m.step).in_(steps))
     if sequence is not None:
         query = query.where(m.sequence == sequence)
     return [Doubt(*row) for row in conn.execute(query.limit(limit))]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_
 
-from sequencer.store.tables import lead, task
+from sequencer.store.tables import enrollment, lead, task
 
 DONE, LEFT = "done", "left"
 
@@ -62,8 +62,9 @@ def still_open(conn: Connection, rep: str | None, limit: int) -> list[Any]:
     """Tasks and their leads' names, what is due first; of one rep, or of all."""
     name = func.nullif(func.concat_ws(" ", lead.c.first_name, lead.c.last_name), "").label("name")
     query = (
-        select(task, lead.c.email, name)
+        select(task, enrollment.c.sequence, lead.c.email, name)
         .join(lead, lead.c.id == task.c.lead_id)
+        .outerjoin(enrollment, enrollment.c.id == task.c.enrollment_id)
         .where(task.c.closed_at.is_(None))
         .order_by(task.c.due_at, task.c.lead_id, task.c.step)
         .limit(limit)

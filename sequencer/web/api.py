@@ -90,7 +90,7 @@ class ApiDoor:
             raise Refused(422, *error.problems) from error
         with self.context.engine.connect() as conn:
             lead = _known(leads.by_email(conn, email), email)
-            return _json(inspect.lead_view(conn, lead))
+            return _json(inspect.lead_view(conn, self.context.releases.current(conn), lead))
 
     def description(self, request: Request) -> Response:
         return _json(describe(self.context.public_url))

@@ -110,7 +110,7 @@ class Dashboard:
             if not found:
                 raise HTTPException(404, "There is no such lead.")
             [lead] = found
-            view = inspect.lead_view(conn, lead, HISTORY)
+            view = inspect.lead_view(conn, release, lead, HISTORY)
             answers = why(conn, release, lead, None, now)
             stops = suppressed(conn, lead)
         zone = ZoneInfo(lead.zone or release.workspace.zone)

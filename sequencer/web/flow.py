@@ -76,7 +76,9 @@ def flow(
     series: Series, contents: Mapping[str, Content], rows: Sequence[Mapping[str, Any]], at: Mapping[str, int]
 ) -> tuple[Node, ...]:
     """The steps of a sequence. `rows`: what `inspect.steps` says of it; `at`: who stands at each position."""
-    drawing = _Drawing(contents, {row["step"]: row["messages"] for row in rows}, at, max(at.values(), default=0))
+    drawing = _Drawing(
+        series, contents, {row["step"]: row["messages"] for row in rows}, at, max(at.values(), default=0)
+    )
     return drawing.arm(series.body, END)
 
 
@@ -94,12 +96,14 @@ def slices(counts: Mapping[str, int]) -> tuple[Slice, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
+    series: Series
     contents: Mapping[str, Content]
     messages: Mapping[str, Mapping[str, int]]
     at: Mapping[str, int]
     most: int
 
     def arm(self, arm: Arm, end: str) -> tuple[Node, ...]:
+        end = self.series.shown(end)
         nodes = [self.step(step) for step in arm.steps]
         if arm.waits or self.at.get(end):
             nodes.append(self.node("", end, "", "", arm.waits))
@@ -110,11 +114,12 @@ class _Drawing:
         arms: tuple[tuple[str, tuple[Node, ...]], ...] = ()
         if isinstance(step, Fork):
             drawn = ((arm.name, self.arm(arm, end_of(step.id, arm.name))) for arm in step.arms)
-            arms = tuple((name, nodes) for name, nodes in drawn if nodes)
-        counts = self.messages.get(step.id, {})
+            arms = tuple((called, nodes) for called, nodes in drawn if nodes)
+        name = self.series.shown(step.id)
+        counts = self.messages.get(name, {})
         return self.node(
             type(step).__name__.lower(),
-            step.id,
+            name,
             text,
             code,
             step.waits,

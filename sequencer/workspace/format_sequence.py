@@ -15,6 +15,13 @@ def _id(example: str) -> Key:
     return Key("id", ID, says, example, needed=True)
 
 
+_WAS = Key(
+    "was",
+    either(ID, Several(ID)),
+    "After a new name: the one that the step had before; of several, the oldest first. Leave it standing: it makes the "
+    "step the same one for everybody inside.",
+    "price-list",
+)
 _MAIL_ID = Key(
     "id",
     ID,
@@ -118,6 +125,7 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: email": (
         _MAIL_ID,
+        _WAS,
         Key(
             "email",
             either(CONTENT, Block("pick")),
@@ -155,6 +163,7 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: series": (
         _id("articles"),
+        _WAS,
         Key(
             "series",
             Block("pick"),
@@ -206,6 +215,7 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: if": (
         _id("looked-at-price"),
+        _WAS,
         Key("if", Condition(), "Chooses between `then` and `else`.", 'clicked("pricing", "calculator")', True),
         Key(
             "within",
@@ -218,6 +228,7 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: choose": (
         _id("track"),
+        _WAS,
         Key(
             "choose",
             Named(ID, either(Block("arm: choose"), Block("arm: otherwise"))),
@@ -233,6 +244,7 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     "arm: otherwise": (Key("steps", STEPS, "What happens when no `if` above is true.", "[{email: sales/faq}]", True),),
     "step: test": (
         _id("objections"),
+        _WAS,
         Key(
             "test",
             Named(ID, Block("arm: test")),
@@ -247,12 +259,14 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: tell": (
         _id("tell-rep"),
+        _WAS,
         Key("tell", Choice(("owner",)), "Alerts the lead's owner.", "owner", True),
         Key("note", ANY, _NOTE, "Opened the price calculator", True),
         _UNLESS,
     ),
     "step: task": (
         _id("first-call"),
+        _WAS,
         Key("task", Choice(tuple(DONE_BY)), "Puts a call on the owner's list, and tells them.", "call", True),
         Key("note", ANY, _NOTE, "Ask what made them look now"),
         Key("due", DURATION, "How long there is for it.", "1 business day", True),
@@ -261,6 +275,7 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: set": (
         _id("park"),
+        _WAS,
         Key(
             "set",
             Named(Words("a field", "^[a-z]"), either(ANY, Several(ANY))),
@@ -272,6 +287,7 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: handoff": (
         _id("to-sales"),
+        _WAS,
         Key(
             "handoff",
             either(Choice(("owner",)), Block("handoff")),
@@ -285,11 +301,13 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     "handoff": (Key("stage", ID, "The stage that the lead gets.", "opportunity", True),),
     "step: start": (
         _id("go-on"),
+        _WAS,
         Key("start", ID, "Enrols the lead in another sequence; this one goes on.", "newsletter", True),
         _UNLESS,
     ),
     "step: exit": (
         _id("leave"),
+        _WAS,
         Key("exit", ID, "Leaves the sequence here, with a word for the reason.", "handed-over", True),
         _UNLESS,
     ),

@@ -106,8 +106,9 @@ def read_thread(block: Map, step_id: str, around: Surroundings) -> str:
     text = block.text("thread")
     if text is None:
         return ""
-    mails = [step for step, content in around.names.steps.items() if content is not None and step != step_id]
-    return values.declared(text, mails, "step", "this sequence") or ""
+    names = around.names
+    mails = [step for step, content in names.steps.items() if content is not None and names.key(step) != step_id]
+    return names.key(values.declared(text, mails, "step", "this sequence") or "")
 
 
 def read_on_unknown(block: Map) -> Duration | None:

@@ -209,3 +209,11 @@ def as_texts(node: Node | None, expected: str) -> tuple[Text, ...]:
     """The texts of a list."""
     texts = (as_text(item, expected.replace("a list of", "one of the")) for item in as_items(node, expected))
     return tuple(text for text in texts if text is not None)
+
+
+def as_names(node: Node | None) -> tuple[Text, ...]:
+    """A name, or the names of a list."""
+    if isinstance(node, Items):
+        return as_texts(node, "a list of names")
+    text = as_text(node, "a name, or a list of them")
+    return (text,) if text is not None else ()

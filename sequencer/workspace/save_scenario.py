@@ -59,7 +59,7 @@ def _lines(name: str, sequence: Sequence, case: Case, came: Simulation) -> Itera
 def _expected(sequence: Sequence, case: Case, came: Simulation) -> Iterator[str]:
     for letter in came.letters:
         step = letter.send.step
-        yield f"      - received: {step.id if letter.sequence == sequence.id else step.content}"
+        yield f"      - received: {sequence.shown(step.id) if letter.sequence == sequence.id else step.content}"
         yield f"        at: {_time(letter.at, came.zone)}"
     told = [e.step for e in came.timeline.entries if e.code in ALERTS and e.sequence == sequence.id]
     if told:

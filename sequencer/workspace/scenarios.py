@@ -26,6 +26,7 @@ from sequencer.workspace.nodes import (
     Text,
     as_items,
     as_map,
+    as_names,
     as_text,
     as_texts,
     did_you_mean,
@@ -205,7 +206,7 @@ def _expectations(node: Node | None, around: _Around) -> Iterator[Expectation]:
             if kind == "lead":
                 yield from _lead_at_the_end(as_map(block.take("lead"), "fields, as `stage: mql`"), around)
                 continue
-            texts = _texts(block.take(kind))
+            texts = as_names(block.take(kind))
             for text in texts:
                 _check_name(kind, text, around)
             if texts:
@@ -214,22 +215,15 @@ def _expectations(node: Node | None, around: _Around) -> Iterator[Expectation]:
             around.problems.error(block.entries["at"].mark, "wrong-type", "expected `at` beside one `received`")
 
 
-def _texts(node: Node | None) -> tuple[Text, ...]:
-    if isinstance(node, Items):
-        return as_texts(node, "a list of names")
-    text = as_text(node, "a name, or a list of them")
-    return (text,) if text is not None else ()
-
-
 def _check_name(kind: Kind, text: Text, around: _Around) -> None:
     sequence = around.sequence
     if kind in ("received", "not_received"):
         if "/" in text.value:
             _is_content(text, around)
-        elif not isinstance(sequence.step_of(text.value), Email | Rounds):
-            _no_step(text, [name for name, step in sequence.steps.items() if isinstance(step, Email | Rounds)], "mail")
-    elif kind == "told" and text.value != "owner" and text.value not in sequence.steps:
-        _no_step(text, ["owner", *sequence.steps], "step")
+        elif not isinstance(sequence.named(text.value), Email | Rounds):
+            _no_step(text, [name for name, step in sequence.names.items() if isinstance(step, Email | Rounds)], "mail")
+    elif kind == "told" and text.value != "owner" and text.value not in sequence.names:
+        _no_step(text, ["owner", *sequence.names], "step")
     elif kind in ("entered", "not_entered"):
         values.declared(text, around.workspace.sequences, "sequence", "sequences/")
     elif kind == "none_on" and text.value not in WEEKDAYS:

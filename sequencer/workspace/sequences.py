@@ -78,8 +78,13 @@ def load_sequence(
     if root is None:
         return None, problems.sorted()
     steps = root.entries.get("steps")
-    names = replace(common.names, steps=dict(named_steps(steps.node if steps else None)))
-    around = replace(common, sequence=name, names=names, problems=problems, ids={})
+    named = tuple(named_steps(steps.node if steps else None))
+    names = replace(
+        common.names,
+        steps={step.name: step.content for step in named},
+        was={step.name: step.was for step in named if step.was},
+    )
+    around = replace(common, sequence=name, names=names, problems=problems, ids={}, given_up={})
     return read_sequence(root, file, around), problems.sorted()
 
 
@@ -184,6 +189,7 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
         holdout=values.percent(root.text("holdout")) or 0,
         lane=lane,
         pauses=pauses,
+        was=around.names.was,
     )
     refuse_goal_in_exits(goal, exits)
     around.problems.extend(check_paths(sequence))

@@ -29,7 +29,18 @@ from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.keys import STEP_KINDS
 from sequencer.workspace.mails import read_content, read_on_unknown, read_rounds, read_thread
-from sequencer.workspace.nodes import Map, Node, Text, as_items, as_map, as_text, did_you_mean, listed, shown
+from sequencer.workspace.nodes import (
+    Map,
+    Node,
+    Text,
+    as_items,
+    as_map,
+    as_names,
+    as_text,
+    did_you_mean,
+    listed,
+    shown,
+)
 from sequencer.workspace.surroundings import Surroundings, last_name
 from sequencer.workspace.waits import read_wait
 
@@ -126,7 +137,30 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
 
 
 def read_id(block: Map, kind: str, around: Surroundings) -> str:
-    """The step's id, given or (for mails) taken from the content. What is wrong with it is reported."""
+    """The step's id: the first name that it ever had. What is wrong with its names is reported."""
+    name = read_name(block, kind, around)
+    read_was(block, name, around)
+    return around.names.key(name)
+
+
+def read_was(block: Map, name: str, around: Surroundings) -> None:
+    """Reports former names that cannot be any."""
+    for text in as_names(block.take("was")):
+        if values.identifier(text, "a name that the step had before") is None:
+            continue
+        first = around.given_up.setdefault(text.value, text.mark)
+        if text.value == name:
+            text.wrong("bad-was", f"the step is called {text.got} now: expected only names that it had before")
+        elif text.value in around.names.steps:
+            message = f"{text.got} is a step of this sequence still: a step can take its place, but not its name"
+            text.wrong("bad-was", message)
+        elif first is not text.mark:
+            message = f"line {first.line} says already what {text.got} is called now: no two steps were one before"
+            text.wrong("bad-was", message)
+
+
+def read_name(block: Map, kind: str, around: Surroundings) -> str:
+    """What the step is called, given or (for mails) taken from the content."""
     text = block.text("id")
     content = block.entries[kind].node if kind == "email" else None
     if text is None and content is not None and not isinstance(content, Map):

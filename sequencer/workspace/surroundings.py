@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeGuard
+from typing import Literal, NamedTuple, TypeGuard
 
 from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
 from sequencer.core.condition_truth import always
@@ -30,6 +30,8 @@ class Surroundings:
     problems: Problems = field(compare=False)
     ids: dict[str, Mark] = field(default_factory=dict, compare=False)
     """The ids given so far, and where."""
+    given_up: dict[str, Mark] = field(default_factory=dict, compare=False)
+    """The names that steps had before, as far as they were read, and where."""
 
     def condition(self, text: Text | None, scope: Literal["enrollment", "ever"] = "enrollment") -> Condition | None:
         if text is None:
@@ -57,8 +59,18 @@ def warn_of_the_same(condition: Condition, names: Names, problems: Problems) -> 
             problems.warning(condition.mark, "always-false", message)
 
 
-def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:
-    """Every step's id with the content that it mails, before anything is checked: conditions may name later steps."""
+class Named(NamedTuple):
+    """A step as conditions may name it."""
+
+    name: str
+    content: str | None
+    """What it mails."""
+    was: tuple[str, ...]
+    """The names that it had before, the oldest first."""
+
+
+def named_steps(node: Node | None) -> Iterator[Named]:
+    """Every step, before anything is checked: conditions may name later ones."""
     for item in node.items if isinstance(node, Items) else ():
         if not isinstance(item, Map):
             continue
@@ -68,15 +80,22 @@ def named_steps(node: Node | None) -> Iterator[tuple[str, str | None]]:
         if isinstance(content, Map):
             kind = content.entries.get("pick")
             mailed = picked_of(kind.node.value if kind is not None and isinstance(kind.node, Text) else "")
+        was = tuple(text.value for text in former_names(held.get("was")))
         if isinstance(given, Text):
-            yield given.value, mailed
+            yield Named(given.value, mailed, was)
         elif mailed is not None:
-            yield last_name(mailed), mailed
+            yield Named(last_name(mailed), mailed, was)
         yield from named_steps(held.get("then"))
         yield from named_steps(held.get("else"))
         for fork in (held.get("choose"), held.get("test")):
             for arm in fork.entries.values() if isinstance(fork, Map) else ():
                 yield from named_steps(arm.node.entries["steps"].node if _has_steps(arm.node) else None)
+
+
+def former_names(node: Node | None) -> tuple[Text, ...]:
+    """What `was` holds, as far as it is one name or a list of them."""
+    items = node.items if isinstance(node, Items) else (node,)
+    return tuple(item for item in items if isinstance(item, Text) and item.value)
 
 
 def _has_steps(node: Node) -> TypeGuard[Map]:

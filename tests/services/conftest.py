@@ -133,7 +133,7 @@ class World:
         with self.context.engine.connect() as conn:
             found = leads.by_email(conn, lead.email)
             assert found is not None
-            return inspect.lead_view(conn, found)
+            return inspect.lead_view(conn, self.context.releases.current(conn), found)
 
     def status(self, lead: Lead, sequence: str) -> tuple[str, str | None]:
         """(status, reason) of the lead's last enrollment in a sequence."""

@@ -31,7 +31,7 @@ steps:
 
 def tasks(world: World, rep: str | None = None) -> list[tuple[str, str, str, str]]:
     with world.context.engine.connect() as conn:
-        return [(t["email"], t["rep"], t["note"], t["due_at"][:16]) for t in tasks_view(conn, rep, 100)]
+        return [(t["email"], t["rep"], t["note"], t["due_at"][:16]) for t in tasks_view(conn, None, rep, 100)]
 
 
 def closed(world: World) -> list[str | None]:
