@@ -168,7 +168,7 @@ PEOPLE = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(CONDITIONS, st.lists(PEOPLE, min_size=3, max_size=6))
 def test_what_is_claimed_of_every_lead_holds_for_any(source: str, people: list[Someone]) -> None:
     try:
@@ -180,7 +180,7 @@ def test_what_is_claimed_of_every_lead_holds_for_any(source: str, people: list[S
         assert [condition.test(person) for person in people] == [claimed] * len(people)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(CONDITIONS, st.lists(PEOPLE, min_size=3, max_size=6))
 def test_a_condition_or_its_opposite_is_always_seen_as_true(source: str, people: list[Someone]) -> None:
     try:

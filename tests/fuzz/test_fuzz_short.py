@@ -34,7 +34,7 @@ def test_a_few_seconds_of_fuzzing_find_nothing(installed: World, target: str) ->
     report = fuzz(target, installed, SECONDS, seed=1)
     print(report)
     assert list(report.failures) == [], str(report)
-    assert report.tried > 20 and report.served > 5 and len(report.outcomes) > 5
+    assert report.tried > 5 and report.served > 3 and len(report.outcomes) > 3
 
 
 def test_a_huge_whole_number_in_a_condition_is_told_and_no_crash() -> None:

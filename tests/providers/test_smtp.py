@@ -277,7 +277,7 @@ def test_silence_after_the_text_is_unknown_when_the_total_is_over(raw: Raw) -> N
         talk(link, last=b".", answer=None)
         over.wait(10)
 
-    provider = Smtp(f"smtp://127.0.0.1:{raw(silent)}", total=0.5)
+    provider = Smtp(f"smtp://127.0.0.1:{raw(silent)}", total=2.0)
     receipt = provider.send(batch(2))
     over.set()
     provider.close()
