@@ -208,6 +208,8 @@ def _steps(old: Sequence, new: Sequence, said_anew: Set[str]) -> Iterable[StepCh
             there = other or one
             assert there is not None
             details += [_waits((), other.waits)] if other is not None and other.waits else []
+            if other is not None and (alike := _alike(old, new, other)) is not None:
+                details.append(Detail("was", "", f"{alike}, if it is that step with another name"))
             called = (new if other is not None else old).shown(position)
             yield StepChange(called, says(there), ("added" if one is None else "removed",), tuple(details))
             continue
@@ -228,6 +230,12 @@ def _steps(old: Sequence, new: Sequence, said_anew: Set[str]) -> Iterable[StepCh
             kinds.append("copy")
         if kinds:
             yield StepChange(name, says(other), tuple(kinds), tuple(details))
+
+
+def _alike(old: Sequence, new: Sequence, added: Step) -> str | None:
+    """The step that is gone and did the same, as after a new name without `was`."""
+    gone = ((name, step) for name, step in old.names.items() if step.id not in new.steps)
+    return next((name for name, step in gone if type(step) is type(added) and parts(step) == parts(added)), None)
 
 
 def _merged(old: list[str], new: list[str]) -> Iterable[str]:

@@ -107,6 +107,18 @@ def test_clicks_conversations_and_places_are_those_of_the_step_however_it_is_cal
     assert list(lost_names(old, new)) == []
 
 
+def test_a_mail_may_follow_the_new_name_of_its_content() -> None:
+    it = workspace(
+        text(
+            OLD.replace("- email: four", "- email: three\n    was: four").replace(
+                "- email: three\n  - wait", "- id: x\n        email: four\n  - wait"
+            )
+        )
+    )
+    last = it.sequences["it"].body.steps[-1]
+    assert (last.id, it.sequences["it"].shown(last.id)) == ("four", "three")
+
+
 def test_what_people_read_and_write_is_the_new_name() -> None:
     here = workspace(text(AGAIN))
     it = here.sequences["it"]
@@ -133,6 +145,15 @@ def test_an_edit_that_gives_new_names_says_that_and_no_more() -> None:
         ("interested", "renamed", ("looked", "interested")),
         ("second", "renamed", ("two", "second")),
     ]
+
+
+def test_a_plan_asks_whether_a_new_step_is_one_that_is_gone() -> None:
+    forgotten = (
+        OLD.replace("id: hello\n", "id: greeting\n").replace('"hello"', '"greeting"').replace(" hello", " greeting")
+    )
+    steps = compare(workspace(text(OLD)), workspace(text(forgotten)), {}, {}).sequences[0].steps
+    [added] = [step for step in steps if step.kinds == ("added",)]
+    assert (added.step, added.details[0].after) == ("greeting", "hello, if it is that step with another name")
 
 
 @pytest.mark.parametrize(

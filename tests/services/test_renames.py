@@ -3,10 +3,12 @@
 import pytest
 
 from sequencer.cli.why import known_step
+from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.errors import NotFound
 from sequencer.services import inspect
 from sequencer.services.operate import move
 from sequencer.services.release import WorkspaceProblems
+from sequencer.services.resolve import Verdict, resolve
 from sequencer.services.why import why
 from sequencer.store import clock, messages
 from sequencer.web.flow import flow
@@ -51,3 +53,15 @@ def test_nobody_gets_it_twice_loses_a_place_or_reads_the_old_name(world: World) 
     world.pass_(days=10)
     assert len(world.provider.mails) == len(set(world.provider.mails))
     assert world.status(kim, "it") == world.status(lee, "it") == ("finished", "finished")
+
+
+def test_a_held_mail_is_resolved_by_the_name_that_its_step_has_now(world: World) -> None:
+    world.deploy(files(it=text(OLD)))
+    kim = world.lead()
+    world.enter("it", kim)
+    world.provider.answers.append(Receipt(Outcome(Answer.UNKNOWN, detail="reset")))
+    world.work()
+    world.deploy(files(it=text(NEW)))
+    assert [m["step"] for m in world.view(kim)["messages"]] == ["greeting"]
+    assert resolve(world.context, Verdict.SENT, step="second").resolved == 0
+    assert resolve(world.context, Verdict.SENT, step="greeting").resolved == 1
