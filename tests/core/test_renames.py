@@ -108,15 +108,8 @@ def test_clicks_conversations_and_places_are_those_of_the_step_however_it_is_cal
 
 
 def test_a_mail_may_follow_the_new_name_of_its_content() -> None:
-    it = workspace(
-        text(
-            OLD.replace("- email: four", "- email: three\n    was: four").replace(
-                "- email: three\n  - wait", "- id: x\n        email: four\n  - wait"
-            )
-        )
-    )
-    last = it.sequences["it"].body.steps[-1]
-    assert (last.id, it.sequences["it"].shown(last.id)) == ("four", "three")
+    it = workspace(text("\n  - email: one\n  - wait: 1 day\n  - email: three\n    was: two\n")).sequences["it"]
+    assert (it.body.steps[-1].id, list(it.names)) == ("two", ["one", "three"])
 
 
 def test_what_people_read_and_write_is_the_new_name() -> None:
