@@ -10,9 +10,9 @@ from sequencer.cli.database import transaction
 from sequencer.cli.plan_json import as_object
 from sequencer.core.plan import Plan
 from sequencer.services import positions, shelves
-from sequencer.services.compile import compile_workspace
+from sequencer.services.compile import Compiled, compile_workspace
 from sequencer.services.plan import foresee
-from sequencer.services.release import Candidate, Releases, candidate
+from sequencer.services.release import Candidate, Releases, WorkspaceProblems, candidate
 from sequencer.settings import cache_dir, workspace_dir
 from sequencer.store import clock
 from sequencer.workspace.load import read_files
@@ -55,7 +55,11 @@ def command(form: str, path: Path | None, export_to: Path | None) -> None:
         export(export_to)
         return
     to = _here()
-    found = _foreseen(to, path)
+    try:
+        found = _foreseen(to, path)
+    except WorkspaceProblems as wrong:
+        click.echo(problems.as_text(Compiled(None, {}, wrong.problems), to.files), err=True)
+        raise click.exceptions.Exit(1) from wrong
     if form == "json":
         output.json(as_object(found))
     else:

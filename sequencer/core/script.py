@@ -160,7 +160,7 @@ def wrong(
 ) -> Iterator[tuple[Code, str]]:
     """What a cue names that does not exist, or that nothing could come of."""
     if cue.after and not _is_step(sequence, cue.after):
-        yield "unknown-step", _no("step", cue.after, sequence.names)
+        yield "unknown-step", _no("step", cue.after, sequence.names, sequence)
     deed = cue.deed
     if deed.kind in OF_A_MAIL and deed.of:
         yield from _wrong_mail(deed, workspace, sequence, contents)
@@ -203,7 +203,7 @@ def _wrong_mail(
     else:
         step = sequence.named(deed.of)
         if not isinstance(step, Email | Rounds):
-            yield "unknown-step", _no("mail", deed.of, series)
+            yield "unknown-step", _no("mail", deed.of, series, sequence)
             return
         possible = {*contents_of(step.pick)} if step.pick is not None else {step.content} if step.content else set()
     links = {link.name for one in possible if one in contents for link in contents[one].links}
@@ -233,7 +233,9 @@ def _awaited(workspace: Workspace) -> set[str]:
     return named - kinds.BUILT_IN
 
 
-def _no(what: str, name: str, known: "Mapping[str, object] | set[str]") -> str:
+def _no(what: str, name: str, known: "Mapping[str, object] | set[str]", of: Sequence | None = None) -> str:
+    if of is not None and (now := of.renamed(name)) is not None:
+        return f"there is no {what} `{name[:60]}`: it is called `{now}` now"
     return f"there is no {what} `{name[:60]}`{_meant(name, known)}"
 
 

@@ -405,6 +405,10 @@ class Sequence:
         """The step that the file calls so now; rounds of a series belong to the series."""
         return self.names.get(name) or self.names.get(name.partition(":")[0])
 
+    def renamed(self, name: str) -> str | None:
+        """What a step is called now that had this name before."""
+        return next((now for now, names in self.was.items() if name in names), None)
+
     def step_of(self, key: str) -> Step | None:
         """The step of a ledger row or an outcome: rounds of a series belong to the series."""
         return self.steps.get(key) or self.steps.get(key.partition(":")[0])

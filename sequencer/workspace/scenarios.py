@@ -221,9 +221,14 @@ def _check_name(kind: Kind, text: Text, around: _Around) -> None:
         if "/" in text.value:
             _is_content(text, around)
         elif not isinstance(sequence.named(text.value), Email | Rounds):
-            _no_step(text, [name for name, step in sequence.names.items() if isinstance(step, Email | Rounds)], "mail")
+            _no_step(
+                text,
+                sequence,
+                [name for name, step in sequence.names.items() if isinstance(step, Email | Rounds)],
+                "mail",
+            )
     elif kind == "told" and text.value != "owner" and text.value not in sequence.names:
-        _no_step(text, ["owner", *sequence.names], "step")
+        _no_step(text, sequence, ["owner", *sequence.names], "step")
     elif kind in ("entered", "not_entered"):
         values.declared(text, around.workspace.sequences, "sequence", "sequences/")
     elif kind == "none_on" and text.value not in WEEKDAYS:
@@ -239,8 +244,10 @@ def _is_content(text: Text, around: _Around) -> None:
         text.wrong("unknown-content", f"there is no content {shown(text.value)}{hint}")
 
 
-def _no_step(text: Text, known: list[str], what: str) -> None:
-    text.wrong("unknown-step", f"there is no {what} {shown(text.value)}{did_you_mean(text.value, known)}")
+def _no_step(text: Text, sequence: Sequence, known: list[str], what: str) -> None:
+    now = sequence.renamed(text.value)
+    hint = f": it is called `{now}` now" if now is not None else did_you_mean(text.value, known)
+    text.wrong("unknown-step", f"there is no {what} {shown(text.value)}{hint}")
 
 
 def _lead_at_the_end(block: Map | None, around: _Around) -> Iterator[Expectation]:

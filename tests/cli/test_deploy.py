@@ -55,6 +55,25 @@ def test_problems_are_printed_as_check_prints_them_and_nothing_is_deployed(seque
     assert (False, [4, 5]) == (found["ok"], [problem["line"] for problem in found["problems"]])
 
 
+def test_a_step_that_lost_its_first_name_is_refused_as_check_prints_it_by_plan_too(
+    sequencer: Sequencer, copy: Path
+) -> None:
+    file = copy / "sequences" / "handbook-delivery.yaml"
+    first = next(line for line in file.read_text().splitlines(keepends=True) if "- email: " in line)
+    indent, content = first.split("- email: ")
+    file.write_text(
+        file.read_text().replace(first, f"{indent}- id: hello\n{indent}  was: hi\n{indent}  email: {content}")
+    )
+    shutil.rmtree(copy / "sequences" / "scenarios")
+    sequencer("deploy")
+    file.write_text(file.read_text().replace(f"{indent}  was: hi\n", ""))
+    sequencer("check")
+    found = json.loads(sequencer("deploy", "--json", code=1))
+    assert ["bad-was"] == [problem["code"] for problem in found["problems"]]
+    assert "bad-was `hello` was called `hi`" in sequencer.run("plan").stderr
+    assert 1 == sequencer.json("status")["deployment"]
+
+
 def test_of_two_deploys_at_once_the_second_says_that_it_was_second(sequencer: Sequencer, engine: Engine) -> None:
     with engine.connect() as first:
         first.execute(tables.deployment.insert().values(number=1, release="of somebody else", at=START))

@@ -128,7 +128,7 @@ def test_what_people_read_and_write_is_the_new_name() -> None:
     assert "hello" not in said
     assert [one.step for one in unreached(it, [came])] == ["interested", "three"]
     [(code, message)] = wrong(read_line("1d clicked greeting"), here, it, {})
-    assert (code, message) == ("unknown-step", "there is no mail `greeting`; there are: four, salute, second, three")
+    assert (code, message) == ("unknown-step", "there is no mail `greeting`: it is called `salute` now")
 
 
 def test_an_edit_that_gives_new_names_says_that_and_no_more() -> None:
