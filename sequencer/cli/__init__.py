@@ -27,6 +27,7 @@ COMMANDS = {
     "resume": "Resume all sending, or one lead, after a pause.",
     "move": "Have a lead stand before another step.",
     "skip": "Take a lead past the step that it stands before.",
+    "reviews": "Show the mails that wait for a rep to look at them, and send or skip one.",
     "tasks": "Show the calls that reps are to make, and log one.",
     "messages": "Show and resolve messages of which nobody knows whether they went.",
     "events": "Show webhooks that were set aside, and take them up again.",

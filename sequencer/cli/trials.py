@@ -10,7 +10,7 @@ from sequencer.core.scenario import Miss, Scenario, places, unreached
 from sequencer.core.simulate import Simulation
 from sequencer.core.workspace import Workspace
 
-_TOLD = frozenset({"entered", "refused", "sent", "tell", "handoff", "task", "set", "then", "else", "arm", "start"})
+_TOLD = frozenset("entered refused sent tell handoff task review set then else arm start".split())
 _TOLD_FIRST = ("did-", "skipped-", "ended-", "finished", "halted", "impossible")
 """Codes of entries that a failure shows; what was only waited for is left out."""
 

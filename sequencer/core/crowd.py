@@ -11,7 +11,7 @@ from sequencer.core.content import Content
 from sequencer.core.enrollment import RUNNING
 from sequencer.core.habits import Mail, habits
 from sequencer.core.script import Deed
-from sequencer.core.sequence import Fork, Sequence
+from sequencer.core.sequence import Fork, Rounds, Sequence
 from sequencer.core.simulate import Audience, Sent, Simulation
 
 
@@ -61,8 +61,8 @@ class Crowd:
         for passage in passages:
             for passed in passage.outcomes:
                 step = self.sequence.step_of(passed.step)
-                if step is None:
-                    continue
+                if step is None or (passed.step != step.id and not isinstance(step, Rounds)):
+                    continue  # what was asked of reps about a step comes before it is passed
                 counts = self.steps[step.id]
                 counts["reached"] += 1
                 counts[passed.outcome if isinstance(step, Fork) or passed.outcome == "skipped" else ""] += 1

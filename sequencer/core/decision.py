@@ -41,6 +41,19 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Have the rep look at this mail before it goes, and tell them what it would say."""
+
+    step: Email
+    """With its content, also when that was picked."""
+    due_at: datetime
+    sender: Rep | None
+    """As of the mail."""
+    rep: Rep | None
+    """Who is asked: in whose name it goes, else the owner; None: nobody owns the lead."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Write fields of the lead."""
 
@@ -62,7 +75,7 @@ class Cancel:
     step: str
 
 
-Effect: TypeAlias = Send | Alert | Assign | Change | Enter | Cancel
+Effect: TypeAlias = Send | Alert | Assign | Ask | Change | Enter | Cancel
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sequencer.core.dating import after_waits, due_at, next_round, rounds_done, wait_over
-from sequencer.core.decision import Alert, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
+from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.facts import LeadFacts
@@ -31,6 +31,7 @@ from sequencer.core.sequence import (
     Fork,
     Handoff,
     Place,
+    Review,
     Rounds,
     Sequence,
     SequenceState,
@@ -290,14 +291,52 @@ class _Run:
     # --- steps
 
     def email(self, step: Email, due: datetime) -> bool:
-        send = self.may_mail(step, due)
+        asked = self.enrollment.passed(step.asked) if step.review is not None else None
+        if step.review is not None and asked is not None:
+            over = self.reviewed(step, step.review, asked)
+            if not isinstance(over, datetime):
+                return over
+            # Hours, gap and caps are asked from then on: the mail could not go before.
+            due = max(due, over)
+        send = self.may_mail(step if asked is None else chosen_then(step, asked), due)
         if isinstance(send, Skip):
             self.skip(step, send.why, send.detail)
             return True
-        if send is not None:
+        if send is not None and step.review is not None and asked is None:
+            self.ask(send, step.review)
+        elif send is not None:
             self.pass_step(step, "sent", send.step.content if step.pick is not None else "")
             self.mail(send)
         return False
+
+    def ask(self, send: Send, review: Review) -> None:
+        """The mail could go now: so its rep is asked."""
+        step = send.step
+        due = shift(self.now, review.within, self.zone, self.quiet)
+        self.effects.append(Ask(step, due, send.sender, send.sender or self.owner))
+        self.reasons.append(Reason("review", step.mark, step.id, due))
+        self.note_as(step.asked, "asked_rep", step.content)
+        self.hold("review-open", step.mark, due, step.id, review.then)
+
+    def reviewed(self, step: Email, review: Review, asked: Outcome) -> datetime | bool:
+        """When the rep let it go, or the time was over; before that, and when it is skipped, whether to step on."""
+        said = self.enrollment.passed(step.reviewed)
+        if said is not None and said.outcome == "rep_approved":
+            return said.at
+        if said is not None:
+            self.skip(step, "review", "")
+            return True
+        if step.unless is not None and step.unless.test(self.facts):
+            self.skip(step, "unless", step.unless.source)
+            return True
+        due = shift(asked.at, review.within, self.zone, self.quiet)
+        if due > self.now:
+            self.hold("review-open", step.mark, due, step.id, review.then)
+            return False
+        if review.then == "skip":
+            self.skip(step, "not-reviewed", "")
+            return True
+        return due
 
     def rounds(self, step: Rounds, due: datetime) -> bool:
         """The next mail of a series; the series is over when nothing is left for this lead."""
@@ -414,9 +453,8 @@ class _Run:
         if not step.hold:
             self.pass_step(step, "assigned")
             return True
-        given = Outcome(step.given, "assigned", self.now)
-        self.enrollment = self.enrollment._replace(outcomes=(*self.enrollment.outcomes, given))
-        return self.call(step, given)
+        self.note_as(step.given, "assigned")
+        return self.call(step, self.enrollment.outcomes[-1])
 
     def call(self, step: Task, given: Outcome) -> bool:
         """Waits for a task that was given: True when it goes on."""
@@ -507,7 +545,10 @@ class _Run:
         self.move(self.following(step.id))
 
     def note(self, step: Step, outcome: str, detail: str = "") -> None:
-        outcomes = (*self.enrollment.outcomes, Outcome(step.id, outcome, self.now, detail))
+        self.note_as(step.id, outcome, detail)
+
+    def note_as(self, key: str, outcome: str, detail: str = "") -> None:
+        outcomes = (*self.enrollment.outcomes, Outcome(key, outcome, self.now, detail))
         self.enrollment = self.enrollment._replace(outcomes=outcomes)
 
     def following(self, position: str) -> str:
@@ -556,3 +597,12 @@ class _Run:
     def mark_of(self, step: str) -> Mark:
         found = self.sequence.step_of(step)
         return found.mark if found is not None else self.sequence.mark
+
+
+def chosen_then(step: Email, asked: Outcome) -> Email:
+    """The step with what was picked when the rep was asked about it, and nothing else, to pick from."""
+    if step.pick is None:
+        return step
+    candidates = tuple(one for one in step.pick.candidates if one.id == asked.detail)
+    fallback = step.pick.fallback if step.pick.fallback == asked.detail else None
+    return replace(step, pick=replace(step.pick, candidates=candidates, fallback=fallback))

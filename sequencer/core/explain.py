@@ -1,7 +1,9 @@
 """The one place that turns reasons and outcomes into sentences, for `why`, the timeline and simulation."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sequencer.core.decision import Reason
@@ -36,6 +38,8 @@ _REASONS = {
     "task": "gives the owner a task, due {until} ({step})",
     "task-open": "waits for the {detail} at {step}, until {until} at the latest",
     "task-over": "goes on after {step}: {detail}",
+    "review": "asks the rep to review {step}, until {until}",
+    "review-open": "waits for the rep's review of {step}, until {until} at the latest (then: {detail})",
     "set": "sets fields ({step})",
     "handoff": "hands the lead to sales ({step})",
     "start": "starts another sequence ({step})",
@@ -43,6 +47,8 @@ _REASONS = {
     "skipped-pressure": "skips {step}: over the frequency cap for too long ({detail})",
     "series-over": "ends the series {step}: {detail}",
     "skipped-nothing-new": "skips {step}: nothing new of the kind {detail} is left for this lead",
+    "skipped-review": "skips {step}: the rep who looked at it said so",
+    "skipped-not-reviewed": "skips {step}: no rep looked at it in time",
     "skipped-unless": "skips {step}: `{detail}` is true",
     "skipped-date": "skips {step}: the date to wait for ({detail}) is unknown or past",
     "skipped-holdout": "skips {step}: this lead gets nothing of it, for comparison",
@@ -65,6 +71,9 @@ _OUTCOMES = {
     "told": "the owner was told ({step})",
     "assigned": "the owner got a task ({step})",
     "went_on": "went on after {step}: {detail}",
+    "asked_rep": "the rep was asked to review {step}",
+    "rep_approved": "the rep let {step} go",
+    "rep_declined": "the rep had {step} skipped",
     "set": "fields were set ({step})",
     "handed_off": "was handed to sales ({step})",
     "started": "was entered into {detail}",
@@ -137,10 +146,14 @@ def reason(why: Reason, zone: ZoneInfo) -> str:
     )
 
 
+_ABOUT: Final = re.compile(":(given|asked|reviewed)$")
+"""What the keys of what was asked of reps have after the step's id."""
+
+
 def outcome(passed: Outcome) -> str:
     sentence = _OUTCOMES.get(passed.outcome, f"went down `{passed.outcome}` at {{step}}")
-    said = sentence.format(step=passed.step.removesuffix(":given"), detail=passed.detail)
-    return f"{said} ({passed.detail})" if passed.outcome == "sent" and passed.detail else said
+    said = sentence.format(step=_ABOUT.sub("", passed.step), detail=passed.detail)
+    return f"{said} ({passed.detail})" if passed.outcome in ("sent", "rep_approved") and passed.detail else said
 
 
 def came_to(passed: Outcome, sent: Message | None) -> str:

@@ -87,7 +87,8 @@ def _words(step: Step, name: str) -> list[str]:
     """What stands in a box: its name, the kind, and what matters most."""
     match step:
         case Email():
-            return [name, step.content if step.pick is None else f"pick: {step.pick.kind}"]
+            looked_at = [f"review within {step.review.within}"] if step.review is not None else []
+            return [name, step.content if step.pick is None else f"pick: {step.pick.kind}", *looked_at]
         case Rounds():
             return [name, f"series: {step.pick.kind}", f"every {step.every}, up to {step.up_to}"]
         case Branch():

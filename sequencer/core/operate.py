@@ -4,13 +4,17 @@ from datetime import datetime
 from typing import Final
 
 from sequencer.core.enrollment import Enrollment, Outcome, Status
-from sequencer.core.sequence import Arm, Fork, Sequence
+from sequencer.core.sequence import Arm, Email, Fork, Sequence
 from sequencer.errors import SequencerError
 
 OPERATOR: Final = "operator"
 """The reason of a pause that an operator began, and what outcomes say that an operator decided."""
 SEQUENCE: Final = "sequence paused"
 """The reason of whoever fell due while an operator had paused the whole sequence."""
+
+
+EDITED: Final = "as the rep wrote it"
+"""What the history says of a mail into which its rep wrote."""
 
 
 class Impossible(SequencerError):
@@ -47,6 +51,19 @@ def move(sequence: Sequence, enrollment: Enrollment, step: str, now: datetime) -
                 f"and this lead went down `{passed.outcome}` there"
             )
     return _at(enrollment, step, now)
+
+
+def review(
+    sequence: Sequence, enrollment: Enrollment, step: str, send: bool, edited: bool, now: datetime
+) -> Enrollment:
+    """What the rep said of a mail that waits for it; looked at at once. Raises Impossible when it does not wait."""
+    mail = sequence.steps.get(enrollment.position)
+    if not isinstance(mail, Email) or mail.id != step or mail.review is None or enrollment.passed(mail.asked) is None:
+        raise Impossible(f"`{step}` does not wait for a review any more")
+    if enrollment.passed(mail.reviewed) is not None:
+        raise Impossible(f"`{step}` was reviewed before")
+    said = Outcome(mail.reviewed, "rep_approved" if send else "rep_declined", now, EDITED if edited else "")
+    return _noted(enrollment, said)._replace(due_at=now)
 
 
 def pause(enrollment: Enrollment, until: datetime | None, now: datetime) -> Enrollment:

@@ -14,7 +14,7 @@ from sequencer.core.timeline import Entry
 
 Kind: TypeAlias = Literal["received", "not_received", "told", "entered", "not_entered", "ended", "none_on", "lead"]
 
-ALERTS: Final = frozenset({"tell", "handoff", "task"})
+ALERTS: Final = frozenset({"tell", "handoff", "task", "review"})
 """Codes of entries by which the owner is told."""
 
 

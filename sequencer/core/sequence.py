@@ -64,6 +64,16 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """The owner sees the mail before it goes, and may change or skip it."""
+
+    within: Duration
+    """How long the mail waits for that."""
+    then: Literal["send", "skip"]
+    """What happens to it when nobody looked in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Email:
     id: str
     mark: Mark
@@ -77,6 +87,17 @@ class Email:
     pick: Pick | None = None
     thread: str = ""
     """The step whose mail this one answers, as in one conversation; empty: it begins one."""
+    review: Review | None = None
+
+    @property
+    def asked(self) -> str:
+        """The key in the lead's history of when the owner was asked to look at it."""
+        return f"{self.id}:asked"
+
+    @property
+    def reviewed(self) -> str:
+        """The key in the lead's history of what the owner said."""
+        return f"{self.id}:reviewed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +452,11 @@ class Sequence:
 
     def tasks(self) -> Iterator[Task]:
         return (step for step in self.steps.values() if isinstance(step, Task))
+
+    @property
+    def reviews(self) -> bool:
+        """Whether any of its mails waits for the owner to look at it."""
+        return any(step.review is not None for step in self.emails())
 
     def emails(self) -> Iterator[Email]:
         return (step for step in self.steps.values() if isinstance(step, Email))

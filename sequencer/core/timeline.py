@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sequencer.core import explain
 from sequencer.core.dating import after_waits
-from sequencer.core.decision import Alert, Assign, Cancel, Change, Decision, Effect, Reason, Send
+from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Effect, Reason, Send
 from sequencer.core.lead import Rep
 from sequencer.core.mark import Mark
 from sequencer.core.people import quiet_of
@@ -70,7 +70,9 @@ class Timeline:
         for reason in reasons:
             data: dict[str, Any] = {}
             for effect in done:
-                if not isinstance(effect, Cancel) and effect.step.id == reason.step:
+                if isinstance(effect, Cancel) or (isinstance(effect, Ask) and reason.code != "review"):
+                    continue
+                if effect.step.id == reason.step:
                     data |= _data(effect, owner)
             said = replace(reason, step=sequence.shown(reason.step))
             says = explain.reason(said, self.zone) + _more(said, data)
@@ -96,6 +98,8 @@ def _data(effect: Effect, owner: Rep | None) -> Mapping[str, Any]:
         return {"content": effect.step.content, **by, **stands_in}
     if isinstance(effect, Alert | Assign):
         return {"rep": owner.email if owner is not None else None}
+    if isinstance(effect, Ask):
+        return {"rep": effect.rep.email if effect.rep is not None else None}
     if isinstance(effect, Change):
         return {"values": dict(effect.values)}
     return _NOTHING

@@ -38,7 +38,7 @@ def markdown_html(pieces: Sequence[Piece], inert: Inert) -> tuple[tuple[Piece, .
         if place is not None:
             mark = document.mark(lines[place])
         blocks.append(Piece(Kind.DATA, parser.renderer.render(block, parser.options, {}), Scalar(mark), 0))
-        problems += [Problem(mark, "bad-address", message) for message in _links_not_taken(block)]
+        problems += [Problem(mark, "bad-address", message) for message in links_not_taken(block)]
     if fault := _fault("".join(block.text for block in blocks)):
         # Raw HTML may be right only together with other blocks, so blocks are asked one by one only now.
         own = next(((block, found) for block in blocks if (found := _fault(block.text))), None)
@@ -46,7 +46,7 @@ def markdown_html(pieces: Sequence[Piece], inert: Inert) -> tuple[tuple[Piece, .
     return tuple(blocks), tuple(problems)
 
 
-def _links_not_taken(block: list[Token]) -> list[str]:
+def links_not_taken(block: list[Token]) -> list[str]:
     """`[words](javascript:…)` would go out letter for letter: CommonMark takes no such address."""
     texts = [child for token in block for child in token.children or [] if child.type == "text"]
     found = [match.group() for text in texts for match in re.finditer(r"\]\([^)]*\)?", text.content)]

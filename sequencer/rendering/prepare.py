@@ -73,10 +73,15 @@ class Prepared:
         return tuple(values)
 
 
-def prepare(content: Content) -> Prepared:
-    """The item, prepared once as long as what it says is the same. Raises RenderingFailed."""
+def prepare(content: Content, keep: bool = True) -> Prepared:
+    """The item, prepared once as long as what it says is the same. Raises RenderingFailed.
+
+    `keep`: not so for what goes to one lead alone, which would push others out.
+    """
     try:
-        return _prepare(content.id, content.subject, content.preheader, content.html, content.text, content.links)
+        return (_prepare if keep else Prepared)(
+            content.id, content.subject, content.preheader, content.html, content.text, content.links
+        )
     except Exception as error:
         # `check` admits nothing of the kind; should it ever, the mails of this item fail and no others.
         raise RenderingFailed(content.id, f"cannot be prepared: {str(error) or type(error).__name__}") from error

@@ -40,6 +40,7 @@ _TITLES = {
     "tell": "{name}: {note}",
     "handoff": "{name} is ready for a talk",
     "task": "To do: call {name}",
+    "review": "To review: the mail to {name}",
     "reply": "{name} answered",
 }
 _MENTION = re.compile(r"(?<!\w)@(?=(?:here|channel|all|everyone)\b)", re.IGNORECASE)
@@ -154,7 +155,8 @@ def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
     who = f"{name}{f', {company.name or company.domain}' if company is not None else ''}"
     lines = [who, str(row.note).strip(), *(f"- {reason}" for reason in row.reasons)]
     if lead is not None:
-        lines += [lead.email, f"{context.public_url}/dashboard/leads/{lead.id}"]
+        page = f"reviews/{row.enrollment_id}/{row.step}" if row.kind == "review" else f"leads/{lead.id}"
+        lines += [lead.email, f"{context.public_url}/dashboard/{page}"]
     return title, [line for line in lines if line]
 
 

@@ -8,34 +8,36 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from sequencer.core.decision import Alert, Assign, Cancel, Change, Decision, Enter, Send
+from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Enter, Send
 from sequencer.core.enrollment import RUNNING, Status
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead, channels
-from sequencer.core.people import owner_of
+from sequencer.core.operate import EDITED
+from sequencer.core.people import owner_of, sender_of
 from sequencer.core.reaction import written
 from sequencer.core.release import Release
-from sequencer.core.sequence import Handoff, Task, Tell
+from sequencer.core.sequence import Email, Handoff, Task, Tell
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.notes import render_text
 from sequencer.rendering.view import View
-from sequencer.services import lanes
+from sequencer.services import edited, lanes
 from sequencer.services.compose import Order, Outgoing, compose
 from sequencer.services.context import Context
 from sequencer.services.conversation import steps as answered
 from sequencer.services.enroll import enroll
 from sequencer.services.react import react
-from sequencer.store import alerts, enrollments, leads, messages, tasks
+from sequencer.store import alerts, enrollments, leads, messages, reviews, tasks
 from sequencer.store.alerts import NewAlert
 from sequencer.store.messages import Head
+from sequencer.store.reviews import Edit, NewReview
 from sequencer.store.tasks import NewTask
 
 log = logging.getLogger(__name__)
 
-Kind = TypeVar("Kind", Send, Cancel, Alert, Assign, Enter, Change)
+Kind = TypeVar("Kind", Send, Cancel, Alert, Assign, Ask, Enter, Change)
 
 
 def carry_out(
@@ -55,7 +57,9 @@ def carry_out(
     """
     pairs = list(zip(known, decisions, strict=True))
     orders = [Order(effect, decision.enrollment, snapshot) for snapshot, decision, effect in _each(pairs, Send)]
-    outgoing, failed, late = compose(context, release, series, orders, _heads(conn, series, orders))
+    outgoing, failed, late = compose(
+        context, release, series, orders, _heads(conn, series, orders), _edits(conn, orders)
+    )
     if late:
         waiting = {order.enrollment.id for order in late}
         pairs = [(snapshot, decision) for snapshot, decision in pairs if decision.enrollment.id not in waiting]
@@ -71,6 +75,7 @@ def carry_out(
     messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(pairs, Cancel)])
     told = [_alert(release, snapshot, effect.step, effect.kind) for snapshot, _, effect in _each(pairs, Alert)]
     told += _assign(conn, release, pairs, now)
+    told += _ask(conn, release, series, pairs, now)
     alerts.insert(conn, told, now)
     enrollments.update(conn, [decision.enrollment for decision in decisions])
     mailed = {order.enrollment.id for order in orders}
@@ -86,6 +91,9 @@ def carry_out(
     if any(series.tasks()):
         # Whoever came to the end is still to be called.
         tasks.drop(conn, [e.id for e in over if e.status is not Status.FINISHED], now)
+    if series.reviews:
+        reviews.close(conn, _passed(series, pairs), reviews.TIME, now)
+        reviews.drop(conn, [e.id for e in over], now)
     lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
     awake |= _start(conn, release, pairs, now)
     awake |= _change(conn, release, pairs, now)
@@ -96,6 +104,17 @@ def _heads(conn: Connection, series: Series, orders: Sequence[Order]) -> Mapping
     """Of the mails that some of these answer."""
     ids = [o.enrollment.id for o in orders if o.send.step.thread]
     return messages.heads(conn, ids, answered(series)) if ids else {}
+
+
+def _edits(conn: Connection, orders: Sequence[Order]) -> Mapping[tuple[int, str], Edit]:
+    """What reps wrote into some of these."""
+    return reviews.edits(conn, [(o.enrollment.id, o.send.step.id) for o in orders if _is_edited(o)])
+
+
+def _is_edited(order: Order) -> bool:
+    """Also a mail that goes again after the file asks for no review any more."""
+    said = order.enrollment.passed(order.send.step.reviewed)
+    return said is not None and said.detail == EDITED
 
 
 def _each(pairs: Sequence[tuple[Snapshot, Decision]], kind: type[Kind]) -> Iterator[tuple[Snapshot, Decision, Kind]]:
@@ -127,6 +146,62 @@ def _assign(
         )
     tasks.insert(conn, new, now)
     return told
+
+
+def _ask(
+    conn: Connection, release: Release, series: Series, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime
+) -> list[NewAlert]:
+    """Mails that wait for a rep to look at them. Returns the alerts that tell what they would say."""
+    told, new = [], []
+    for snapshot, decision, effect in _each(pairs, Ask):
+        lead, rep = snapshot.lead, effect.rep.email if effect.rep is not None else None
+        new.append(
+            NewReview(
+                enrollment_id=decision.enrollment.id,
+                step=effect.step.id,
+                lead_id=lead.id,
+                content=effect.step.content,
+                sender=effect.sender.email if effect.sender is not None else None,
+                rep=rep,
+                due_at=effect.due_at,
+            )
+        )
+        told.append(
+            NewAlert(
+                enrollment_id=decision.enrollment.id,
+                step=effect.step.id,
+                kind="review",
+                lead_id=lead.id,
+                rep=rep,
+                note=_mail_reads(release, series, snapshot, effect),
+                reasons=tuple(engaged(series, snapshot)),
+                channels=channels(effect.rep),
+            )
+        )
+    reviews.insert(conn, new, now)
+    return told
+
+
+def _mail_reads(release: Release, series: Series, snapshot: Snapshot, ask: Ask) -> str:
+    """What the mail would say; when it cannot be rendered for this lead, the alert still goes, and says why."""
+    sender = sender_of(release.workspace, series, Send(ask.step, 1, ask.sender))
+    seen = edited.view(release, snapshot.lead, snapshot.company, owner_of(release.workspace, snapshot), sender)
+    try:
+        item = release.contents[ask.step.content].read_in(snapshot.lead.get("language"))
+        return "\n\n".join(edited.reads(item, seen))
+    except RenderingFailed as error:
+        return f"({ask.step.mark}: the mail could not be written: {error})"
+
+
+def _passed(series: Series, pairs: Sequence[tuple[Snapshot, Decision]]) -> list[tuple[int, str]]:
+    """Reviewed mails that these decisions came past; what is left open of their reviews nobody looked at in time."""
+    return [
+        (decision.enrollment.id, passed.step)
+        for snapshot, decision in pairs
+        if snapshot.enrollment is not None
+        for passed in decision.enrollment.outcomes[len(snapshot.enrollment.outcomes) :]
+        if isinstance(step := series.steps.get(passed.step), Email) and step.review is not None
+    ]
 
 
 def _alert(release: Release, snapshot: Snapshot, step: Tell | Handoff | Task, kind: str) -> NewAlert:

@@ -18,12 +18,15 @@ from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.token import mint
+from sequencer.rendering.edit import Unfit
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
 from sequencer.rendering.view import View
+from sequencer.services import edited
 from sequencer.services.context import Context
 from sequencer.services.conversation import Conversation, conversation
 from sequencer.store.messages import Attempt, Head
+from sequencer.store.reviews import Edit
 
 CONSTANT_HEADERS = {
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -31,6 +34,8 @@ CONSTANT_HEADERS = {
 }
 """RFC 8058; the second asks Exchange not to answer automatically."""
 
+
+NOTHING: Final[Mapping[tuple[int, str], Edit]] = {}
 
 RENDERING = 1.0
 """Seconds of operating time after which no further mail of a batch is begun: its leads are locked meanwhile, and a halt
@@ -56,12 +61,12 @@ class Order(NamedTuple):
 class _Group:
     """Mails of one content from one domain: they share a skeleton, and so a request.
 
-    `answers`: each has the subject of the mail that it answers.
+    `answers`: each has the subject of the mail that it answers. `alone`: it is one lead's mail, as a rep wrote it.
     """
 
-    def __init__(self, content: Content, answers: bool) -> None:
+    def __init__(self, content: Content, answers: bool, alone: bool) -> None:
         self.answers: Final = answers
-        self.prepared: Final = prepare(content)
+        self.prepared: Final = prepare(content, keep=not alone)
         self.request_id: Final = uuid.uuid4().hex
         self.attempts: list[Attempt] = []
         self.recipients: list[Recipient] = []
@@ -84,27 +89,35 @@ def compose(
     sequence: Series,
     orders: Sequence[Order],
     heads: Mapping[tuple[int, str], Head],
+    edits: Mapping[tuple[int, str], Edit] = NOTHING,
 ) -> tuple[list[Outgoing], list[Attempt], list[Order]]:
     """Batches by content and sender's domain, attempts that failed to render (each concerns its lead only), and the
     orders for which no time was left; the first is always rendered. `heads`: of the mails that some of these answer.
+    `edits`: what reps wrote into some of them; each of these goes alone.
     """
     until = time.monotonic() + RENDERING
-    groups: dict[tuple[str, str, bool], _Group] = {}
+    groups: dict[tuple[str, str, bool, int], _Group] = {}
     failed: list[Attempt] = []
     late: list[Order] = []
     for number, order in enumerate(orders):
         if number and time.monotonic() > until:
             late = list(orders[number:])
             break
-        content = release.contents[order.send.step.content].read_in(order.snapshot.lead.get("language"))
         sender = sender_of(release.workspace, sequence, order.send)
         answered = conversation(sequence, order.send.step.id, order.enrollment.id, heads) if heads else None
-        key = (content.id, _domain(sender.email), answered is not None)
+        edit = edits.get((order.enrollment.id, order.send.step.id)) if edits else None
         try:
+            if edit is not None:
+                order = order._replace(send=edited.about(order.send, edit))
+                content = edited.content(release, order.snapshot.lead, edit)
+            else:
+                content = release.contents[order.send.step.content].read_in(order.snapshot.lead.get("language"))
+            alone = order.enrollment.id if edit is not None else 0
+            key = (content.id, _domain(sender.email), answered is not None, alone)
             if (group := groups.get(key)) is None:
-                group = groups[key] = _Group(content, answered is not None)
+                group = groups[key] = _Group(content, answered is not None, edit is not None)
             attempt, recipient = _one(context, release, sequence, order, sender, group, answered)
-        except RenderingFailed as error:
+        except (RenderingFailed, Unfit) as error:
             failed.append(_attempt(release, sequence, order, sender, failure=str(error), state=State.REFUSED))
         else:
             group.attempts.append(attempt)

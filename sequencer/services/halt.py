@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from sequencer.core.enrollment import Status
 from sequencer.errors import NotFound
-from sequencer.store import enrollments, leads, messages, suppressions, tasks
+from sequencer.store import enrollments, leads, messages, reviews, suppressions, tasks
 from sequencer.store.suppressions import OPERATOR
 
 
@@ -31,6 +31,7 @@ def halt(conn: Connection, email: str, now: datetime) -> Halted:
     enrollments.update(conn, [e.ended(Status.STOPPED, OPERATOR, now) for e in running])
     messages.cancel_rest(conn, [e.id for e in running])
     tasks.drop(conn, [e.id for e in running], now)
+    reviews.drop(conn, [e.id for e in running], now)
     return Halted(email, tuple(e.sequence for e in running))
 
 

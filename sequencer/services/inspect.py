@@ -23,6 +23,7 @@ from sequencer.store import (
     messages,
     pauses,
     releases,
+    reviews,
     suppressions,
     tasks,
 )
@@ -173,6 +174,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         ],
         "held": held(conn, release, HELD),
         "tasks": tasks.counts(conn, clock.now(conn)),
+        "reviews": reviews.counts(conn),
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
         "webhooks_set_aside": intake.set_aside_count(conn),
@@ -198,6 +200,24 @@ def tasks_view(conn: Connection, release: Release | None, rep: str | None, limit
             "at": _iso(row.at),
         }
         for row in tasks.still_open(conn, rep, limit)
+    ]
+
+
+def reviews_view(conn: Connection, release: Release | None, rep: str | None, limit: int) -> list[dict[str, Any]]:
+    """Mails that wait for a rep to look at them, what is due first."""
+    return [
+        {
+            "due_at": _iso(row.due_at),
+            "rep": row.rep,
+            "email": row.email,
+            "name": row.name,
+            "sequence": row.sequence,
+            "step": shown(release, row.sequence, row.step),
+            "content": row.content,
+            "enrollment_id": row.enrollment_id,
+            "at": _iso(row.at),
+        }
+        for row in reviews.still_open(conn, rep, limit)
     ]
 
 

@@ -22,7 +22,7 @@ from sequencer.core.sequence import DONE_BY
 from sequencer.core.snapshot import Snapshot
 from sequencer.services import lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
-from sequencer.store import enrollments, events, leads, messages, suppressions, tasks
+from sequencer.store import enrollments, events, leads, messages, reviews, suppressions, tasks
 from sequencer.store.messages import Engagement
 from sequencer.store.partitions import event_span
 
@@ -189,6 +189,7 @@ def settle(
     over = [e for e in changed if e.status not in RUNNING]
     messages.cancel_rest(conn, [e.id for e in over])
     tasks.drop(conn, [e.id for e in over if any(known[e.sequence].tasks())], now)
+    reviews.drop(conn, [e.id for e in over if known[e.sequence].reviews], now)
     lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
 
 

@@ -227,6 +227,29 @@ task = Table(
     Index("ix_task_due", "due_at", postgresql_where=text("closed_at IS NULL")),
 )
 
+review = Table(
+    "review",
+    metadata,
+    Column("enrollment_id", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("lead_id", BigInteger, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("sender", Text, comment="the rep in whose name it goes; NULL: the sequence's shared sender"),
+    Column("rep", Text, comment="who looks at it, by email; NULL: nobody owns the lead"),
+    _at("at", nullable=False),
+    _at("due_at", nullable=False),
+    Column("subject", Text, comment="as the rep wrote it; NULL: as the content has it"),
+    Column("body", Text, comment="as the rep wrote it, Markdown; NULL: as the content has it"),
+    _at("closed_at", comment="NULL: it is still to be looked at"),
+    Column(
+        "closed_by",
+        Text,
+        comment="sent | skipped, by the rep; time: nobody looked; left: the lead left the sequence first",
+    ),
+    PrimaryKeyConstraint("enrollment_id", "step"),
+    Index("ix_review_due", "due_at", postgresql_where=text("closed_at IS NULL")),
+)
+
 watch_rule = Table(
     "watch_rule",
     metadata,
@@ -362,7 +385,7 @@ alert = Table(
     Column("enrollment_id", BigInteger, nullable=False),
     Column("step", Text, nullable=False),
     Column("channel", Text, nullable=False, server_default="email", comment="email | webhook"),
-    Column("kind", Text, nullable=False, comment="tell | handoff | task | reply"),
+    Column("kind", Text, nullable=False, comment="tell | handoff | task | review | reply"),
     Column("lead_id", BigInteger, nullable=False),
     Column("rep", Text, comment="the rep's email; NULL: nobody owns the lead"),
     Column("note", Text, nullable=False),

@@ -33,6 +33,7 @@ from sequencer.web.login import LoginDoor
 from sequencer.web.metrics import MetricsDoor
 from sequencer.web.options import WebSettings
 from sequencer.web.pages import STATIC, page
+from sequencer.web.reviews import ReviewDoor
 from sequencer.web.unsubscribe import UnsubscribeDoor
 from sequencer.web.webhooks import WebhookDoor
 
@@ -66,6 +67,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     api = ApiDoor(context)
     login = LoginDoor(web_settings.dashboard_password)
     dashboard = Dashboard(context)
+    reviews = ReviewDoor(context)
     routes = [
         Route("/webhooks/sendgrid/events", webhooks.events, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound", webhooks.inbound, methods=["POST"]),
@@ -84,6 +86,9 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/", dashboard.root),
         Route("/dashboard", dashboard.overview),
         Route("/dashboard/calls", dashboard.calls),
+        Route("/dashboard/reviews", reviews.waiting),
+        Route("/dashboard/reviews/{enrollment:int}/{step}", reviews.show),
+        Route("/dashboard/reviews/{enrollment:int}/{step}", reviews.act, methods=["POST"]),
         Route("/dashboard/leads", dashboard.leads),
         Route("/dashboard/leads/{id:int}", dashboard.lead),
         Route("/healthz", HealthDoor(context).show),

@@ -74,9 +74,9 @@ async def read(request: Request, most: int, share: Share | None = None) -> bytes
     return bytes(body)
 
 
-async def read_form(request: Request) -> Mapping[str, list[str]]:
+async def read_form(request: Request, most: int = FORM) -> Mapping[str, list[str]]:
     """The fields of a form of ours, URL-encoded. Raises HTTPException 413, 408 and 400."""
-    body = await read(request, FORM)
+    body = await read(request, most)
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=200)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The dashboard: every sequence with the people in it, and every lead's story. It shows, and changes nothing."""
+"""The dashboard: every sequence with the people in it, and every lead's story. All of it only shows."""
 
 from dataclasses import dataclass
 from typing import Any, Final

@@ -140,6 +140,8 @@ class _Drawing:
             case Email():
                 content = self.contents.get(step.content)
                 subject = _TEMPLATE.sub("…", content.subject) if content is not None else ""
+                if step.review is not None:
+                    subject = ", ".join(filter(None, (subject, f"the rep looks at it within {step.review.within}")))
                 return (subject, step.content if step.pick is None else f"pick: {step.pick.kind}")
             case Rounds():
                 return (f"every {step.every}, up to {step.up_to}", f"pick: {step.pick.kind}")

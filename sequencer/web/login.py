@@ -43,7 +43,7 @@ class LoginDoor:
         if self.password is None:
             return self._page(request)
         form = await read_form(request)
-        if not _csrf_holds(request, form):
+        if not csrf_holds(request, form):
             # Before attempts are counted: else any page could use them up in the operator's own browser.
             return self._page(request, "This page was open for too long. Please try again.", 403)
         caller = request.client.host if request.client else ""
@@ -67,7 +67,7 @@ class LoginDoor:
         return self.by_caller.allows(caller) and self.by_all.allows(_EVERYBODY)
 
     async def leave(self, request: Request) -> Response:
-        if not _csrf_holds(request, await read_form(request)):
+        if not csrf_holds(request, await read_form(request)):
             raise HTTPException(403, "This page was open for too long. Go back, reload it, and try again.")
         browser = request.session.get("browser")
         request.session.clear()
@@ -87,7 +87,8 @@ def csrf_token(request: Request) -> str:
     return str(request.session["csrf"])
 
 
-def _csrf_holds(request: Request, form: Mapping[str, list[str]]) -> bool:
+def csrf_holds(request: Request, form: Mapping[str, list[str]]) -> bool:
+    """Whether a form came from a page of ours in this session."""
     expected = request.session.get("csrf")
     return isinstance(expected, str) and same(first(form, "csrf"), expected)
 

@@ -141,6 +141,12 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
         Key("thread", ID, "The step whose mail this one answers: as `Re:` in the same conversation.", "pricing"),
         Key(
+            "review",
+            Block("review"),
+            "The lead's rep sees the mail before it goes, and may change or skip it.",
+            "{by: owner, within: 2 business days, then: send}",
+        ),
+        Key(
             "on_unknown",
             either(Choice(("hold",)), Block("on_unknown")),
             "When nobody knows whether the mail went: `hold` never sends it again by itself.",
@@ -157,6 +163,17 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
             "[industry, pains]",
         ),
         Key("published", DURATION, "Only what was published at most so long ago.", "60 days"),
+    ),
+    "review": (
+        Key("by", Choice(("owner",)), "Who looks at it: the lead's rep.", "owner", True),
+        Key("within", DURATION, "How long the mail waits for that.", "2 business days", True),
+        Key(
+            "then",
+            Choice(("send", "skip")),
+            "When nobody looked in time: `send` has it go as it is, `skip` has it not go.",
+            "send",
+            True,
+        ),
     ),
     "on_unknown": (
         Key("resend_after", DURATION, "Sends it once more after so many hours without proof.", "6 hours", True),

@@ -18,7 +18,6 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "pressure": ("counts",),
     "contact": ("call", "meeting", "mail"),
     "sequence": ("edits",),
-    "step: email": ("review",),
     "signals": ("learn", "handoff"),
 }
 """Keys of the format that this version does not know yet: they are named as such, not called unknown."""

@@ -10,7 +10,7 @@ from sequencer.core.duration import Duration
 from sequencer.core.engine import GIVEN_UP
 from sequencer.core.mark import Mark
 from sequencer.core.schedule import Every, Until
-from sequencer.core.sequence import Candidate, Pick, Rounds, Wait
+from sequencer.core.sequence import Candidate, Pick, Review, Rounds, Wait
 from sequencer.workspace import values
 from sequencer.workspace.nodes import Map, Text, as_map, as_text, as_texts, did_you_mean, listed
 from sequencer.workspace.surroundings import Surroundings
@@ -109,6 +109,20 @@ def read_thread(block: Map, step_id: str, around: Surroundings) -> str:
     names = around.names
     mails = [step for step, content in names.steps.items() if content is not None and names.key(step) != step_id]
     return names.key(values.declared(text, mails, "step", "this sequence") or "")
+
+
+def read_review(block: Map) -> Review | None:
+    """Whether and how a mail waits for its rep to look at it."""
+    node = as_map(block.take("review"), "`{by: owner, within: 2 business days, then: send}`")
+    if node is None:
+        return None
+    node.expect("review")
+    by = values.choice(node.need_text("by", "owner"), ("owner",))
+    within = values.duration(node.need_text("within", "2 business days"))
+    then = values.choice(node.need_text("then", "send"), ("send", "skip"))
+    if by is None or within is None or then is None:
+        return None
+    return Review(within, "skip" if then == "skip" else "send")
 
 
 def read_on_unknown(block: Map) -> Duration | None:

@@ -28,7 +28,7 @@ from sequencer.core.sequence import (
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.keys import STEP_KINDS
-from sequencer.workspace.mails import read_content, read_on_unknown, read_rounds, read_thread
+from sequencer.workspace.mails import read_content, read_on_unknown, read_review, read_rounds, read_thread
 from sequencer.workspace.nodes import (
     Map,
     Node,
@@ -109,9 +109,10 @@ def read_step(block: Map, kind: str, waits: tuple[Wait, ...], around: Surroundin
             content, pick = read_content(block, around)
             resend_after = read_on_unknown(block)
             thread = read_thread(block, step_id, around)
+            review = read_review(block)
             if not content and pick is None:
                 return None
-            return Email(step_id, mark, waits, content or "", resend_after, unless, pick, thread)
+            return Email(step_id, mark, waits, content or "", resend_after, unless, pick, thread, review)
         case "series":
             return read_rounds(block, step_id, mark, waits, around)
         case "if":

@@ -32,7 +32,7 @@ def both(engine: Engine, drawn: Drawn) -> tuple[dict[str, Any], dict[str, Any], 
 
 def of_simulation(came: Simulation) -> dict[str, Any]:
     numbers = {e.id: n for n, e in enumerate(came.enrollments)}
-    told = [e for e in came.timeline.entries if e.code in ("tell", "handoff", "task")]
+    told = [e for e in came.timeline.entries if e.code in ("tell", "handoff", "task", "review")]
     return {
         "mails": [
             (letter.sequence, letter.send.step.id, letter.send.step.content, letter.at) for letter in came.letters

@@ -190,6 +190,9 @@ class _Writer:
             case "email":
                 content = self.one_of(*CONTENTS)
                 self.mails.append((name, content))
+                if self.draw(st.integers(0, 4)) == 0:
+                    then = self.one_of("send", "skip")
+                    more += f"{indent}  review: {{by: owner, within: {self.one_of(*LENGTHS)}, then: {then}}}\n"
                 return f"{first}email: {content}\n{more}"
             case "pick":
                 self.mails.append((name, ""))

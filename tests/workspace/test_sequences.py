@@ -221,6 +221,13 @@ MISTAKES = [
     ),
     ("an unknown step", "guide", "  - email: guides/handbook", "  - mail: guides/handbook", ["8:5 bad-step"]),
     (
+        "a review by nobody, of no length, that then vanishes",
+        "guide",
+        "  - email: guides/handbook",
+        "  - email: guides/handbook\n    review: {by: rep, then: vanish}",
+        ["9:13 missing-key", "9:18 bad-value", "9:29 bad-value"],
+    ),
+    (
         "a task without a time",
         "guide",
         "  - email: guides/handbook",
