@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 
 from sequencer.services import due, watch
 from sequencer.services.why import why
@@ -148,6 +148,18 @@ def test_a_lead_whose_transaction_commits_late_is_not_passed_over(world: World) 
                 watch.plant(world.context, *map(int, args))
     world.pass_(days=11)
     assert [who for who, _ in days(world)] == ["kim", "slow"]
+
+
+def test_whoever_writes_for_long_in_another_database_of_the_server_holds_up_nobody(world: World) -> None:
+    url = world.context.engine.url.set(database="postgres")
+    elsewhere = create_engine(url)
+    with elsewhere.begin() as conn:
+        conn.execute(text("SELECT pg_current_xact_id()"))
+        world.deploy(files(news=NEWS))
+        world.lead()
+        world.pass_(days=11)
+    elsewhere.dispose()
+    assert [who for who, _ in days(world)] == ["kim"]
 
 
 @pytest.mark.parametrize("sequence", [IDLE, RENEWAL, NEWS], ids=["silent", "before", "at"])
