@@ -398,10 +398,10 @@ def test_an_item_that_cannot_be_prepared_fails_and_stalls_nobody_else(
 ) -> None:
     """Should a template get past the check that no worker can read."""
 
-    def broken(content: Content) -> object:
+    def broken(content: Content, keep: bool = True) -> object:
         if content.id == "one":
             return prepare(plain("{{ " + "(" * 5000 + "}}"))
-        return prepare(content)
+        return prepare(content, keep)
 
     monkeypatch.setattr("sequencer.services.compose.prepare", broken)
     other = SHOW.replace("title: Show", "title: Other").replace("one", "two").replace("{{ lead.shoe }}", "")

@@ -186,7 +186,7 @@ def test_every_form_of_the_dashboard_needs_its_own_token_too(site: Site) -> None
     """Browsers that say nothing of where a form came from are told apart by it."""
     site.log_in()
     posts = [
-        route.path
+        re.sub(r"\{[^}]*\}", "1", route.path)
         for route in site.app.routes
         if isinstance(route, Route) and "POST" in (route.methods or ()) and not gate.is_open(route.path)
         if not route.path.startswith("/api/")
