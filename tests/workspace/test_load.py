@@ -27,6 +27,7 @@ def test_files_are_read_by_their_path_below_the_folder(good: Mapping[str, str]) 
     assert list(good) == [
         "sequences/guide.yaml",
         "sequences/motivation.yaml",
+        "sequences/signals.yaml",
         "sequences/workspace.yaml",
         "content/guides/handbook.mjml",
         "content/layouts/default.mjml",

@@ -34,12 +34,17 @@ MISTAKES = [
     ("stage twice", "customer, lost]", "customer, lead, lost]", ["7:48 duplicate-key"]),
     ("status stops", "stops: all", "stops: some", ["11:36 bad-value"]),
     ("status of a later version", "stops: all", "pauses: [guide]", ["11:29 not-in-this-version"]),
-    ("field of two types", "number: true", "number: true, text: true", ["15:3 bad-value"]),
+    (
+        "field of two types",
+        "number: true",
+        "number: true, text: true",
+        ["signals.yaml:9:28 condition-type", "15:3 bad-value"],
+    ),
     (
         "field built in",
         "  employees: {number",
         "  title: {number",
-        ["motivation.yaml:47:73 unknown-field", "15:3 bad-id"],
+        ["motivation.yaml:47:73 unknown-field", "signals.yaml:9:15 unknown-field", "15:3 bad-id"],
     ),
     (
         "field name",
