@@ -94,8 +94,8 @@ MUTANTS = (
         (
             Edit(
                 "sequencer/store/enrollments.py",
-                "        .with_for_update(key_share=True, skip_locked=True)\n",
-                "",
+                '    .limit(bindparam("limit"))\n    .with_for_update(key_share=True, skip_locked=True)\n',
+                '    .limit(bindparam("limit"))\n',
             ),
         ),
         ("tests/services/test_batches.py",),
