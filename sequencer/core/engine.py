@@ -78,6 +78,16 @@ def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now:
     return Decision(run.enrollment, tuple(run.effects), tuple(run.reasons)) if run.leaves() else None
 
 
+def open_message(messages: Mapping[str, Message], now: datetime) -> Message | None:
+    """The mail of an enrollment of which it is still open what becomes of it: nothing else is mailed before."""
+    for message in messages.values():
+        if message.state in (State.SENDING, State.RETRY):
+            return message
+        if message.state is State.UNKNOWN and message.sent_at + GIVEN_UP > now:
+            return message
+    return None
+
+
 @dataclass
 class _Run:
     """One call of `decide`: the enrollment as it moves, and what has come of it so far."""
@@ -104,11 +114,11 @@ class _Run:
     def go(self) -> None:
         if self.leaves() or self.is_stopped() or self.is_paused():
             return
-        if (open_message := self.open_message()) is not None:
-            if open_message.state is not State.RETRY:
-                self.settle(open_message)
+        if (message := open_message(self.snapshot.messages, self.now)) is not None:
+            if message.state is not State.RETRY:
+                self.settle(message)
                 return
-            if self.retries(open_message):
+            if self.retries(message):
                 return
         while self.step_on():
             pass
@@ -216,14 +226,6 @@ class _Run:
         return False
 
     # --- the mail before
-
-    def open_message(self) -> Message | None:
-        for message in self.snapshot.messages.values():
-            if message.state in (State.SENDING, State.RETRY):
-                return message
-            if message.state is State.UNKNOWN and message.sent_at + GIVEN_UP > self.now:
-                return message
-        return None
 
     def settle(self, message: Message) -> None:
         """Waits for what becomes of the mail before; an unknown one goes again where the step says so."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from sequencer.core import operate
-from sequencer.core.engine import GIVEN_UP
+from sequencer.core.engine import open_message
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.message import Message, State
 from sequencer.core.operate import Impossible
@@ -17,6 +17,7 @@ from sequencer.errors import NotFound
 from sequencer.services import heartbeat
 from sequencer.services.context import Context
 from sequencer.services.enroll import named
+from sequencer.services.inspect import lead_by_email
 from sequencer.services.migrate import migrated
 from sequencer.store import clock, enrollments, leads, messages, pauses
 
@@ -112,9 +113,7 @@ def resume_sequence(context: Context, sequence: str, progress: Callable[[int], N
 def _running(
     context: Context, conn: Connection, email: str, sequence: str | None
 ) -> tuple[datetime, Release, list[Enrollment]]:
-    lead_id = leads.ids_by_email(conn, [email]).get(email)
-    if lead_id is None:
-        raise NotFound(f"there is no lead with the address {email}")
+    lead_id = lead_by_email(conn, email).id
     leads.lock(conn, [lead_id])
     release = context.releases.current(conn)
     known = release.workspace.sequences
@@ -134,13 +133,10 @@ def _one(release: Release, email: str, found: list[Enrollment]) -> tuple[Sequenc
 
 def _settled(conn: Connection, series: Sequence, enrollment: Enrollment, now: datetime) -> Message | None:
     """The mail that is to go again, if there is one. Raises Impossible while it is open what becomes of the last."""
-    for message in messages.of_enrollments(conn, [enrollment.id]).get(enrollment.id, {}).values():
-        if message.state is State.SENDING:
-            raise Impossible(f"`{series.shown(message.step)}` is on its way to the provider: try again in a moment")
-        if message.state is State.UNKNOWN and message.sent_at + GIVEN_UP > now:
-            raise Impossible(
-                f"nobody knows whether `{series.shown(message.step)}` went: `sequencer messages resolve` comes first"
-            )
-        if message.state is State.RETRY:
-            return message
-    return None
+    message = open_message(messages.of_enrollments(conn, [enrollment.id]).get(enrollment.id, {}), now)
+    if message is None or message.state is State.RETRY:
+        return message
+    step = series.shown(message.step)
+    if message.state is State.SENDING:
+        raise Impossible(f"`{step}` is on its way to the provider: try again in a moment")
+    raise Impossible(f"nobody knows whether `{step}` went: `sequencer messages resolve` comes first")

@@ -78,16 +78,9 @@ def _before(conn: Connection, sequence: Series, of: Sequence[Lead]) -> dict[int,
 def plant(context: Context, number: int) -> bool:
     """Gives some leads their row, or takes away those of a rule that is gone. True: there may be more at once."""
     with context.engine.begin() as conn:
-        owned = watches.own(conn, number)
+        owned, more = watches.turn(conn, number, PLANTED)
         if owned is None:
-            return False
-        if owned.gone:
-            return watches.clear(conn, owned, PLANTED)
-        if owned.planted_to >= owned.seen:
-            watches.see(conn, owned)
-            return False
-        if not watches.all_seen(conn, owned):
-            return False
+            return more
         now = clock.now(conn)
         release = context.releases.current(conn)
         found = _rule(conn, release, number)

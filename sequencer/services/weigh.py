@@ -55,16 +55,9 @@ def recount(context: Context, number: int) -> bool:
     True: there may be more at once.
     """
     with context.engine.begin() as conn:
-        owned = watches.own(conn, number)
+        owned, more = watches.turn(conn, number, PAGE)
         if owned is None:
-            return False
-        if owned.gone:
-            return watches.clear(conn, owned, PAGE)
-        if owned.planted_to >= owned.seen:
-            watches.see(conn, owned)
-            return False
-        if not watches.all_seen(conn, owned):
-            return False
+            return more
         now = clock.now(conn)
         release = context.releases.current(conn)
         signals = _signals(conn, release, number)

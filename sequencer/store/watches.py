@@ -78,7 +78,7 @@ def unplanted(conn: Connection) -> list[tuple[int, str]]:
     return [(row.id, row.sequence) for row in conn.execute(_UNPLANTED)]
 
 
-def own(conn: Connection, number: int) -> Rule | None:
+def _own(conn: Connection, number: int) -> Rule | None:
     """Locks a rule for whoever plants it; None when somebody does already, or there is no such rule."""
     query = select(*_RULE).where(watch_rule.c.id == number).with_for_update(skip_locked=True)
     row = conn.execute(query).first()
@@ -103,7 +103,7 @@ _SEE = text(
 )
 
 
-def all_seen(conn: Connection, owned: Rule) -> bool:
+def _all_seen(conn: Connection, owned: Rule) -> bool:
     """Whether every lead up to `seen` that will ever be there can be read by now.
 
     Ids are given out before a transaction commits, so a lower one may come later than a higher one.
@@ -111,9 +111,25 @@ def all_seen(conn: Connection, owned: Rule) -> bool:
     return owned.seen_by is not None and bool(conn.execute(_SAFE, {"xid": owned.seen_by}).scalar_one())
 
 
-def see(conn: Connection, owned: Rule) -> None:
+def _see(conn: Connection, owned: Rule) -> None:
     """Notes which leads there are, for a look once all transactions of now are over."""
     conn.execute(_SEE, {"id": owned.id})
+
+
+def turn(conn: Connection, number: int, limit: int) -> tuple[Rule | None, bool]:
+    """The rule, locked, when leads may be given rows by it now; else None, and whether to come again at once.
+
+    Does what comes before: removes rows of a rule that is gone, at most `limit`, and notes which leads there are.
+    """
+    owned = _own(conn, number)
+    if owned is None:
+        return None, False
+    if owned.gone:
+        return None, _clear(conn, owned, limit)
+    if owned.planted_to >= owned.seen:
+        _see(conn, owned)
+        return None, False
+    return (owned, False) if _all_seen(conn, owned) else (None, False)
 
 
 def planted(conn: Connection, owned: Rule, to: int, spread_to: datetime | None) -> None:
@@ -255,7 +271,7 @@ _CLEAR = text(
 _FORGET = text("DELETE FROM watch_rule WHERE id = :id AND NOT EXISTS (SELECT 1 FROM watch WHERE rule = :id)")
 
 
-def clear(conn: Connection, gone: Rule, limit: int) -> bool:
+def _clear(conn: Connection, gone: Rule, limit: int) -> bool:
     """Removes rows of a rule that is gone, at last the rule. True: there may be more."""
     removed = conn.execute(_CLEAR, {"id": gone.id, "limit": limit}).rowcount
     if removed < limit:
