@@ -32,6 +32,10 @@ COLUMNS = (
 )
 
 
+NAME = func.nullif(func.concat_ws(" ", lead.c.first_name, lead.c.last_name), "").label("name")
+"""As people read it; NULL when nobody knows it."""
+
+
 def of(row: Sequence[Any]) -> Lead:
     """The lead in the first columns of a row that was selected with COLUMNS."""
     return Lead._make(row[: len(COLUMNS)])

@@ -1,13 +1,14 @@
 """Reviews: mails that wait for a rep to look at them. A row has its message's key, and keeps what the rep wrote."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_
 
+from sequencer.store.leads import NAME
 from sequencer.store.tables import enrollment, lead, review
 
 SENT, SKIPPED, TIME, LEFT = "sent", "skipped", "time", "left"
@@ -37,22 +38,8 @@ class Edit(NamedTuple):
 
 def insert(conn: Connection, new: Sequence[NewReview], now: datetime) -> None:
     """One for each enrollment and step, however often it is asked for."""
-    if not new:
-        return
-    rows = [
-        {
-            "enrollment_id": one.enrollment_id,
-            "step": one.step,
-            "lead_id": one.lead_id,
-            "content": one.content,
-            "sender": one.sender,
-            "rep": one.rep,
-            "at": now,
-            "due_at": one.due_at,
-        }
-        for one in new
-    ]
-    conn.execute(insert_(review).on_conflict_do_nothing(), rows)
+    if new:
+        conn.execute(insert_(review).on_conflict_do_nothing(), [asdict(one) | {"at": now} for one in new])
 
 
 def close(conn: Connection, keys: Collection[Key], by: str, now: datetime) -> None:
@@ -114,10 +101,9 @@ def counts(conn: Connection) -> int:
 
 
 def _open(*where: ColumnElement[bool]) -> Any:
-    name = func.nullif(func.concat_ws(" ", lead.c.first_name, lead.c.last_name), "").label("name")
     waits = and_(review.c.closed_at.is_(None), _waits()).label("waits")
     return (
-        select(review, enrollment.c.sequence, lead.c.email, name, waits)
+        select(review, enrollment.c.sequence, lead.c.email, NAME, waits)
         .join(lead, lead.c.id == review.c.lead_id)
         .join(enrollment, enrollment.c.id == review.c.enrollment_id)
         .where(*where)

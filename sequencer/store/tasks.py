@@ -1,13 +1,14 @@
 """Tasks: what reps are to do about a lead, until it is done."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_
 
+from sequencer.store.leads import NAME
 from sequencer.store.tables import enrollment, lead, task
 
 DONE, LEFT = "done", "left"
@@ -26,22 +27,8 @@ class NewTask:
 
 def insert(conn: Connection, new: Sequence[NewTask], now: datetime) -> None:
     """One for each enrollment and step, however often it is asked for."""
-    if not new:
-        return
-    rows = [
-        {
-            "enrollment_id": one.enrollment_id,
-            "step": one.step,
-            "lead_id": one.lead_id,
-            "kind": one.kind,
-            "rep": one.rep,
-            "note": one.note,
-            "at": now,
-            "due_at": one.due_at,
-        }
-        for one in new
-    ]
-    conn.execute(insert_(task).on_conflict_do_nothing(), rows)
+    if new:
+        conn.execute(insert_(task).on_conflict_do_nothing(), [asdict(one) | {"at": now} for one in new])
 
 
 def done(conn: Connection, lead_ids: Sequence[int], kind: str, now: datetime) -> None:
@@ -60,9 +47,8 @@ def drop(conn: Connection, enrollment_ids: Sequence[int], now: datetime) -> None
 
 def still_open(conn: Connection, rep: str | None, limit: int) -> list[Any]:
     """Tasks and their leads' names, what is due first; of one rep, or of all."""
-    name = func.nullif(func.concat_ws(" ", lead.c.first_name, lead.c.last_name), "").label("name")
     query = (
-        select(task, enrollment.c.sequence, lead.c.email, name)
+        select(task, enrollment.c.sequence, lead.c.email, NAME)
         .join(lead, lead.c.id == task.c.lead_id)
         .outerjoin(enrollment, enrollment.c.id == task.c.enrollment_id)
         .where(task.c.closed_at.is_(None))
