@@ -108,6 +108,7 @@ class InboxDoor:
         Coming back to it with `seen`, from a button or a link, does not.
         """
         with self.engine.begin() as conn:
+            store.reacting(conn)
             mail = self._find(conn, request)
             if mail.track_opens and "seen" not in request.query_params:
                 told = _by(reaction.opened(self.now(conn)), request)
@@ -119,6 +120,7 @@ class InboxDoor:
     def link(self, request: Request) -> Response:
         """Following a link: fires the click and shows where it would lead."""
         with self.engine.begin() as conn:
+            store.reacting(conn)
             mail = self._find(conn, request)
             links, number = mail.links, request.path_params["number"]
             if number >= len(links):
@@ -142,6 +144,7 @@ class InboxDoor:
 
     def _act(self, request: Request, words: str) -> Response:
         with self.engine.begin() as conn:
+            store.reacting(conn)
             mail = self._find(conn, request)
             told = _reaction(request.path_params["action"], mail, self.now(conn), _storable(words))
             if told is None:

@@ -171,6 +171,7 @@ _DREW = text(
 
 def set_faults(conn: Connection, faults: Sequence[Fault]) -> None:
     """Replaces the list; counting begins anew."""
+    conn.execute(_FAULTS)  # in the order in which whoever draws locks them
     conn.execute(delete(tables.fault))
     for position, fault in enumerate(faults):
         conn.execute(
@@ -259,9 +260,24 @@ def operating_time(conn: Connection) -> datetime:
     return moment
 
 
+_REACTING = text("LOCK TABLE sandbox.reaction IN ROW EXCLUSIVE MODE")
+_FORGETTING = text("LOCK TABLE sandbox.reaction IN SHARE ROW EXCLUSIVE MODE")
+
+
+def reacting(conn: Connection) -> None:
+    """Until this transaction ends no message is forgotten: for who looks at one, then adds reactions to it."""
+    conn.execute(_REACTING)
+
+
 def clear(conn: Connection) -> None:
-    """Forgets every request, message and reaction. Ids go on counting."""
-    conn.execute(text("TRUNCATE sandbox.request, sandbox.message, sandbox.reaction"))
+    """Forgets every request, message and reaction. Ids go on counting.
+
+    Nobody writes reactions meanwhile, so that none is left without its message; whoever reads goes on reading. A
+    request that is just being recorded is not seen yet and stays, whole.
+    """
+    conn.execute(_FORGETTING)
+    for table in (tables.reaction, tables.message, tables.request):
+        conn.execute(delete(table))
 
 
 def _storable(value: str | None) -> str | None:

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import orjson
+import pytest
 from sendgrid.helpers.eventwebhook import EventWebhook
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from sequencer.sandbox import signing, tables
+from sequencer.sandbox import signing, store, tables
 from sequencer.store import clock
 
 
@@ -74,6 +76,29 @@ def test_deleting_the_messages_forgets_them(sandbox, mail):
     assert [] == sandbox.get("/messages.json")
     assert [] == sandbox.get("/requests.json")
     assert {"due": 0, "next_at": None, "copies": 0} == sandbox.get("/pending.json")
+
+
+def test_messages_are_forgotten_while_somebody_reads_them(sandbox, mail, engine):
+    sandbox.send(mail)
+
+    with engine.connect() as reader, engine.begin() as conn:
+        read = reader.execute(text("SELECT count(*) FROM sandbox.reaction"))
+        conn.execute(text("SET LOCAL lock_timeout = '5s'"))
+        store.clear(conn)
+        assert 2 == read.scalar_one()
+        # The reactor reads them in this order.
+        assert 1 == reader.execute(text("SELECT count(*) FROM sandbox.message")).scalar_one()
+        assert 1 == reader.execute(text("SELECT count(*) FROM sandbox.request")).scalar_one()
+
+
+def test_no_message_is_forgotten_while_its_reader_reacts(sandbox, mail, engine):
+    sandbox.send(mail)
+
+    with engine.begin() as reader, engine.connect() as conn:
+        store.reacting(reader)
+        conn.execute(text("SET LOCAL lock_timeout = '10ms'"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            store.clear(conn)
 
 
 def test_events_tell_business_time_and_carry_the_custom_args(sandbox, sender, mail):
