@@ -12,6 +12,7 @@ from sequencer.core.lanes import holders
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.sequence import Sequence
 from sequencer.core.signals import Signals
+from sequencer.core.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ class Workspace:
     """The values of files that conditions look into, by the file's name."""
     signals: Signals | None = None
     """What behaviour counts, and when sales is to know; None where nothing is declared."""
+    site: Site | None = None
+    """Whose pages may tell of visits; None: no one's."""
     reply_domain: str | None = None
     """Where SendGrid's Inbound Parse listens; None: replies go to the sender's own address."""
 

@@ -20,6 +20,7 @@ from sequencer.store.partitions import Months
 
 VOUCHED = 10.0
 """Seconds; and at the first claim of a process."""
+FORGETTING = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Context:
     intake: Alone = field(default_factory=Alone)
     """Takes in webhooks, but for what may have to stop mail: several at a time would hold the same leads and messages,
     and leave nobody to send."""
+    visits: Alone = field(default_factory=Alone)
+    """Takes in visits of the site."""
+    forgetting: Seldom = field(default_factory=lambda: Seldom(FORGETTING))
+    """Whether it is time to look for visits that are to be forgotten."""
     noted: Seldom = field(default_factory=lambda: Seldom(NOTED))
     """Whether it is time to note again that work is being done."""
     vouched: Seldom = field(default_factory=lambda: Seldom(VOUCHED))

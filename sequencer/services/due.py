@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from sequencer.services import tidy
 from sequencer.services.context import Context
-from sequencer.store import alerts, clock, enrollments, intake, pauses, releases, watches
+from sequencer.store import alerts, clock, enrollments, intake, pauses, releases, visits, watches
 
 Hint = tuple[str, tuple[object, ...]]
 
@@ -38,9 +38,11 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
     if not pauses.is_shut(conn):
         hints += [("weigh" if of == watches.SIGNALS else "look", (rule,)) for rule, of in watches.due(conn, now)]
         hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
+    if bool(conn.execute(text(visits.WAITING)).scalar_one()):
+        hints.append(("visits", ()))
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
-    if intake.has_old(conn, now - tidy.KEPT):
+    if intake.has_old(conn, now - tidy.KEPT) or (context.forgetting.due() and visits.any_met(conn)):
         hints.append(("tidy", ()))
     return hints
 
@@ -64,6 +66,7 @@ _REST = text(
            (SELECT coalesce(max(1 + urgent::int), 0) FROM intake WHERE state = 'pending'),
            EXISTS (SELECT 1 FROM request WHERE lease_until IS NOT NULL)
            OR EXISTS ({watches.PLANTING})
+           OR ({visits.WAITING})
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
            OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')
                       AND deployment < (SELECT max(number) FROM deployment))

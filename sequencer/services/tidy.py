@@ -1,9 +1,12 @@
-"""Removes webhook bodies that were processed long ago: everything they said is in the ledger and in events."""
+"""Removes what is kept for a time only: webhook bodies, all of which is in the ledger and in events by then, and visits
+of people whom nobody knows.
+"""
 
 from datetime import timedelta
 
+from sequencer.services import visits
 from sequencer.services.context import Context
-from sequencer.store import clock, intake
+from sequencer.store import clock, intake, releases
 
 KEPT = timedelta(days=30)
 """Business time for which a processed body can still be looked at. What is set aside stays until it is replayed."""
@@ -14,4 +17,6 @@ AT_ONCE = 200
 def tidy(context: Context) -> bool:
     """Removes a piece of what is old. True: there may be more."""
     with context.engine.begin() as conn:
-        return intake.delete_old(conn, clock.now(conn) - KEPT, AT_ONCE) == AT_ONCE
+        now = clock.now(conn)
+        more = releases.current(conn) is not None and visits.forget(conn, context.releases.current(conn), now)
+        return intake.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE or more

@@ -24,7 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 metadata = MetaData(
     naming_convention={
@@ -135,6 +135,8 @@ lead = Table(
     ),
     Column("fields", JSONB, nullable=False, server_default=text("'{}'")),
     Column("bucket", SmallInteger, nullable=False, server_default="0"),
+    Column("first_touch", JSONB, comment="what first led the lead to our pages, and when"),
+    Column("last_touch", JSONB),
     Column("engaged_on", Date, comment="UTC day on which the lead last did something that counts for them"),
     _at("created_at", nullable=False),
     _at("updated_at", nullable=False),
@@ -377,6 +379,51 @@ intake = Table(
     Index("ix_intake_pending", "urgent", "id", postgresql_where=text("state = 'pending'")),
     Index("ix_intake_at", "at"),
     Index("ix_intake_set_aside", "id", postgresql_where=text("state = 'set_aside'")),
+)
+
+beacon = Table(
+    "beacon",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("body", LargeBinary, nullable=False, comment="raw, until it is looked into; then it is gone"),
+    Column("lead_id", BigInteger, comment="who sent a form with this browser; NULL: it came from a page"),
+    _at("at", nullable=False, comment="business time of arrival"),
+)
+
+visitor = Table(
+    "visitor",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True, comment="made up by the browser"),
+    Column("lead_id", BigInteger, comment="whose browser it is; NULL: nobody knows"),
+    Column(
+        "proven",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="a link that only the lead was sent was followed in it",
+    ),
+    Column(
+        "answered",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="fields that were given in this browser since it is the lead's",
+    ),
+    Column("first_touch", JSONB),
+    Column("last_touch", JSONB),
+    Column("seen_on", Date, nullable=False, comment="UTC"),
+    Index("ix_visitor_seen_on", "seen_on"),
+    postgresql_with={"fillfactor": 85},
+)
+
+visit = Table(
+    "visit",
+    metadata,
+    Column("visitor", UUID(as_uuid=False), nullable=False),
+    _at("at", nullable=False),
+    Column("page", Text, nullable=False),
+    PrimaryKeyConstraint("visitor", "at", "page"),
+    Index("ix_visit_at", "at"),
 )
 
 alert = Table(

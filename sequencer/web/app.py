@@ -34,6 +34,7 @@ from sequencer.web.metrics import MetricsDoor
 from sequencer.web.options import WebSettings
 from sequencer.web.pages import STATIC, page
 from sequencer.web.reviews import ReviewDoor
+from sequencer.web.site import SiteDoor
 from sequencer.web.unsubscribe import UnsubscribeDoor
 from sequencer.web.webhooks import WebhookDoor
 
@@ -65,6 +66,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     webhooks = WebhookDoor(context, web_settings.webhook_keys)
     unsubscribe = UnsubscribeDoor(context)
     api = ApiDoor(context)
+    site = SiteDoor(context)
     login = LoginDoor(web_settings.dashboard_password)
     dashboard = Dashboard(context)
     reviews = ReviewDoor(context)
@@ -76,6 +78,8 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/u/{token}", unsubscribe.act, methods=["POST"]),
         Route("/preferences/{token}", unsubscribe.preferences),
         Route("/preferences/{token}", unsubscribe.choose, methods=["POST"]),
+        Route("/t.js", site.script),
+        Route("/t", site.take, methods=["POST", "OPTIONS"]),
         Route("/api/leads", api.put_lead, methods=["POST"]),
         Route("/api/leads/{email}", api.lead),
         Route("/api/events", api.put_event, methods=["POST"]),
@@ -172,6 +176,6 @@ def _answer(request: Request, status: int, detail: str) -> Response:
     path = request.url.path
     if path.startswith("/api/"):
         return JSONResponse({"problems": [detail]}, status)
-    if path.startswith("/webhooks/") or path == "/metrics":
+    if path.startswith("/webhooks/") or path in ("/metrics", "/t", "/t.js"):
         return PlainTextResponse(f"{detail}\n", status)
     return page(request, "problem.html", status, detail=detail)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/api/openapi.json"})
+OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/api/openapi.json", "/t", "/t.js"})
 BY_TOKEN: Final = ("/api", "/metrics")
 """What programs ask for, with the bearer token; all else that is shut is for people with a session."""
 OPEN_FOLDERS: Final = ("/webhooks/", "/u/", "/preferences/", "/static/")
@@ -33,6 +33,8 @@ _ALWAYS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
+ON_OTHER_SITES: Final = frozenset({"/t.js"})
+"""What pages of other sites load; all else is for pages of ours."""
 _ASSETS: Final = "public, max-age=86400"
 
 
@@ -124,6 +126,8 @@ def harden(headers: MutableHeaders, path: str, secure: bool) -> None:
     """Sets the headers of one answer. `secure`: people reach us by HTTPS only."""
     for name, value in _ALWAYS.items():
         headers[name] = value
+    if path in ON_OTHER_SITES:
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"
     headers.setdefault("Cache-Control", _ASSETS if path.startswith("/static/") else "no-store")

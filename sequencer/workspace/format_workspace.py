@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sequencer.workspace.shapes import Block, Choice, Condition, Count, Flag, Key, Named, Several, Words, either
-from sequencer.workspace.words import ANY, DATE, DAYS, DOMAIN, DURATION, EMAIL, ID, LOCALE, NAME, URL, ZONE
+from sequencer.workspace.words import ANY, DATE, DAYS, DOMAIN, DURATION, EMAIL, HOST, ID, LOCALE, NAME, URL, ZONE
 
 WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
     "workspace": (
@@ -91,6 +91,28 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             DOMAIN,
             "Where the system receives replies; without it they go to the sender's own address.",
             "reply.example.com",
+        ),
+        Key(
+            "site",
+            Block("site"),
+            "Whose pages may tell what visitors look at; without it, none.",
+            "{hosts: [www.example.com], consent: asked, keep: 30 days}",
+        ),
+    ),
+    "site": (
+        Key("hosts", Several(HOST), "The hosts of the pages, each as browsers show it.", "[www.example.com]", True),
+        Key(
+            "consent",
+            Choice(("asked", "assumed")),
+            "`asked`, so unless you say otherwise: nothing is noted before the page says that the visitor agreed; "
+            "`assumed`.",
+            "asked",
+        ),
+        Key(
+            "keep",
+            DURATION,
+            "So long the visits of somebody unknown are kept, in case they turn out to be a lead; 30 days, 90 at most.",
+            "30 days",
         ),
     ),
     "brand": (

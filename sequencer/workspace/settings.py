@@ -25,6 +25,7 @@ from sequencer.workspace.nodes import (
     did_you_mean,
 )
 from sequencer.workspace.parse import parse
+from sequencer.workspace.site import read_site
 
 WORKSPACE_FILE: Final = "sequences/workspace.yaml"
 
@@ -72,6 +73,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         out_of_office=unknown,
         out_of_office_at_most=at_most,
         reply_domain=values.domain(root.text("reply_domain")),
+        site=read_site(section(root, "site")),
     )
     return workspace, problems.sorted()
 

@@ -28,6 +28,8 @@ STRANGERS_MAY = {
     "/webhooks/sendgrid/inbound/{key:path}",
     "/u/{token}",
     "/preferences/{token}",
+    "/t.js",
+    "/t",
     "/healthz",
     "/login",
     "/static",

@@ -24,6 +24,8 @@ OPEN = {
     "/u/{token}",
     "/preferences/{token}",
     "/healthz",
+    "/t",
+    "/t.js",
     "/login",
     "/static",
     "/api/openapi.json",
