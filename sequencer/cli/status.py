@@ -66,6 +66,14 @@ def say(found: Mapping[str, Any]) -> None:
                 ),
             ]
         )
+    section(
+        "keep the steps of an older deployment (`edits: pin`)",
+        {
+            f"{one['sequence']}, deployment {one['deployment']}"
+            + ("" if one["can_run"] else ": HELD, this version cannot run it"): one["people"]
+            for one in found["keep_older_steps"]
+        },
+    )
     section("messages", {s.value: found["messages"][s.value] for s in State if s.value in found["messages"]})
     section("alerts", found["alerts"])
     section("calls to make: `sequencer tasks list`", {what: count for what, count in found["tasks"].items() if count})

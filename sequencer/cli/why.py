@@ -48,7 +48,8 @@ def command(email: str, step: str | None, as_json: bool) -> None:
 
 def known_step(release: Release, step: str) -> None:
     """Raises NotFound, with the step that was probably meant."""
-    known = sorted({name for series in release.workspace.sequences.values() for name in series.names})
+    series = [*release.workspace.sequences.values(), *(steps.sequence for steps in release.kept.values())]
+    known = sorted({name for one in series for name in one.names})
     if step not in known:
         close = get_close_matches(step.rpartition("/")[2], known, 1)
         hint = f"; did you mean `{close[0]}`?" if close else f"; there are: {', '.join(known)}"

@@ -50,6 +50,7 @@ class Bench:
     windows: set[Duration] = field(default_factory=set)
     bounded: Duration | None = None
     ever: bool = False
+    links: set[str] = field(default_factory=set)
 
     def flaw(self, column: int, code: Code, message: str) -> None:
         self.flaws.append(Flaw(column, code, message))
@@ -100,6 +101,7 @@ class Bench:
         self.standing |= asks.standing
         self.awaits |= asks.awaits
         self.windows |= asks.windows
+        self.links |= asks.links
         self.look_back(asks.bounded, asks.ever)
 
     def bind(self, value: Any) -> ast.expr:
@@ -122,6 +124,7 @@ class Bench:
             frozenset(self.windows),
             self.bounded,
             self.ever,
+            frozenset(self.links),
         )
 
 

@@ -147,6 +147,8 @@ def _clicked(bench: Bench, call: _Call) -> ast.expr | None:
     if link is not None and not bench.is_among(link.column, "link", link.value, links):
         return None
     name = None if link is None else link.value
+    if name is not None:
+        bench.links.add(name)
     if "/" in subject.value:
         return _events(bench, event.CLICKED, "clicked_content", call, subject.value, name)
     return ask("clicked", bench.names.key(subject.value), name)

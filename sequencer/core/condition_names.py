@@ -142,6 +142,8 @@ class Asks:
     """Events from so long ago may count, also from before the enrollment. Never in business days."""
     ever: bool = False
     """Events from any time may count."""
+    links: frozenset[str] = frozenset()
+    """Links that are asked for by name, whatever mail they are in."""
 
 
 def merged(several: Iterable[Asks]) -> Asks:
@@ -161,4 +163,5 @@ def merged(several: Iterable[Asks]) -> Asks:
         frozenset[Duration]().union(*(asks.windows for asks in every)),
         max(bounds, key=lambda bound: bound.elapsed, default=None),
         any(asks.ever for asks in every),
+        none.union(*(asks.links for asks in every)),
     )

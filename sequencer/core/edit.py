@@ -183,6 +183,7 @@ def settings(sequence: Sequence) -> dict[str, str]:
         "holdout": f"{sequence.holdout} %" if sequence.holdout else "",
         "lane": f"{lane.name}, priority {lane.priority}" if lane is not None else "",
         "pauses": ", ".join(sorted(sequence.pauses)),
+        "edits": "pin" if sequence.pins else "",
         "exit_on": "; ".join(map(str, sequence.exit_on)),
     }
 

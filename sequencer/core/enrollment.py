@@ -73,6 +73,8 @@ class Enrollment(NamedTuple):
     ended_at: datetime | None = None
     expected_at: datetime | None = None
     """When it was due before catching up after a downtime put it off; None: it was not put off."""
+    pinned: int | None = None
+    """The older deployment whose steps it keeps; None: it goes by those of `deployment`."""
 
     @property
     def counts_from(self) -> datetime:

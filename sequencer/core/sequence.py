@@ -320,6 +320,8 @@ class Sequence:
     holdout: int = 0
     """Per cent of those who enter that go through it without getting anything, for comparison."""
     lane: Lane | None = None
+    pins: bool = False
+    """`edits: pin`: an edit leaves the steps of those inside as they are; see `kept`."""
     pauses: Mapping[str, Mark] = field(default_factory=dict)
     """Sequences that wait as long as a lead is in this one, and end when it reaches its goal; where they are named."""
     was: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

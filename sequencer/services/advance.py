@@ -8,17 +8,19 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import DBAPIError
 
 from sequencer.core import operate
+from sequencer.core.condition import merged
 from sequencer.core.decision import Decision
-from sequencer.core.engine import decide
-from sequencer.core.release import Release
-from sequencer.core.sequence import Sequence as Series
+from sequencer.core.engine import decide, departure
+from sequencer.core.enrollment import Enrollment
+from sequencer.core.lead import Lead
+from sequencer.core.release import Release, Steps
 from sequencer.core.snapshot import Snapshot
 from sequencer.services import heartbeat, snapshots
 from sequencer.services.carry_out import carry_out
-from sequencer.services.compose import Outgoing
+from sequencer.services.compose import RENDERING, Outgoing
 from sequencer.services.context import Context
 from sequencer.services.deliver import deliver, release
-from sequencer.services.migrate import migrated
+from sequencer.services.migrate import Edits
 from sequencer.store import clock, enrollments, messages, pauses
 from sequencer.store import heartbeat as beats
 from sequencer.store.pauses import Gate
@@ -92,16 +94,23 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 enrollments.update(conn, [operate.set_aside(e, now) for e, _ in rows])
                 return _Claimed([], 0, first_due, len(rows) == size, set(), trial)
             fence = messages.next_fence(conn)
-            series = current.workspace.sequences.get(sequence)
-            if series is None:
+            if sequence not in current.workspace.sequences:
                 enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
                 return _Claimed([], fence, first_due, len(rows) == size, set(), trial)
-            subjects: list[snapshots.Subject] = [
-                (migrated(conn, context.releases, current, e), lead) for e, lead in rows
-            ]
-            known = snapshots.load(conn, current.workspace, series.asks, subjects, now)
-            decisions = [decided(current, series, snapshot, now) for snapshot in known]
-            outgoing, awake, late = carry_out(context, conn, current, series, known, decisions, fence, now)
+            edits = Edits(context.releases, current)
+            parts = _by_steps(current, [(edits.migrated(conn, e), lead) for e, lead in rows])
+            asks = merged(steps.sequence.asks for steps, _ in parts)
+            known = snapshots.load(conn, current.workspace, asks, [one for _, part in parts for one in part], now)
+            awake: set[tuple[str, str]] = set()
+            late, began, first = False, time.monotonic(), 0
+            for steps, part in parts:
+                if late := late or (first > 0 and time.monotonic() > began + RENDERING):
+                    break
+                some, first = known[first : first + len(part)], first + len(part)
+                decisions = [decided(steps, snapshot, now) for snapshot in some]
+                out, woken, late = carry_out(context, conn, steps, some, decisions, fence, now)
+                outgoing += out
+                awake |= woken
             if trial and not outgoing:
                 pauses.give_back(conn)
     except DBAPIError:
@@ -111,6 +120,17 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
     return _Claimed(outgoing, fence, first_due, trial or late or len(rows) == size, awake, trial)
 
 
+def _by_steps(current: Release, subjects: list[tuple[Enrollment, Lead]]) -> list[tuple[Steps, list[snapshots.Subject]]]:
+    """Those who go by the same steps together: one part, unless some keep older ones."""
+    parts: dict[int | None, tuple[Steps, list[snapshots.Subject]]] = {}
+    for enrollment, lead in subjects:
+        number = enrollment.pinned
+        if number not in parts:
+            parts[number] = (current.steps_of(enrollment), [])
+        parts[number][1].append((enrollment, lead))
+    return list(parts.values())
+
+
 def _note(context: Context) -> None:
     """Tells from time to time that overdue work is being done, and no downtime goes on."""
     if context.noted.due():
@@ -118,12 +138,17 @@ def _note(context: Context) -> None:
             beats.worked(conn)
 
 
-def decided(current: Release, series: Series, snapshot: Snapshot, now: datetime) -> Decision:
+def decided(steps: Steps, snapshot: Snapshot, now: datetime) -> Decision:
     """The decision; a failure concerns this lead only, who is looked at again later."""
     enrollment = snapshot.enrollment
     assert enrollment is not None
+    workspace, series = steps.release.workspace, steps.sequence
+    later = Decision(enrollment._replace(due_at=now + FAILED))
     try:
-        return decide(current.workspace, series, snapshot, now)
+        if not steps.lost:
+            return decide(workspace, series, snapshot, now)
+        log.error("%s: deployment %s cannot be run, whose steps are kept; looking again", series.id, enrollment.pinned)
+        return departure(workspace, series, snapshot, now) or later
     except Exception:
         log.exception("enrollment %d in %s cannot be decided; looking again %s", enrollment.id, series.id, FAILED)
-        return Decision(enrollment._replace(due_at=now + FAILED))
+        return later

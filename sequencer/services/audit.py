@@ -71,7 +71,8 @@ def wrong_branches(conn: Connection, release: Release) -> Iterator[tuple[Enrollm
             got.setdefault(e.lead_id, []).extend(ledger.get(e.id, {}).values())
         for enrollment in passages:
             history = events.history(conn, enrollment.lead_id, HISTORY)
-            series = release.workspace.sequences.get(enrollment.sequence)
+            there = enrollment.sequence in release.workspace.sequences
+            series = release.steps_of(enrollment).sequence if there else None
             for passed in enrollment.outcomes:
                 step = series.steps.get(passed.step) if series is not None else None
                 if isinstance(step, Branch | Choose) and not (_asks(step).topics or _asks(step).standing):

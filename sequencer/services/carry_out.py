@@ -16,7 +16,7 @@ from sequencer.core.lead import Lead, channels
 from sequencer.core.operate import EDITED
 from sequencer.core.people import owner_of, sender_of
 from sequencer.core.reaction import written
-from sequencer.core.release import Release
+from sequencer.core.release import Release, Steps
 from sequencer.core.sequence import Email, Handoff, Task, Tell
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
@@ -43,8 +43,7 @@ Kind = TypeVar("Kind", Send, Cancel, Alert, Assign, Ask, Enter, Change)
 def carry_out(
     context: Context,
     conn: Connection,
-    release: Release,
-    series: Series,
+    steps: Steps,
     known: Sequence[Snapshot],
     decisions: Sequence[Decision],
     fence: int,
@@ -55,6 +54,7 @@ def carry_out(
     Returns what may be sent after the commit, who fell due, and whether the time was too short for some: of their
     decisions nothing is written, and they stay due.
     """
+    release, series, _ = steps
     pairs = list(zip(known, decisions, strict=True))
     orders = [Order(effect, decision.enrollment, snapshot) for snapshot, decision, effect in _each(pairs, Send)]
     outgoing, failed, late = compose(
@@ -73,8 +73,8 @@ def carry_out(
         log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
         outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
     messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(pairs, Cancel)])
-    told = [_alert(release, snapshot, effect.step, effect.kind) for snapshot, _, effect in _each(pairs, Alert)]
-    told += _assign(conn, release, pairs, now)
+    told = [_alert(steps, snapshot, effect.step, effect.kind) for snapshot, _, effect in _each(pairs, Alert)]
+    told += _assign(conn, steps, pairs, now)
     told += _ask(conn, release, series, pairs, now)
     alerts.insert(conn, told, now)
     enrollments.update(conn, [decision.enrollment for decision in decisions])
@@ -126,12 +126,12 @@ def _each(pairs: Sequence[tuple[Snapshot, Decision]], kind: type[Kind]) -> Itera
 
 
 def _assign(
-    conn: Connection, release: Release, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime
+    conn: Connection, steps: Steps, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime
 ) -> list[NewAlert]:
     """`task` steps: rows of the call list. Returns the alerts that tell of them."""
     told, new = [], []
     for snapshot, _, effect in _each(pairs, Assign):
-        alert = _alert(release, snapshot, effect.step, "task")
+        alert = _alert(steps, snapshot, effect.step, "task")
         told.append(alert)
         new.append(
             NewTask(
@@ -204,8 +204,8 @@ def _passed(series: Series, pairs: Sequence[tuple[Snapshot, Decision]]) -> list[
     ]
 
 
-def _alert(release: Release, snapshot: Snapshot, step: Tell | Handoff | Task, kind: str) -> NewAlert:
-    enrollment = snapshot.enrollment
+def _alert(steps: Steps, snapshot: Snapshot, step: Tell | Handoff | Task, kind: str) -> NewAlert:
+    release, enrollment = steps.release, snapshot.enrollment
     assert enrollment is not None
     owner = owner_of(release.workspace, snapshot)
     view = View(
@@ -225,7 +225,7 @@ def _alert(release: Release, snapshot: Snapshot, step: Tell | Handoff | Task, ki
         lead_id=snapshot.lead.id,
         rep=owner.email if owner is not None else None,
         note=_note(step, view),
-        reasons=tuple(engaged(release.workspace.sequences[enrollment.sequence], snapshot)),
+        reasons=tuple(engaged(steps.sequence, snapshot)),
         channels=channels(owner),
     )
 
@@ -247,8 +247,10 @@ def _start(
         wanted.setdefault(effect.step.sequence, []).append(snapshot.lead)
     awake = set()
     for name, entering in wanted.items():
-        target = release.workspace.sequences[name]
-        if enroll(conn, release, target, entering, "start", now).leads:
+        target = release.workspace.sequences.get(name)
+        if target is None:
+            log.warning("%d leads do not enter %s: its file is gone since they got their steps", len(entering), name)
+        elif enroll(conn, release, target, entering, "start", now).leads:
             awake.add((name, target.start))
     return awake
 

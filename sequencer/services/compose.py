@@ -202,7 +202,7 @@ def _attempt(
         step=send.step.id,
         lead_id=snapshot.lead.id,
         sequence=sequence.id,
-        deployment=release.number,
+        deployment=release.copy_of(send.step.content).number,
         content=send.step.content,
         email=snapshot.lead.email,
         sender=sender.email,

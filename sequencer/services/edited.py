@@ -36,12 +36,13 @@ def files(release: Release, item: Content, lead: Lead) -> Files:
     """What the mail of this lead is made of."""
     read = item.read_in(lead.get("language"))
     language = next((name for name, one in (item.variants or {}).items() if one is read), "")
+    own = release.copy_of(item.id)
     return Files(
         read,
-        release.files[read.file],
-        parts_of(release.files, "layouts"),
-        parts_of(release.files, "partials"),
-        TemplateNames(fields=frozenset(release.workspace.fields)),
+        own.files[read.file],
+        parts_of(own.files, "layouts"),
+        parts_of(own.files, "partials"),
+        TemplateNames(fields=frozenset(own.workspace.fields)),
         language,
     )
 

@@ -1,13 +1,13 @@
 """What people and scripts ask about leads and the whole: plain data, ready for JSON and for pages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from sequencer.core import explain
-from sequencer.core.enrollment import Enrollment
+from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.message import Message
@@ -27,6 +27,7 @@ from sequencer.store import (
     suppressions,
     tasks,
 )
+from sequencer.store.enrollments import Count
 from sequencer.store.pauses import Pause, Reason
 
 ENDS = {
@@ -150,13 +151,14 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
     """Enrollments by sequence and status, messages by state, and what is held."""
     by_sequence: dict[str, dict[str, int]] = {}
     places: dict[str, dict[str, int]] = {}
-    for sequence, state, position, count in enrollments.counts(conn):
-        in_sequence = by_sequence.setdefault(sequence, {})
-        in_sequence[state] = in_sequence.get(state, 0) + count
-        if state in ("active", "paused"):
-            at = places.setdefault(sequence, {})
-            position = shown(release, sequence, position)
-            at[position] = at.get(position, 0) + count
+    counted = enrollments.counts(conn)
+    for one in counted:
+        in_sequence = by_sequence.setdefault(one.sequence, {})
+        in_sequence[one.status] = in_sequence.get(one.status, 0) + one.people
+        if one.status in RUNNING and not _keeps(release, one):
+            at = places.setdefault(one.sequence, {})
+            position = shown(release, one.sequence, one.position)
+            at[position] = at.get(position, 0) + one.people
     by_state: dict[str, int] = {}
     for _, _, state, count in messages.counts(conn):
         by_state[state] = by_state.get(state, 0) + count
@@ -166,6 +168,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "taking_over": _taking_over(conn, release) if release is not None else None,
         "enrollments": by_sequence,
         "positions": places,
+        "keep_older_steps": _kept(release, counted),
         "messages": by_state,
         "without_owner": _ownerless(conn, release) if release is not None else {},
         "paused": [_pause(p) for p in pauses.current(conn)],
@@ -238,6 +241,31 @@ def _taking_over(conn: Connection, release: Release) -> dict[str, Any] | None:
     return {"left": left, "spread_until": _iso(spread)} if left or spread else None
 
 
+def _kept(release: Release | None, counted: Iterable[Count]) -> list[dict[str, Any]]:
+    """Who keeps the steps of an older deployment, by sequence and deployment."""
+    found: dict[tuple[str, int], dict[str, int]] = {}
+    for one in counted:
+        if one.status in RUNNING and one.pinned is not None and _keeps(release, one):
+            at = found.setdefault((one.sequence, one.pinned), {})
+            at[one.position] = at.get(one.position, 0) + one.people
+    return [
+        {
+            "sequence": name,
+            "deployment": number,
+            "people": sum(at.values()),
+            "positions": {shown(release, name, position): people for position, people in sorted(at.items())},
+            "can_run": release is not None and (name, number) in release.kept,
+        }
+        for (name, number), at in sorted(found.items())
+    ]
+
+
+def _keeps(release: Release | None, one: Count) -> bool:
+    """Whether these go by steps that are not in today's file."""
+    series = release.workspace.sequences.get(one.sequence) if release is not None else None
+    return series is not None and series.pins and one.pinned is not None
+
+
 def _ownerless(conn: Connection, release: Release) -> dict[str, int]:
     """By sequence: people whose mail waits because it comes from the owner, and they have none."""
     if release.workspace.owner.missing != "hold":
@@ -247,11 +275,12 @@ def _ownerless(conn: Connection, release: Release) -> dict[str, int]:
 
 
 def steps(conn: Connection, release: Release) -> dict[str, list[dict[str, Any]]]:
-    """By sequence: its steps in order, how many stand before each, and what became of its mails."""
+    """By sequence: its steps in order, how many who go by them stand before each, and what became of its mails."""
     standing: dict[tuple[str, str], int] = {}
-    for sequence, state, position, count in enrollments.counts(conn):
-        if state in ("active", "paused"):
-            standing[sequence, position] = standing.get((sequence, position), 0) + count
+    for one in enrollments.counts(conn):
+        if one.status in RUNNING and not _keeps(release, one):
+            at = one.sequence, one.position
+            standing[at] = standing.get(at, 0) + one.people
     mailed: dict[tuple[str, str], dict[str, int]] = {}
     for sequence, step, state, count in messages.counts(conn):
         counts = mailed.setdefault((sequence, step.partition(":")[0]), {})  # the rounds of a series together
@@ -296,6 +325,7 @@ def _enrollment(release: Release | None, e: Enrollment, ledger: Mapping[str, Mes
         "ended_at": _iso(e.ended_at),
         "paused_until": _iso(e.resume_at),
         "deployment": e.deployment,
+        "steps_of_deployment": e.pinned if e.pinned is not None else e.deployment,
         "sentence": explain.ending(e),
         "outcomes": [
             {

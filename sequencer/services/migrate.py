@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from sequencer.core import migrate as editing
+from sequencer.core import pin
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.redate import Redating, Version, redating
 from sequencer.core.release import Release
+from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.services.context import Context
 from sequencer.services.release import Releases
@@ -32,7 +34,7 @@ def migrate(context: Context) -> bool:
             if edits.untouched(conn, before):
                 same.append(before.id)
                 continue
-            after = migrated(conn, context.releases, release, before)
+            after = edits.migrated(conn, before)
             due = edits.due(conn, before, after, snapshot, now)
             if due is not None and due <= now:
                 soon.append(len(moved))
@@ -66,47 +68,91 @@ class Edits:
     def __init__(self, known: Releases, current: Release) -> None:
         self._known = known
         self._current = current
-        self._found: dict[tuple[int, str], Redating | None] = {}
-        self._same: dict[tuple[int, str], bool] = {}
+        self._found: dict[tuple[str, int, int | None, int | None], Redating | None] = {}
+        self._same: dict[tuple[str, int, int | None], bool] = {}
+        self._same_steps: dict[tuple[str, int], bool] = {}
+
+    def migrated(self, conn: Connection, enrollment: Enrollment) -> Enrollment:
+        """The enrollment at its place in the current deployment, taken through each one in between.
+
+        Where the file says `edits: pin` it stays at its place, and keeps its steps.
+        """
+        name = enrollment.sequence
+        for number in range(enrollment.deployment, self._current.number):
+            old, new = (release_at(conn, self._known, self._current, one) for one in (number, number + 1))
+            if new is None or (after := new.workspace.sequences.get(name)) is None:
+                continue
+            gone = old is not None and name not in old.workspace.sequences
+            if not after.pins or (gone and enrollment.pinned is None):
+                enrollment = self._follows(conn, enrollment, number)
+            elif enrollment.pinned is None and not self._same_steps_in(old, after):
+                enrollment = enrollment._replace(pinned=number)
+        return enrollment._replace(deployment=self._current.number)
+
+    def _follows(self, conn: Connection, enrollment: Enrollment, number: int) -> Enrollment:
+        """To the deployment after that number; from the one whose steps it kept, through each."""
+        first, enrollment = enrollment.pinned or number, enrollment._replace(pinned=None)
+        for one in range(first, number + 1):
+            new = release_at(conn, self._known, self._current, one + 1)
+            if new is not None and (after := new.workspace.sequences.get(enrollment.sequence)) is not None:
+                old = release_at(conn, self._known, self._current, one)
+                before = old.workspace.sequences.get(enrollment.sequence) if old is not None else None
+                enrollment = editing.migrate(before, after, enrollment, one + 1)
+        return enrollment
+
+    def _same_steps_in(self, old: Release | None, after: Series) -> bool:
+        """Whether the deployment after the old one left to those inside what they would keep."""
+        if old is None:
+            return False
+        key = (after.id, old.number)
+        if key not in self._same_steps:
+            self._same_steps[key] = pin.same_steps(old.workspace.sequences[after.id], after)
+        return self._same_steps[key]
 
     def due(
         self, conn: Connection, before: Enrollment, after: Enrollment, known: Snapshot, now: datetime
     ) -> datetime | None:
         """When to look at somebody next; None: as they are dated. What is not in the future is to be soon."""
-        found = self._redating(conn, before.deployment, before.sequence)
+        found = self._redating(conn, before, after)
         return found.due(before, after, known, now) if found is not None else None
 
-    def may_end(self, conn: Connection, enrollment: Enrollment) -> bool:
+    def may_end(self, conn: Connection, before: Enrollment, after: Enrollment) -> bool:
         """Whether what ends a passage in its sequence is another by now."""
-        found = self._redating(conn, enrollment.deployment, enrollment.sequence)
+        found = self._redating(conn, before, after)
         return found is not None and found.everybody
 
     def untouched(self, conn: Connection, enrollment: Enrollment) -> bool:
         """Whether nothing that concerns anybody in its sequence changed, in any deployment since."""
-        key = (enrollment.deployment, enrollment.sequence)
+        name, pinned = enrollment.sequence, enrollment.pinned
+        key = (name, enrollment.deployment, pinned)
         if key not in self._same:
-            self._same[key] = all(self._same_in(conn, number, key[1]) for number in range(key[0], self._current.number))
+            since = range(enrollment.deployment, self._current.number)
+            self._same[key] = all(self._same_in(conn, number, name, pinned) for number in since)
         return self._same[key]
 
-    def _same_in(self, conn: Connection, number: int, sequence: str) -> bool:
-        old, new = self._version(conn, number, sequence), self._version(conn, number + 1, sequence)
-        if old is None or new is None:
+    def _same_in(self, conn: Connection, number: int, sequence: str, pinned: int | None) -> bool:
+        old, new = (self._version(conn, one, sequence, pinned) for one in (number, number + 1))
+        if old is None or new is None or (pinned is not None and not new.sequence.pins):
             return False
         return redating(old, new).untouched
 
-    def _redating(self, conn: Connection, number: int, sequence: str) -> Redating | None:
-        """None: the sequence is not there now."""
-        key = (number, sequence)
+    def _redating(self, conn: Connection, before: Enrollment, after: Enrollment) -> Redating | None:
+        """None: the sequence is not there now, or the steps that are kept cannot be had."""
+        key = (before.sequence, before.deployment, before.pinned, after.pinned)
         if key not in self._found:
-            new = self._version(conn, self._current.number, sequence)
-            old = self._version(conn, number, sequence)
+            new = self._version(conn, self._current.number, before.sequence, after.pinned)
+            old = self._version(conn, before.deployment, before.sequence, before.pinned)
             self._found[key] = redating(old, new) if new is not None else None
         return self._found[key]
 
-    def _version(self, conn: Connection, number: int, sequence: str) -> Version | None:
+    def _version(self, conn: Connection, number: int, sequence: str, pinned: int | None) -> Version | None:
         at = release_at(conn, self._known, self._current, number)
         found = at.workspace.sequences.get(sequence) if at is not None else None
-        return Version(at.workspace, found) if at is not None and found is not None else None
+        if at is None or found is None or pinned is None:
+            return Version(at.workspace, found) if at is not None and found is not None else None
+        entered = release_at(conn, self._known, self._current, pinned)
+        then = entered.workspace.sequences.get(sequence) if entered is not None else None
+        return Version(at.workspace, pin.merged(found, then)) if then is not None else None
 
 
 def with_companies(conn: Connection, rows: Sequence[enrollments.Row]) -> list[Snapshot]:
@@ -116,14 +162,8 @@ def with_companies(conn: Connection, rows: Sequence[enrollments.Row]) -> list[Sn
 
 
 def migrated(conn: Connection, known: Releases, current: Release, enrollment: Enrollment) -> Enrollment:
-    """The enrollment at its place in the current deployment, taken through each one in between."""
-    for number in range(enrollment.deployment, current.number):
-        old, new = (release_at(conn, known, current, one) for one in (number, number + 1))
-        if new is None or (after := new.workspace.sequences.get(enrollment.sequence)) is None:
-            continue
-        before = old.workspace.sequences.get(enrollment.sequence) if old is not None else None
-        enrollment = editing.migrate(before, after, enrollment, number + 1)
-    return enrollment._replace(deployment=current.number)
+    """The enrollment at its place in the current deployment; of many, see `Edits`."""
+    return Edits(known, current).migrated(conn, enrollment)
 
 
 def release_at(conn: Connection, known: Releases, current: Release, number: int) -> Release | None:

@@ -55,7 +55,7 @@ def skip(context: Context, conn: Connection, email: str, sequence: str | None) -
 def move(context: Context, conn: Connection, email: str, step: str, sequence: str | None) -> Operated:
     """Before that step. Raises NotFound, and Impossible."""
     now, release, found = _running(context, conn, email, sequence)
-    with_step = [e for e in found if step in release.workspace.sequences[e.sequence].names]
+    with_step = [e for e in found if step in release.steps_of(e).sequence.names]
     if not with_step:
         inside = ", ".join(e.sequence for e in found)
         raise NotFound(f"{email} is in {inside}, which has no step `{step}`")
@@ -128,7 +128,10 @@ def _one(release: Release, email: str, found: list[Enrollment]) -> tuple[Sequenc
     if len(found) > 1:
         names = ", ".join(sorted(e.sequence for e in found))
         raise Impossible(f"{email} is in several sequences ({names}): say which with --sequence")
-    return release.workspace.sequences[found[0].sequence], found[0]
+    steps = release.steps_of(found[0])
+    if steps.lost:
+        raise Impossible(f"deployment {found[0].pinned}, whose steps this lead keeps, cannot be run by this version")
+    return steps.sequence, found[0]
 
 
 def _settled(conn: Connection, series: Sequence, enrollment: Enrollment, now: datetime) -> Message | None:

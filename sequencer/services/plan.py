@@ -64,7 +64,7 @@ def _looks(
             at = None if edits.untouched(conn, before) else edits.due(conn, before, after, snapshot, now)
             if at is not None and at <= now:
                 soon[before.sequence] += 1
-                if edits.may_end(conn, before):
+                if edits.may_end(conn, before, after):
                     ending.setdefault(before.sequence, []).append((after, snapshot.lead))
         for name, people in soon.items():
             so_far = found.get(name, Looks())

@@ -19,6 +19,7 @@ from sequencer.core.message import State
 from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
 from sequencer.core.sequence import DONE_BY
+from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.services import lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
@@ -46,8 +47,9 @@ class Reaction:
 
 
 def interests(release: Release) -> Interest:
-    """What the release's sequences wait for."""
-    return interest(release.workspace.sequences.values(), release.workspace.signals)
+    """What the release's sequences wait for, also for those inside who keep older steps."""
+    older = (steps.sequence for steps in release.kept.values())
+    return interest([*release.workspace.sequences.values(), *older], release.workspace.signals)
 
 
 def react(conn: Connection, release: Release, happened: Iterable[Event], now: datetime) -> Reaction:
@@ -169,18 +171,19 @@ def settle(
     for e in telling:
         told.setdefault(e.lead_id, []).append(e)
     known = release.workspace.sequences
-    running = [e for e in enrollments.running_of(conn, sorted(told)) if e.sequence in known]
-    asked = {name: interest([known[name]]) for name in {e.sequence for e in running}}
+    found = [e for e in enrollments.running_of(conn, sorted(told)) if e.sequence in known]
+    inside = [(e, release.steps_of(e).sequence) for e in found]
+    asked = {id(series): interest([series]) for _, series in inside}
     running = [
-        e
-        for e in running
-        if any(concerns(asked[e.sequence], said.kind, said.step, said.data) for said in told[e.lead_id])
+        (e, series)
+        for e, series in inside
+        if any(concerns(asked[id(series)], said.kind, said.step, said.data) for said in told[e.lead_id])
     ]
     if not running:
         return
     changed: list[Enrollment] = []
-    for before, snapshot in _looked_at(conn, release, locked, running, now):
-        after, awake, _ = settled(release.workspace, known[before.sequence], snapshot, told[before.lead_id], now)
+    for before, series, snapshot in _looked_at(conn, release, locked, running, now):
+        after, awake, _ = settled(release.workspace, series, snapshot, told[before.lead_id], now)
         if awake:
             reaction.awake.add((after.sequence, after.position))
         if after != before:
@@ -188,22 +191,26 @@ def settle(
     enrollments.update(conn, changed)
     over = [e for e in changed if e.status not in RUNNING]
     messages.cancel_rest(conn, [e.id for e in over])
-    tasks.drop(conn, [e.id for e in over if any(known[e.sequence].tasks())], now)
-    reviews.drop(conn, [e.id for e in over if known[e.sequence].reviews], now)
+    by = {e.id: series for e, series in running}
+    tasks.drop(conn, [e.id for e in over if any(by[e.id].tasks())], now)
+    reviews.drop(conn, [e.id for e in over if by[e.id].reviews], now)
     lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
 
 
 def _looked_at(
-    conn: Connection, release: Release, locked: Mapping[int, Lead], running: Sequence[Enrollment], now: datetime
-) -> list[tuple[Enrollment, Snapshot]]:
+    conn: Connection,
+    release: Release,
+    locked: Mapping[int, Lead],
+    running: Sequence[tuple[Enrollment, Series]],
+    now: datetime,
+) -> list[tuple[Enrollment, Series, Snapshot]]:
     """What decides whether these go on. Of who may not be mailed any more nothing is read: that alone ends it."""
-    gone = [(e, Snapshot(locked[e.lead_id], None, e)) for e in running if locked[e.lead_id].suppressed]
-    going = [e for e in running if not locked[e.lead_id].suppressed]
-    known = release.workspace.sequences
-    asks = merged([known[name].asks for name in sorted({e.sequence for e in going})])
-    subjects: list[snapshots.Subject] = [(e, locked[e.lead_id]) for e in going]
+    gone = [(e, of, Snapshot(locked[e.lead_id], None, e)) for e, of in running if locked[e.lead_id].suppressed]
+    going = [(e, of) for e, of in running if not locked[e.lead_id].suppressed]
+    asks = merged(of.asks for of in {id(of): of for _, of in going}.values())
+    subjects: list[snapshots.Subject] = [(e, locked[e.lead_id]) for e, _ in going]
     loaded = snapshots.load(conn, release.workspace, asks, subjects, now, mails=False)
-    return gone + list(zip(going, loaded, strict=True))
+    return gone + [(e, of, snapshot) for (e, of), snapshot in zip(going, loaded, strict=True)]
 
 
 def enter(

@@ -5,7 +5,7 @@ import logging
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import orjson
@@ -13,13 +13,14 @@ from sqlalchemy import Connection
 
 from sequencer.core.content import Content, Link
 from sequencer.core.mark import Problem
-from sequencer.core.release import Release
+from sequencer.core.pin import kept
+from sequencer.core.release import Release, Steps
 from sequencer.core.renames import lost_names
 from sequencer.core.watch import name_of, watched
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidWorkspace, Misconfigured
 from sequencer.services.compile import Compiled, compile_workspace
-from sequencer.store import releases, watches
+from sequencer.store import enrollments, releases, watches
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Releases:
 
     def __init__(self) -> None:
         self._loaded: dict[int, Release] = {}
+        self._current: Release | None = None
         self._lock = threading.Lock()
 
     def current(self, conn: Connection) -> Release:
@@ -39,7 +41,29 @@ class Releases:
         found = releases.current(conn)
         if found is None:
             raise Misconfigured("nothing is deployed yet: run `sequencer deploy` in the folder of your workspace")
-        return self._get(conn, *found)
+        current = self._current
+        if current is None or current.number != found[0]:
+            current = self._current = self.with_kept(conn, self._get(conn, *found))
+        return current
+
+    def with_kept(self, conn: Connection, release: Release) -> Release:
+        """With what those go by who keep older steps, now and as long as this one runs: from the next on, everybody
+        enters by it, and who is still to be taken over to it comes from a deployment that is looked at here.
+        """
+        pinning = {name for name, series in release.workspace.sequences.items() if series.pins}
+        if not pinning:
+            return release
+        places = {(name, number) for name, number in enrollments.pinned(conn) if name in pinning}
+        oldest = enrollments.oldest_deployment(conn)
+        for number in range(min(oldest or release.number, release.number - 1), release.number):
+            places |= {(name, number) for name in pinning}
+        found: dict[tuple[str, int], Steps] = {}
+        release = replace(release, kept=found)
+        for name, number in sorted(places):
+            then = self.at(conn, number)
+            if then is not None and name in then.workspace.sequences:
+                found[name, number] = kept(release, then, name)
+        return release
 
     def at(self, conn: Connection, number: int) -> Release | None:
         """A deployment by its number; None when there was none, or when this version of the code cannot run it."""

@@ -11,7 +11,7 @@ from sequencer.store import alerts, enrollments, events, messages
 def report(conn: Connection) -> dict[str, Any]:
     """Leads, enrollments by outcome, messages by step and state, branches, events by kind, halts, handoffs."""
     by_outcome: dict[str, dict[str, int]] = {}
-    for sequence, state, _, count in enrollments.counts(conn):
+    for sequence, state, _, _, count in enrollments.counts(conn):
         row = by_outcome.setdefault(sequence, {})
         row[state] = row.get(state, 0) + count
     by_step: dict[str, dict[str, dict[str, int]]] = {}

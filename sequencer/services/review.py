@@ -16,6 +16,7 @@ from sequencer.core.operate import Impossible
 from sequencer.core.people import owner_of, sender_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Email
+from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.errors import NotFound
 from sequencer.rendering.edit import Draft, tidy_body, tidy_subject
@@ -43,6 +44,8 @@ class Seen(NamedTuple):
     """What happens when nobody looks in time: `send` or `skip`."""
     answers: bool
     """It goes on in a conversation, with the subject of the mails before."""
+    release: Release
+    """With the copy that counts for this lead."""
 
 
 class Said(NamedTuple):
@@ -62,7 +65,7 @@ def look(conn: Connection, release: Release, key: Key) -> Seen:
         raise Impossible("This mail was reviewed, or did not wait any longer.")
     [lead] = leads.by_ids(conn, [row.lead_id])
     company = leads.companies(conn, [lead.company_id]).get(lead.company_id) if lead.company_id is not None else None
-    series = release.workspace.sequences.get(row.sequence)
+    release, series = _steps(conn, release, row)
     step = series.steps.get(row.step) if series is not None else None
     item = release.contents.get(row.content)
     if series is None or not isinstance(step, Email) or step.review is None or item is None:
@@ -78,16 +81,17 @@ def look(conn: Connection, release: Release, key: Key) -> Seen:
         text=edited.reads(item.read_in(lead.get("language")), seen)[1],
         then=step.review.then,
         answers=bool(step.thread),
+        release=release,
     )
 
 
-def reads_with(release: Release, seen: Seen, subject: str | None, body: str | None) -> str:
+def reads_with(seen: Seen, subject: str | None, body: str | None) -> str:
     """The whole mail as the lead would read it with what was written. Raises Unfit and RenderingFailed."""
     edit = _edit(seen, subject, body)
     if edit is None:
         return seen.text
-    view = _view(release, seen.lead, seen.company, seen.sender)
-    return edited.reads(edited.content(release, seen.lead, edit), view, keep=False)[1]
+    view = _view(seen.release, seen.lead, seen.company, seen.sender)
+    return edited.reads(edited.content(seen.release, seen.lead, edit), view, keep=False)[1]
 
 
 def send(context: Context, conn: Connection, key: Key, subject: str | None = None, body: str | None = None) -> Said:
@@ -98,7 +102,7 @@ def send(context: Context, conn: Connection, key: Key, subject: str | None = Non
     release = _locked(context, conn, key)
     seen = look(conn, release, key)
     # As it will be sent: what fails now would fail then.
-    reads_with(release, seen, subject, body)
+    reads_with(seen, subject, body)
     edit = _edit(seen, subject, body)
     return _answer(context, conn, release, seen.row, SENT, edit)
 
@@ -123,6 +127,16 @@ def one_of(conn: Connection, release: Release, email: str, step: str | None) -> 
     if len(found) > 1:
         raise Impossible(f"several mails to {email} wait ({', '.join(sorted(names.values()))}): say which with --step")
     return found[0]
+
+
+def _steps(conn: Connection, release: Release, row: Any) -> tuple[Release, Series | None]:
+    """What the lead goes by who waits for the review; no sequence when its file is gone."""
+    of_lead = enrollments.all_of(conn, [row.lead_id])
+    waiting = next((e for e in of_lead if e.id == row.enrollment_id), None)
+    if waiting is None or waiting.sequence not in release.workspace.sequences:
+        return release, None
+    steps = release.steps_of(waiting)
+    return steps.release, steps.sequence
 
 
 def _edit(seen: Seen, subject: str | None, body: str | None) -> Edit | None:
@@ -156,10 +170,10 @@ def _locked(context: Context, conn: Connection, key: Key) -> Release:
 def _answer(context: Context, conn: Connection, release: Release, row: Any, by: str, edit: Edit | None) -> Said:
     now: datetime = clock.now(conn)
     running = next((e for e in enrollments.running_of(conn, [row.lead_id]) if e.id == row.enrollment_id), None)
-    series = release.workspace.sequences.get(row.sequence)
-    if running is None or series is None:
+    if running is None or row.sequence not in release.workspace.sequences:
         raise Impossible("The lead has left the sequence: nothing is to be reviewed.")
     enrollment = migrated(conn, context.releases, release, running)
+    series = release.steps_of(enrollment).sequence
     after = operate.review(series, enrollment, row.step, by == SENT, edit is not None, now)
     if not reviews.answer(conn, (row.enrollment_id, row.step), by, edit, now):
         raise Impossible("This mail was reviewed before.")

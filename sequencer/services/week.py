@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.week import Week
 from sequencer.services import snapshots
 from sequencer.services.context import Context
-from sequencer.services.migrate import migrated
+from sequencer.services.migrate import Edits
 from sequencer.store import clock, enrollments, leads, messages, watches
 
 BATCH = 250
@@ -65,11 +65,12 @@ def _look(
 ) -> None:
     workspace = release.workspace
     known: dict[int, list[Enrollment]] = defaultdict(list)
+    edits = Edits(context.releases, release)
     for e in enrollments.all_of(conn, ids):
-        if (series := workspace.sequences.get(e.sequence)) is None:
+        if e.sequence not in workspace.sequences:
             continue
-        moved = migrated(conn, context.releases, release, e) if e.status in RUNNING else e
-        if e.status not in RUNNING or moved.position in series.places:
+        moved = edits.migrated(conn, e) if e.status in RUNNING else e
+        if e.status not in RUNNING or moved.position in release.steps_of(moved).sequence.places:
             known[e.lead_id].append(moved)
     found = {lead.id: lead for lead in leads.by_ids(conn, ids)}
     subjects: list[snapshots.Subject] = []
@@ -93,7 +94,7 @@ def _look(
 
 def _asks(release: Release) -> Asks:
     """Everything that may be asked in these days, by whatever sequence."""
-    sequences = release.workspace.sequences.values()
+    sequences = [*release.workspace.sequences.values(), *(steps.sequence for steps in release.kept.values())]
     entering = [t.condition.asks for s in sequences for t in s.enroll if t.condition is not None]
     return merged([*(s.asks for s in sequences), *entering])
 
@@ -134,4 +135,11 @@ def _simulated(release: Release, known: Snapshot, past: Past, now: datetime, unt
         told=False,
         past=past,
     )
-    return simulate(release.workspace, release.workspace.sequences[inside[0]], release.contents, case)
+    workspace, contents = release.workspace, release.contents
+    older = {e.sequence: release.steps_of(e) for e in past.enrollments if e.status in RUNNING and e.pinned is not None}
+    if older:
+        sequences = {name: steps.sequence for name, steps in older.items()}
+        workspace = replace(workspace, sequences={**workspace.sequences, **sequences})
+        for steps in older.values():
+            contents = {**contents, **{name: steps.release.contents[name] for name in steps.release.older}}
+    return simulate(workspace, workspace.sequences[inside[0]], contents, case)

@@ -45,12 +45,12 @@ def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: d
     watched = watches.of_lead(conn, lead.id)
     answers = []
     for name, series in sorted(release.workspace.sequences.items()):
-        if step is not None and step not in series.names:
-            continue
         own = [e for e in before if e.sequence == name]
+        if step is not None and not any(step in one.names for one in (series, *(_series(release, e) for e in own))):
+            continue
         answer = Answer(name)
         for e in own:
-            answer.past += _past(release, lead, e, ledger.get(e.id, {}), series.key(step) if step is not None else None)
+            answer.past += _past(release, lead, e, ledger.get(e.id, {}), step)
         running = next((e for e in own if e.status in RUNNING), None)
         if running is not None:
             _running(conn, release, lead, running, step, answer, now)
@@ -72,9 +72,11 @@ def suppressed(conn: Connection, lead: Lead) -> list[Sentence]:
 
 
 def _past(
-    release: Release, lead: Lead, e: Enrollment, ledger: Mapping[str, Message], step: str | None
+    release: Release, lead: Lead, e: Enrollment, ledger: Mapping[str, Message], called: str | None
 ) -> list[Sentence]:
-    series = release.workspace.sequences[e.sequence]
+    """`called`: only this step, by its name."""
+    series = _series(release, e)
+    step = series.key(called) if called is not None else None
     zone = zone_of(release.workspace, series, lead, None)
     said = [Sentence(f"entered {explain.moment(e.entered_at, zone)}", str(series.mark))] if step is None else []
     for passed in e.outcomes:
@@ -90,15 +92,30 @@ def _past(
     if e.status not in RUNNING:
         ended = f", {explain.moment(e.ended_at, zone)}" if e.ended_at else ""
         said.append(Sentence(f"{explain.ending(e)}{ended}", str(series.mark)))
-        if step is not None and e.passed(step) is None:
+        if step is not None and e.passed(step) is None and step in series.steps:
             said.append(Sentence(f"never came to {series.shown(step)}", str(series.steps[step].mark)))
     return said
+
+
+def _series(release: Release, e: Enrollment) -> Sequence:
+    """What it goes by, or as it ended went by."""
+    steps = release.steps_of(e)
+    return release.workspace.sequences[e.sequence] if steps.lost else steps.sequence
 
 
 def _running(
     conn: Connection, release: Release, lead: Lead, running: Enrollment, step: str | None, answer: Answer, now: datetime
 ) -> None:
-    series = release.workspace.sequences[running.sequence]
+    steps = release.steps_of(running)
+    series = steps.sequence
+    if running.pinned is not None and release.workspace.sequences[series.id].pins:
+        said = f"keeps the steps of deployment {running.pinned}; its files are meant below"
+        if steps.lost:
+            said = f"keeps its place: deployment {running.pinned}, whose steps it keeps, cannot be run by this version"
+        answer.now.append(Sentence(said, str(release.workspace.sequences[series.id].mark)))
+        if steps.lost:
+            answer.next_at = running.due_at
+            return
     if running.position not in series.places:
         answer.now.append(Sentence("stands at a step that is gone; it is moved on by the workers shortly"))
         return
@@ -109,7 +126,7 @@ def _running(
         said = explain.reason(replace(reason, step=series.shown(reason.step)), zone)
         answer.now.append(Sentence(said, str(reason.mark)))
     answer.next_at = decision.enrollment.due_at
-    if step is not None and running.passed(series.key(step)) is None:
+    if step is not None and step in series.names and running.passed(series.key(step)) is None:
         answer.now.append(Sentence(f"has not come to {step} yet", str(series.names[step].mark)))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, func, select, text
@@ -33,6 +33,7 @@ COLUMNS = (
     enrollment.c.resume_at,
     enrollment.c.ended_at,
     enrollment.c.expected_at,
+    enrollment.c.pinned,
 )
 _RUNNING = sorted(RUNNING)
 _HELD_OUT = [{"step": HOLDOUT}]
@@ -210,14 +211,15 @@ _UPDATE = text(
     UPDATE enrollment e
     SET position = v.position, since = v.since, due_at = v.due_at, status = v.status, reason = v.reason,
         outcomes = CAST(v.outcomes AS jsonb), paused_at = v.paused_at, resume_at = v.resume_at, ended_at = v.ended_at,
-        deployment = v.deployment, expected_at = v.expected_at
+        deployment = v.deployment, expected_at = v.expected_at, pinned = v.pinned
     FROM unnest(
         CAST(:ids AS bigint[]), CAST(:positions AS text[]), CAST(:sinces AS timestamptz[]),
         CAST(:dues AS timestamptz[]),
         CAST(:statuses AS text[]), CAST(:reasons AS text[]), CAST(:outcomes AS text[]), CAST(:paused AS timestamptz[]),
         CAST(:resumes AS timestamptz[]), CAST(:ended AS timestamptz[]), CAST(:deployments AS int[]),
-        CAST(:expected AS timestamptz[])
-    ) v(id, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at, deployment, expected_at)
+        CAST(:expected AS timestamptz[]), CAST(:pinned AS int[])
+    ) v(id, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at, deployment, expected_at,
+        pinned)
     WHERE e.id = v.id
     """
 )
@@ -242,6 +244,7 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
             "ended": array(e.ended_at for e in changed),
             "deployments": array(e.deployment for e in changed),
             "expected": array(e.expected_at for e in changed),
+            "pinned": array(e.pinned for e in changed),
         },
     )
 
@@ -381,6 +384,36 @@ def left_behind(conn: Connection, deployment: int) -> int:
     return int(conn.execute(query).scalar_one())
 
 
+_PINNED = text(
+    """
+    WITH RECURSIVE kept AS (
+        (SELECT sequence, pinned FROM enrollment WHERE pinned IS NOT NULL AND status IN ('active', 'paused')
+         ORDER BY sequence, pinned LIMIT 1)
+        UNION ALL
+        SELECT next.* FROM kept CROSS JOIN LATERAL (
+            SELECT sequence, pinned FROM enrollment
+            WHERE pinned IS NOT NULL AND status IN ('active', 'paused')
+              AND (sequence, pinned) > (kept.sequence, kept.pinned)
+            ORDER BY sequence, pinned LIMIT 1
+        ) next
+    )
+    SELECT sequence, pinned FROM kept
+    """
+)
+
+
+def pinned(conn: Connection) -> list[tuple[str, int]]:
+    """Every sequence and older deployment whose steps somebody inside keeps; a walk from key to key."""
+    return [(row.sequence, row.pinned) for row in conn.execute(_PINNED)]
+
+
+def oldest_deployment(conn: Connection) -> int | None:
+    """The oldest from which somebody inside is still to be taken over; None: nobody is inside."""
+    query = select(func.min(enrollment.c.deployment)).where(enrollment.c.status.in_(_RUNNING))
+    found: int | None = conn.execute(query).scalar()
+    return found
+
+
 _STANDING = text(
     """
     SELECT e.sequence, e.deployment, e.position, e.status, e.passed, count(*)
@@ -419,11 +452,21 @@ def page(conn: Connection, sequences: Sequence[str], after: int, limit: int) -> 
     return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
 
 
-def counts(conn: Connection) -> list[tuple[str, str, str, int]]:
-    """(sequence, status, position, how many), for `status` and the dashboard."""
+class Count(NamedTuple):
+    """How many are alike."""
+
+    sequence: str
+    status: str
+    position: str
+    pinned: int | None
+    people: int
+
+
+def counts(conn: Connection) -> list[Count]:
+    """Everybody, for `status` and the dashboard."""
     e = enrollment.c
-    query = select(e.sequence, e.status, e.position, func.count()).group_by(e.sequence, e.status, e.position)
-    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(query)]
+    alike = e.sequence, e.status, e.position, e.pinned
+    return [Count._make(row) for row in conn.execute(select(*alike, func.count()).group_by(*alike))]
 
 
 def ownerless(conn: Connection, sequences: Sequence[str], reps: Sequence[str]) -> dict[str, int]:

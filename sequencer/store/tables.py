@@ -196,10 +196,17 @@ enrollment = Table(
     _at("resume_at"),
     _at("ended_at"),
     Column("bucket", SmallInteger, nullable=False, server_default="0"),
+    Column("pinned", Integer, comment="older deployment whose steps it keeps; NULL: it goes by those of `deployment`"),
     Index(
         "ix_enrollment_due", "sequence", "position", "due_at", "lead_id", postgresql_where=text("due_at IS NOT NULL")
     ),
     Index("ix_enrollment_deployment", "deployment", postgresql_where=text("status IN ('active', 'paused')")),
+    Index(
+        "ix_enrollment_pinned",
+        "sequence",
+        "pinned",
+        postgresql_where=text("pinned IS NOT NULL AND status IN ('active', 'paused')"),
+    ),
     Index(None, "lead_id"),
     Index(
         "uq_enrollment_running",

@@ -46,6 +46,12 @@ class Dashboard:
                 "counts": status["enrollments"].get(name, {}),
                 "flow": flow(series, release.contents, rows[name], status["positions"].get(name, {})),
                 "without_owner": status["without_owner"].get(name, 0),
+                "older": [
+                    (one, flow(steps.sequence, steps.release.contents, (), one["positions"]) if steps else ())
+                    for one in status["keep_older_steps"]
+                    if one["sequence"] == name
+                    for steps in (release.kept.get((name, one["deployment"])),)
+                ],
             }
             for name, series in release.workspace.sequences.items()
         ]

@@ -35,7 +35,7 @@ def _lines(conn: Connection) -> Iterable[str]:
     for _, _, state, count in messages.counts(conn):
         by_state[state] += count
     by_status: Counter[str] = Counter()
-    for _, status, _, count in enrollments.counts(conn):
+    for _, status, _, _, count in enrollments.counts(conn):
         by_status[status] += count
     waiting = intake.pending(conn)
     # States that nothing is in are told too: a curve that comes and goes cannot be watched.

@@ -104,7 +104,7 @@ class ReviewDoor:
                 seen = review.look(conn, release, key)
                 text = seen.text
                 if not problem and (subject, body) != (None, None):
-                    text = review.reads_with(release, seen, subject, body)
+                    text = review.reads_with(seen, subject, body)
             except NotFound as error:
                 raise HTTPException(404, str(error)) from error
             except (Impossible, RenderingFailed) as error:

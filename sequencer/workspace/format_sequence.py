@@ -100,6 +100,13 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
             "After a downtime, a mail later than this is skipped; without it, it goes in the next window.",
             "2 days",
         ),
+        Key(
+            "edits",
+            Choice(("follow", "pin")),
+            "What an edit means for those inside: `follow`, so unless you say otherwise: steps and waits are as now; "
+            "`pin`: they keep the steps with which they entered, and only fixes of copy reach them.",
+            "pin",
+        ),
         Key("steps", STEPS, "What happens, in order.", "[{email: sales/pricing}]", True),
     ),
     "enroll": (

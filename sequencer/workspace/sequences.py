@@ -188,6 +188,7 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
         max_lateness=values.duration(root.text("max_lateness")),
         holdout=values.percent(root.text("holdout")) or 0,
         lane=lane,
+        pins=values.choice(root.text("edits"), ("follow", "pin")) == "pin",
         pauses=pauses,
         was=around.names.was,
     )

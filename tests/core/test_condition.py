@@ -312,6 +312,7 @@ def test_a_condition_tells_what_it_depends_on() -> None:
         topics=frozenset({"sales"}),
         bounded=Duration(60, "day"),
         ever=False,
+        links=frozenset({"book"}),
     )
     assert expected == compiled(source).asks
 

@@ -20,11 +20,11 @@ Load = Callable[[Mapping[str, str]], tuple[Problem, ...]]
 MISTAKES = [
     ("an unknown key", "motivation", "exit_on:", "exit_if:", ["13:1 unknown-key"]),
     (
-        "a key of a later version",
+        "an edit that means something else",
         "motivation",
         "topic: sales",
-        "topic: sales\nedits: pin",
-        ["4:1 not-in-this-version"],
+        "topic: sales\nedits: keep",
+        ["4:8 bad-value"],
     ),
     (
         "a priority without a lane",
