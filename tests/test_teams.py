@@ -48,7 +48,9 @@ def test_what_they_run_passes_for_the_shipped_workspace(
     monkeypatch.setenv("WORKSPACE_DIR", str(ROOT))
     positions = tmp_path / "positions.json"
     files = dict(read_files(ROOT))
-    positions.write_text(json.dumps({"format": 1, "deployment": 1, "files": files, "standing": []}), "utf-8")
+    positions.write_text(
+        json.dumps({"format": 2, "deployment": 1, "files": files, "standing": [], "older": {}}), "utf-8"
+    )
     done = CliRunner().invoke(main, command.replace('"$POSITIONS"', str(positions)).split()[1:])
     assert 0 == done.exit_code, done.output
 

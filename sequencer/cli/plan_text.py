@@ -105,6 +105,8 @@ def fates(inside: Inside, rate: int | None) -> Iterator[str]:
     """What becomes of those inside, one line each."""
     held = f", {inside.held_out:,} of them in the holdout" if inside.held_out else ""
     yield f"{_people(inside.people)} inside{held}"
+    for kept in inside.kept:
+        yield f"  {kept.people:>8,}  keep the steps of deployment {kept.deployment}"
     for move in inside.moves:
         yield f"  {move.people:>8,}  go on at `{move.after}`, having stood at `{move.before}`"
     for lost in inside.never:

@@ -6,6 +6,7 @@ It asks `migrate`, as the workers do; so what is told beforehand is what happens
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status
@@ -26,6 +27,8 @@ class Standing(NamedTuple):
     passed: tuple[tuple[str, str], ...]
     """Step and outcome, in the order in which they came."""
     people: int
+    pinned: int | None = None
+    """The older deployment whose steps they keep."""
 
     def enrollment(self) -> Enrollment:
         """One of them, as far as it matters where they stand."""
@@ -33,7 +36,17 @@ class Standing(NamedTuple):
         status = Status(self.status)
         assert status in RUNNING
         return Enrollment(
-            0, 0, self.sequence, self.deployment, _SOME_TIME, self.position, _SOME_TIME, None, status, outcomes=outcomes
+            id=0,
+            lead_id=0,
+            sequence=self.sequence,
+            deployment=self.deployment,
+            entered_at=_SOME_TIME,
+            position=self.position,
+            since=_SOME_TIME,
+            due_at=None,
+            status=status,
+            outcomes=outcomes,
+            pinned=self.pinned,
         )
 
     @property
@@ -65,9 +78,15 @@ class Fate:
         return bool(self.passed_by) or len(self.removed) > len(self.new)
 
 
-def fate(old: Sequence | None, new: Sequence, enrollment: Enrollment) -> Fate:
-    """What becomes of a running enrollment of the old version; None: its file was gone."""
-    moved = migrate(old, new, enrollment, enrollment.deployment + 1)
+def fate(old: Sequence | None, new: Sequence, enrollment: Enrollment, between: Iterable[Sequence | None] = ()) -> Fate:
+    """What becomes of a running enrollment of the old version; None: its file was gone.
+
+    `between`: the versions that came after the old one, through which it is taken.
+    """
+    moved, versions = enrollment, [old, *between, new]
+    for one, other in pairwise(versions):
+        if other is not None:
+            moved = migrate(one, other, moved, enrollment.deployment + 1)
     passed = {o.step: o.outcome for o in reversed(enrollment.outcomes)}
     before = (
         tuple(ahead(old, enrollment.position, passed)) if old is not None and enrollment.position in old.places else ()

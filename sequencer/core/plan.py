@@ -4,11 +4,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from sequencer.core.content import Content
 from sequencer.core.edit import Edit, compare
 from sequencer.core.fate import Standing, fate
+from sequencer.core.pin import same_steps
 from sequencer.core.redate import MAILING
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.workspace import Workspace
@@ -54,6 +56,13 @@ class Lost(NamedTuple):
     """Of those people, how many get as many new ones."""
 
 
+class Kept(NamedTuple):
+    """People whom `edits: pin` leaves the steps of a deployment that is older than this."""
+
+    deployment: int
+    people: int
+
+
 class Gained(NamedTuple):
     """A new step: how many inside it may reach, and for how many it comes too late."""
 
@@ -73,6 +82,8 @@ class Inside:
     moves: tuple[Move, ...] = ()
     never: tuple[Lost, ...] = ()
     new: tuple[Gained, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    """Of these people, those for whom nothing changes but copy and what concerns many."""
     finish: int = 0
     """Something was to come for them, and nothing is."""
     looks: Looks | None = None
@@ -137,8 +148,13 @@ def plan(
     new: Version,
     standing: Iterable[Standing],
     looks: Mapping[str, Looks] | None,
+    older: Mapping[tuple[str, int], Sequence[Series | None]] = MappingProxyType({}),
 ) -> Plan:
-    """`standing`: who is inside, as they stand in the old version. `looks` by sequence; None: not counted."""
+    """`standing`: who is inside, as they stand in the old version. `looks` by sequence; None: not counted.
+
+    `older`: by sequence and deployment whose steps some of them keep, the sequence as it was then and after, up to the
+    old version.
+    """
     edit = compare(old.workspace, new.workspace, old.contents, new.contents)
     by_sequence: dict[str, list[Standing]] = {}
     for one in standing:
@@ -151,7 +167,8 @@ def plan(
     for name in sorted(changed & by_sequence.keys()):
         before, after = old.workspace.sequences.get(name), new.workspace.sequences.get(name)
         seen = looks.get(name, Looks()) if looks is not None else None
-        found = _inside(name, before, after, by_sequence[name], seen)
+        since = {number: versions for (of, number), versions in older.items() if of == name}
+        found = _inside(name, deployment, before, after, by_sequence[name], seen, since)
         inside.append(found)
         dangers += _dangers(found, before, after, rate)
     code = confirmation(old.files, new.files, dangers) if dangers else ""
@@ -176,7 +193,13 @@ def confirmation(old: Mapping[str, str], new: Mapping[str, str], dangers: Iterab
 
 
 def _inside(
-    name: str, old: Series | None, new: Series | None, standing: Sequence[Standing], looks: Looks | None
+    name: str,
+    deployment: int | None,
+    old: Series | None,
+    new: Series | None,
+    standing: Sequence[Standing],
+    looks: Looks | None,
+    older: Mapping[int, Sequence[Series | None]],
 ) -> Inside:
     people = sum(one.people for one in standing)
     held_out = sum(one.people for one in standing if one.held_out)
@@ -188,10 +211,18 @@ def _inside(
     replaced: Counter[str] = Counter()
     gained: Counter[str] = Counter()
     missed: Counter[str] = Counter()
+    kept: Counter[int] = Counter()
     finish = 0
     was, now = old.shown if old is not None else str, new.shown
+    keeps = deployment if new.pins and old is not None and not same_steps(old, new) else None
     for one in standing:
-        found = fate(old, new, one.enrollment())
+        number = one.pinned if one.pinned is not None else keeps
+        if new.pins and number is not None:
+            kept[number] += one.people
+            places[one.position] += one.people
+            continue
+        versions = older.get(one.pinned, (None,)) if one.pinned is not None else (old,)
+        found = fate(versions[0], new, one.enrollment(), versions[1:])
         places[found.position] += one.people
         if found.position != one.position:
             moves[one.position, found.position] += one.people
@@ -214,6 +245,7 @@ def _inside(
         moves=tuple(Move(was(before), now(after), count) for (before, after), count in sorted(moves.items())),
         never=tuple(Lost(was(step), count, why, replaced[step]) for (step, why), count in _in_order(old, lost)),
         new=tuple(Gained(now(step), gained[step], missed[step]) for step in new.steps if gained[step] or missed[step]),
+        kept=tuple(Kept(number, count) for number, count in sorted(kept.items())),
         finish=finish,
         looks=looks,
         places={now(place): count for place, count in places.items()},
@@ -223,8 +255,9 @@ def _inside(
 def _in_order(
     old: Series | None, lost: Counter[tuple[str, Literal["removed", "passed by"]]]
 ) -> list[tuple[tuple[str, Literal["removed", "passed by"]], int]]:
+    """As in the file; those of older files after them."""
     order = {step: number for number, step in enumerate(old.steps if old is not None else ())}
-    return sorted(lost.items(), key=lambda one: order[one[0][0]])
+    return sorted(lost.items(), key=lambda one: (order.get(one[0][0], len(order)), one[0]))
 
 
 def _dangers(found: Inside, old: Series | None, new: Series | None, rate: int | None) -> Iterable[Danger]:

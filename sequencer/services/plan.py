@@ -6,12 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from sequencer.core.condition import merged
 from sequencer.core.engine import departure
 from sequencer.core.fate import Standing
 from sequencer.core.plan import Looks, Plan, Version, plan
 from sequencer.core.release import Release
+from sequencer.core.sequence import Sequence
 from sequencer.services import snapshots
-from sequencer.services.migrate import Edits, migrated, with_companies
+from sequencer.services.migrate import Edits, release_at, with_companies
 from sequencer.services.release import Candidate, Releases, keep_names
 from sequencer.store import enrollments
 
@@ -22,10 +24,11 @@ PAGE = 2_000
 def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, now: datetime) -> Plan:
     """What deploying this would change now, counted person by person. Raises WorkspaceProblems as a deploy does."""
     keep_names(current.workspace, to)
-    next_one = Release(current.number + 1, to.digest, to.workspace, to.contents, to.files)
+    next_one = known.with_kept(conn, Release(current.number + 1, to.digest, to.workspace, to.contents, to.files))
     inside = enrollments.standing(conn)
-    looks = _looks(conn, Edits(known, next_one), known, next_one, inside, now)
-    return plan(current.number, version(current), version(to), _here(conn, known, current, inside), looks)
+    looks = _looks(conn, Edits(known, next_one), next_one, inside, now)
+    here = _here(conn, known, current, inside)
+    return plan(current.number, version(current), version(to), here, looks, older(conn, known, current, here))
 
 
 def version(of: Release | Candidate) -> Version:
@@ -39,14 +42,27 @@ def standing(conn: Connection, known: Releases, current: Release) -> list[Standi
 
 def _here(conn: Connection, known: Releases, current: Release, inside: Iterable[Standing]) -> list[Standing]:
     found: Counter[Standing] = Counter()
+    edits = Edits(known, current)
     for one in inside:
-        here = migrated(conn, known, current, one.enrollment())
-        found[one._replace(deployment=current.number, position=here.position, people=0)] += one.people
+        here = edits.migrated(conn, one.enrollment())
+        stands = one._replace(deployment=current.number, position=here.position, pinned=here.pinned, people=0)
+        found[stands] += one.people
     return [one._replace(people=people) for one, people in found.items()]
 
 
+def older(
+    conn: Connection, known: Releases, current: Release, inside: Iterable[Standing]
+) -> Mapping[tuple[str, int], tuple[Sequence | None, ...]]:
+    """By sequence and deployment whose steps some of these keep: its versions from then on."""
+    found: dict[tuple[str, int], tuple[Sequence | None, ...]] = {}
+    for name, first in sorted({(one.sequence, one.pinned) for one in inside if one.pinned is not None}):
+        since = (release_at(conn, known, current, number) for number in range(first, current.number + 1))
+        found[name, first] = tuple(one.workspace.sequences.get(name) if one is not None else None for one in since)
+    return found
+
+
 def _looks(
-    conn: Connection, edits: Edits, known: Releases, to: Release, inside: Iterable[Standing], now: datetime
+    conn: Connection, edits: Edits, to: Release, inside: Iterable[Standing], now: datetime
 ) -> Mapping[str, Looks]:
     """By sequence, who has to be looked at, and who of them leaves at that."""
     touched = {one.sequence for one in inside if not edits.untouched(conn, one.enrollment())}
@@ -60,7 +76,7 @@ def _looks(
         for snapshot in with_companies(conn, page):
             before = snapshot.enrollment
             assert before is not None
-            after = migrated(conn, known, to, before)
+            after = edits.migrated(conn, before)
             at = None if edits.untouched(conn, before) else edits.due(conn, before, after, snapshot, now)
             if at is not None and at <= now:
                 soon[before.sequence] += 1
@@ -68,12 +84,15 @@ def _looks(
                     ending.setdefault(before.sequence, []).append((after, snapshot.lead))
         for name, people in soon.items():
             so_far = found.get(name, Looks())
-            leaving = _leaving(conn, to, name, ending[name], now) if name in ending else 0
+            leaving = _leaving(conn, to, ending[name], now) if name in ending else 0
             found[name] = Looks(so_far.soon + people, so_far.leaving + leaving)
     return found
 
 
-def _leaving(conn: Connection, to: Release, name: str, subjects: list[snapshots.Subject], now: datetime) -> int:
-    series = to.workspace.sequences[name]
-    seen = snapshots.load(conn, to.workspace, series.asks, subjects, now, mails=False)
-    return sum(departure(to.workspace, series, snapshot, now) is not None for snapshot in seen)
+def _leaving(conn: Connection, to: Release, subjects: list[snapshots.Subject], now: datetime) -> int:
+    """How many of these people of one sequence leave."""
+    by = [to.steps_of(enrollment).sequence for enrollment, _ in subjects if enrollment is not None]
+    asks = merged(series.asks for series in {id(series): series for series in by}.values())
+    seen = snapshots.load(conn, to.workspace, asks, subjects, now, mails=False)
+    leaving = (departure(to.workspace, series, one, now) for series, one in zip(by, seen, strict=True))
+    return sum(one is not None for one in leaving)

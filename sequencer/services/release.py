@@ -47,8 +47,8 @@ class Releases:
         return current
 
     def with_kept(self, conn: Connection, release: Release) -> Release:
-        """With what those go by who keep older steps, now and as long as this one runs: from the next on, everybody
-        enters by it, and who is still to be taken over to it comes from a deployment that is looked at here.
+        """With what those go by who keep older steps, as long as this one runs: whoever enters goes by it, and who is
+        still to be taken over to it comes from a deployment that is looked at here.
         """
         pinning = {name for name, series in release.workspace.sequences.items() if series.pins}
         if not pinning:

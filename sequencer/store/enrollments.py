@@ -416,15 +416,15 @@ def oldest_deployment(conn: Connection) -> int | None:
 
 _STANDING = text(
     """
-    SELECT e.sequence, e.deployment, e.position, e.status, e.passed, count(*)
+    SELECT e.sequence, e.deployment, e.position, e.status, e.passed, count(*), e.pinned
     FROM (
-        SELECT sequence, deployment, position, status,
+        SELECT sequence, deployment, position, status, pinned,
                (SELECT jsonb_agg(jsonb_build_array(o -> 'step', o -> 'outcome') ORDER BY n)
                 FROM jsonb_array_elements(outcomes) WITH ORDINALITY passed(o, n)) AS passed
         FROM enrollment WHERE status IN ('active', 'paused')
     ) e
-    GROUP BY e.sequence, e.deployment, e.position, e.status, e.passed
-    ORDER BY e.sequence, e.deployment, e.position, e.status, e.passed
+    GROUP BY e.sequence, e.deployment, e.position, e.status, e.passed, e.pinned
+    ORDER BY e.sequence, e.deployment, e.position, e.status, e.passed, e.pinned
     """
 )
 
@@ -433,9 +433,9 @@ def standing(conn: Connection) -> list[Standing]:
     """How many people are at each place of each sequence, told apart by what they have behind them."""
     return [
         Standing(
-            sequence, deployment, position, status, tuple((step, outcome) for step, outcome in passed or ()), people
+            sequence, deployment, position, status, tuple((step, outcome) for step, outcome in passed or ()), *rest
         )
-        for sequence, deployment, position, status, passed, people in conn.execute(_STANDING)
+        for sequence, deployment, position, status, passed, *rest in conn.execute(_STANDING)
     ]
 
 

@@ -1,12 +1,13 @@
 """What `plan` says of ten thousand people is what a deploy does with them, number by number."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from sequencer.core.plan import Looks, Lost, Move, Plan
+from sequencer.core.plan import Kept, Looks, Lost, Move, Plan
 from sequencer.services import positions
 from sequencer.services.migrate import migrate
 from sequencer.services.plan import foresee
@@ -198,19 +199,61 @@ def test_a_fix_of_copy_moves_and_dates_nobody(world: World) -> None:
         assert before == conn.execute(text(rows)).all()
 
 
+def offline(world: World, edited: dict[str, str]) -> Plan:
+    with world.context.engine.connect() as conn:
+        known = world.context.releases
+        raw = positions.export(conn, known, known.current(conn))
+    return positions.foresee(raw, prepare(edited))
+
+
+def test_who_keeps_older_steps_is_counted_by_deployment_and_nothing_becomes_of_them(world: World) -> None:
+    edited = inside(world, 200)
+    edited["sequences/long.yaml"] = edited["sequences/long.yaml"].replace("topic: guides", "topic: guides\nedits: pin")
+    for plan in (planned(world, edited), offline(world, edited)):
+        (long,) = plan.inside
+        assert (long.kept, long.moves, long.never, long.new) == ((Kept(2, 200),), (), (), ())
+        assert not plan.dangers
+    world.deploy(edited)
+    taken_over(world)
+    assert long.places == standing(world)
+    # Some more enter, and another edit leaves three kinds of people.
+    world.enter("long", world.lead())
+    again = {**edited, "sequences/long.yaml": edited["sequences/long.yaml"].replace("3 days", "2 days")}
+    (long,) = planned(world, again).inside
+    assert long.kept == (Kept(2, 200), Kept(3, 1))
+
+
+def test_what_is_planned_for_those_who_kept_older_steps_is_what_happens(world: World) -> None:
+    edited = inside(world, 200)
+    pinned = edited["sequences/long.yaml"].replace("topic: guides", "topic: guides\nedits: pin")
+    world.deploy({**edited, "sequences/long.yaml": pinned})
+    world.deploy({**edited, "sequences/long.yaml": pinned.replace("  - wait: 3 days\n  - email: four\n", "")})
+    taken_over(world)
+    follows = {**edited, "sequences/long.yaml": pinned.replace("edits: pin", "edits: follow")}
+    plan, other = planned(world, follows), offline(world, follows)
+    (long,) = plan.inside
+    assert (replace(long, looks=None), plan.code) == (other.inside[0], other.code)
+    assert Lost("two", 100, "removed", 0) in long.never
+    world.deploy(follows)
+    taken_over(world)
+    assert long.places == standing(world)
+    with world.context.engine.connect() as conn:
+        assert not conn.execute(text("SELECT count(pinned) FROM enrollment")).scalar_one()
+
+
 def test_a_plan_by_a_file_says_the_same_but_for_who_falls_due(world: World) -> None:
     edited = inside(world, 200)
     with world.context.engine.connect() as conn:
         known = world.context.releases
         raw = positions.export(conn, known, known.current(conn))
-    here, there = planned(world, edited), positions.foresee(raw, prepare(edited))
+    here, there = planned(world, edited), offline(world, edited)
     assert (here.edit, here.dangers, here.code) == (there.edit, there.dangers, there.code)
     assert [one.moves for one in here.inside] == [one.moves for one in there.inside]
     assert [None] == [one.looks for one in there.inside]
     assert b"@one.example" not in raw
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"format": 1, "deployment": 1, "files": {}, "standing": [[1]]}'])
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"format": 2, "deployment": 1, "files": {}, "standing": [[1]]}'])
 def test_what_is_no_file_of_positions_is_refused(raw: bytes) -> None:
     with pytest.raises(Exception, match="expected a file that `sequencer plan --export-positions` wrote"):
         positions.foresee(raw, prepare(files(long=HEAD + BODY)))
