@@ -1,9 +1,8 @@
 """Real servers for all tests: one PostgreSQL and one Valkey a run, a database of its own for each test."""
 
 import tempfile
-import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 from sequencer.local import postgres, valkey
 from sequencer.store.engine import connect
 from sequencer.store.migrate import upgrade
+from tests.databases import Databases, beside, dialect
 
 settings.register_profile("sequencer", deadline=None)
 settings.load_profile("sequencer")
@@ -48,16 +48,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 _URLS = pytest.StashKey[dict[str, str]]()
 
 
-def dialect(url: str) -> str:
-    """The URL as SQLAlchemy wants it."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
-
-
-def beside(url: str, name: str) -> str:
-    """The URL of another database on the same server."""
-    return f"{url.rpartition('/')[0]}/{name}"
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests leave the user's own cache alone."""
@@ -75,25 +65,26 @@ def urls(pytestconfig: pytest.Config) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def _admin(urls: dict[str, str]) -> Iterator[Engine]:
-    engine = create_engine(urls["postgres"], isolation_level="AUTOCOMMIT")
-    yield engine
-    engine.dispose()
+def _databases(urls: dict[str, str]) -> Iterator[Databases]:
+    with closing(Databases(urls["postgres"], TEMPLATE)) as found:
+        yield found
 
 
 @pytest.fixture
-def database_url(urls: dict[str, str], _admin: Engine) -> Iterator[str]:
-    """A migrated database that nobody else uses."""
-    name = f"test_{uuid.uuid4().hex}"
-    with _admin.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-    yield beside(urls["postgres"], name)
-    with _admin.connect() as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+def database_url(_databases: Databases) -> Iterator[str]:
+    """A migrated, empty database that nobody else uses."""
+    with _databases.lent() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _engines() -> dict[str, Engine]:
+    """By database: statements that one test's engine has compiled are not compiled again for the next."""
+    return {}
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    found = connect(database_url, pool_size=5)
+def engine(database_url: str, _engines: dict[str, Engine]) -> Iterator[Engine]:
+    found = _engines.get(database_url) or _engines.setdefault(database_url, connect(database_url, pool_size=5))
     yield found
     found.dispose()

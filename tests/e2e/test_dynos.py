@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from sequencer.local import Postgres, ports
 from sequencer.store.engine import connect
 from sequencer.store.migrate import upgrade
-from tests.conftest import dialect
+from tests.databases import dialect
 from tests.e2e.conftest import HTTP, Stack, stacked
 from tests.workspaces import files
 

@@ -61,8 +61,8 @@ def test_the_planner_knows_what_is_looked_for(engine: Engine, column: Any, value
     def explained(conn: object, cursor: object, statement: str, parameters: object, *rest: object) -> Any:
         return f"EXPLAIN {statement}", parameters
 
-    event.listen(engine, "before_cursor_execute", explained, retval=True)
     with engine.connect() as conn:
+        event.listen(conn, "before_cursor_execute", explained, retval=True)
         query = select(column).where(column == any_in("values", type(column.type)))
         plan = "\n".join(row[0] for row in conn.execute(query, {"values": array(values)}).cursor)
     assert planned in plan

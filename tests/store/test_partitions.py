@@ -62,10 +62,10 @@ def test_what_was_rolled_back_is_made_again(engine: Engine) -> None:
 
 def test_a_month_for_which_all_is_there_is_not_asked_for_again(engine: Engine) -> None:
     months, statements = Months(), []
-    event.listen(engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
     with engine.begin() as conn:
         months.keep(conn, NOW)
     with engine.begin() as conn:
+        event.listen(conn, "before_cursor_execute", lambda *call: statements.append(call[2]))
         months.keep(conn, NOW)
         statements.clear()
         months.keep(conn, NOW)

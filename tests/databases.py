@@ -1,0 +1,107 @@
+"""Databases for tests: made once, emptied after each test and lent again.
+
+Making one of a template and dropping it cost more than most tests themselves. One whose tables a test has changed is
+dropped, and another made.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, text
+
+_SHAPE = text(
+    """
+    SELECT md5(coalesce(string_agg(part, ',' ORDER BY part), '')) FROM (
+        SELECT concat_ws(' ', c.oid, c.relname, c.relnatts, c.relchecks, c.relkind) FROM pg_class c
+        WHERE c.oid >= 16384 AND c.relkind <> 't' AND NOT c.relisshared AND c.relname NOT LIKE 'pg_toast%'
+        UNION ALL SELECT concat_ws(' ', 'constraint', oid, conname) FROM pg_constraint WHERE oid >= 16384
+        UNION ALL SELECT concat_ws(' ', 'trigger', oid) FROM pg_trigger WHERE oid >= 16384
+        UNION ALL SELECT concat_ws(' ', 'function', oid) FROM pg_proc WHERE oid >= 16384
+        UNION ALL SELECT concat_ws(' ', 'schema', oid) FROM pg_namespace WHERE oid >= 16384
+        UNION ALL SELECT concat_ws(' ', 'setting', setconfig) FROM pg_db_role_setting s
+            JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database()
+    ) parts(part)
+    """
+)
+_ALONE = text(
+    "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+_FILLED = text(
+    """
+    SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid >= 16384 AND c.relkind = 'r' AND c.relname <> 'alembic_version' AND pg_relation_size(c.oid) > 0
+    """
+)
+_COUNT_ANEW = text(
+    "SELECT count(setval(seqrelid, seqstart, false)) FROM pg_sequence"
+    " WHERE pg_sequence_last_value(seqrelid) IS NOT NULL"
+)
+
+
+class Databases:
+    """Of one test process."""
+
+    def __init__(self, server: str, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._admin = create_engine(server, isolation_level="AUTOCOMMIT")
+        self._free: list[tuple[str, Engine]] = []
+        self._shape: str | None = None
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """The URL of a migrated, empty database."""
+        name, engine = self._free.pop() if self._free else self._make()
+        yield beside(self._server, name)
+        with engine.connect() as conn:
+            as_new = self._emptied(conn)
+        if as_new:
+            self._free.append((name, engine))
+        else:
+            self._drop(name, engine)
+
+    def close(self) -> None:
+        for name, engine in self._free:
+            self._drop(name, engine)
+        self._admin.dispose()
+
+    def _make(self) -> tuple[str, Engine]:
+        name = f"test_{uuid.uuid4().hex}"
+        with self._admin.connect() as conn:
+            # Its files are copied: through the log, page by page, costs more.
+            conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY"))
+        engine = create_engine(beside(self._server, name), isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+        if self._shape is None:
+            with engine.connect() as conn:
+                assert conn.execute(_FILLED).scalar_one() is None, "migrations fill tables: emptying would lose that"
+                self._shape = conn.execute(_SHAPE).scalar_one()
+        return name, engine
+
+    def _emptied(self, conn: Connection) -> bool:
+        """Nobody else is in it and nothing is left of the test. False: its tables are not those that were made."""
+        conn.execute(_ALONE)
+        if conn.execute(_SHAPE).scalar_one() != self._shape:
+            return False
+        filled = conn.execute(_FILLED).scalar_one()
+        if filled is not None:
+            conn.execute(text(f"TRUNCATE {filled} CASCADE"))
+        conn.execute(_COUNT_ANEW)
+        return True
+
+    def _drop(self, name: str, engine: Engine) -> None:
+        engine.dispose()
+        with self._admin.connect() as conn:
+            conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def dialect(url: str) -> str:
+    """The URL as SQLAlchemy wants it."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def beside(url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return f"{url.rpartition('/')[0]}/{name}"
