@@ -23,10 +23,13 @@ def show(found: Mapping[str, Any], zone: ZoneInfo) -> None:
         topic = f" about {barred['topic']}" if barred["topic"] else ""
         output.line(f"must not be mailed{topic}: {explain.suppression(barred['reason'])}")
     company = lead["company"]
-    facts: list[tuple[str, object]] = [("company", company["name"] or company["domain"])] if company else []
-    facts += [(label.removesuffix("_email").replace("_", " "), lead[label]) for label in _FACTS]
-    facts += [(label.replace("_", " "), _value(value)) for label, value in sorted(lead["fields"].items())]
-    output.table([(label, str(value)) for label, value in facts if value not in (None, "")], indent="  ")
+    facts: list[tuple[str, object, str]] = [("company", company["name"] or company["domain"], "")] if company else []
+    facts += [(label.removesuffix("_email").replace("_", " "), lead[label], "") for label in _FACTS]
+    facts += [
+        (label.replace("_", " "), _value(value), _source(lead["sources"].get(label), zone))
+        for label, value in sorted(lead["fields"].items())
+    ]
+    output.table([(label, str(value), said) for label, value, said in facts if value not in (None, "")], indent="  ")
     if found["enrollments"]:
         output.line()
         output.table([_standing(e, zone) for e in found["enrollments"]])
@@ -112,6 +115,10 @@ def _standing(e: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, str, str]:
 
 def _local(at: str, zone: ZoneInfo) -> str:
     return f"{datetime.fromisoformat(at).astimezone(zone):%a %-d %b %Y %H:%M}"
+
+
+def _source(source: Mapping[str, Any] | None, zone: ZoneInfo) -> str:
+    return explain.sourced(source, zone) if source is not None else ""
 
 
 def _value(value: object) -> object:

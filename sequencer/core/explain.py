@@ -1,9 +1,9 @@
 """The one place that turns reasons and outcomes into sentences, for `why`, the timeline and simulation."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sequencer.core.decision import Reason
@@ -177,11 +177,74 @@ def ending(enrollment: Enrollment) -> str:
 def event(happened: Event) -> str:
     data = {"link": "a link", "form": "", "page": "", "field": "", "after": "", "reasons": "", **happened.data}
     sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
-    words = sentence.format(step=happened.step or "a mail", **{k: plain(data[k]) for k in _NAMES})
+    if happened.source == "signals" and "because" in data:
+        sentence = _LEARNED if data["because"] else _UNLEARNED
+        data["because"] = grounds(data["because"])
+    words = sentence.format(step=happened.step or "a mail", **{k: plain(data[k]) for k in _NAMES if k in data})
     return f"{words} (by software, not counted)" if happened.machine else words
 
 
-_NAMES = ("link", "form", "page", "field", "after", "reasons")
+_NAMES = ("link", "form", "page", "field", "after", "reasons", "because", "confidence")
+_LEARNED = "was understood: {field} became {after}, {confidence} % sure ({because})"
+_UNLEARNED = "{field} is unknown again: what it was learned from was taken back"
+
+
+_BEHAVIOUR: Final = re.compile(r"(\w+)\(((?:\"[^\"]*\"(?:, )?)*)\)")
+_DONE = {
+    "visited": "visited {0}",
+    "clicked": "clicked in {0}",
+    "clicked_kind": "clicked in a mail of the kind {0}",
+    "clicked_tag": "clicked in a mail about {0}",
+    "opened": "opened {0}",
+    "submitted": "submitted the form {0}",
+    "replied": "answered",
+    "unsubscribed": "unsubscribed",
+    "did": "{0}",
+}
+
+
+def behaviour(name: str) -> str:
+    """A behaviour of signals.yaml in words: `visited("/pricing*")` is `visited /pricing*`."""
+    return " or ".join(_done(found[1], re.findall(r'"([^"]*)"', found[2])) for found in _BEHAVIOUR.finditer(name))
+
+
+def _done(function: str, about: list[str]) -> str:
+    if function == "clicked" and len(about) > 1:
+        return f"clicked {about[1]} in {about[0]}"
+    return _DONE[function].format(" or ".join(about).replace("_", " ") if function == "did" else " or ".join(about))
+
+
+def times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def grounds(because: Iterable[tuple[str, int]]) -> str:
+    """What something was learned from."""
+    return ", ".join(f"{behaviour(name)} {times(number)}" for name, number in because)
+
+
+_BY = {
+    "import": "from a file",
+    "api": "from the API",
+    "form": "from a form",
+    "sequence": "from a sequence",
+    "signals": "from behaviour",
+}
+
+
+def source(by: str) -> str:
+    """Who said what is known of a lead."""
+    return _BY.get(by, f"from {by}")
+
+
+def sourced(said: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Who said what is known, when, and of what was inferred how sure it is, and why; empty when nobody knows."""
+    if said["by"] is None:
+        return ""
+    at = datetime.fromisoformat(said["at"])
+    day = at.astimezone(zone) if at.tzinfo is not None else at
+    words = f"{source(said['by'])}, {day:%-d %b %Y}"
+    return f"{words}, {said['confidence']} % sure: {grounds(said['because'])}" if said["because"] else words
 
 
 def plain(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Which signals an event is, and what each event of a lead counts for."""
+"""Which behaviours an event is, and what each event of a lead counts for."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,23 +18,23 @@ _NOBODY: Final = Lead(0, "")
 """Behaviours ask nothing about who does them."""
 
 
-def signals_of(workspace: Workspace, e: Event) -> tuple[Signal, ...]:
-    """The signals that an event is. What software did is none."""
+def behaviours_of(workspace: Workspace, e: Event) -> tuple[str, ...]:
+    """The behaviours of signals.yaml that an event is, by name. What software did is none."""
     if e.machine or workspace.signals is None:
         return ()
     candidates = workspace.signals.by_kind.get(e.kind)
     if not candidates:
         return ()
     alone = LeadFacts(workspace, Snapshot(_NOBODY, None, None, events=(e,)), e.at)
-    return tuple(signal for signal in candidates if signal.behaviour.test(alone))
+    return tuple(name for name in candidates if workspace.signals.behaviours[name].test(alone))
 
 
 def counted(workspace: Workspace, events: Iterable[Event]) -> Counts:
-    """How often each signal is among a lead's events, by day."""
+    """How often each behaviour is among a lead's events, by day."""
     found: Counter[tuple[str, date]] = Counter()
     for e in events:
-        for signal in signals_of(workspace, e):
-            found[signal.name, day_of(e)] += 1
+        for name in behaviours_of(workspace, e):
+            found[name, day_of(e)] += 1
     return found
 
 
@@ -62,10 +62,12 @@ class Deed(NamedTuple):
 
 def explained(workspace: Workspace, events: Iterable[Event], today: date) -> list[Deed]:
     """Every event of a lead that counts on a day, the weightiest first."""
+    worthy = {signal.name: signal for signal in workspace.signals.points} if workspace.signals is not None else {}
     found = [
-        Deed(e, signal, worth(signal, (today - day_of(e)).days))
+        Deed(e, worthy[name], worth(worthy[name], (today - day_of(e)).days))
         for e in events
         if day_of(e) <= today
-        for signal in signals_of(workspace, e)
+        for name in behaviours_of(workspace, e)
+        if name in worthy
     ]
     return sorted(found, key=lambda deed: (-abs(deed.units), deed.event.at, deed.event.key, deed.signal.name))

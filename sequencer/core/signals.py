@@ -1,4 +1,6 @@
-"""What signals.yaml declares: behaviour that counts, what a lead is worth by itself, and when sales is to know."""
+"""What signals.yaml declares: behaviour that counts, what a lead is worth by itself, when sales is to know, and what
+behaviour teaches.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +25,23 @@ class Signal:
     """Days after which half of the points are left; None: they stay."""
     at_most: int | None = None
     """No more points than so many at a time come of it, or, of negative ones, no fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A behaviour that tells something about who does it."""
+
+    name: str
+    """What the behaviour is known by, as that of a Signal."""
+    mark: Mark
+    behaviour: Condition
+    field: str
+    """Of the lead."""
+    value: object
+    """What it is then; of a field of several values, one of them."""
+    at_least: int = 1
+    within: int | None = None
+    """Days in which it was done so often; None: ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +72,22 @@ class Signals:
     stages: Mapping[str, Condition] = field(default_factory=dict)
     """What moves a lead forward to a stage, in the order of the stages."""
     sales_ready: SalesReady | None = None
+    learn: tuple[Lesson, ...] = ()
     digest: str = ""
     """Of all that decides how somebody stands. When it is another, everybody is counted and looked at again."""
 
     @cached_property
-    def by_kind(self) -> Mapping[str, tuple[Signal, ...]]:
-        """The signals that an event of a kind may be."""
-        found: dict[str, tuple[Signal, ...]] = {}
-        for signal in self.points:
-            for kind in signal.behaviour.asks.events:
-                found[kind] = (*found.get(kind, ()), signal)
+    def behaviours(self) -> Mapping[str, Condition]:
+        """All that is counted, by name: what is worth points, and what teaches."""
+        return {one.name: one.behaviour for one in (*self.learn, *self.points)}
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, tuple[str, ...]]:
+        """The behaviours that an event of a kind may be."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, behaviour in self.behaviours.items():
+            for kind in behaviour.asks.events:
+                found[kind] = (*found.get(kind, ()), name)
         return found
 
     @cached_property

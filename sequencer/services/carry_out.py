@@ -261,7 +261,7 @@ def _change(
     """`set` and `handoff` steps: writes fields, and everything that follows from their change."""
     happened: list[Event] = []
     effects = list(_each(pairs, Change))
-    leads.write(conn, ((snapshot.lead.id, effect.values) for snapshot, _, effect in effects), now)
+    leads.write(conn, ((snapshot.lead.id, effect.values) for snapshot, _, effect in effects), "sequence", now)
     for snapshot, decision, effect in effects:
         happened += written(effect, decision.enrollment, snapshot.lead, now)
     return react(conn, release, happened, now).awake if happened else set()

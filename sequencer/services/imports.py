@@ -25,6 +25,7 @@ from sequencer.services.leads import changes, enter
 from sequencer.services.react import react
 from sequencer.store import clock, leads, staging
 
+SOURCE = "import"
 ROWS = 5000
 """Of a batch."""
 CHANGED = 1000
@@ -233,8 +234,8 @@ def _apply(
     before = leads.lock(conn, wanted, wait=False)
     if wanted and not before and patient:
         before = leads.lock(conn, wanted[:1])
-    staging.update(conn, before, now)
-    fresh, late = staging.insert_leads(conn, [one.line for one in known], now)
+    staging.update(conn, before, SOURCE, now)
+    fresh, late = staging.insert_leads(conn, [one.line for one in known], SOURCE, now)
     later = {line for lead_id, line in changing.items() if lead_id not in before}.union(late)
     saved += [*before, *fresh, *(one.id for one in known if not one.differs)]
     result.new += len(fresh)
@@ -242,7 +243,7 @@ def _apply(
     # A new lead's fields are no events: importing a customer base must not start everybody's welcome.
     happened: list[Event] = []
     for lead_id, lead in before.items():
-        happened += changes(lead, lead_id, batch.reader.full(batch.cells[changing[lead_id]]), "import", now)
+        happened += changes(lead, lead_id, batch.reader.full(batch.cells[changing[lead_id]]), SOURCE, now)
     return later, react(conn, release, happened, now).awake if happened else set()
 
 
@@ -251,7 +252,7 @@ def _enter(context: Context, sequence: str, saved: Sequence[int], result: Import
         with context.engine.begin() as conn:
             release = context.releases.current(conn)
             series = named(release, sequence)
-            entered = enter(conn, release, series, saved[start : start + CHANGED], "import", clock.now(conn))
+            entered = enter(conn, release, series, saved[start : start + CHANGED], SOURCE, clock.now(conn))
         result.entered += entered
         if entered.leads:
             context.hint("drain", series.id, series.start)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sequencer.core import explain
+from sequencer.core.condition_run import known
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
@@ -84,6 +85,7 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
                 for (_, topic), reason in sorted(suppressions.of(conn, [lead.email]).items())
             ],
             "fields": dict(lead.fields),
+            "sources": _sources(conn, lead),
             "created_at": _iso(lead.created_at),
         },
         "enrollments": [_enrollment(release, e, ledger.get(e.id, {})) for e in of_lead],
@@ -115,6 +117,17 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
             for row in told
             if row.channel == "email"
         ],
+    }
+
+
+def _sources(conn: Connection, lead: Lead) -> dict[str, dict[str, Any]]:
+    """By known field: who said so, when, and how sure that is (per cent); of what was inferred, from what."""
+    brought_by, noted = leads.source(conn, lead.id)
+    first = {"by": brought_by, "at": _iso(lead.created_at)}
+    return {
+        name: {"confidence": 100, "because": [], **noted.get(name, first)}
+        for name, value in lead.fields.items()
+        if known(value)
     }
 
 

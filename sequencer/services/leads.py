@@ -49,7 +49,7 @@ def save(
         if one.domain is not None:
             named[one.domain] = named.get(one.domain) or one.company
     companies = leads.put_companies(conn, named)
-    written = leads.upsert(conn, [_row(one, companies) for one in by_email.values()], now)
+    written = leads.upsert(conn, [_row(one, companies) for one in by_email.values()], source, now)
     # An address stays suppressed whoever brings it back.
     barred = {email for email, topic in suppressions.of(conn, sorted(by_email)) if topic == suppressions.ALL}
     leads.suppress(conn, [written[email][0] for email in sorted(barred)])

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sequencer.core.event import Event
-from sequencer.core.intent import day_of, signals_of
+from sequencer.core.intent import behaviours_of, day_of
 from sequencer.core.release import Release
 from sequencer.store import readiness, watches
 from sequencer.store.readiness import Place
@@ -24,7 +24,7 @@ def count(conn: Connection, release: Release, happened: Iterable[Event], now: da
     stirring = [e for e in happened if e.kind in signals.stirred_by and not e.machine]
     more: Counter[Place] = Counter()
     for e in stirring:
-        for signal in signals_of(release.workspace, e):
-            more[e.lead_id, signal.name, day_of(e)] += times
+        for name in behaviours_of(release.workspace, e):
+            more[e.lead_id, name, day_of(e)] += times
     readiness.count(conn, more)
     watches.touch_signals(conn, {e.lead_id for e in stirring}, now)

@@ -1,4 +1,5 @@
-"""Looks at how leads stand: whether they move to a further stage, and sales is to talk to them.
+"""Looks at how leads stand: what they taught by what they did, whether they move to a further stage, and sales is to
+talk to them.
 
 What leads do is counted with the events (`tally`). What follows is decided after that, in a transaction of its own that
 locks companies before leads: how many people of a company are engaged crosses leads.
@@ -6,6 +7,7 @@ locks companies before leads: how many people of a company are engaged crosses l
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -15,6 +17,7 @@ from sequencer.core.condition import Asks, merged
 from sequencer.core.event import Event
 from sequencer.core.intent import counted
 from sequencer.core.lead import Lead
+from sequencer.core.learn import SOURCE, Taught, learnt, teaches
 from sequencer.core.readiness import Readiness, Verdict
 from sequencer.core.release import Release
 from sequencer.core.score import Counts, thresholds
@@ -103,29 +106,48 @@ def _dues(
     step = timedelta(hours=1) / an_hour if an_hour else timedelta()
     spread_to = owned.spread_to
     dues: dict[int, datetime | None] = {}
-    for snapshot, verdict, following in _verdicts(conn, release, signals, people, now):
-        known_before = snapshot.lead.created_at is not None and snapshot.lead.created_at < owned.since
+    for one in _looked_at(conn, release, signals, people, now):
+        lead, verdict = one.snapshot.lead, one.verdict
+        known_before = lead.created_at is not None and lead.created_at < owned.since
         if verdict.reasons and known_before:
-            dues[snapshot.lead.id] = spread_to = max(spread_to or now, now) + step
+            dues[lead.id] = spread_to = max(spread_to or now, now) + step
         else:
-            engaged = any(times > 0 for times in snapshot.standing.counts.values())
-            at_once = verdict.stage or verdict.reasons or verdict.over or engaged
-            dues[snapshot.lead.id] = now if at_once else following
+            engaged = any(times > 0 for times in one.snapshot.standing.counts.values())
+            at_once = verdict.stage or verdict.reasons or verdict.over or one.taught or engaged
+            dues[lead.id] = now if at_once else one.following
     return dues, spread_to
 
 
-def _verdicts(
+class Looked(NamedTuple):
+    """What came of looking at a lead."""
+
+    before: Lead
+    snapshot: Snapshot
+    """With the lead as it is once what it taught is written."""
+    taught: Taught | None
+    verdict: Verdict
+    following: datetime | None
+    """When time alone may change the verdict."""
+
+
+def _looked_at(
     conn: Connection, release: Release, signals: Signals, people: Sequence[Lead], now: datetime
-) -> list[tuple[Snapshot, Verdict, datetime | None]]:
-    """How each stands, and when time alone may change that."""
+) -> list[Looked]:
+    """What each taught, and how they stand then."""
     asks = asks_of(signals)
     known = snapshots.load(conn, release.workspace, asks, [(None, lead) for lead in people], now, mails=False)
     last = readiness.last(conn, [lead.id for lead in people])
     marks = thresholds(signals.conditions())
+    sources = leads.sources(conn, [lead.id for lead in people])
     found = []
     for snapshot in known:
-        verdict = rules.judged(release.workspace, snapshot, last.get(snapshot.lead.id), now)
-        found.append((snapshot, verdict, rules.next_look(release.workspace, snapshot, marks, verdict, now)))
+        before = snapshot.lead
+        taught = teaches(release.workspace, before, sources.get(before.id, {}), snapshot.standing.counts)
+        if taught is not None:
+            snapshot = snapshot._replace(lead=taught.applied(before))
+        verdict = rules.judged(release.workspace, snapshot, last.get(before.id), now)
+        following = rules.next_look(release.workspace, snapshot, marks, verdict, now)
+        found.append(Looked(before, snapshot, taught, verdict, following))
     return found
 
 
@@ -141,32 +163,35 @@ def _judge(
     """Writes what follows for leads that are locked, their companies before them."""
     _engage(conn, signals, number, claimed, now)
     last = readiness.last(conn, [lead.id for lead in claimed])
-    verdicts = _verdicts(conn, release, signals, claimed, now)
-    watches.date(conn, number, {snapshot.lead.id: following for snapshot, _, following in verdicts})
+    looked = _looked_at(conn, release, signals, claimed, now)
+    watches.date(conn, number, {one.before.id: one.following for one in looked})
     began: dict[int, Readiness] = {}
     told: list[Event] = []
     stages: dict[int, str] = {}
-    for snapshot, verdict, _ in verdicts:
-        lead = snapshot.lead
+    for one in looked:
+        lead, verdict = one.snapshot.lead, one.verdict
+        told += learnt(one.before, one.taught, now) if one.taught is not None else ()
         if verdict.stage is not None:
             stages[lead.id] = verdict.stage
             told.append(_event(kinds.CHANGED, lead, now, field="stage", before=lead.stage, after=verdict.stage))
         if verdict.reasons:
             before = last.get(lead.id)
-            one = Readiness(before.number + 1 if before else 1, now, None, verdict.reasons)
-            began[lead.id] = one
-            told.append(_event(kinds.SALES_READY, lead, now, number=one.number, reasons=list(one.reasons)))
-    readiness.end(conn, [snapshot.lead.id for snapshot, verdict, _ in verdicts if verdict.over], now)
+            again = Readiness(before.number + 1 if before else 1, now, None, verdict.reasons)
+            began[lead.id] = again
+            told.append(_event(kinds.SALES_READY, lead, now, number=again.number, reasons=list(again.reasons)))
+    readiness.end(conn, [one.before.id for one in looked if one.verdict.over], now)
     readiness.begin(conn, began)
-    leads.write(conn, ((lead_id, {"stage": stage}) for lead_id, stage in stages.items()), now)
+    leads.teach(conn, {one.before.id: one.taught for one in looked if one.taught is not None}, now)
+    leads.write(conn, ((lead_id, {"stage": stage}) for lead_id, stage in stages.items()), SOURCE, now)
     if not told:
         return set()
-    locked = {lead.id: lead._replace(stage=stages.get(lead.id, lead.stage)) for lead in claimed}
+    taught = [one.snapshot.lead for one in looked]
+    locked = {lead.id: lead._replace(stage=stages.get(lead.id, lead.stage)) for lead in taught}
     return follow(conn, release, interests(release), locked, told, now).awake
 
 
 def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:
-    return Event(kind, now, lead.id, f"signals.{kind}.{now.isoformat()}", "signals", data=data)
+    return Event(kind, now, lead.id, f"{SOURCE}.{kind}.{now.isoformat()}", SOURCE, data=data)
 
 
 def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime) -> None:

@@ -1,15 +1,16 @@
 """Leads and companies."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.core.lead import BUILT_IN, Company, Lead
 from sequencer.core.lead_input import OWN
+from sequencer.core.learn import Source, Taught
 from sequencer.store.arrays import any_in, array
 from sequencer.store.tables import company, lead
 
@@ -93,29 +94,45 @@ def search(conn: Connection, words: str, limit: int) -> list[Lead]:
     return [of(row) for row in conn.execute(query)]
 
 
+def answered(fields: str) -> str:
+    """SQL: who wrote the fields of a lead `l`, once these are written into it (:source, :now).
+
+    That is noted where the value changes, and where it was only inferred until now. Of a field that is not noted it
+    was whoever brought the lead, when it came.
+    """
+    return f"""l.sources || coalesce((
+        SELECT jsonb_object_agg(f.key, jsonb_build_object('by', CAST(:source AS text), 'at', CAST(:now AS timestamptz)))
+        FROM jsonb_each({fields}) f
+        WHERE l.fields -> f.key IS DISTINCT FROM f.value OR jsonb_exists(l.sources -> f.key, 'confidence')
+    ), '{{}}')"""
+
+
 # One array a column: a VALUES list of a thousand rows costs SQLAlchemy a second to compile, every time.
 _UPSERT = text(
     f"""
-    INSERT INTO lead (email, {", ".join(OWN)}, company_id, fields, bucket, created_at, updated_at)
-    SELECT v.email, {", ".join(f"v.{name}" for name in OWN)}, v.company_id, CAST(v.fields AS jsonb),
+    INSERT INTO lead AS l (email, {", ".join(OWN)}, company_id, fields, source, bucket, created_at, updated_at)
+    SELECT v.email, {", ".join(f"v.{name}" for name in OWN)}, v.company_id, CAST(v.fields AS jsonb), :source,
            hashtext(v.email) & 255, :now, :now
     FROM unnest(CAST(:email AS text[]), {", ".join(f"CAST(:{name} AS text[])" for name in OWN)},
                 CAST(:company_id AS bigint[]), CAST(:fields AS text[]))
          v(email, {", ".join(OWN)}, company_id, fields)
     ON CONFLICT (email) DO UPDATE SET
-        {", ".join(f"{name} = coalesce(excluded.{name}, lead.{name})" for name in OWN if name != "campaign")},
+        {", ".join(f"{name} = coalesce(excluded.{name}, l.{name})" for name in OWN if name != "campaign")},
         -- First touch stays first touch.
-        campaign = coalesce(lead.campaign, excluded.campaign),
-        company_id = coalesce(excluded.company_id, lead.company_id),
-        fields = lead.fields || excluded.fields,
+        campaign = coalesce(l.campaign, excluded.campaign),
+        company_id = coalesce(excluded.company_id, l.company_id),
+        fields = l.fields || excluded.fields,
+        sources = {answered("excluded.fields")},
         updated_at = excluded.updated_at
-    RETURNING email, id, xmax = 0 AS is_new
+    RETURNING l.email, l.id, l.xmax = 0 AS is_new
     """
 )
 
 
-def upsert(conn: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, tuple[int, bool]]:
-    """Inserts or updates leads by email; what a row does not say stays as it was.
+def upsert(
+    conn: Connection, rows: Sequence[Mapping[str, Any]], source: str, now: datetime
+) -> dict[str, tuple[int, bool]]:
+    """Inserts or updates leads by email; what a row does not say stays as it was. `source`: who says all this.
 
     Each row: `email`, any of OWN, `company_id`, `fields` (merged). Emails must be unique in `rows`.
     Returns (id, is new) by email.
@@ -125,7 +142,7 @@ def upsert(conn: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -
     ordered = sorted(rows, key=lambda row: str(row["email"]))
     columns = {name: [row.get(name) for row in ordered] for name in ("email", *OWN, "company_id")}
     columns["fields"] = [orjson.dumps(row.get("fields") or {}).decode() for row in ordered]
-    return {row.email: (row.id, row.is_new) for row in conn.execute(_UPSERT, {**columns, "now": now})}
+    return {row.email: (row.id, row.is_new) for row in conn.execute(_UPSERT, {**columns, "source": source, "now": now})}
 
 
 _WRITE = text(
@@ -133,6 +150,7 @@ _WRITE = text(
     UPDATE lead l SET
         {", ".join(f"{n} = CASE WHEN jsonb_exists(v.own, '{n}') THEN v.own ->> '{n}' ELSE l.{n} END" for n in OWN)},
         fields = l.fields || v.declared,
+        sources = {answered("v.declared")},
         updated_at = :now
     FROM (SELECT id, CAST(own AS jsonb) AS own, CAST(declared AS jsonb) AS declared
           FROM unnest(CAST(:ids AS bigint[]), CAST(:own AS text[]), CAST(:declared AS text[])) u(id, own, declared)) v
@@ -141,8 +159,11 @@ _WRITE = text(
 )
 
 
-def write(conn: Connection, changes: Iterable[tuple[int, Mapping[str, Any]]], now: datetime) -> None:
-    """Sets fields of locked leads, built-in or declared; of several changes of one lead the later count."""
+def write(conn: Connection, changes: Iterable[tuple[int, Mapping[str, Any]]], source: str, now: datetime) -> None:
+    """Sets fields of locked leads, built-in or declared; of several changes of one lead the later count.
+
+    `source`: who writes them.
+    """
     changed: dict[int, dict[str, Any]] = {}
     for lead_id, values in changes:
         changed.setdefault(lead_id, {}).update(values)
@@ -159,9 +180,48 @@ def write(conn: Connection, changes: Iterable[tuple[int, Mapping[str, Any]]], no
             "ids": array(changed),
             "own": array(orjson.dumps(one).decode() for one in own),
             "declared": array(orjson.dumps(one).decode() for one in declared),
+            "source": source,
             "now": now,
         },
     )
+
+
+_SOURCES = text("SELECT id, sources FROM lead WHERE id = ANY(CAST(:ids AS bigint[])) AND sources <> '{}'")
+_SOURCE = select(lead.c.source, lead.c.sources).where(lead.c.id == bindparam("id"))
+_TEACH = text(
+    """
+    UPDATE lead l SET
+        fields = (l.fields - v.gone) || v.fields, sources = (l.sources - v.gone) || v.sources, updated_at = :now
+    FROM (SELECT id, CAST(fields AS jsonb) AS fields, CAST(sources AS jsonb) AS sources,
+                 ARRAY(SELECT jsonb_array_elements_text(CAST(gone AS jsonb))) AS gone
+          FROM unnest(CAST(:ids AS bigint[]), CAST(:fields AS text[]), CAST(:sources AS text[]), CAST(:gone AS text[]))
+               u(id, fields, sources, gone)) v
+    WHERE l.id = v.id
+    """
+)
+
+
+def sources(conn: Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Source]]:
+    """By lead and field, who wrote it and when, where that is noted."""
+    return {row.id: row.sources for row in conn.execute(_SOURCES, {"ids": array(ids)})}
+
+
+def source(conn: Connection, lead_id: int) -> tuple[str | None, Mapping[str, Source]]:
+    """Who brought the lead, and of one lead the same; None of a lead from before that was noted."""
+    row = conn.execute(_SOURCE, {"id": lead_id}).one()
+    return row.source, row.sources
+
+
+def teach(conn: Connection, taught: Mapping[int, Taught], now: datetime) -> None:
+    """Writes what was inferred, and takes away what is not any more; the caller holds the leads' locks."""
+    if not taught:
+        return
+
+    def column(of: Callable[[Taught], object]) -> object:
+        return array(orjson.dumps(of(one)).decode() for one in taught.values())
+
+    columns = {"fields": column(lambda one: dict(one.fields)), "sources": column(lambda one: dict(one.sources))}
+    conn.execute(_TEACH, {"ids": array(taught), **columns, "gone": column(lambda one: list(one.gone)), "now": now})
 
 
 _SUPPRESS = update(lead).where(lead.c.id == any_in("ids")).values(suppressed=True)

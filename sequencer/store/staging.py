@@ -16,6 +16,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Tex
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from sequencer.core.lead_input import OWN
+from sequencer.store.leads import answered
 
 Staged: TypeAlias = Sequence[Any]
 """Line, email, domain, company, the columns of OWN, fields as JSON."""
@@ -147,6 +148,9 @@ _DIFFERS = " OR ".join(
         "(s.campaign IS NOT NULL AND l.campaign IS NULL)",
         "(s.domain IS NOT NULL AND l.company_id IS DISTINCT FROM " + _COMPANY + ")",
         "l.fields || s.fields <> l.fields",
+        # What was only inferred until now is an answer, also if it says the same.
+        "(l.sources <> '{}' AND EXISTS"
+        " (SELECT FROM jsonb_object_keys(s.fields) k WHERE jsonb_exists(l.sources -> k, 'confidence')))",
         "(NOT l.suppressed AND " + _BARRED + ")",
     )
 )
@@ -172,23 +176,25 @@ _UPDATE = text(
         company_id = coalesce({_COMPANY}, l.company_id),
         suppressed = l.suppressed OR {_BARRED},
         fields = l.fields || s.fields,
+        sources = {answered("s.fields")},
         updated_at = :now
     FROM staged s WHERE l.id = ANY(:ids) AND s.email = l.email
     """
 )
 
 
-def update(conn: Connection, ids: Collection[int], now: datetime) -> None:
+def update(conn: Connection, ids: Collection[int], source: str, now: datetime) -> None:
     """Writes what the rows say of leads that the caller has locked; what a row does not say stays as it was."""
     if ids:
-        conn.execute(_UPDATE, {"ids": list(ids), "now": now})
+        conn.execute(_UPDATE, {"ids": list(ids), "source": source, "now": now})
 
 
 _INSERT = text(
     f"""
     WITH fresh AS (
-        INSERT INTO lead (email, {", ".join(OWN)}, company_id, suppressed, fields, bucket, created_at, updated_at)
-        SELECT s.email, {", ".join(f"s.{name}" for name in OWN)}, {_COMPANY}, {_BARRED}, s.fields,
+        INSERT INTO lead
+            (email, {", ".join(OWN)}, company_id, suppressed, fields, source, bucket, created_at, updated_at)
+        SELECT s.email, {", ".join(f"s.{name}" for name in OWN)}, {_COMPANY}, {_BARRED}, s.fields, :source,
                hashtext(s.email) & 255, :now, :now
         FROM staged s WHERE s.line NOT IN (SELECT unnest(CAST(:known AS int[])))
         ORDER BY s.email
@@ -203,7 +209,7 @@ _INSERT = text(
 )
 
 
-def insert_leads(conn: Connection, known: Collection[int], now: datetime) -> tuple[list[int], list[int]]:
+def insert_leads(conn: Connection, known: Collection[int], source: str, now: datetime) -> tuple[list[int], list[int]]:
     """Inserts leads of all rows but these lines: their ids, and the lines whose lead somebody else has just made."""
-    ids, late = conn.execute(_INSERT, {"known": list(known), "now": now}).one()
+    ids, late = conn.execute(_INSERT, {"known": list(known), "source": source, "now": now}).one()
     return ids, late

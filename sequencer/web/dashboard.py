@@ -1,5 +1,6 @@
 """The dashboard: every sequence with the people in it, and every lead's story. All of it only shows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -8,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from sequencer.core import explain
 from sequencer.core.lead import Lead
 from sequencer.core.release import Release
 from sequencer.services import inspect
@@ -127,7 +129,7 @@ class Dashboard:
             release,
             lead=lead,
             company=view["lead"]["company"],
-            facts=_facts(release, lead),
+            facts=_facts(release, lead, view["lead"]["sources"], zone),
             answers=[(answer, answer.sequence in running) for answer in answers if answer.now],
             titles={name: series.title for name, series in release.workspace.sequences.items()},
             stops=stops,
@@ -144,19 +146,23 @@ class Dashboard:
         )
 
 
-def _facts(release: Release, lead: Lead) -> list[tuple[str, str]]:
-    """What is known of a lead, with the labels that people use."""
+def _facts(
+    release: Release, lead: Lead, sources: Mapping[str, Mapping[str, Any]], zone: ZoneInfo
+) -> list[tuple[str, str, str]]:
+    """What is known of a lead, with the labels that people use, and who said so."""
     rep = release.workspace.reps.get(lead.owner or "")
     status = release.workspace.statuses.get(lead.status or "")
     known = [
-        ("Stage", lead.stage),
-        ("Status", status.label if status is not None else lead.status),
-        ("Owner", rep.name if rep is not None else lead.owner),
-        ("First touch", lead.campaign),
-        ("Country", lead.country),
-        *((name.replace("_", " ").capitalize(), value) for name, value in sorted(lead.fields.items())),
+        ("Stage", lead.stage, ""),
+        ("Status", status.label if status is not None else lead.status, ""),
+        ("Owner", rep.name if rep is not None else lead.owner, ""),
+        ("First touch", lead.campaign, ""),
+        ("Country", lead.country, ""),
     ]
-    return [(label, _text(value)) for label, value in known if value not in (None, "", [])]
+    for name, value in sorted(lead.fields.items()):
+        said = explain.sourced(sources[name], zone) if name in sources else ""
+        known.append((name.replace("_", " ").capitalize(), value, said))
+    return [(label, _text(value), said) for label, value, said in known if value not in (None, "", [])]
 
 
 def _text(value: Any) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from sequencer.workspace.shapes import Block, Condition, Count, Key, Named, Several, either
-from sequencer.workspace.words import BEHAVIOUR, DURATION, ID, POINTS
+from sequencer.workspace.shapes import Block, Condition, Count, Key, Named, Several, Words, either
+from sequencer.workspace.words import ANY, BEHAVIOUR, DURATION, ID, POINTS
 
 SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
     "signals": (
@@ -32,6 +32,12 @@ SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
             "When sales is to talk to a lead: one condition, or several with a name each.",
             "score >= 60 and fit >= 20",
         ),
+        Key(
+            "learn",
+            Several(Block("lesson")),
+            "What behaviour tells of who does it. It fills fields of the lead that nobody answered.",
+            '[{when: clicked_tag("cost"), add: {pains: cost}}]',
+        ),
     ),
     "signal": (
         Key(
@@ -45,6 +51,27 @@ SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("points", POINTS, "What it counts each time; below zero it takes away.", "25", True),
         Key("half_life", DURATION, "Whole days after which half of it is left; without it, it stays.", "14 days"),
         Key("at_most", Count(), "No more than so many points at a time come of it.", "50"),
+    ),
+    "lesson": (
+        Key(
+            "when",
+            BEHAVIOUR,
+            "What the lead does, as under `points`; `at_least` so often, `within` so many days.",
+            'clicked_tag("cost", at_least=2, within="60 days")',
+            True,
+        ),
+        Key(
+            "add",
+            Named(Words("a field", "^[a-z]"), either(ANY, Several(ANY))),
+            "Values to add to fields of several values.",
+            "{pains: cost}",
+        ),
+        Key(
+            "set",
+            Named(Words("a field", "^[a-z]"), ANY),
+            "Values for other fields.",
+            "{role: finance}",
+        ),
     ),
     "fit": (
         Key("if", Condition(), "What the lead is.", 'lead.role == "finance"', True),

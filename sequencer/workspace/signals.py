@@ -1,4 +1,4 @@
-"""sequences/signals.yaml: what behaviour counts, what a lead is worth by itself, and when sales is to know."""
+"""sequences/signals.yaml: what behaviour counts and teaches, what a lead is by itself, and when sales is to know."""
 
 import hashlib
 import re
@@ -13,8 +13,10 @@ from sequencer.core.condition import Condition, ConditionProblems, Names, compil
 from sequencer.core.condition_names import STANDING
 from sequencer.core.condition_parse import parse as parse_condition
 from sequencer.core.content import Content
+from sequencer.core.duration import Duration
+from sequencer.core.field import Field
 from sequencer.core.mark import Problem
-from sequencer.core.signals import Fit, SalesReady, Signal, Signals
+from sequencer.core.signals import Fit, Lesson, SalesReady, Signal, Signals
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.load import content_files
@@ -56,6 +58,7 @@ def load_signals(
         fit=tuple(reader.fits(root.take("fit"))),
         stages=reader.stages(root.take("stages")),
         sales_ready=reader.sales_ready(root.take("sales_ready")),
+        learn=tuple(reader.lessons(root.take("learn"))),
     )
     signals = replace(signals, digest=digest_of(signals, names))
     return replace(workspace, signals=signals), problems.sorted()
@@ -64,9 +67,9 @@ def load_signals(
 def digest_of(signals: Signals, names: Names) -> str:
     """Of all that decides how somebody stands, in whatever way it is written."""
     ready = signals.sales_ready
-    behaviours = [one.behaviour for one in signals.points]
+    behaviours = signals.behaviours.values()
     tags = {tag for condition in (*behaviours, *signals.conditions()) for tag in _tags(condition)}
-    held = [
+    held: list[object] = [
         [(one.name, one.points, one.half_life, one.at_most) for one in signals.points],
         [(one.condition.source, one.points) for one in signals.fit],
         [condition.source for condition in signals.conditions()],
@@ -75,6 +78,8 @@ def digest_of(signals: Signals, names: Names) -> str:
         {name: group.source for name, group in names.audiences.items()},
         {tag: sorted((names.tags or {}).get(tag, ())) for tag in tags},
     ]
+    if signals.learn:
+        held.append([(one.name, one.field, one.value, one.at_least, one.within) for one in signals.learn])
     return hashlib.sha256(orjson.dumps(held, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
@@ -114,24 +119,31 @@ class _Reader:
             if points is not None:
                 yield Signal(name, when.mark, behaviour, points, half_life, at_most)
 
-    def _behaviour(self, text: Text) -> tuple[str, Condition] | None:
-        """The behaviour by its name, and as a condition that is true of who did it."""
+    def _behaviour(self, text: Text, repeated: bool = False) -> tuple[str, Condition] | None:
+        """The behaviour by its name, and as a condition that is true of who did it.
+
+        `repeated`: it may say how often and within how long, which is left out of both.
+        """
         condition = self._condition(text, self._names)
         if condition is None:
             return None
-        calls = list(_alternatives(parse_condition(text.value)))
+        tree = parse_condition(text.value)
+        if repeated and isinstance(tree, nodes.Call):
+            tree = nodes.Call(tree.node, tree.args, [], None, None)
+        calls = list(_alternatives(tree))
         written = [_written(call) for call in calls]
         if any(one is None for one in written):
             message = (
                 f'expected what a lead does, as `visited("/pricing*")`, several of them with `or`, got {text.got}: how '
-                "often and when is what the points say"
+                f"often and when is {'for one of them alone' if repeated else 'what the points say'}"
             )
             text.wrong("bad-value", message)
             return None
         if any(one.startswith("opened(") for one in written if one):
             message = "opening is a guess (mail programs open by themselves, or hide it): ask for a click or a reply"
             self._problems.warning(text.mark, "opens-are-guesses", message)
-        return " or ".join(dict.fromkeys(one for one in written if one)), condition
+        name = " or ".join(dict.fromkeys(one for one in written if one))
+        return name, compile_condition(name, text.mark, self._names) if repeated else condition
 
     def _half_life(self, text: Text | None) -> int | None:
         found = values.duration(text)
@@ -141,6 +153,58 @@ class _Reader:
             text.bad("whole days or weeks, as `14 days`", "bad-duration")
             return None
         return found.elapsed.days
+
+    # --- what that tells of them
+
+    def lessons(self, node: Node | None) -> Iterator[Lesson]:
+        for block in self._blocks(node, "behaviours, each with `when` and `add` or `set`", "lesson"):
+            when = block.need_text("when", 'clicked_tag("cost", at_least=2, within="60 days")')
+            taught = list(self._taught(block))
+            found = self._repeated(when) if when is not None else None
+            if found is not None and when is not None:
+                for name, value in taught:
+                    yield replace(found, field=name, value=value)
+
+    def _taught(self, block: Map) -> Iterator[tuple[str, object]]:
+        """Fields and what they are then; those of several values once for each."""
+        if not {"add", "set"} & block.entries.keys():
+            message = "expected `add` or `set`, for example `add: {pains: cost}`"
+            self._problems.error(block.mark, "missing-key", message)
+        for key, several in (("add", True), ("set", False)):
+            held = as_map(block.take(key), "fields with their values, as `{pains: cost}`")
+            for name, value in held.items() if held is not None else ():
+                field = self._field(name, key, several)
+                read = values.field_value(value, field) if field is not None else None
+                if isinstance(read, Duration):
+                    name.wrong("bad-value", f"expected a date as `2026-12-21` for {name.got}: a day is no behaviour's")
+                elif read is not None:
+                    yield from ((name.value, one) for one in (read if isinstance(read, list) else [read]))
+
+    def _field(self, name: Text, key: str, several: bool) -> Field | None:
+        if values.declared(name, self._workspace.fields, "field", WORKSPACE_FILE) is None:
+            return None
+        field = self._workspace.fields[name.value]
+        if (field.type == "some_of") is several:
+            return field
+        other = "set" if several else "add"
+        kind = "one value" if several else "several values"
+        name.wrong("bad-value", f"expected `{other}` for {name.got}, a field of {kind}, got `{key}`")
+        return None
+
+    def _repeated(self, text: Text) -> Lesson | None:
+        """A behaviour, how often it is to be seen, and within how many days; what it teaches is still missing."""
+        found = self._behaviour(text, repeated=True)
+        if found is None:
+            return None
+        tree = parse_condition(text.value)
+        given = {one.key: one.value for one in tree.kwargs} if isinstance(tree, nodes.Call) else {}
+        values_of = {name: value.value for name, value in given.items() if isinstance(value, nodes.Const)}
+        days = Duration.parse(values_of["within"]) if "within" in values_of else None
+        if days is not None and days.unit not in ("day", "week"):
+            text.wrong("bad-duration", f"expected days or weeks after `within`, as `60 days`, got `{days}`")
+            return None
+        within = days.elapsed.days if days is not None else None
+        return Lesson(found[0], text.mark, found[1], "", None, values_of.get("at_least", 1), within)
 
     # --- what leads are
 

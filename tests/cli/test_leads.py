@@ -132,7 +132,7 @@ def test_show_tells_who_the_lead_is_and_what_happened_by_its_own_clock(deployed:
     deployed("enroll", "education", "--where", 'lead.email == "ana@harbor.example"')
     said = deployed("leads", "show", "Ana@harbor.example").splitlines()
     assert "Ana <ana@harbor.example>" == said[0]
-    assert "  pains      workload, risk" in said
+    assert "  pains      workload, risk             from a file, 24 Nov 2026" in said
     assert "education  active  at where-invoices-go-wrong, next Tue 1 Dec 2026 10:00" in said
     assert [
         "what happened (Europe/Madrid)",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sequencer.core.condition import Names, compile_condition
 from sequencer.core.event import Event
-from sequencer.core.intent import counted, day_of, explained, signals_of
+from sequencer.core.intent import behaviours_of, counted, day_of, explained
 from sequencer.core.mark import Mark
 from sequencer.core.score import UNIT, changes_on, left, parts, score, thresholds
 from sequencer.core.signals import Signal, Signals
@@ -76,8 +76,8 @@ def event(kind: str, /, days: float = 0.0, machine: bool = False, **data: Any) -
     ],
 )
 def test_an_event_is_the_signals_whose_behaviour_it_is(happened: Event, expected: list[str]) -> None:
-    assert [one.name for one in signals_of(ALL, happened)] == expected
-    assert signals_of(workspace(None), happened) == ()
+    assert list(behaviours_of(ALL, happened)) == expected
+    assert behaviours_of(workspace(None), happened) == ()
 
 
 def test_points_fade_by_half_lives_in_whole_days() -> None:
@@ -140,7 +140,7 @@ def brute(events: Sequence[Event], today: date) -> int:
     """The score by its definition, event by event, in fractions."""
     total = Fraction(0)
     for one in DECLARED.points:
-        mine = [e for e in events if one in signals_of(ALL, e) and day_of(e) <= today]
+        mine = [e for e in events if one.name in behaviours_of(ALL, e) and day_of(e) <= today]
         ages = [(today - day_of(e)).days for e in mine]
         worth = sum(
             Fraction(one.points * (UNIT if one.half_life is None else left(one.half_life, a)), UNIT) for a in ages

@@ -87,6 +87,30 @@ def test_a_file_declares_what_counts_and_when_sales_is_to_know() -> None:
     }
 
 
+def test_what_behaviour_teaches_is_declared_with_how_often_and_within_how_long() -> None:
+    found, problems = loaded(
+        """learn:
+  - when: clicked_tag( "cost", at_least=2, within="8 weeks")
+    add: {pains: [cost, risk]}
+  - when: submitted("demo") or replied()
+    set: {next_attempt: 2026-12-01}
+"""
+    )
+    assert problems == () and found is not None
+    assert [(one.name, one.field, one.value, one.at_least, one.within) for one in found.learn] == [
+        ('clicked_tag("cost")', "pains", "cost", 2, 56),
+        ('clicked_tag("cost")', "pains", "risk", 2, 56),
+        ('submitted("demo") or replied()', "next_attempt", "2026-12-01", 1, None),
+    ]
+    assert found.by_kind["clicked"] == ('clicked_tag("cost")',)
+    without, _ = loaded("points:\n  - {when: replied(), points: 5}\n")
+    with_it, _ = loaded(
+        "points:\n  - {when: replied(), points: 5}\nlearn:\n  - when: replied()\n    add: {pains: cost}\n"
+    )
+    assert without is not None and with_it is not None and without.digest != with_it.digest
+    assert with_it.by_kind["replied"] == ("replied()",), "counted once, for the points and for the lesson"
+
+
 def test_without_the_file_nothing_is_declared() -> None:
     workspace, _ = load_settings({"sequences/workspace.yaml": DECLARED})
     assert workspace is not None
@@ -137,7 +161,22 @@ WRONG = [
     ),
     ("sales_ready: company.engaged_people() > 1\n", "1:22 condition-argument expected company.engaged_people"),
     ("sales_ready: sales_ready()\n", "1:14 condition-name `sales_ready()` is not available here"),
-    ("learn: []\n", "1:1 not-in-this-version `learn` is not in this version: remove it"),
+    ("handoff: {}\n", "1:1 not-in-this-version `handoff` is not in this version: remove it"),
+    ("learn:\n  - when: replied()\n", "2:5 missing-key expected `add` or `set`, for example `add: {pains: cost}`"),
+    ("learn:\n  - when: replied()\n    add: {pain: cost}\n", "3:11 unknown-field there is no field `pain`, did you"),
+    ("learn:\n  - when: replied()\n    add: {pains: kost}\n", "3:18 bad-value expected one of `cost`, `risk`, got"),
+    ("learn:\n  - when: replied()\n    set: {pains: cost}\n", "3:11 bad-value expected `add` for `pains`, a field of"),
+    ("learn:\n  - when: replied()\n    add: {next_attempt: x}\n", "3:11 bad-value expected `set` for `next_attempt`"),
+    ("learn:\n  - when: replied()\n    set: {next_attempt: in 5 days}\n", "3:11 bad-value expected a date as"),
+    (
+        'learn:\n  - when: replied(within="3 hours")\n    add: {pains: cost}\n',
+        "2:11 bad-duration expected days or weeks after `within`, as `60 days`, got `3 hours`",
+    ),
+    (
+        "learn:\n  - when: replied(at_least=2) or replied()\n    add: {pains: cost}\n",
+        "2:11 bad-value expected what a lead does",
+    ),
+    ("learn:\n  - {when: replied(at_least=2, ever=true), add: {pains: cost}}\n", "2:5 flow-style commas and quotes"),
     ("- points\n", "1:1 wrong-type expected keys, as `points:` and `sales_ready:`, got a list"),
 ]  # fmt: skip
 
