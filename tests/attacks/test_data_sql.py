@@ -90,7 +90,7 @@ def test_what_a_column_does_not_take_is_rejected_and_changes_nothing(town: World
 
 
 def test_an_import_made_of_strings_is_noticed(town: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def pasted(conn: Connection, known: Collection[int], now: datetime) -> tuple[list[int], list[int]]:
+    def pasted(conn: Connection, known: Collection[int], source: str, now: datetime) -> tuple[list[int], list[int]]:
         found = []
         for row in conn.execute(select(staging.staged)).mappings().all():
             values = "', '".join(str(row[name] or "") for name in ("email", "first_name", "last_name"))
