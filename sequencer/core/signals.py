@@ -79,7 +79,8 @@ class Signals:
     @cached_property
     def behaviours(self) -> Mapping[str, Condition]:
         """All that is counted, by name: what is worth points, and what teaches."""
-        return {one.name: one.behaviour for one in (*self.learn, *self.points)}
+        taught = {one.name: one.behaviour for one in self.learn}
+        return taught | {one.name: one.behaviour for one in self.points}
 
     @cached_property
     def by_kind(self) -> Mapping[str, tuple[str, ...]]:

@@ -145,7 +145,7 @@ def touch(conn: Connection, led: Collection[Visitor], locked: Mapping[int, Lead]
         for lead_id, (first, _) in both.items()
         if "campaign" in first and not locked[lead_id].campaign
     }
-    leads.write(conn, ((lead_id, {"campaign": campaign}) for lead_id, campaign in named.items()), now)
+    leads.write(conn, ((lead_id, {"campaign": campaign}) for lead_id, campaign in named.items()), SOURCE, now)
     return [
         Event(
             kinds.CHANGED,
