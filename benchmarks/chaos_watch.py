@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from benchmarks.stack import Stack
 
 EVERY = 1.0
+RESCAN = 5.0
+"""Seconds between two looks at all processes of the machine, unless one of ours ended: each is some 30 ms."""
 BACKLOG = 1_000
 """So many enrollments overdue: then the workers, not the waits of the sequence, decide how fast it goes."""
 
@@ -43,6 +45,9 @@ class Watch:
     """Unix seconds at which a backlog was seen."""
     _spent: dict[tuple[str, int, float], float] = field(default_factory=dict)
     """CPU seconds, as last seen, of each process (kind, pid, start)."""
+    _known: list[tuple[str, psutil.Process]] = field(default_factory=list)
+    _rescan: float = 0.0
+    """Monotonic."""
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -71,13 +76,17 @@ class Watch:
                     self.busy.append(int(now.timestamp()))
 
     def _weigh(self) -> None:
+        if time.monotonic() >= self._rescan:
+            self._known, self._rescan = list(self._processes()), time.monotonic() + RESCAN
         sizes: dict[str, list[float]] = {}
-        for kind, process in self._processes():
-            with suppress(psutil.Error), process.oneshot():
+        for kind, process in self._known:
+            try:
                 times, began = process.cpu_times(), process.create_time()
                 self._spent[kind, process.pid, began] = times.user + times.system
                 if kind in self._kinds() and time.time() - began > 3:  # noqa: TID251
                     sizes.setdefault(kind, []).append(process.memory_info().rss / 1e6)
+            except psutil.Error:
+                self._rescan = 0.0
         for kind, found in sizes.items():
             now = max(found)
             seen = self.memory.setdefault(kind, Memory(now, now, now))
