@@ -3,7 +3,8 @@
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, create_engine
+from psycopg import Connection as Driver
+from sqlalchemy import Engine, create_engine, event
 
 _PATIENCE = {
     "connect_timeout": 5,
@@ -17,16 +18,20 @@ _PATIENCE = {
 """libpq's settings, each below half a lease: who waits for a dead server must not outlive what it was about."""
 
 
+_OFTEN = 5
+"""Times that a connection executes a statement before it prepares it (psycopg's own measure)."""
+
+
 def connect(url: str, pool_size: int = 3, role: str = "cli") -> Engine:
     """An engine that holds at most `pool_size` connections: small plans allow 20 in all, and deploys overlap.
 
     It opens none before the first is needed, and replaces those that a restart of the server broke. `role`: PostgreSQL
     lists them as `sequencer ROLE` (pg_stat_activity.application_name), so that an operator sees who holds what.
 
-    Prepared statements are left to the server's side of a pooler being absent: `prepare_threshold=None` keeps it
-    working behind pgbouncer in transaction mode. Errors do not quote parameters: they end in logs.
+    Statements are prepared unless a pooler stands between, such as pgbouncer in transaction mode, which may lead each
+    transaction to another server process. Errors do not quote parameters: they end in logs.
     """
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
@@ -41,6 +46,16 @@ def connect(url: str, pool_size: int = 3, role: str = "cli") -> Engine:
             **_PATIENCE,
         },
     )
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def _prepare(driver: Driver[Any], _: object) -> None:
+    """A pooler hands out numbers of its own: only who speaks to the server itself was told the right one."""
+    [told] = driver.execute("SELECT pg_backend_pid()").fetchone() or [0]
+    driver.rollback()
+    if told == driver.info.backend_pid:
+        driver.prepare_threshold = _OFTEN
 
 
 def _dump(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Connections: who holds them, how many, and how soon a dead server is noticed."""
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import TimeoutError as NoneLeft
@@ -43,3 +44,24 @@ def test_a_server_that_vanished_is_noticed_within_half_a_lease(database_url: str
     idle, interval, count = (int(found[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
     assert idle + interval * count <= 30
     assert int(found["tcp_user_timeout"]) <= 30_000
+
+
+def prepared(engine: Engine) -> int:
+    """How many statements the server keeps after one was executed ten times."""
+    with engine.connect() as conn:
+        for number in range(10):
+            conn.execute(text("SELECT :number + 1"), {"number": number})
+        kept: int = conn.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar_one()
+    engine.dispose()
+    return kept
+
+
+def test_what_is_executed_often_is_prepared(database_url: str) -> None:
+    assert 1 == prepared(connect(database_url, 1))
+
+
+def test_nothing_is_prepared_where_a_pooler_gives_numbers_of_its_own(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda _: 4711))
+    assert 0 == prepared(connect(database_url, 1))
