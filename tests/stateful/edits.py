@@ -52,9 +52,11 @@ class Edit(NamedTuple):
     """Steps of `quick`: as they are, one removed, one replaced; by the last, its first mail never goes again."""
     copy: int = 0
     """What the mails say."""
+    pins: int = 0
+    """Of `series` and `quick`: whether those inside follow edits or keep their steps."""
 
 
-CHOICES = Edit(3, 6, 3, 3, 3, 3, 2)
+CHOICES = Edit(3, 6, 3, 3, 3, 3, 2, 2)
 """How many choices each part has."""
 
 
@@ -110,6 +112,7 @@ def _series(edit: Edit) -> str:
         branch = "  - email: three\n"
     return (
         f"title: Series\nstate: {('live', 'closed', 'stopped')[edit.state]}\ntopic: guides\n"
+        f"edits: {('follow', 'pin')[edit.pins]}\n"
         'goal: did("meeting_booked")\n'
         'enroll:\n  any:\n    - when: manual\n    - when: did("asked")\n  again: after 30 days\n'
         f'from: marketing\n{hours}exit_on:\n  - lead.stage == "customer"\nsteps:\n'
@@ -125,6 +128,7 @@ def _quick(edit: Edit) -> str:
 title: Quick
 state: live
 topic: guides
+edits: {("follow", "pin")[edit.pins]}
 pressure: exempt
 enroll:
   when: manual

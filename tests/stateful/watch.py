@@ -120,7 +120,7 @@ class Watch:
             self._wrong(key, "goes again, and the provider has taken it already")
         row = conn.execute(text(_ENROLLMENT), {"id": enrollment}).one()
         current = self._releases.current(conn)
-        series = current.workspace.sequences[row.sequence]
+        series = current.steps_of(row).sequence
         declared = series.steps.get(step)
         if row.status != "active":
             self._wrong(key, f"is mailed though its enrollment is {row.status}")
@@ -149,7 +149,7 @@ class Watch:
         """Nobody knew whether it had gone: only where the step wants it, once, and when its events would have come."""
         enrollment, step = key
         row = conn.execute(text(_ENROLLMENT), {"id": enrollment}).one()
-        declared = self._releases.current(conn).workspace.sequences[row.sequence].steps.get(step)
+        declared = self._releases.current(conn).steps_of(row).sequence.steps.get(step)
         after = declared.resend_after if isinstance(declared, Email) else None
         if after is None:
             self._wrong(key, "goes again, unknown as it is, and its step does not want that")
@@ -194,10 +194,11 @@ class Watch:
         """An answer was taken in: by the rules, what the lead is in now is silent for a time or for good."""
         current = self._releases.current(conn)
         rows = conn.execute(
-            text("SELECT id, sequence, entered_at FROM enrollment WHERE lead_id = :lead"), {"lead": lead}
+            text("SELECT id, sequence, deployment, pinned, entered_at FROM enrollment WHERE lead_id = :lead"),
+            {"lead": lead},
         )
         for row in rows.all():
-            series = current.workspace.sequences[row.sequence]
+            series = current.steps_of(row).sequence
             if answer.automatic:
                 self.model.silences(row.id, now + AWAY)
                 continue
@@ -252,7 +253,7 @@ class Watch:
     def _decision(
         self, conn: Connection, release: Release, enrollment: Enrollment, lead: Lead, now: datetime
     ) -> Decision:
-        series = release.workspace.sequences[enrollment.sequence]
+        series = release.steps_of(enrollment).sequence
         [snapshot] = snapshots.load(conn, release.workspace, series.asks, [(enrollment, lead)], now)
         return decide(release.workspace, series, snapshot, now)
 
@@ -303,7 +304,7 @@ def _only_entered(enrollment: Enrollment) -> bool:
 
 _MESSAGES = "SELECT enrollment_id, step, state, attempt, lead_id, sent_at, exempt, accepted_at FROM message"
 _ENROLLMENT = """
-SELECT e.status, e.sequence, e.deployment, l.zone, coalesce(l.owner, c.owner) AS rep
+SELECT e.status, e.sequence, e.deployment, e.pinned, l.zone, coalesce(l.owner, c.owner) AS rep
 FROM enrollment e JOIN lead l ON l.id = e.lead_id LEFT JOIN company c ON c.id = l.company_id WHERE e.id = :id
 """
 _AHEAD = """
