@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,8 @@ class Spent:
     """Resident MB of the largest worker."""
     memory_after: float
     memory_most: float
+    phases: Mapping[str, float]
+    """Processor time of the workers by phase, see `benchmarks.phases`; empty where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Cost:
     """Resident MB of the largest worker, before the run."""
     memory_after: float
     memory_most: float
+    phases: Mapping[str, float]
+    """µs of the workers' processor time a mail, by phase; empty where nobody looked."""
 
     @property
     def cpu(self) -> float:
@@ -84,6 +88,7 @@ def cost(mails: int, spent: Sequence[Spent]) -> Cost:
         memory_before=spent[0].memory_before,
         memory_after=spent[-1].memory_after,
         memory_most=max(one.memory_most for one in spent),
+        phases={name: sum(one.phases[name] for one in spent) / mails * 1e6 for name in spent[0].phases},
     )
 
 
@@ -147,6 +152,7 @@ class Workers:
             memory_before=max(one["memory before"] for one in told),
             memory_after=max(one["memory after"] for one in told),
             memory_most=max(one["memory most"] for one in told),
+            phases={name: sum(one["phases"][name] for one in told) for name in told[0]["phases"]},
         )
 
     def stop(self) -> None:

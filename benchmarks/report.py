@@ -107,6 +107,9 @@ def costs(about: Mapping[str, str], found: Mapping[str, Sequence[Cost]], as_json
     }
     show(about, figures, [_HEAD, *(_row(kind, cost) for kind, cost in middle.items())], as_json)
     if not as_json:
+        for kind, cost in middle.items():
+            if cost.phases:
+                print(f"{kind} by phase:", ", ".join(f"{name} {spent:.1f}" for name, spent in cost.phases.items()))
         for name, ratio in ratios.items():
             print(f"{name}: {ratio['mails/s']:.2f} × mails/s, {ratio['CPU']:.2f} × processor time a mail")
     return 0
@@ -114,7 +117,9 @@ def costs(about: Mapping[str, str], found: Mapping[str, Sequence[Cost]], as_json
 
 def medians(rounds: Sequence[Cost]) -> Cost:
     """In every column by itself."""
-    return Cost(**{name: median(getattr(cost, name) for cost in rounds) for name in asdict(rounds[0])})
+    columns = {name: median(getattr(cost, name) for cost in rounds) for name in asdict(rounds[0]) if name != "phases"}
+    phases = {name: median(cost.phases[name] for cost in rounds) for name in rounds[0].phases}
+    return Cost(**columns, phases=phases)
 
 
 def _row(kind: str, cost: Cost) -> tuple[str, ...]:
@@ -127,7 +132,9 @@ def _row(kind: str, cost: Cost) -> tuple[str, ...]:
 
 
 def _plain(cost: Cost) -> dict[str, Any]:
-    return {name: round(value, 4) for name, value in asdict(cost).items()} | {"cpu": round(cost.cpu, 1)}
+    phases = {name: round(spent, 1) for name, spent in cost.phases.items()}
+    columns = {name: round(value, 4) for name, value in asdict(cost).items() if name != "phases"}
+    return columns | {"cpu": round(cost.cpu, 1), "phases": phases}
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -20,6 +20,9 @@ import psutil
 import psycopg
 from sqlalchemy import text
 
+from benchmarks.phases import Phases
+from workers.runner import collect_rarely
+
 Work = Callable[[], None]
 
 PAGE = 500
@@ -92,6 +95,8 @@ def serve() -> None:
         phases = product(int(number), int(of))
     else:
         phases = {"drain": importlib.import_module(f"benchmarks.{kind}").prepare()}
+    collect_rarely()  # as the product's workers do, and the comparators no less
+    watch = Phases() if kind == "product" else None
     calls = Calls()
     process = psutil.Process()
     _say({"ready": True})
@@ -100,6 +105,8 @@ def serve() -> None:
         profile = cProfile.Profile() if rest else None
         calls.queries = calls.commits = 0
         memory = process.memory_info().rss
+        if watch is not None:
+            watch.begin()
         used, began = time.process_time(), time.monotonic()
         if profile is not None:
             profile.runcall(work)
@@ -112,6 +119,7 @@ def serve() -> None:
                 "cpu": time.process_time() - used,
                 "queries": calls.queries,
                 "commits": calls.commits,
+                "phases": watch.spent() if watch is not None else {},
                 "memory before": memory / 1e6,
                 "memory after": process.memory_info().rss / 1e6,
                 "memory most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,

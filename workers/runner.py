@@ -49,7 +49,7 @@ def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
     broker = TakingBroker(redis_url, look)
     declare(broker, hints, context)
     worker = Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
-    _collect_rarely()
+    collect_rarely()
     worker.start()
     _log.info("working, part=%s threads=%d pid=%d", role.part.value, threads, os.getpid())
     _wait(stopping, role.parent)
@@ -64,7 +64,7 @@ def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
     return 0
 
 
-def _collect_rarely() -> None:
+def collect_rarely() -> None:
     """A batch makes some ten thousand objects that end with it; looking for circles among them took a tenth of the
     time. What is loaded already is never looked through again."""
     gc.collect()

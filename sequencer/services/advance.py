@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -107,7 +108,7 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 if late := late or (first > 0 and time.monotonic() > began + RENDERING):
                     break
                 some, first = known[first : first + len(part)], first + len(part)
-                decisions = [decided(steps, snapshot, now) for snapshot in some]
+                decisions = _decided(steps, some, now)
                 out, woken, late = carry_out(context, conn, steps, some, decisions, fence, now)
                 outgoing += out
                 awake |= woken
@@ -138,17 +139,21 @@ def _note(context: Context) -> None:
             beats.worked(conn)
 
 
+def _decided(steps: Steps, known: Sequence[Snapshot], now: datetime) -> list[Decision]:
+    return [decided(steps, snapshot, now) for snapshot in known]
+
+
 def decided(steps: Steps, snapshot: Snapshot, now: datetime) -> Decision:
     """The decision; a failure concerns this lead only, who is looked at again later."""
     enrollment = snapshot.enrollment
     assert enrollment is not None
     workspace, series = steps.release.workspace, steps.sequence
-    later = Decision(enrollment._replace(due_at=now + FAILED))
     try:
         if not steps.lost:
             return decide(workspace, series, snapshot, now)
         log.error("%s: deployment %s cannot be run, whose steps are kept; looking again", series.id, enrollment.pinned)
-        return departure(workspace, series, snapshot, now) or later
+        if (gone := departure(workspace, series, snapshot, now)) is not None:
+            return gone
     except Exception:
         log.exception("enrollment %d in %s cannot be decided; looking again %s", enrollment.id, series.id, FAILED)
-        return later
+    return Decision(enrollment._replace(due_at=now + FAILED))
