@@ -60,7 +60,8 @@ def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
     every_part = (skeleton.subject, skeleton.html, skeleton.text, skeleton.reply_to)
     fixed = [_fill(part, inline, "\0") for part in every_part]
     in_headers = {part for part in (*skeleton.subject, *skeleton.reply_to) if isinstance(part, int)}
-    tags = _tags(varying, [*fixed, *(recipient.values[slot] for recipient in recipients for slot in varying)])
+    # All values, not only those that vary: quicker joined than picked out.
+    tags = _tags(varying, "\0".join([*fixed, *("\0".join(recipient.values) for recipient in recipients)]))
     filling = inline | tags
     subject, html, text, reply_to = (
         "".join(filling[p] if isinstance(p, int) else p for p in part) for part in every_part
@@ -96,18 +97,22 @@ def _personalizations(
     recipients: Sequence[Recipient], tags: dict[int, str], in_headers: set[int], shared_args: dict[str, str]
 ) -> Iterator[dict[str, Any]]:
     first = (recipients[0].from_email, recipients[0].from_name)
-    in_lines = [(slot, tags[slot]) for slot in sorted(in_headers & tags.keys())]
+    in_lines = [tags[slot] for slot in sorted(in_headers & tags.keys())]
     pairs = list(tags.items())
     for to_email, to_name, from_email, from_name, values, headers, custom_args in recipients:
         entry: dict[str, Any] = {"to": [_address(to_email, to_name)]}
         if (from_email, from_name) != first:
             entry["from"] = _address(from_email, from_name)
         if headers:
-            entry["headers"] = {name: _on_one_line(value) for name, value in headers.items()}
+            entry["headers"] = (
+                headers
+                if all(map(str.isprintable, headers.values()))
+                else {name: _on_one_line(value) for name, value in headers.items()}
+            )
         if pairs:
             entry["substitutions"] = substitutions = {tag: values[slot] for slot, tag in pairs}
-            for slot, tag in in_lines:
-                substitutions[tag] = _on_one_line(values[slot])
+            for tag in in_lines:
+                substitutions[tag] = _on_one_line(substitutions[tag])
         if custom_args:
             entry["custom_args"] = {**custom_args, **shared_args}
         yield entry
@@ -133,7 +138,7 @@ def _fill(part: Parts, inline: dict[int, str], gap: str) -> str:
     return "".join(inline.get(p, gap) if isinstance(p, int) else p for p in part)
 
 
-def _tags(slots: list[int], texts: list[str]) -> dict[int, str]:
+def _tags(slots: list[int], everything: str) -> dict[int, str]:
     """A tag for each slot: a capital, three random characters that occur nowhere, and the slot's place.
 
     The capital stands in no other place of a tag, so that text and tag, side by side, cannot look like a tag that
@@ -142,7 +147,6 @@ def _tags(slots: list[int], texts: list[str]) -> dict[int, str]:
     """
     if len(slots) > len(_ALPHABET) ** 2:
         raise ValueError(f"expected at most {len(_ALPHABET) ** 2} slots that differ by recipient, got {len(slots)}")
-    everything = "\0".join(texts)
     while True:
         prefix = secrets.choice(string.ascii_uppercase) + "".join(secrets.choice(_ALPHABET) for _ in range(3))
         if prefix not in everything:

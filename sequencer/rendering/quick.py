@@ -4,6 +4,7 @@ What is written here is put together by `program`. Nothing of a template's own t
 declared fields and functions are constants that the source calls `k0`, `k1`, …
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -22,7 +23,6 @@ from sequencer.rendering.environment import (
     in_header,
     one_line,
     printed,
-    special,
 )
 from sequencer.rendering.names import RECORDS, VALUES
 
@@ -60,8 +60,11 @@ def shown(value: Any, mode: Mode) -> str:
     return _SHOWN[mode](value)
 
 
+_escaped_in_html: Final = re.compile("[&<>\"']").search
+
+
 def shown_html(value: Any) -> str:
-    if type(value) is str and not special(value):
+    if type(value) is str and value.isprintable() and not _escaped_in_html(value):
         return value
     return str(escape(printed(value)))
 
