@@ -39,7 +39,7 @@ def rounds_done(step: Rounds, enrollment: Enrollment) -> int:
 def next_round(place: Place, step: Rounds, enrollment: Enrollment) -> Place:
     """The place of a series with the waits before its next round."""
     at = (step.every.at,) if step.every.at is not None else ()
-    return replace(place, before=(step.every,) if rounds_done(step, enrollment) else (*place.waits, *at))
+    return replace(place, waits=(step.every,) if rounds_done(step, enrollment) else (*place.waits, *at))
 
 
 def after_waits(waits: tuple[Wait, ...], since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:

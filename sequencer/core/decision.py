@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Rep
@@ -11,8 +11,7 @@ from sequencer.core.mark import Mark
 from sequencer.core.sequence import Email, Handoff, Set, Start, Task, Tell
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Email this step's content now. `sender` is the rep in whose name, None for the sequence's shared sender."""
 
     step: Email
@@ -78,8 +77,7 @@ class Cancel:
 Effect: TypeAlias = Send | Alert | Assign | Ask | Change | Enter | Cancel
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why something happened or did not. `explain` turns it into a sentence."""
 
     code: str
@@ -89,8 +87,7 @@ class Reason:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The enrollment as it stands afterwards, what is to be done, and why; the last reason says what it waits for."""
 
     enrollment: Enrollment

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sequencer.core.dating import after_waits, due_at, next_round, rounds_done, wait_over
 from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
@@ -16,11 +17,13 @@ from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
 from sequencer.core.facts import LeadFacts
 from sequencer.core.fork import chosen, drawn
 from sequencer.core.lanes import converted, holder
+from sequencer.core.lead import Rep
 from sequencer.core.mark import Mark
 from sequencer.core.may_mail import NOTHING_NEW, RELOOK, Hold, Skip, Standing, may_mail
 from sequencer.core.message import Message, State
 from sequencer.core.operate import SEQUENCE, is_held
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
+from sequencer.core.quiet import Quiet
 from sequencer.core.schedule import UntilDate, shift
 from sequencer.core.sequence import (
     DONE_BY,
@@ -88,7 +91,14 @@ def open_message(messages: Mapping[str, Message], now: datetime) -> Message | No
     return None
 
 
-@dataclass
+def last_places(workspace: Workspace, sequence: Sequence) -> frozenset[str]:
+    """Where an enrollment may stand after a mail so that, once the provider took it, `decide` could only end it."""
+    if sequence.ends_by_mailing or sequence.reviews or sequence.id in workspace.rivals:
+        return frozenset()
+    return sequence.ending
+
+
+@dataclass(slots=True)
 class _Run:
     """One call of `decide`: the enrollment as it moves, and what has come of it so far."""
 
@@ -99,6 +109,12 @@ class _Run:
     now: datetime
     effects: list[Effect] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
+    owner: Rep | None = field(init=False)
+    zone: ZoneInfo = field(init=False)
+    quiet: Quiet = field(init=False)
+    facts: LeadFacts = field(init=False)
+    dated: datetime | None = field(init=False)
+    """For when it was dated last; None: it waited for no time."""
 
     def __post_init__(self) -> None:
         self.owner = owner_of(self.workspace, self.snapshot)
@@ -268,7 +284,7 @@ class _Run:
         if isinstance(send, Skip):
             return False
         if send is not None:
-            self.mail(replace(send, attempt=message.attempt + 1, resend=True))
+            self.mail(send._replace(attempt=message.attempt + 1, resend=True))
         return True
 
     def retries(self, message: Message) -> bool:
@@ -287,7 +303,7 @@ class _Run:
             self.effects.append(Cancel(step.id))
             return False
         if send is not None:
-            self.mail(replace(send, attempt=message.attempt + 1))
+            self.mail(send._replace(attempt=message.attempt + 1))
         return True
 
     # --- steps
@@ -412,8 +428,7 @@ class _Run:
 
     def take(self, step: Branch, arm: str) -> bool:
         self.reasons.append(Reason(arm, step.condition.mark, step.id, detail=step.condition.source))
-        self.note(step, arm)
-        self.enter(step, arm)
+        self.enter(step, arm, Outcome(step.id, arm, self.now))
         return True
 
     def fork(self, step: Choose | Split) -> bool:
@@ -427,13 +442,12 @@ class _Run:
             mark, why = step.mark, f"drawn, a share of {step.shares[number]} %"
         arm = step.arms[number].name
         self.reasons.append(Reason("arm", mark, step.id, detail=f"`{arm}`: {why}"))
-        self.note(step, arm)
-        self.enter(step, arm)
+        self.enter(step, arm, Outcome(step.id, arm, self.now))
         return True
 
-    def enter(self, step: Fork, arm: str) -> None:
+    def enter(self, step: Fork, arm: str, *passed: Outcome) -> None:
         """Into that arm; past all of them when it is gone from the file."""
-        self.move(self.sequence.enters(step, arm) or self.following(step.id))
+        self.move(self.sequence.enters(step, arm) or self.following(step.id), *passed)
 
     def accepted(self) -> datetime:
         """When the provider took the last mail, for `within`; when no mail came before, when this place was reached."""
@@ -543,8 +557,7 @@ class _Run:
         self.pass_step(step, "skipped", f"{why}: {detail}" if detail else why)
 
     def pass_step(self, step: Step, outcome: str, detail: str = "") -> None:
-        self.note(step, outcome, detail)
-        self.move(self.following(step.id))
+        self.move(self.following(step.id), Outcome(step.id, outcome, self.now, detail))
 
     def note(self, step: Step, outcome: str, detail: str = "") -> None:
         self.note_as(step.id, outcome, detail)
@@ -559,8 +572,10 @@ class _Run:
             raise AssertionError("the end of a sequence has nothing after it")
         return following
 
-    def move(self, position: str) -> None:
-        self.enrollment = self.enrollment._replace(position=position, since=self.now)
+    def move(self, position: str, *passed: Outcome) -> None:
+        """To that position. `passed`: what became of the step before."""
+        outcomes = (*self.enrollment.outcomes, *passed)
+        self.enrollment = self.enrollment._replace(position=position, since=self.now, outcomes=outcomes)
 
     def arrive(self, position: str) -> None:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""

@@ -20,15 +20,13 @@ _DETAIL = {kinds.SUBMITTED: "form", kinds.VISITED: "page"}
 class LeadFacts:
     """What is true of one lead at `now`. Engagement by machines was left out when the snapshot was read."""
 
-    __slots__ = ("now", "snapshot", "workspace")
+    __slots__ = ("lead", "now", "snapshot", "workspace")
 
     def __init__(self, workspace: Workspace, snapshot: Snapshot, now: datetime) -> None:
         self.workspace = workspace
         self.snapshot = snapshot
         self.now = now
-
-    def lead(self, name: str) -> Any:
-        return self.snapshot.lead.get(name)
+        self.lead: Callable[[str], Any] = snapshot.lead.get
 
     def company(self, name: str) -> Any:
         return getattr(self.snapshot.company, name) if self.snapshot.company is not None else None

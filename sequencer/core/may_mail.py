@@ -60,30 +60,32 @@ def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send
     if it.snapshot.enrollment is not None and it.snapshot.enrollment.held_out:
         return Skip("holdout")
     quiet = NEVER_QUIET if it.sequence.exempt else it.quiet
-    opens = next_open(due, it.sequence.hours, it.zone, quiet)
     lateness = it.sequence.max_lateness
-    # From when it was to go by our own rules: a mail that these held is not late.
-    expected = max(opens, it.dated) if it.dated is not None else opens
-    if lateness is not None and it.now > shift(expected, lateness, it.zone, it.quiet):
-        return Skip("too-late")
+    if lateness is not None:
+        opens = next_open(due, it.sequence.hours, it.zone, quiet)
+        # From when it was to go by our own rules: a mail that these held is not late.
+        expected = max(opens, it.dated) if it.dated is not None else opens
+        if it.now > shift(expected, lateness, it.zone, it.quiet):
+            return Skip("too-late")
     # Before gap and caps: what waits for a rep is not skipped because others mailed the lead meanwhile.
     send = _from_whom(it, step, due)
     if isinstance(send, Hold):
         return send
     earliest = next_open(max(due, it.now), it.sequence.hours, it.zone, quiet)
     rule = ""
-    if not it.sequence.exempt:
-        limit = shift(opens, it.workspace.pressure.wait, it.zone, it.quiet)
+    if it.snapshot.mailed_at and not it.sequence.exempt:
         while True:
             at, why = allowed(it.workspace.pressure, it.snapshot.mailed_at, earliest, it.zone)
             rule = why or rule
             if at == earliest:
                 break
             earliest = next_open(at, it.sequence.hours, it.zone, quiet)
-        if rule and earliest > limit:
-            if it.now >= limit:
+        if rule:
+            opens = next_open(due, it.sequence.hours, it.zone, quiet)
+            limit = shift(opens, it.workspace.pressure.wait, it.zone, it.quiet)
+            if earliest > limit and it.now >= limit:
                 return Skip("pressure", rule)
-            earliest = limit
+            earliest = min(earliest, limit)
     if earliest > it.now:
         return Hold(rule or "hours", earliest)
     if step.unless is not None and step.unless.test(facts):
@@ -92,7 +94,7 @@ def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send
         content = best(step.pick, it.snapshot, it.now.astimezone(it.zone).date())
         if content is None:
             return Skip(NOTHING_NEW, step.pick.kind)
-        send = replace(send, step=replace(step, content=content))
+        send = send._replace(step=replace(step, content=content))
     return send
 
 

@@ -278,19 +278,10 @@ class Place:
     index: int
     fork: "Fork | None"
     """What the arm belongs to; None for the sequence's own steps."""
-    before: tuple[Wait, ...] | None = None
-    """Waits in place of the step's own: those between the rounds of a series."""
-
-    @property
-    def step(self) -> Step | None:
-        return self.arm.steps[self.index] if self.index < len(self.arm.steps) else None
-
-    @property
-    def waits(self) -> tuple[Wait, ...]:
-        if self.before is not None:
-            return self.before
-        step = self.step
-        return self.arm.waits if step is None else step.waits
+    step: Step | None
+    """None at the arm's end."""
+    waits: tuple[Wait, ...]
+    """Before that step, or after the arm's last; between the rounds of a series, those from one to the next."""
 
 
 @dataclass(frozen=True)
@@ -343,12 +334,12 @@ class Sequence:
 
         def visit(arm: Arm, fork: Fork | None) -> None:
             for index, step in enumerate(arm.steps):
-                found[step.id] = Place(step.id, arm, index, fork)
+                found[step.id] = Place(step.id, arm, index, fork, step, step.waits)
                 if isinstance(step, Fork):
                     for inner in step.arms:
                         visit(inner, step)
             end = end_of(fork.id, arm.name) if fork else END
-            found[end] = Place(end, arm, len(arm.steps), fork)
+            found[end] = Place(end, arm, len(arm.steps), fork, None, arm.waits)
 
         visit(self.body, None)
         return found
@@ -357,6 +348,21 @@ class Sequence:
     def steps(self) -> Mapping[str, Step]:
         """Every step by its id, in the order of the file."""
         return {p: place.step for p, place in self.places.items() if place.step is not None}
+
+    @cached_property
+    def ending(self) -> frozenset[str]:
+        """The positions at which only the end is left, and no wait before it."""
+        found = {END} if not self.body.waits else set()
+        for position, place in reversed(self.places.items()):
+            if place.step is None and place.fork is not None and not place.waits and self.after(position) in found:
+                found.add(position)
+        return frozenset(found)
+
+    @cached_property
+    def ends_by_mailing(self) -> bool:
+        """Whether what ends an enrollment may become true by a mail of its own, for which nothing else need happen."""
+        ends = [*self.exit_on, *self.never, *([self.goal] if self.goal is not None else [])]
+        return any(condition.asks.contents for condition in ends)
 
     @property
     def start(self) -> str:
@@ -368,19 +374,25 @@ class Sequence:
 
         None after the end of the sequence.
         """
-        place = self.places[position]
-        if place.step is None:
-            return self.after(place.fork.id) if place.fork else None
-        if place.index + 1 < len(place.arm.steps):
-            return place.arm.steps[place.index + 1].id
-        return end_of(place.fork.id, place.arm.name) if place.fork else END
+        return self._following[position]
+
+    @cached_property
+    def _following(self) -> Mapping[str, str | None]:
+        def following(place: Place) -> str | None:
+            if place.step is None:
+                return following(self.places[place.fork.id]) if place.fork else None
+            if place.index + 1 < len(place.arm.steps):
+                return place.arm.steps[place.index + 1].id
+            return end_of(place.fork.id, place.arm.name) if place.fork else END
+
+        return {position: following(place) for position, place in self.places.items()}
 
     def enters(self, fork: Fork, name: str) -> str | None:
         """The first position inside the arm of that name; None when there is no such arm (any more)."""
-        arm = next((arm for arm in fork.arms if arm.name == name), None)
-        if arm is None:
-            return None
-        return arm.steps[0].id if arm.steps else end_of(fork.id, name)
+        for arm in fork.arms:
+            if arm.name == name:
+                return arm.steps[0].id if arm.steps else end_of(fork.id, name)
+        return None
 
     def conditions(self) -> Iterator[Condition]:
         """Every condition that a running enrollment may be asked."""
@@ -455,7 +467,7 @@ class Sequence:
     def tasks(self) -> Iterator[Task]:
         return (step for step in self.steps.values() if isinstance(step, Task))
 
-    @property
+    @cached_property
     def reviews(self) -> bool:
         """Whether any of its mails waits for the owner to look at it."""
         return any(step.review is not None for step in self.emails())

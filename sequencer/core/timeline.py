@@ -74,7 +74,7 @@ class Timeline:
                     continue
                 if effect.step.id == reason.step:
                     data |= _data(effect, owner)
-            said = replace(reason, step=sequence.shown(reason.step))
+            said = reason._replace(step=sequence.shown(reason.step))
             says = explain.reason(said, self.zone) + _more(said, data)
             self.add(Entry(now, sequence.id, said.code, says, said.step, said.until, said.mark, data))
 
@@ -86,7 +86,7 @@ class Timeline:
         if reason is None or reason.until is None or decision.effects:
             return
         moved = _moved(workspace, sequence, snapshot, decision, reason, self.zone)
-        reason = replace(reason, step=sequence.shown(reason.step))
+        reason = reason._replace(step=sequence.shown(reason.step))
         says = explain.reason(reason, self.zone) + (f" ({moved})" if moved else "")
         self.add(Entry(now, sequence.id, reason.code, says, reason.step, reason.until, reason.mark))
 

@@ -108,6 +108,11 @@ class Workspace:
         """By sequence, those that can hold it up."""
         return holders(self.sequences)
 
+    @cached_property
+    def rivals(self) -> frozenset[str]:
+        """Sequences that hold others up, or are held up."""
+        return frozenset(self.held_by).union(*self.held_by.values())
+
     def stage_rank(self, stage: str | None) -> int:
         """The place of a stage in the buying cycle; -1 when unknown."""
         return self.stages.index(stage) if stage in self.stages else -1

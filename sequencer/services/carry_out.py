@@ -273,4 +273,4 @@ def _only(out: Outgoing, begun: set[tuple[int, str]]) -> Outgoing | None:
     if not kept:
         return None
     batch = replace(out.batch, recipients=tuple(out.batch.recipients[n] for n in kept))
-    return Outgoing(batch, tuple(out.attempts[n] for n in kept))
+    return replace(out, batch=batch, attempts=tuple(out.attempts[n] for n in kept))

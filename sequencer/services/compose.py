@@ -4,11 +4,13 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sequencer.core.content import Content
 from sequencer.core.decision import Send
+from sequencer.core.engine import last_places
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.mail import Batch, Recipient, join
@@ -17,7 +19,7 @@ from sequencer.core.people import owner_of, sender_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
-from sequencer.core.token import mint
+from sequencer.core.token import Tokens, mint_all
 from sequencer.rendering.edit import Unfit
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
@@ -48,6 +50,8 @@ class Outgoing:
 
     batch: Batch
     attempts: tuple[Attempt, ...]
+    last: Mapping[int, datetime]
+    """By enrollment for which nothing comes after this mail: since when it stands there."""
 
 
 class Order(NamedTuple):
@@ -70,6 +74,7 @@ class _Group:
         self.request_id: Final = uuid.uuid4().hex
         self.attempts: list[Attempt] = []
         self.recipients: list[Recipient] = []
+        self.last: dict[int, datetime] = {}
 
     def outgoing(self, sequence: Series, reply_domain: str | None) -> Outgoing:
         skeleton = self.prepared.skeleton
@@ -80,7 +85,7 @@ class _Group:
         if reply_domain:
             skeleton = replace(skeleton, reply_to=("r-", token, f"@{reply_domain}"))
         batch = Batch(self.request_id, skeleton, tuple(self.recipients), CONSTANT_HEADERS, (sequence.id,))
-        return Outgoing(batch, tuple(self.attempts))
+        return Outgoing(batch, tuple(self.attempts), self.last)
 
 
 def compose(
@@ -99,7 +104,9 @@ def compose(
     groups: dict[tuple[str, str, bool, int], _Group] = {}
     failed: list[Attempt] = []
     late: list[Order] = []
-    for number, order in enumerate(orders):
+    minted = mint_all(context.secret, [(order.enrollment.id, order.send.step.id) for order in orders])
+    last = last_places(release.workspace, sequence)
+    for number, (order, tokens) in enumerate(zip(orders, minted, strict=True)):
         if number and time.monotonic() > until:
             late = list(orders[number:])
             break
@@ -116,12 +123,14 @@ def compose(
             key = (content.id, _domain(sender.email), answered is not None, alone)
             if (group := groups.get(key)) is None:
                 group = groups[key] = _Group(content, answered is not None, edit is not None)
-            attempt, recipient = _one(context, release, sequence, order, sender, group, answered)
+            attempt, recipient = _one(context, release, sequence, order, tokens, sender, group, answered)
         except (RenderingFailed, Unfit) as error:
             failed.append(_attempt(release, sequence, order, sender, failure=str(error), state=State.REFUSED))
         else:
             group.attempts.append(attempt)
             group.recipients.append(recipient)
+            if order.enrollment.position in last:
+                group.last[order.enrollment.id] = order.enrollment.since
     sent = [group.outgoing(sequence, release.workspace.reply_domain) for group in groups.values() if group.attempts]
     return sent, failed, late
 
@@ -131,6 +140,7 @@ def _one(
     release: Release,
     sequence: Series,
     order: Order,
+    tokens: Tokens,
     sender: Sender | Rep,
     group: _Group,
     answered: Conversation | None,
@@ -138,7 +148,6 @@ def _one(
     """Raises RenderingFailed."""
     send, enrollment, snapshot = order
     lead, step = snapshot.lead, send.step.id
-    tokens = mint(context.secret, enrollment.id, step)
     unsubscribe = f"{context.public_url}/u/{tokens.unsubscribe}"
     values = group.prepared.values(
         View(

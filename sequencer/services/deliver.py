@@ -121,6 +121,7 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
         elif trial and accepted:
             pauses.end(conn, Reason.CREDENTIALS)
             log.warning("sending goes on: the provider takes our mail again")
+        enrollments.finish(conn, {number: out.last[number] for number in accepted if number in out.last}, now)
     if settled:
         worst = next(o for o in outcomes if o.answer is not Answer.ACCEPTED)
         log.warning(

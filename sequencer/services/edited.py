@@ -29,7 +29,7 @@ def content(release: Release, lead: Lead, edit: Edit) -> Content:
 
 def about(send: Send, edit: Edit) -> Send:
     """The content that the rep wrote into, also when the step has another by now."""
-    return replace(send, step=replace(send.step, content=edit.content))
+    return send._replace(step=replace(send.step, content=edit.content))
 
 
 def files(release: Release, item: Content, lead: Lead) -> Files:

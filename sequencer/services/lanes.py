@@ -15,10 +15,9 @@ def moved(conn: Connection, workspace: Workspace, who: Iterable[tuple[int, str]]
 
     Asks the database only where a sequence holds others up, or is held up.
     """
-    if not workspace.held_by:
+    if not workspace.rivals:
         return
-    rivals = workspace.held_by.keys() | set().union(*workspace.held_by.values())
-    changes = [(lead_id, sequence) for lead_id, sequence in who if sequence in rivals]
+    changes = [(lead_id, sequence) for lead_id, sequence in who if sequence in workspace.rivals]
     if not changes:
         return
     running = enrollments.running_of(conn, sorted({lead_id for lead_id, _ in changes}))

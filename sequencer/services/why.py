@@ -1,7 +1,7 @@
 """Why a lead did or did not get a mail, rule by rule, with file and line, and when the next comes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -123,7 +123,7 @@ def _running(
     decision = decide(release.workspace, series, snapshot, now)
     zone = zone_of(release.workspace, series, lead, owner_of(release.workspace, snapshot))
     for reason in decision.reasons:
-        said = explain.reason(replace(reason, step=series.shown(reason.step)), zone)
+        said = explain.reason(reason._replace(step=series.shown(reason.step)), zone)
         answer.now.append(Sentence(said, str(reason.mark)))
     answer.next_at = decision.enrollment.due_at
     if step is not None and step in series.names and running.passed(series.key(step)) is None:

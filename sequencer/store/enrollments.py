@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy import update as update_
 
-from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status
+from sequencer.core.enrollment import END, HOLDOUT, RUNNING, Enrollment, Outcome, Status
 from sequencer.core.fate import Standing
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
@@ -247,6 +247,33 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
             "pinned": array(e.pinned for e in changed),
         },
     )
+
+
+_FINISH = text(
+    """
+    WITH through AS MATERIALIZED (
+        SELECT e.id FROM enrollment e
+        JOIN unnest(CAST(:ids AS bigint[]), CAST(:sinces AS timestamptz[])) v(id, since) ON v.id = e.id
+        WHERE e.since = v.since AND e.status = 'active' AND e.deployment = (SELECT max(number) FROM deployment)
+        FOR NO KEY UPDATE OF e SKIP LOCKED
+    )
+    UPDATE enrollment e
+    SET position = :end, since = :now, due_at = NULL, status = 'finished', reason = 'finished', ended_at = :now,
+        expected_at = NULL
+    FROM through WHERE e.id = through.id
+    """
+)
+
+
+def finish(conn: Connection, sinces: Mapping[int, datetime], now: datetime) -> None:
+    """Ends enrollments for which nothing comes any more, where they still stand as they did since then.
+
+    Without their leads' locks, and so without waiting for anybody: who is held, was moved or paused meanwhile, or is to
+    be taken to another deployment first, comes to the end by the next look.
+    """
+    if sinces:
+        values = {"ids": array(sinces), "sinces": array(sinces.values()), "end": END, "now": now}
+        conn.execute(_FINISH, values)
 
 
 def _history(outcomes: Sequence[Outcome]) -> str:
