@@ -353,7 +353,7 @@ class Sequence:
     def ending(self) -> frozenset[str]:
         """The positions at which only the end is left, and no wait before it."""
         found = {END} if not self.body.waits else set()
-        for position, place in reversed(self.places.items()):
+        for position, place in reversed(list(self.places.items())):
             if place.step is None and place.fork is not None and not place.waits and self.after(position) in found:
                 found.add(position)
         return frozenset(found)
