@@ -221,6 +221,14 @@ def _submitted(bench: Bench, call: _Call) -> ast.expr | None:
     return _events(bench, event.SUBMITTED, "happened", call, event.SUBMITTED, form.value)
 
 
+def _asked_about(bench: Bench, call: _Call) -> ast.expr | None:
+    about = call.texts[0]
+    if not bench.is_among(about.column, "inquiry", about.value, bench.names.inquiries):
+        return None
+    bench.events.add(event.SUBMITTED)
+    return _events(bench, event.REPLIED, "asked_about", call, about.value)
+
+
 def _did(bench: Bench, call: _Call) -> ast.expr | None:
     kind = call.texts[0]
     if kind.value in event.DELIVERY:
@@ -274,6 +282,7 @@ FUNCTIONS: Final = {
     "replied": _Function("replied()", _replied, least=0, most=0, window=True),
     "visited": _Function('visited("/pricing*")', _visited, window=True),
     "submitted": _Function('submitted("form")', _submitted, window=True),
+    "asked_about": _Function('asked_about("price")', _asked_about, window=True),
     "unsubscribed": _Function("unsubscribed()", _unsubscribed, least=0, most=0, window=True),
     "did": _Function('did("event")', _did, window=True),
     "received": _Function('received("sales/pricing")', _received),

@@ -48,6 +48,9 @@ class Facts(Protocol):
     def happened(self, kind: str, detail: str | None, /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
         """Whether an event of that kind came so often. `detail`: the form, or the page with `*` for anything."""
 
+    def asked_about(self, inquiry: str, /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
+        """Whether the lead asked about that so often in an answer or a form."""
+
     def received(self, content: str, /) -> bool:
         """Whether that content was ever mailed to the lead, from any source."""
 
@@ -101,6 +104,8 @@ class Names:
     """The contents that have a tag in their head."""
     topics: frozenset[str] | None = None
     forms: frozenset[str] | None = None
+    inquiries: frozenset[str] = frozenset()
+    """What signals.yaml has phrases for."""
     audiences: Mapping[str, Group] = field(default_factory=dict)
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Values from a file of one a line, by the file's name."""

@@ -237,6 +237,9 @@ class _World:
     def happened(self, kind: str, detail: str | None, /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
         return self._asked("happened", kind, detail, within, at_least, ever)
 
+    def asked_about(self, inquiry: str, /, *, within: Duration | None, at_least: int, ever: bool) -> bool:
+        return self._asked("asked_about", inquiry, within, at_least, ever)
+
     def received(self, content: str, /) -> bool:
         return self._asked("received", content)
 

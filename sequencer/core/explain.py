@@ -174,6 +174,12 @@ def ending(enrollment: Enrollment) -> str:
     return f"{words} ({enrollment.reason})" if enrollment.reason and enrollment.reason != "finished" else words
 
 
+def asks(about: Mapping[str, str]) -> Iterator[str]:
+    """What somebody asked about, in their own words."""
+    for name, sentence in about.items():
+        yield f"asks about {name.replace('-', ' ')}: “{sentence}”"
+
+
 def event(happened: Event) -> str:
     data = {"link": "a link", "form": "", "page": "", "field": "", "after": "", "reasons": "", **happened.data}
     sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
@@ -199,6 +205,7 @@ _DONE = {
     "submitted": "submitted the form {0}",
     "replied": "answered",
     "unsubscribed": "unsubscribed",
+    "asked_about": "asked about {0}",
     "did": "{0}",
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 from sequencer.core import event as kinds
 from sequencer.core.duration import Duration
 from sequencer.core.event import Event
+from sequencer.core.inquiry import in_event
 from sequencer.core.people import quiet_of
 from sequencer.core.quiet import Quiet
 from sequencer.core.score import score
@@ -77,6 +78,10 @@ class LeadFacts:
             return matches(detail, str(event.data.get(key, "")))
 
         return self._count(at_least, within, ever, fits)
+
+    def asked_about(self, inquiry: str, within: Duration | None, at_least: int, ever: bool) -> bool:
+        declared = self.workspace.signals.inquiries.get(inquiry) if self.workspace.signals is not None else None
+        return declared is not None and self._count(at_least, within, ever, lambda e: in_event(declared, e) is not None)
 
     def received(self, content: str) -> bool:
         return content in self.snapshot.received

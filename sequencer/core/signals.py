@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sequencer.core.condition import Condition
-from sequencer.core.event import CHANGED, RESUBSCRIBED, UNSUBSCRIBED
+from sequencer.core.event import CHANGED, RESUBSCRIBED, UNSUBSCRIBED, Event
+from sequencer.core.inquiry import Inquiry, in_event
 from sequencer.core.mark import Mark
 
 
@@ -73,6 +74,8 @@ class Signals:
     """What moves a lead forward to a stage, in the order of the stages."""
     sales_ready: SalesReady | None = None
     learn: tuple[Lesson, ...] = ()
+    inquiries: Mapping[str, Inquiry] = field(default_factory=dict)
+    """What people ask about in their own words, by name."""
     digest: str = ""
     """Of all that decides how somebody stands. When it is another, everybody is counted and looked at again."""
 
@@ -96,6 +99,11 @@ class Signals:
         """Kinds of events after which a lead may stand otherwise."""
         asked = [condition.asks for condition in (*self.conditions(), *(one.condition for one in self.fit))]
         return frozenset({CHANGED, RESUBSCRIBED, UNSUBSCRIBED, *self.by_kind}).union(*(asks.events for asks in asked))
+
+    def asked(self, e: Event) -> dict[str, str]:
+        """By inquiry, the sentence in which an event asks about it."""
+        found = {name: in_event(inquiry, e) for name, inquiry in self.inquiries.items()}
+        return {name: sentence for name, sentence in found.items() if sentence is not None}
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every expression over how a lead stands."""

@@ -99,7 +99,7 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
                 "step": called(e.enrollment_id, e.step),
                 "machine": e.machine,
                 "data": dict(e.data),
-                "sentence": explain.event(named(release, inside, e)),
+                "sentence": sentence(release, inside, e),
             }
             for e in events.history(conn, lead.id, history)
         ],
@@ -141,6 +141,13 @@ def named(release: Release | None, inside: Mapping[int, str], e: Event) -> Event
     """The event with its step as the file calls it. `inside`: the lead's sequences by enrollment."""
     sequence = inside.get(e.enrollment_id or 0)
     return e._replace(step=shown(release, sequence, e.step)) if sequence is not None and e.step is not None else e
+
+
+def sentence(release: Release | None, inside: Mapping[int, str], e: Event) -> str:
+    """What happened, and what the lead asked about in that. `inside`: the lead's sequences by enrollment."""
+    signals = release.workspace.signals if release is not None else None
+    asked = explain.asks(signals.asked(e)) if signals is not None else ()
+    return "; ".join((explain.event(named(release, inside, e)), *asked))
 
 
 def not_before(view: Mapping[str, Any], event: Mapping[str, Any]) -> datetime | None:

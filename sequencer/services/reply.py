@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
+from sequencer.core import explain
 from sequencer.core.aside import WHOLE
 from sequencer.core.event import Event
 from sequencer.core.lead import channels
+from sequencer.core.quoting import own_words
 from sequencer.core.release import Release
 from sequencer.core.replies import is_automatic, return_date
 from sequencer.core.token import Ref, read
@@ -54,7 +56,7 @@ def _event(answer: Answer, row: Any) -> Event | None:
     automatic = is_automatic(
         received.headers, received.subject, received.envelope_from, received.headers.get("content-type", "")
     )
-    data = {"subject": received.subject[:500], "text": received.text[:5000]}
+    data = {"subject": received.subject[:500], "text": own_words(received.text)[:5000]}
     if automatic and (back := return_date(received.text, at.date())) is not None:
         data["back"] = back.isoformat()
     if received.date is not None and at - PLAUSIBLE <= received.date <= at:
@@ -81,6 +83,7 @@ def forward(conn: Connection, release: Release, new: Iterable[Event], now: datet
     if not replied:
         return
     known = {lead.id: lead for lead in leads.by_ids(conn, [e.lead_id for e in replied])}
+    signals = release.workspace.signals
     fallback = next(iter(release.workspace.senders.values()), None)
     alerts.insert(
         conn,
@@ -92,7 +95,7 @@ def forward(conn: Connection, release: Release, new: Iterable[Event], now: datet
                 lead_id=e.lead_id,
                 rep=known[e.lead_id].owner or (fallback.email if fallback else None),
                 note=str(e.data.get("text", "")),
-                reasons=(),
+                reasons=tuple(explain.asks(signals.asked(e))) if signals is not None else (),
                 channels=channels(release.workspace.reps.get(known[e.lead_id].owner or "")),
             )
             for e in replied

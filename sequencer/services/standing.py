@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sequencer.core import explain
 from sequencer.core.facts import LeadFacts
 from sequencer.core.intent import explained
 from sequencer.core.lead import Lead
@@ -13,7 +12,7 @@ from sequencer.core.readiness import judged
 from sequencer.core.release import Release
 from sequencer.core.score import UNIT, parts
 from sequencer.services import snapshots
-from sequencer.services.inspect import named
+from sequencer.services.inspect import sentence
 from sequencer.services.weigh import asks_of
 from sequencer.store import enrollments, events, readiness
 
@@ -49,7 +48,7 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
                 "at": deed.event.at.isoformat(),
                 "signal": deed.signal.name,
                 "points": _points(deed.units),
-                "sentence": explain.event(named(release, inside, deed.event)),
+                "sentence": sentence(release, inside, deed.event),
             }
             for deed in explained(release.workspace, happened, today)
         ],

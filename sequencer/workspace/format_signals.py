@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sequencer.workspace.shapes import Block, Condition, Count, Key, Named, Several, Words, either
-from sequencer.workspace.words import ANY, BEHAVIOUR, DURATION, ID, POINTS
+from sequencer.workspace.words import ANY, BEHAVIOUR, DURATION, ID, LOCALE, POINTS
 
 SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
     "signals": (
@@ -38,13 +38,19 @@ SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
             "What behaviour tells of who does it. It fills fields of the lead that nobody answered.",
             '[{when: clicked_tag("cost"), add: {pains: cost}}]',
         ),
+        Key(
+            "inquiries",
+            Named(ID, Block("inquiry")),
+            "What people ask about in their own words, in an answer or a form: `asked_about(…)` in conditions.",
+            '{price: {phrases: {en: [how much, "price*"]}}}',
+        ),
     ),
     "signal": (
         Key(
             "when",
             BEHAVIOUR,
             "What the lead does: `visited`, `clicked`, `clicked_kind`, `clicked_tag`, `submitted`, `replied`, "
-            "`unsubscribed` or `did`; several with `or` count once.",
+            "`asked_about`, `unsubscribed` or `did`; several with `or` count once.",
             'visited("/pricing*")',
             True,
         ),
@@ -72,6 +78,24 @@ SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
             "Values for other fields.",
             "{role: finance}",
         ),
+    ),
+    "inquiry": (
+        Key(
+            "phrases",
+            Named(LOCALE, Several(ANY)),
+            "Words that ask about it, by language. `*` at the end of a word stands for any ending, alone for up to "
+            "three words.",
+            '{en: [how much, "price*"], de: ["was * kostet"]}',
+            True,
+        ),
+        Key(
+            "unless",
+            Named(LOCALE, Several(ANY)),
+            "Words by which a sentence asks nothing after all.",
+            "{en: [at any price]}",
+        ),
+        Key("examples", Several(ANY), "Sentences that must be found; `check` tries them.", "[How much is it for 40?]"),
+        Key("not", Several(ANY), "Sentences that must not be found.", "[We will not do it at any price.]"),
     ),
     "fit": (
         Key("if", Condition(), "What the lead is.", 'lead.role == "finance"', True),

@@ -124,6 +124,7 @@ def names_in(
         kinds=frozenset(content.kind for content in contents.values()) if known == contents.keys() else None,
         tags=tags_in(contents) if known == contents.keys() else None,
         topics=frozenset(workspace.topics),
+        inquiries=frozenset(workspace.signals.inquiries) if workspace.signals is not None else frozenset(),
         audiences=workspace.audiences,
         lists=workspace.lists,
         standing=standing_in(workspace),

@@ -124,14 +124,7 @@ def read_zone(root: Map) -> tuple[str, bool]:
 
 
 def read_locale(root: Map) -> str:
-    text = root.text("locale")
-    if text is None:
-        return "en"
-    parts = text.value.split("-")
-    if all(part.isascii() and part.isalnum() and 2 <= len(part) <= 8 for part in parts) and parts[0].isalpha():
-        return text.value
-    text.bad("a language as `en` or `de-AT`")
-    return "en"
+    return values.locale(root.text("locale")) or "en"
 
 
 def read_stages(root: Map) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from sequencer.core.mark import Problem
 from sequencer.core.signals import Fit, Lesson, SalesReady, Signal, Signals
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
+from sequencer.workspace.inquiries import read_inquiries
 from sequencer.workspace.load import content_files
 from sequencer.workspace.nodes import Map, Node, Problems, Text, as_items, as_map, as_text
 from sequencer.workspace.parse import parse
@@ -31,7 +32,7 @@ SIGNALS_FILE: Final = "sequences/signals.yaml"
 BEHAVIOURS: Final = frozenset(
     {
         *("visited", "clicked", "clicked_kind", "clicked_tag", "opened"),
-        *("submitted", "replied", "unsubscribed", "did"),
+        *("submitted", "replied", "asked_about", "unsubscribed", "did"),
     }
 )
 """The functions that say what a lead does."""
@@ -52,6 +53,10 @@ def load_signals(
     root.expect("signals")
     known = frozenset(contents) | frozenset(content_files(files))
     names = replace(names_in(workspace, contents, known, {}), scope="ever")
+    inquiries = {one.name: one for one in read_inquiries(root.take("inquiries"))}
+    names = replace(names, inquiries=frozenset(inquiries))
+    # What asks about them is tried with them, before the signals are whole.
+    workspace = replace(workspace, signals=Signals(inquiries=inquiries))
     reader = _Reader(workspace, names, problems)
     signals = Signals(
         points=tuple(reader.signals(root.take("points"))),
@@ -59,6 +64,7 @@ def load_signals(
         stages=reader.stages(root.take("stages")),
         sales_ready=reader.sales_ready(root.take("sales_ready")),
         learn=tuple(reader.lessons(root.take("learn"))),
+        inquiries=inquiries,
     )
     signals = replace(signals, digest=digest_of(signals, names))
     return replace(workspace, signals=signals), problems.sorted()
@@ -80,6 +86,8 @@ def digest_of(signals: Signals, names: Names) -> str:
     ]
     if signals.learn:
         held.append([(one.name, one.field, one.value, one.at_least, one.within) for one in signals.learn])
+    if signals.inquiries:
+        held.append([(one.name, one.phrases, one.unless) for one in signals.inquiries.values()])
     return hashlib.sha256(orjson.dumps(held, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 

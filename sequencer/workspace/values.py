@@ -129,6 +129,17 @@ def url(text: Text | None) -> str | None:
     return None
 
 
+def locale(text: Text | None) -> str | None:
+    """A language, as `de-AT`."""
+    if text is None:
+        return None
+    parts = text.value.split("-")
+    if all(part.isascii() and part.isalnum() and 2 <= len(part) <= 8 for part in parts) and parts[0].isalpha():
+        return text.value
+    text.bad("a language as `en` or `de-AT`")
+    return None
+
+
 def domain(text: Text | None) -> str | None:
     """A host name, as `reply.example.com`."""
     if text is None:

@@ -82,6 +82,9 @@ class KnownFacts:
     def happened(self, kind: str, detail: str | None, *, within: Duration | None, at_least: int, ever: bool) -> bool:
         return self.answer("happened", kind, detail, within, at_least, ever)
 
+    def asked_about(self, inquiry: str, *, within: Duration | None, at_least: int, ever: bool) -> bool:
+        return self.answer("asked_about", inquiry, within, at_least, ever)
+
     def received(self, content: str) -> bool:
         return self.answer("received", content)
 

@@ -5,15 +5,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 
 from sequencer.cli import timeline
 from sequencer.core.lead import Lead
 from sequencer.services.imports import import_csv
 from sequencer.services.standing import standing_view
 from sequencer.store import leads
+from sequencer.store.tables import alert
 from tests.services.conftest import World
 from tests.services.test_weighing import visits
-from tests.services.webhooks import enrolled, event, links, post
+from tests.services.webhooks import enrolled, event, links, post, reply_form, take
 from tests.workspaces import WORKSPACE, content, files
 
 FIELDS = "  role: {one_of: [finance, it]}\n"
@@ -192,3 +194,37 @@ def test_learning_counts_nothing_for_the_score(world: World) -> None:
         release, lead = world.context.releases.current(conn), leads.by_ids(conn, [kim.id])[0]
         found = standing_view(conn, release, lead, world.now())
     assert found is not None and (found["score"], found["fit"], found["signals"]) == (0, 20, [])
+
+
+PRICE = """
+inquiries:
+  price:
+    phrases: {en: [how much]}
+points:
+  - {when: asked_about("price"), points: 40}
+sales_ready: score >= 40
+"""
+
+
+def test_who_asks_about_price_is_heard_in_answers_and_forms_and_the_rep_reads_the_sentence(world: World) -> None:
+    world.deploy(workspace(PRICE))
+    kim = enrolled(world, "sets", owner_email="ana@acme.example")
+    body, content_type = reply_form(
+        world, "Thanks! How much is it\nfor us?\n\nOn 23 Nov 2026, Ana wrote:\n> How much do you pay?\n"
+    )
+    take(world, body, door="inbound", content_type=content_type)
+    world.work()
+    lee = world.lead("lee@harbor.example")
+    world.happens(lee, "submitted", form="demo", message="Please tell me how much")
+    world.happens(lee, "submitted", "other", form="demo", message="Nothing")
+    world.work()
+    asked = "asks about price: “How much is it for us?”"
+    assert f"answered two; {asked}" in [e["sentence"] for e in world.view(kim)["events"]]
+    [told] = world.view(kim)["alerts"]
+    assert told["note"] == "Thanks! How much is it\nfor us?"
+    with world.context.engine.connect() as conn:
+        reasons = conn.execute(select(alert.c.reasons)).scalars().all()
+        release = world.context.releases.current(conn)
+        standing = [standing_view(conn, release, lead, world.now()) for lead in leads.by_ids(conn, [kim.id, lee.id])]
+    assert reasons == [[asked]]
+    assert [one and (one["score"], one["sales_ready"], len(one["events"])) for one in standing] == [(40, True, 1)] * 2

@@ -161,6 +161,18 @@ WRONG = [
     ),
     ("sales_ready: company.engaged_people() > 1\n", "1:22 condition-argument expected company.engaged_people"),
     ("sales_ready: sales_ready()\n", "1:14 condition-name `sales_ready()` is not available here"),
+    ("inquiries:\n  price: {}\n", "2:10 missing-key expected the key `phrases`, for example `phrases: {en: ["),
+    ("inquiries:\n  price:\n    phrases: {en: [how much, \"*\"]}\n", "3:30 bad-value expected words as somebody"),
+    ("inquiries:\n  price:\n    phrases: {e: [how much]}\n", "3:15 bad-value expected a language as `en` or `de-AT`"),
+    (
+        "inquiries:\n  price:\n    phrases: {en: [how much]}\n    examples: [What is the price?]\n",
+        "4:16 bad-value no phrase of `price` finds this: add one, or take the example out",
+    ),
+    (
+        "inquiries:\n  price:\n    phrases: {en: [price]}\n    not: [Hello. Not at any price!]\n",
+        "4:11 bad-value `price` finds `Not at any price!` in this: make the phrase longer, or name words under",
+    ),
+    ("points:\n  - {when: asked_about(\"price\"), points: 5}\n", "2:24 unknown-inquiry expected an inquiry, got `pri"),
     ("handoff: {}\n", "1:1 not-in-this-version `handoff` is not in this version: remove it"),
     ("learn:\n  - when: replied()\n", "2:5 missing-key expected `add` or `set`, for example `add: {pains: cost}`"),
     ("learn:\n  - when: replied()\n    add: {pain: cost}\n", "3:11 unknown-field there is no field `pain`, did you"),
