@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sequencer.cli.plan_text import LOOKS, calm, copy_name, fates, said, spaced, step_said, summary
+from sequencer.cli.plan_text import LOOKS, calm, copy_name, entering, fates, said, spaced, step_said, summary, uncounted
 from sequencer.core.edit import SequenceChange
 from sequencer.core.plan import Plan
 from sequencer.core.wording import Piece
@@ -23,7 +23,7 @@ def as_github(plan: Plan) -> str:
     head = [MARKER, f"**{_safe(summary(plan))}**", ""]
     if plan.dangers:
         head += ["> [!WARNING]", *(f"> - {_safe(str(danger))}" for danger in plan.dangers), ""]
-    body = "\n".join([*_sequences(plan), *_copies(plan)])
+    body = "\n".join([*_sequences(plan), *_copies(plan), *uncounted(plan)])
     if plan.edit.workspace:
         body += f"\nworkspace.yaml: {_safe(', '.join(name.replace('_', ' ') for name in plan.edit.workspace))}\n"
     text = "\n".join([*head, body])
@@ -43,6 +43,7 @@ def _sequences(plan: Plan) -> Iterator[str]:
             yield from ("| | step | |", "|---|---|---|", *rows, "")
         people = inside.pop(change.id, None)
         yield from _list(fates(people, plan.rate) if people is not None else ())
+        yield from _list(entering(plan, change.id))
     for people in inside.values():
         yield f"### {_safe(people.sequence)}"
         yield ""

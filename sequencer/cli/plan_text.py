@@ -27,6 +27,7 @@ _OF: Final[Mapping[StepKind, str]] = {
 }
 _WIDE: Final = 24
 DEPLOY: Final = "sequencer deploy"
+UNCOUNTED: Final = "a file of positions does not tell who falls due, leaves or enters at once: only the database does"
 LOOKS: Final = "looks different: layout, pictures or where links go"
 
 
@@ -34,7 +35,7 @@ def as_text(plan: Plan, command: str = DEPLOY) -> str:
     """What changes, what becomes of whom, what to confirm; a legend of the symbols used, and one line that counts."""
     if not plan.edit:
         return f"{calm(plan)}\n"
-    lines = [*_sequences(plan), *_copies(plan.edit), *_workspace(plan.edit), *_dangers(plan)]
+    lines = [*_sequences(plan), *_copies(plan.edit), *_workspace(plan.edit), *uncounted(plan), *_dangers(plan)]
     used = {line.lstrip()[:2] for line in lines}
     legend = [f"{symbol} {meaning}" for symbol, meaning in SYMBOLS.items() if f"{symbol} " in used]
     return "\n".join([*map(_shown, lines), "   ".join(legend), summary(plan, command), ""])
@@ -72,6 +73,7 @@ def _sequences(plan: Plan) -> Iterator[str]:
             yield from _steps(change)
         if (people := inside.pop(change.id, None)) is not None:
             yield from (f"    {line}" for line in fates(people, plan.rate))
+        yield from (f"    {line}" for line in entering(plan, change.id))
         yield ""
     for people in inside.values():
         yield f"~ {people.sequence}"
@@ -129,6 +131,26 @@ def fates(inside: Inside, rate: int | None) -> Iterator[str]:
         yield f"  {inside.looks.leaving:>8,}  of them leave at that: what ends it is true of them"
 
 
+def entering(plan: Plan, sequence: str) -> Iterator[str]:
+    """What an edit of `enroll` means for leads who are outside, one line each."""
+    one = next((one for one in plan.newcomers or () if one.sequence == sequence), None)
+    if one is None:
+        return
+    about = f", as far as {one.looked_at:,} of them tell" if one.looked_at < one.leads else ""
+    yield f"of {_leads(one.leads)} known now{about}"
+    if one.enter:
+        spread = f", at {plan.rate:,} an hour" if plan.rate is not None else ""
+        yield f"  {one.of_all(one.enter):>8,}  enter at once, as time lets them in{spread}"
+    if one.later:
+        yield f"  {one.of_all(one.later):>8,}  enter when its moment comes, if they still fit"
+    if one.outside:
+        yield f"  {one.of_all(one.outside):>8,}  fit already, and stay outside unless `sequencer enroll` lets them in"
+
+
+def _leads(number: int) -> str:
+    return f"{number:,} {'lead' if number == 1 else 'leads'}"
+
+
 def _people(number: int) -> str:
     return f"{number:,} {'person' if number == 1 else 'people'}"
 
@@ -168,6 +190,11 @@ def _workspace(edit: Edit) -> Iterator[str]:
         yield "~ workspace.yaml"
         yield f"    {', '.join(name.replace('_', ' ') for name in edit.workspace)}"
         yield ""
+
+
+def uncounted(plan: Plan) -> Iterator[str]:
+    if plan.newcomers is None:
+        yield from (UNCOUNTED, "")
 
 
 def _dangers(plan: Plan) -> Iterator[str]:

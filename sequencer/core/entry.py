@@ -95,6 +95,11 @@ def fits(trigger: Trigger, e: Event) -> bool:
     return trigger.kind == "did" and e.kind == trigger.name
 
 
+def is_so(trigger: Trigger, lead: Lead) -> bool:
+    """Whether what a `became` waits for is so already, and so does not become so."""
+    return trigger.value in _values(lead.get(trigger.name))
+
+
 def _values(value: Any) -> set[str]:
     """A field's value or values as they are written in sequence files."""
     if isinstance(value, bool):

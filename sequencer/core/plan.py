@@ -92,6 +92,25 @@ class Inside:
     """Where they stand afterwards."""
 
 
+class Newcomers(NamedTuple):
+    """Leads known now, outside of a sequence whose `enroll` is another."""
+
+    sequence: str
+    enter: int = 0
+    """Time lets them in at once."""
+    later: int = 0
+    """They enter at the moment of an `at`, if they still fit then."""
+    outside: int = 0
+    """They fit, and stay outside until something happens: the edit alone lets nobody in."""
+    leads: int = 0
+    looked_at: int = 0
+    """Of these leads; when not of all, the counts are of those looked at."""
+
+    def of_all(self, count: int) -> int:
+        """What a count of those looked at means for all."""
+        return round(count * self.leads / self.looked_at) if self.looked_at else 0
+
+
 DangerKind = Literal["deleted", "stopped", "finish", "leaving", "passed-by", "removed", "due"]
 
 
@@ -132,6 +151,8 @@ class Plan:
     inside: tuple[Inside, ...]
     """Of the sequences that change; those in which nobody is are left out."""
     dangers: tuple[Danger, ...]
+    newcomers: tuple[Newcomers, ...] | None
+    """Of the sequences that somebody may enter otherwise than before; None: not counted."""
     rate: int | None
     """People an hour who are looked at of those who fall due at once; None: no limit."""
     code: str
@@ -149,8 +170,9 @@ def plan(
     standing: Iterable[Standing],
     looks: Mapping[str, Looks] | None,
     older: Mapping[tuple[str, int], Sequence[Series | None]] = MappingProxyType({}),
+    newcomers: tuple[Newcomers, ...] | None = None,
 ) -> Plan:
-    """`standing`: who is inside, as they stand in the old version. `looks` by sequence; None: not counted.
+    """`standing`: who is inside, as they stand in the old version. `looks` by sequence, `newcomers`; None: not counted.
 
     `older`: by sequence and deployment whose steps some of them keep, the sequence as it was then and after, up to the
     old version.
@@ -172,7 +194,7 @@ def plan(
         inside.append(found)
         dangers += _dangers(found, before, after, rate)
     code = confirmation(old.files, new.files, dangers) if dangers else ""
-    return Plan(deployment, edit, tuple(inside), tuple(dangers), rate, code)
+    return Plan(deployment, edit, tuple(inside), tuple(dangers), newcomers, rate, code)
 
 
 def confirmation(old: Mapping[str, str], new: Mapping[str, str], dangers: Iterable[Danger]) -> str:

@@ -14,6 +14,7 @@ from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence
 from sequencer.services import snapshots
 from sequencer.services.migrate import Edits, release_at, with_companies
+from sequencer.services.newcomers import newcomers
 from sequencer.services.release import Candidate, Releases, keep_names
 from sequencer.store import enrollments
 
@@ -28,7 +29,8 @@ def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, 
     inside = enrollments.standing(conn)
     looks = _looks(conn, Edits(known, next_one), next_one, inside, now)
     here = _here(conn, known, current, inside)
-    return plan(current.number, version(current), version(to), here, looks, older(conn, known, current, here))
+    before, entering = older(conn, known, current, here), newcomers(conn, current, next_one, now)
+    return plan(current.number, version(current), version(to), here, looks, before, entering)
 
 
 def version(of: Release | Candidate) -> Version:

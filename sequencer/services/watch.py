@@ -36,10 +36,10 @@ def look(context: Context, number: int) -> bool:
         if found is None or not claimed:
             return False
         sequence, trigger = found
-        following = _not_yet(conn, release, sequence, trigger, claimed, now)
+        following = not_yet(conn, release, sequence, trigger, claimed, now)
         ready = [lead for lead in claimed if lead.id not in following]
         entered = enroll(conn, release, sequence, ready, watch.name_of(trigger), now, trigger)
-        before = _before(conn, sequence, ready)
+        before = of_sequence(conn, sequence, ready)
         for lead in ready:
             following[lead.id] = watch.after(release.workspace, sequence, trigger, lead, before.get(lead.id, ()), now)
         watches.remove(conn, number, [lead_id for lead_id, then in following.items() if then.never])
@@ -49,14 +49,14 @@ def look(context: Context, number: int) -> bool:
     return len(claimed) == context.batch
 
 
-def _not_yet(
+def not_yet(
     conn: Connection, release: Release, sequence: Series, trigger: Trigger, of: Sequence[Lead], now: datetime
 ) -> dict[int, Next]:
     """Those for whom the trigger is not true after all, and when to look at them again."""
     last: Mapping[int, datetime] = {}
     if trigger.kind == "silent" and trigger.span is not None:
         last = events.last_of(conn, [lead.id for lead in of], trigger.name, now - trigger.span.elapsed - DAY)
-    before = _before(conn, sequence, of)
+    before = of_sequence(conn, sequence, of)
     waiting: dict[int, Next] = {}
     for one in _with_companies(conn, of):
         lead, owner = one.lead, owner_of(release.workspace, one)
@@ -67,7 +67,7 @@ def _not_yet(
     return waiting
 
 
-def _before(conn: Connection, sequence: Series, of: Sequence[Lead]) -> dict[int, list[Enrollment]]:
+def of_sequence(conn: Connection, sequence: Series, of: Sequence[Lead]) -> dict[int, list[Enrollment]]:
     """By lead, what there was and is in the sequence."""
     found: dict[int, list[Enrollment]] = {}
     for enrollment in enrollments.of_sequence(conn, [lead.id for lead in of], sequence.id):

@@ -78,6 +78,17 @@ def page(conn: Connection, after: int, limit: int) -> list[Lead]:
     return [of(r) for r in conn.execute(select(*COLUMNS).where(lead.c.id > after).order_by(lead.c.id).limit(limit))]
 
 
+def count(conn: Connection) -> int:
+    return int(conn.execute(select(func.count()).select_from(lead)).scalar_one())
+
+
+def some(conn: Connection, every: int, after: int, limit: int) -> list[Lead]:
+    """The same of every so many one, always the same ones."""
+    drawn = func.hashint8(lead.c.id).op("&")(2147483647) % every == 0
+    query = select(*COLUMNS).where(lead.c.id > after, drawn).order_by(lead.c.id).limit(limit)
+    return [of(r) for r in conn.execute(query)]
+
+
 def attributes(conn: Connection) -> set[str]:
     """Names of the declared fields and attributes that any lead has; it looks at all of them."""
     return set(conn.execute(select(func.jsonb_object_keys(lead.c.fields)).distinct()).scalars())

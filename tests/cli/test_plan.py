@@ -122,7 +122,21 @@ def test_a_plan_needs_no_database_when_it_has_a_file_of_positions(folder: Path, 
     assert "@harbor" not in path.read_text()
     sequencer.environ["DATABASE_URL"] = ""
     write(folder, {"sequences/quick.yaml": SERIES.replace("  - wait: 3 days\n  - email: two\n", "")})
-    assert "     2  never get `two`: gone from the file\n" in sequencer("plan", "--positions", str(path))
+    said = sequencer("plan", "--positions", str(path))
+    assert "     2  never get `two`: gone from the file\n" in said
+    assert "a file of positions does not tell who falls due, leaves or enters at once" in said
+
+
+def test_a_plan_says_who_enters_and_who_keeps_their_steps(folder: Path, sequencer: Sequencer) -> None:
+    pinned = SERIES.replace("topic: guides", "topic: guides\nedits: pin").replace("3 days", "5 days")
+    letter = SERIES.replace("when: manual", "at: 2099-12-10 10:00").replace("Quick", "Letter")
+    write(folder, {"sequences/quick.yaml": pinned, "sequences/letter.yaml": letter})
+    said = sequencer("plan")
+    assert "    2 people inside\n             2  keep the steps of deployment 1\n" in said
+    assert "    of 2 leads known now\n             2  enter when its moment comes, if they still fit\n" in said
+    assert "2  enter when its moment comes" in sequencer("plan", "--format", "github")
+    [one] = sequencer.json("plan")["newcomers"]
+    assert {"sequence": "letter", "enter": 0, "later": 2, "outside": 0, "leads": 2, "looked_at": 2} == one
 
 
 def test_a_user_who_may_only_read_can_plan(folder: Path, sequencer: Sequencer, engine: Engine) -> None:

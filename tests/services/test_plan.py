@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from sequencer.core.plan import Kept, Looks, Lost, Move, Plan
+from sequencer.core.plan import Kept, Looks, Lost, Move, Newcomers, Plan
 from sequencer.services import positions
 from sequencer.services.migrate import migrate
 from sequencer.services.plan import foresee
@@ -257,3 +257,65 @@ def test_a_plan_by_a_file_says_the_same_but_for_who_falls_due(world: World) -> N
 def test_what_is_no_file_of_positions_is_refused(raw: bytes) -> None:
     with pytest.raises(Exception, match="expected a file that `sequencer plan --export-positions` wrote"):
         positions.foresee(raw, prepare(files(long=HEAD + BODY)))
+
+
+ENTERED = """
+title: Entered
+state: live
+topic: guides
+enroll:
+  any:
+TRIGGERS
+from: marketing
+pressure: exempt
+steps:
+  - email: one
+"""
+SILENT = '    - when: silent("asked", "10 days")\n'
+FITTING = '      if: lead.stage == "lead"\n'
+
+
+def entered(triggers: str, state: str = "live") -> dict[str, str]:
+    return files(
+        entered=ENTERED.replace("TRIGGERS\n", triggers).replace("live", state), other=HEAD + "  - email: two\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        (files(other=HEAD + "  - email: two\n"), entered(SILENT + FITTING), (3, 0, 0)),
+        (entered(SILENT, "draft"), entered(SILENT + FITTING), (3, 0, 0)),
+        # It was looked at before: the edit alone has nobody looked at.
+        (entered(SILENT + '      if: lead.stage == "sql"\n'), entered(SILENT + FITTING), (0, 0, 3)),
+        (entered("    - when: manual\n"), entered('    - when: became("stage", "lead")\n'), (0, 0, 5)),
+        (entered("    - when: manual\n"), entered("    - at: 2026-12-10 10:00\n" + FITTING), (0, 5, 0)),
+        (entered("    - when: manual\n"), entered("    - at: 2026-11-10 10:00\n" + FITTING), None),
+        (entered(SILENT), entered(SILENT), None),
+        (entered("    - when: manual\n"), entered('    - when: did("asked")\n'), None),
+    ],
+)
+def test_who_enters_by_an_edit_of_enroll_and_who_only_fits_is_counted(
+    world: World, old: dict[str, str], new: dict[str, str], counts: tuple[int, int, int] | None
+) -> None:
+    """Six of nine leads are of the stage; of these two asked lately, and one must not be mailed."""
+    world.deploy(files(other=HEAD + "  - email: two\n"))
+    people = [world.lead(f"p{n}@harbor.example", stage="lead" if n < 6 else "mql") for n in range(9)]
+    with world.context.engine.begin() as conn:
+        now = clock.now(conn)
+        conn.execute(text("UPDATE lead SET created_at = :then"), {"then": now - timedelta(days=30)})
+        conn.execute(text("UPDATE lead SET suppressed = true WHERE id = :id"), {"id": people[0].id})
+    for person in people[1:3]:
+        world.happens(person, "asked")
+    world.deploy(old)
+    world.pass_(hours=1)
+    found = planned(world, new).newcomers
+    if counts is None:
+        assert found == ()
+        return
+    assert found == (Newcomers("entered", *counts, leads=9, looked_at=9),)
+    world.deploy(new)
+    world.pass_(hours=5)
+    with world.context.engine.connect() as conn:
+        inside = "SELECT count(*) FROM enrollment WHERE sequence = 'entered'"
+        assert counts[0] == conn.execute(text(inside)).scalar_one()
