@@ -54,4 +54,5 @@ class Event(NamedTuple):
     machine: bool = False
     """Done by software (a scanner, a privacy proxy): kept with its evidence, never engagement."""
     data: Mapping[str, Any] = _NOTHING
-    """clicked: url, link, content · submitted: form · visited: page · changed: field, before, after"""
+    """clicked: url, link, content · submitted: form, answers, text (their own words)
+    visited: page · changed: field, before, after"""

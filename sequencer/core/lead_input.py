@@ -367,6 +367,11 @@ def _zone(value: Any, problems: list[str]) -> str | None:
     return ZoneInfo(text).key
 
 
+def is_zone(text: str) -> bool:
+    """Whether it is the name of a time zone."""
+    return text in _zones()
+
+
 @cache
 def _zones() -> frozenset[str]:
     """Read from disk once: it takes milliseconds."""

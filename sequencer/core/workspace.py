@@ -8,6 +8,7 @@ from functools import cached_property
 from sequencer.core.condition import Condition
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
+from sequencer.core.form import Form
 from sequencer.core.lanes import holders
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.sequence import Sequence
@@ -100,6 +101,7 @@ class Workspace:
     """What behaviour counts, and when sales is to know; None where nothing is declared."""
     site: Site | None = None
     """Whose pages may tell of visits; None: no one's."""
+    forms: Mapping[str, Form] = field(default_factory=dict)
     reply_domain: str | None = None
     """Where SendGrid's Inbound Parse listens; None: replies go to the sender's own address."""
 

@@ -26,7 +26,7 @@ from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.front_matter import HEAD
 from sequencer.rendering.links import link_fault
 from sequencer.rendering.markdown import links_not_taken
-from sequencer.rendering.names import TemplateNames
+from sequencer.rendering.names import PAGES, TemplateNames
 from sequencer.rendering.origin import Scalar
 from sequencer.rendering.plain_text import plain_text
 from sequencer.rendering.scope import Scope
@@ -39,8 +39,6 @@ SUBJECT: Final = 200
 BODY: Final = 10_000
 """Characters that a body may have; HTML of it stays far below what Gmail clips."""
 SCHEME: Final = "link:"
-PAGES: Final = ("unsubscribe_url", "preferences_url")
-"""Addresses of the lead's own, which are written as links are."""
 
 _PLACE: Final = "whatthepersonwrotestandshere"
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<~|]|&(?=#?\w+;)|\A[#>+-]")

@@ -12,13 +12,14 @@ from typing import Final
 from sequencer.core.mark import Problem
 from sequencer.rendering import markup
 from sequencer.rendering.environment import URL_FILTER
+from sequencer.rendering.names import PAGES
 from sequencer.rendering.tokens import Inert, Kind, Piece
 
 ADDRESSES: Final = frozenset({"href", "src", "action", "background", "poster", "cite", "formaction", "xlink:href"})
 _BEGINNING: Final = re.compile(r"\s*(?:https?://(?!/)|mailto:|tel:|cid:|#)", re.IGNORECASE | re.ASCII)
 """Whatever follows one of these makes it no address of another kind."""
 _UNESCAPABLE: Final = re.compile(r"style|srcdoc|srcset|on.*", re.IGNORECASE | re.DOTALL)
-_OUR_OWN: Final = re.compile(r"unsubscribe_url|preferences_url|link\s*\((?:'[^']*'|\"[^\"]*\"|[^()])*\)")
+_OUR_OWN: Final = re.compile(rf"{'|'.join(PAGES)}|link\s*\((?:'[^']*'|\"[^\"]*\"|[^()])*\)")
 
 
 def check_tokens(html: str, inert: Inert) -> list[Problem]:

@@ -15,7 +15,9 @@ RECORDS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Things with fields, except the lead, whose fields the workspace declares."""
 
-VALUES: Final = frozenset({"subject", "preheader", "unsubscribe_url", "preferences_url"})
+PAGES: Final = ("unsubscribe_url", "preferences_url", "confirm_url", "download_url")
+"""Addresses of the lead's own."""
+VALUES: Final = frozenset({"subject", "preheader", *PAGES})
 FUNCTIONS: Final = frozenset({"link", "range"})
 LOOP: Final = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "depth", "depth0"}

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from sequencer.rendering.budget import Budget
 from sequencer.rendering.environment import BUDGET, Mode, Record
 from sequencer.rendering.links import tracked
-from sequencer.rendering.names import RECORDS
+from sequencer.rendering.names import PAGES, RECORDS
 from sequencer.rendering.view import View
 
 Line = Callable[["Scope"], str]
@@ -54,7 +54,7 @@ class Scope:
         records: dict[str, Any] = {record: Record(self._reader(record)) for record in ("lead", *RECORDS)}
         return records | {
             BUDGET: self._budget,
-            **{name: self.value(name) for name in ("unsubscribe_url", "preferences_url")},
+            **{name: self.value(name) for name in PAGES},
         }
 
     def _reader(self, record: str) -> Callable[[str], Any]:

@@ -19,3 +19,13 @@ class View(NamedTuple):
     """Goes into every named link; a-z2-7 only, so it is the same in every part of the mail."""
     unsubscribe_url: str
     preferences_url: str
+
+    @property
+    def confirm_url(self) -> str:
+        """Where the lead says that the address is theirs."""
+        return self.preferences_url.replace("/preferences/", "/c/", 1)
+
+    @property
+    def download_url(self) -> str:
+        """Where the lead gets what a form gives access to."""
+        return self.preferences_url.replace("/preferences/", "/d/", 1)

@@ -15,6 +15,7 @@ from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.notes import check_text
 from sequencer.workspace.across import check_across
 from sequencer.workspace.audiences import load_audiences
+from sequencer.workspace.forms import load_forms
 from sequencer.workspace.frequency import check_frequency
 from sequencer.workspace.load import content_files, parts_of, variant_files
 from sequencer.workspace.nodes import listed
@@ -69,11 +70,15 @@ def compile_workspace(
         files, declarations, contents, lambda template, mark: check_text(template, mark, names), shelf
     )
     problems.update(found)
+    whole = not any(map(_is_error, found))
+    declarations, found = load_forms(files, declarations, contents, sequences)
+    problems.update(found)
+    sequences = declarations.sequences
     if written:
-        problems.update(check_across(sequences, contents, whole=not any(map(_is_error, found))))
+        problems.update(check_across(sequences, contents, whole=whole))
         problems.update(check_frequency(declarations, sequences))
     ordered = tuple(sorted(problems))
-    draft = replace(declarations, sequences=sequences)
+    draft = declarations
     return Compiled(None if any(map(_is_error, ordered)) else draft, contents, ordered, draft)
 
 

@@ -14,11 +14,13 @@ ALL = ""
 """The topic that stands for every topic."""
 
 UNSUBSCRIBED = "unsubscribed"
+UNCONFIRMED = "unconfirmed"
+"""Nobody knows whether the address belongs to whoever gave it; of topics alone, so that it can be asked."""
 OPERATOR = "operator"
 """The reason that `halt` gives and `halt --lift` takes back."""
 
 
-_STRENGTH = (UNSUBSCRIBED, OPERATOR, "bounced", "complained")
+_STRENGTH = (UNCONFIRMED, UNSUBSCRIBED, OPERATOR, "bounced", "complained")
 """The later weighs more: of several reasons it is the one that is told."""
 
 
@@ -58,6 +60,11 @@ _SAID = union_all(
     ),
     select(literal(False), consent.c.email, consent.c.topic).where(consent.c.email == any_in("emails", Text)),
 )
+
+
+def confirm(conn: Connection, email: str) -> None:
+    """The address belongs to whoever gave it: what was held back until then is not any more."""
+    conn.execute(delete(suppression).where(suppression.c.email == email, suppression.c.reason == UNCONFIRMED))
 
 
 def of(conn: Connection, emails: Sequence[str]) -> dict[tuple[str, str], str]:

@@ -158,7 +158,7 @@ suppression = Table(
     metadata,
     Column("email", Text, nullable=False),
     Column("topic", Text, nullable=False, server_default="", comment="empty: every topic"),
-    Column("reason", Text, nullable=False, comment="unsubscribed | complained | bounced | operator"),
+    Column("reason", Text, nullable=False, comment="unsubscribed | complained | bounced | operator | unconfirmed"),
     _at("at", nullable=False),
     Column("source", Text, nullable=False, comment="the event's key, `operator`, …"),
     # Each reason stands for itself: taking one back leaves the others.

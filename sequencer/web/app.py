@@ -27,6 +27,7 @@ from sequencer.web.api import ApiDoor, refused
 from sequencer.web.api_input import Refused
 from sequencer.web.callers import Callers
 from sequencer.web.dashboard import Dashboard
+from sequencer.web.forms import FormDoor
 from sequencer.web.gate import Gate, Headers, harden
 from sequencer.web.health import HealthDoor
 from sequencer.web.login import LoginDoor
@@ -67,6 +68,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     unsubscribe = UnsubscribeDoor(context)
     api = ApiDoor(context)
     site = SiteDoor(context)
+    form = FormDoor(context, web_settings.folder)
     login = LoginDoor(web_settings.dashboard_password)
     dashboard = Dashboard(context)
     reviews = ReviewDoor(context)
@@ -80,6 +82,13 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/preferences/{token}", unsubscribe.choose, methods=["POST"]),
         Route("/t.js", site.script),
         Route("/t", site.take, methods=["POST", "OPTIONS"]),
+        Route("/f.js", form.script),
+        Route("/f/{form}", form.show),
+        Route("/f/{form}", form.take, methods=["POST"]),
+        Route("/f/{form}", form.allow, methods=["OPTIONS"]),
+        Route("/c/{token}", form.ask),
+        Route("/c/{token}", form.confirm, methods=["POST"]),
+        Route("/d/{token}", form.download),
         Route("/api/leads", api.put_lead, methods=["POST"]),
         Route("/api/leads/{email}", api.lead),
         Route("/api/events", api.put_event, methods=["POST"]),

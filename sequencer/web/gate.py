@@ -13,12 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/api/openapi.json", "/t", "/t.js"})
+OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/api/openapi.json", "/t", "/t.js", "/f.js"})
 BY_TOKEN: Final = ("/api", "/metrics")
 """What programs ask for, with the bearer token; all else that is shut is for people with a session."""
-OPEN_FOLDERS: Final = ("/webhooks/", "/u/", "/preferences/", "/static/")
+OPEN_FOLDERS: Final = ("/webhooks/", "/u/", "/preferences/", "/static/", "/f/", "/c/", "/d/")
 """What strangers may ask for. Webhooks and unsubscribe pages have proofs of their own in what they are sent."""
 
+FORMS: Final = "/f/"
+"""Pages that run a script of ours and may stand in frames: each says which policy it has."""
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -33,7 +35,7 @@ _ALWAYS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
-ON_OTHER_SITES: Final = frozenset({"/t.js"})
+ON_OTHER_SITES: Final = frozenset({"/t.js", "/f.js"})
 """What pages of other sites load; all else is for pages of ours."""
 _ASSETS: Final = "public, max-age=86400"
 
@@ -124,8 +126,11 @@ class Headers:
 
 def harden(headers: MutableHeaders, path: str, secure: bool) -> None:
     """Sets the headers of one answer. `secure`: people reach us by HTTPS only."""
+    kept = headers.get("content-security-policy") if path.startswith(FORMS) else None
     for name, value in _ALWAYS.items():
         headers[name] = value
+    if kept is not None:
+        headers["Content-Security-Policy"] = kept
     if path in ON_OTHER_SITES:
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if secure:

@@ -1,6 +1,7 @@
 """What the doors need of the environment, beside the Context."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
@@ -17,6 +18,8 @@ class WebSettings:
     """Any of them may have signed an event webhook."""
     api_token: str | None = field(default=None, repr=False)
     dashboard_password: str | None = field(default=None, repr=False)
+    folder: Path = Path()
+    """The workspace's: files that forms give access to lie below it."""
 
     @classmethod
     def of(cls, settings: Settings) -> "WebSettings":
@@ -25,4 +28,4 @@ class WebSettings:
             keys = tuple(public_key(text) for text in settings.webhook_public_keys)
         except ValueError as error:
             raise Misconfigured(f"SENDGRID_WEBHOOK_PUBLIC_KEY: {error}") from error
-        return cls(keys, settings.api_token, settings.dashboard_password)
+        return cls(keys, settings.api_token, settings.dashboard_password, settings.workspace_dir)

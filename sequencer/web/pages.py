@@ -46,6 +46,11 @@ def city(zone: ZoneInfo) -> str:
     return zone.key.rpartition("/")[2].replace("_", " ")
 
 
+def words(name: str) -> str:
+    """A choice as people read it: `audit_firm` as `Audit firm`; what is written as a word stays."""
+    return name.replace("_", " ")[:1].upper() + name.replace("_", " ")[1:]
+
+
 def thousands(number: int) -> str:
     return f"{number:,}"
 
@@ -58,7 +63,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["words"] = words
     environment.filters.update(relative=relative, day=day, minute=minute, city=city, thousands=thousands)
+    environment.globals["scripts"] = hashlib.sha256((STATIC / "form.js").read_bytes()).hexdigest()[:12]
     # Browsers keep the stylesheet for a day: its address changes with it.
     environment.globals["style"] = hashlib.sha256((STATIC / "sequencer.css").read_bytes()).hexdigest()[:12]
     return environment

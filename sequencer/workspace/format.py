@@ -7,13 +7,14 @@ it into its place, and a test wants it explained in docs/sequences.md.
 from collections.abc import Mapping
 from typing import Final
 
+from sequencer.workspace.format_forms import FORMS, WHOLE
 from sequencer.workspace.format_scenarios import SCENARIOS
 from sequencer.workspace.format_sequence import SEQUENCE
 from sequencer.workspace.format_signals import SIGNALS
 from sequencer.workspace.format_workspace import WORKSPACE
-from sequencer.workspace.shapes import Key
+from sequencer.workspace.shapes import Block, Key, Shape
 
-FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {**WORKSPACE, **SIGNALS, **SEQUENCE, **SCENARIOS}
+FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {**WORKSPACE, **SIGNALS, **FORMS, **SEQUENCE, **SCENARIOS}
 
 STEP_PLACES: Final = tuple(place for place in FORMAT if place.startswith("step: "))
 
@@ -35,6 +36,10 @@ ROOTS: Final[Mapping[str, tuple[str, str]]] = {
         "sequences/signals.yaml",
         "What leads do and are that counts, and when sales is to talk to them.",
     ),
+    "forms": (
+        "sequences/forms.yaml",
+        "Forms, what they give access to, and what follows from them.",
+    ),
     "sequence": (
         "sequences/NAME.yaml",
         "One sequence, which reads from top to bottom. The file's name without .yaml is its id.",
@@ -45,3 +50,8 @@ ROOTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
 }
 """The places that are whole files: which file, and what it is for."""
+
+
+def whole(root: str) -> Shape:
+    """What a whole file holds."""
+    return WHOLE if root == "forms" else Block(root)

@@ -20,6 +20,3 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "signals": ("handoff",),
 }
 """Keys of the format that this version does not know yet: they are named as such, not called unknown."""
-
-LATER_FILES: Final = ("forms.yaml",)
-"""Files of `sequences/` that this version does not know yet."""

@@ -1,5 +1,6 @@
 """The files of a workspace, as texts by their path; and what each of them is."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,10 @@ LARGEST: Final = 500_000
 MOST: Final = 5_000
 """Files of one workspace."""
 
-APART: Final = ("layouts", "partials")
+MAGNETS: Final = "content/magnets/"
+"""Where files lie that forms give access to."""
+
+APART: Final = ("layouts", "partials", "magnets")
 """Folders of `content/` that hold parts of mails, not mails."""
 
 
@@ -31,9 +35,22 @@ def read_files(folder: Path) -> Mapping[str, str]:
     paths = sorted(_found(root, root / "sequences", {".yaml", ".yml", ".txt"}, deep=False))
     if (root / "content").is_dir():
         paths += sorted(_found(root, root / "content", {".md", ".mjml"}, deep=True))
+    magnets = root / MAGNETS
+    given = sorted(_found(root, magnets, None, deep=False)) if magnets.is_dir() else []
     if len(paths) > MOST:
         raise InvalidWorkspace(f"{folder} holds {len(paths):,} files: expected at most {MOST:,}")
-    return {path.relative_to(root).as_posix(): _read(root, path) for path in paths}
+    texts = {path.relative_to(root).as_posix(): _read(root, path) for path in paths}
+    return texts | {path.relative_to(root).as_posix(): _digest(root, path) for path in given}
+
+
+def _digest(root: Path, path: Path) -> str:
+    """What stands for a file that is given away, and is no text: another one makes another release."""
+    _stay_inside(root, path)
+    try:
+        with path.open("rb") as file:
+            return f"sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise InvalidWorkspace(f"{path.relative_to(root)} cannot be read: {error.strerror}") from error
 
 
 def read_scenarios(folder: Path) -> Mapping[str, str]:
@@ -46,7 +63,7 @@ def read_scenarios(folder: Path) -> Mapping[str, str]:
     return {path.relative_to(root).as_posix(): _read(root, path) for path in paths}
 
 
-def _found(root: Path, folder: Path, suffixes: set[str], deep: bool) -> Iterator[Path]:
+def _found(root: Path, folder: Path, suffixes: set[str] | None, deep: bool) -> Iterator[Path]:
     _stay_inside(root, folder)
     try:
         entries = sorted(folder.iterdir())
@@ -61,7 +78,7 @@ def _found(root: Path, folder: Path, suffixes: set[str], deep: bool) -> Iterator
                 raise InvalidWorkspace(f"{path.relative_to(root)} is a link to a folder: put the files there instead")
             if deep:
                 yield from _found(root, path, suffixes, deep)
-        elif path.suffix in suffixes:
+        elif suffixes is None or path.suffix in suffixes:
             yield path
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from sequencer.workspace.format import ANY_OF, FORMAT, ROOTS, STEP_PLACES
+from sequencer.workspace.format import ANY_OF, FORMAT, ROOTS, STEP_PLACES, whole
 from sequencer.workspace.nodes import Items, Map, Node, Problems, Text
 from sequencer.workspace.parse import parse
 from sequencer.workspace.shapes import (
@@ -44,7 +44,8 @@ def schema(root: str) -> dict[str, Any]:
     """The schema of one of ROOTS."""
     title, says = ROOTS[root]
     below: dict[str, Any] = {}
-    todo = list(_blocks_of(root))
+    shape = whole(root)
+    todo = list(_blocks_of(root) if isinstance(shape, Block) else _blocks_in(shape))
     while todo:
         place = todo.pop()
         if place not in below:
@@ -54,7 +55,7 @@ def schema(root: str) -> dict[str, Any]:
         "$schema": DIALECT,
         "title": title,
         "description": says,
-        **_place(root),
+        **(_place(root) if isinstance(shape, Block) else _shape(shape)),
         "$defs": {_name(place): _place(place) for place in sorted(below)},
     }
 

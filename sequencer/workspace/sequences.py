@@ -14,7 +14,6 @@ from sequencer.core.sequence import MIDDLE, Arm, Email, Fork, Lane, Rounds, Sequ
 from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
-from sequencer.workspace.keys import LATER_FILES
 from sequencer.workspace.load import content_files, sequence_files
 from sequencer.workspace.mails import candidates_in
 from sequencer.workspace.nodes import Map, Problems, Text, as_items, as_map, as_text, as_texts
@@ -103,10 +102,7 @@ def refuse_other_files(files: Mapping[str, str], problems: Problems) -> None:
         path = PurePosixPath(name)
         if path.parent.as_posix() != "sequences":
             continue
-        if path.name in LATER_FILES:
-            message = f"{path.name} is not in this version: move it out of sequences/, or put `_` before its name"
-            problems.error(Mark(name, 1, 1), "not-in-this-version", message)
-        elif path.suffix == ".yml":
+        if path.suffix == ".yml":
             problems.error(Mark(name, 1, 1), "bad-id", f"expected the suffix .yaml: rename it to {path.stem}.yaml")
 
 

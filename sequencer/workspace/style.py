@@ -11,7 +11,7 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from sequencer.workspace.format import FORMAT, STEP_PLACES
+from sequencer.workspace.format import FORMAT, ROOTS, STEP_PLACES, whole
 from sequencer.workspace.nodes import Items, Map, Node, Problems, Text
 from sequencer.workspace.parse import parse
 from sequencer.workspace.shapes import Block, Condition, Either, Named, Several, Shape
@@ -26,7 +26,7 @@ def place_of(file: str) -> str:
     path = PurePosixPath(file)
     place = path.stem if path.stem in ("workspace", "forms", "signals") else "sequence"
     place = "scenarios" if path.parent.name == "scenarios" else place
-    return place if place in FORMAT else ""
+    return place if place in ROOTS else ""
 
 
 def styled(file: str, text: str) -> str:
@@ -35,7 +35,7 @@ def styled(file: str, text: str) -> str:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     source = read(text)
     place = place_of(file)
-    result = _Writer(source).whole(Block(place) if place else None)
+    result = _Writer(source).whole(whole(place) if place else None)
     if _meaning(file, result) != before or _said(read(result)) != _said(source):
         raise CannotKeep("something that would not say the same, or a comment in an odd place")
     return result

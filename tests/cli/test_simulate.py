@@ -64,7 +64,7 @@ REFUSED = [
     (
         ("nonsense",),
         1,
-        "there is no sequence `nonsense`; there are: education, handbook-delivery, idle-timing, ",
+        "there is no sequence `nonsense`; there are: demo-recording-delivery, education, ",
     ),
     (("sales-motivatio",), 1, "did you mean `sales-motivation`?"),
     (("education", "--event", "soon replied"), 2, "Invalid value for --event: expected when and what"),

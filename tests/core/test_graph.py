@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from sequencer.cli import main
 from sequencer.core.graph import mermaid
 from sequencer.services.compile import compile_workspace
+from sequencer.workspace.load import read_files
 from tests.simulation.programs import Drawn, compiled, examples
 from tests.workspaces import files
 
@@ -102,7 +103,7 @@ def test_the_command_writes_markdown_that_shows_the_pictures() -> None:
         return result.stdout if result.exit_code == 0 else result.stderr
 
     assert run("handbook-delivery").splitlines()[:3] == ["## Handbook delivery", "", "```mermaid"]
-    assert run().count("```mermaid\nflowchart TD\n") == len(list((ROOT / "sequences").glob("*.yaml"))) - len(
-        [name for name in ("workspace.yaml", "signals.yaml", "forms.yaml") if (ROOT / "sequences" / name).exists()]
-    )
+    shipped = compile_workspace(read_files(ROOT)).workspace
+    assert shipped is not None
+    assert run().count("```mermaid\nflowchart TD\n") == len(shipped.sequences)
     assert "did you mean `education`?" in run("educatio")

@@ -17,9 +17,8 @@ SECTIONS = {
     for head, severity, text in re.findall(r"^### `([a-z-]+)`( \(warning\))?\n(.*?)(?=^#|\Z)", PAGE, re.M | re.S)
 }
 CODES = frozenset(get_args(Code))
-WITHOUT = {"unknown-form", "renders-differently"}
-"""No workspace shows them: forms are declared nowhere yet, and rendering is not known to differ (it is planted in
-tests/rendering/test_proof.py)."""
+WITHOUT = {"renders-differently"}
+"""No workspace shows it: rendering is not known to differ (it is planted in tests/rendering/test_proof.py)."""
 
 
 def outputs(code: str) -> list[tuple[str, str]]:

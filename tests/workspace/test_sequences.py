@@ -586,7 +586,6 @@ def test_content_with_problems_of_its_own_is_not_called_unknown(good: Mapping[st
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("sequences/forms.yaml", "not-in-this-version"),
         ("sequences/Guide Two.yaml", "bad-id"),
         ("sequences/second.yml", "bad-id"),
     ],

@@ -1,0 +1,152 @@
+"""What a form asks of whom, and what is wrong with what somebody gave. For the page and for callers alike."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, Final, Literal, NamedTuple
+
+from sequencer.core.content import Content
+from sequencer.core.form import Form
+from sequencer.core.lead_input import FREE_MAIL, LONGEST, InvalidLead, is_text, normal_email
+from sequencer.core.workspace import Workspace
+
+LONGEST_MESSAGE: Final = 5000
+"""Characters of what somebody writes in their own words."""
+
+BUILT_IN: Final[Mapping[str, str]] = {
+    "email": "Your email address",
+    "first_name": "First name",
+    "last_name": "Last name",
+    "title": "Your job title",
+    "company": "Your company",
+    "country": "Your country",
+}
+"""What forms may ask of everybody, and how."""
+
+Kind = Literal["email", "text", "number", "date", "flag", "one_of", "some_of"]
+
+
+class Question(NamedTuple):
+    """One field as it is asked."""
+
+    name: str
+    label: str
+    kind: Kind
+    choices: tuple[str, ...] = ()
+    needed: bool = True
+
+
+class Unanswered(ValueError):
+    """What is wrong with what was given, by field, in words for whoever gave it."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {said}" for name, said in problems.items()))
+        self.problems = problems
+
+
+def questions(form: Form, workspace: Workspace, knows: Callable[[str], bool]) -> tuple[Question, ...]:
+    """What to ask. `knows`: whether a field need not be asked any more."""
+    further = [name for name in form.ranked() if name not in form.needed and not knows(name)][: form.ask_up_to]
+    return tuple(
+        [_question(name, workspace, True) for name in form.needed]
+        + [_question(name, workspace, False) for name in further]
+    )
+
+
+def every(form: Form, workspace: Workspace) -> tuple[Question, ...]:
+    """All that it may ever ask: which of it a page did ask is not known any more when it is sent."""
+    further = [name for name in form.ranked() if name not in form.needed]
+    return questions(form, workspace, lambda _: True) + tuple(_question(name, workspace, False) for name in further)
+
+
+def _question(name: str, workspace: Workspace, needed: bool) -> Question:
+    if name == "email":
+        return Question(name, BUILT_IN[name], "email")
+    if name in BUILT_IN:
+        return Question(name, BUILT_IN[name], "text", needed=needed)
+    declared = workspace.fields[name]
+    return Question(name, declared.ask or name.replace("_", " ").capitalize(), declared.type, declared.choices, needed)
+
+
+def worth(workspace: Workspace, contents: Mapping[str, Content]) -> Mapping[str, int]:
+    """What an answer is worth, by declared field that has a question: points of `fit` that depend on it, conditions
+    that ask for it, and how much of what we mail is for some of its values and not for others.
+    """
+    found: dict[str, int] = {}
+    fits = workspace.signals.fit if workspace.signals is not None else ()
+    for name, declared in workspace.fields.items():
+        if not declared.ask:
+            continue
+        points = sum(abs(one.points) for one in fits if name in one.condition.asks.fields)
+        asked = sum(
+            name in condition.asks.fields
+            for sequence in workspace.sequences.values()
+            for condition in (*sequence.conditions(), *(t.condition for t in sequence.enroll if t.condition))
+        )
+        tagged = sum(
+            bool(content.pains if name == "pains" else (content.tags or {}).get(name)) for content in contents.values()
+        )
+        found[name] = points + 5 * asked + 2 * tagged
+    return found
+
+
+def answers(form: Form, asked: Sequence[Question], given: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
+    """What was answered, as a caller of the API would give it; what was left out is absent. Raises Unanswered."""
+    problems: dict[str, str] = {}
+    found: dict[str, Any] = {}
+    for one in asked:
+        values = [value.strip() for value in given.get(one.name, ()) if value.strip()]
+        if not values:
+            if one.needed:
+                problems[one.name] = "Please choose." if one.kind in ("one_of", "some_of") else "Please fill this in."
+            continue
+        value, problem = _answer(one, values)
+        if problem:
+            problems[one.name] = problem
+        else:
+            found[one.name] = value
+    email = found.get("email")
+    if email is not None and form.work_mail and email.rpartition("@")[2] in FREE_MAIL:
+        problems["email"] = "Please use the address that you have at work."
+    text = [value.strip() for value in given.get("message", ())]
+    if form.message and text and (len(text[0]) > LONGEST_MESSAGE or not is_text(text[0])):
+        problems["message"] = f"Please keep this to {LONGEST_MESSAGE:,} characters."
+    if problems:
+        raise Unanswered(problems)
+    return found
+
+
+def _answer(one: Question, values: Sequence[str]) -> tuple[Any, str]:
+    """The value, and what is wrong with it."""
+    first = values[0]
+    if any(len(value) > LONGEST for value in values):
+        return None, f"Please keep this to {LONGEST:,} characters."
+    if not all(map(is_text, values)):
+        return None, "There is something in this that cannot be read. Please type it again."
+    match one.kind:
+        case "email":
+            try:
+                return normal_email(first), ""
+            except InvalidLead:
+                return None, "This does not look like an email address, as jane@company.com."
+        case "some_of":
+            wrong = set(values) - set(one.choices)
+            return (list(dict.fromkeys(values)), "") if not wrong else (None, "Please choose from the list.")
+        case "one_of":
+            return (first, "") if first in one.choices else (None, "Please choose from the list.")
+        case "number":
+            plain = re.sub(r"[\s,'\u2019\u00a0]", "", first)
+            fits = re.fullmatch(r"\d{1,12}(\.\d{1,6})?", plain)
+            return (plain, "") if fits else (None, "Please give a number, as 250.")
+        case "date":
+            return (first, "") if _is_date(first) else (None, "Please give a date, as 2026-11-30.")
+        case "flag":
+            return first.lower() in ("yes", "true", "on", "1"), ""
+    return first, ""
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return len(text) == 10 and bool(date.fromisoformat(text))
+    except ValueError:
+        return False

@@ -1,0 +1,213 @@
+"""What follows when somebody sends a form: at once, or after they have confirmed that the address is theirs.
+
+Anybody can type anybody's address. So what is known of a lead is overwritten only by who has shown that they read the
+lead's mail; everybody else may add what nobody knows yet. And whom a form writes to is never told to who sent it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from sequencer.core import beacon, token
+from sequencer.core import event as kinds
+from sequencer.core.event import Event
+from sequencer.core.form import UNCONFIRMED, Form
+from sequencer.core.lead import BUILT_IN, Lead
+from sequencer.core.lead_input import read
+from sequencer.core.release import Release
+from sequencer.services.leads import enter, save
+from sequencer.services.react import react
+from sequencer.services.visits import touch
+from sequencer.store import events, leads, messages, suppressions, visits
+from sequencer.store.visits import Visitor
+
+SOURCE: Final = "form"
+CONFIRMABLE: Final = timedelta(days=30)
+"""So long what was sent waits to be confirmed."""
+
+Awake = set[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What somebody sent by a form, checked."""
+
+    form: str
+    email: str
+    answers: Mapping[str, Any]
+    """By field, without the address."""
+    text: str = ""
+    """What they wrote in their own words."""
+    zone: str | None = None
+    """The browser's."""
+    touch: Mapping[str, str] = field(default_factory=dict)
+    visitor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """confirm: nothing follows before the address is confirmed."""
+
+    confirm: bool
+    awake: Awake
+
+
+def submit(
+    conn: Connection, release: Release, sent: Sent, key: str, proven: int | None, human: bool, now: datetime
+) -> Taken:
+    """`key` makes it count once; `proven`: the lead whose mail the sender reads; `human`: no software, surely."""
+    form = release.workspace.forms[sent.form]
+    before = _locked(conn, sent.email)
+    trusted = before is not None and before.id == proven
+    # By what was sent alone: what is known of the lead would show in the answer.
+    asked = form.double_opt_in is not None and form.double_opt_in.asks(sent.answers.get("country"))
+    waits = form.confirm is not None and not trusted and (asked or not human)
+    if before is not None and events.known_since(conn, before.id, key, now - CONFIRMABLE):
+        return Taken(waits, set())
+    if waits:
+        return Taken(True, _ask(conn, release, form, sent, key, now))
+    return Taken(False, _apply(conn, release, form, sent, before, key, trusted, now))
+
+
+def _ask(conn: Connection, release: Release, form: Form, sent: Sent, key: str, now: datetime) -> Awake:
+    """Mails the question whether the address is theirs. Of who is new nothing but the address is kept as theirs, and
+    until they answer nothing else is mailed.
+    """
+    saved = save(conn, release, [read({"email": sent.email}, release.workspace)], SOURCE, now, announce_new=False)
+    [lead_id] = saved.all
+    if saved.new:
+        rows = [(sent.email, topic, suppressions.UNCONFIRMED, now, key) for topic in sorted(release.workspace.topics)]
+        suppressions.add(conn, rows)
+    told = Event(UNCONFIRMED, now, lead_id, key, SOURCE, data=_kept(sent))
+    awake = react(conn, release, [told], now).awake
+    series = release.workspace.sequences[form.confirmation]
+    if enter(conn, release, series, [lead_id], f"form {form.id}", now).leads:
+        awake.add((series.id, series.start))
+    return awake
+
+
+def confirm(conn: Connection, release: Release, ref: token.Ref, now: datetime) -> Form | None:
+    """Whoever reads the mail that the token names says that the address is theirs: all that waited for it counts. Said
+    again, it changes nothing. Who falls due by it is found by the clock.
+
+    Gives the form that was sent last; None: it is no such mail, or nothing waited.
+    """
+    found = _mail(conn, ref)
+    forms = release.workspace.forms
+    if found is None or found.sequence not in {form.confirmation for form in forms.values() if form.confirm}:
+        return None
+    lead = leads.lock(conn, [found.lead_id]).get(found.lead_id)
+    waiting = events.of_leads(conn, [found.lead_id], {UNCONFIRMED}, now - CONFIRMABLE).get(found.lead_id, [])
+    told = [e for e in waiting if e.data.get("form") in forms]
+    if lead is None or not told:
+        return None
+    suppressions.confirm(conn, lead.email)
+    for e in told:
+        key = f"{e.key}.confirmed"
+        if not events.known_since(conn, lead.id, key, now - CONFIRMABLE):
+            _apply(conn, release, forms[e.data["form"]], _sent(lead.email, e.data), lead, key, True, now)
+    return forms[told[-1].data["form"]]
+
+
+def downloadable(conn: Connection, release: Release, ref: token.Ref) -> Form | None:
+    """The form whose mail the token names; None when it names none that gives access to anything."""
+    found = _mail(conn, ref)
+    forms = release.workspace.forms.values()
+    return next((form for form in forms if found and form.magnet and form.delivery == found.sequence), None)
+
+
+def reader(conn: Connection, ref: token.Ref) -> int | None:
+    """Whom the mail went to that the token names."""
+    found = _mail(conn, ref)
+    return int(found.lead_id) if found is not None else None
+
+
+def _mail(conn: Connection, ref: token.Ref) -> Any:
+    """The ledger's row."""
+    return next((row for row in messages.described(conn, [ref.enrollment_id]) if ref.names(row.step)), None)
+
+
+def _apply(
+    conn: Connection,
+    release: Release,
+    form: Form,
+    sent: Sent,
+    before: Lead | None,
+    key: str,
+    trusted: bool,
+    now: datetime,
+) -> Awake:
+    known = _known(conn, before) if before is not None and not trusted else frozenset()
+    given = {name: value for name, value in sent.answers.items() if name not in known}
+    if sent.zone is not None and (before is None or before.zone is None):
+        given["time_zone"] = sent.zone
+    if (before is None or before.stage is None) and release.workspace.stages:
+        given.setdefault("stage", release.workspace.stages[0])
+    one = read({"email": sent.email, **given}, release.workspace)
+    saved = save(conn, release, [one], SOURCE, now, announce_new=True)
+    [lead_id] = saved.all
+    awake = saved.awake
+    happened = _consented(conn, release, form, sent.email, lead_id, key, trusted, now)
+    happened.append(Event(kinds.SUBMITTED, now, lead_id, key, SOURCE, data=_kept(sent)))
+    if form.event is not None:
+        happened.append(Event(form.event, now, lead_id, f"{key}.{form.event}", SOURCE, data={"form": form.id}))
+    if sent.touch:
+        locked = leads.lock(conn, [lead_id])
+        this = {**sent.touch, "at": now.isoformat()}
+        happened += touch(conn, [Visitor("", lead_id, first_touch=this, last_touch=this)], locked, now)
+    awake |= react(conn, release, happened, now).awake
+    if form.enroll is not None:
+        series = release.workspace.sequences[form.enroll]
+        if enter(conn, release, series, [lead_id], f"form {form.id}", now).leads:
+            awake.add((series.id, series.start))
+    if sent.visitor is not None:
+        visits.put_ours(conn, beacon.write(sent.visitor, ["email", *sent.answers]), lead_id, now)
+    return awake
+
+
+def _consented(
+    conn: Connection, release: Release, form: Form, email: str, lead_id: int, key: str, trusted: bool, now: datetime
+) -> list[Event]:
+    """They asked for the topic. Who unsubscribed from it takes that back only if it is surely them."""
+    if form.topic is None:
+        return []
+    said = suppressions.consents(conn, [email]).get(email)
+    refused = said is not None and form.topic in said.refused
+    if (said is not None and form.topic in said.given) or (refused and not trusted):
+        return []
+    suppressions.give(conn, email, form.topic, now, key)
+    return [Event(kinds.RESUBSCRIBED, now, lead_id, f"{key}.{form.topic}", SOURCE, data={"topic": form.topic})]
+
+
+def _locked(conn: Connection, email: str) -> Lead | None:
+    ids = leads.ids_by_email(conn, [email])
+    return leads.lock(conn, ids.values()).get(ids[email]) if ids else None
+
+
+def _known(conn: Connection, lead: Lead) -> frozenset[str]:
+    """The fields that somebody filled; what was only inferred is not among them."""
+    inferred = {name for name, said in leads.sources(conn, [lead.id]).get(lead.id, {}).items() if "confidence" in said}
+    own = {name for name in BUILT_IN if lead.get(name) is not None}
+    return frozenset((own | lead.fields.keys()) - inferred)
+
+
+def _kept(sent: Sent) -> Mapping[str, Any]:
+    """What is sent, as an event keeps it."""
+    kept: dict[str, Any] = {"form": sent.form, "answers": dict(sent.answers)}
+    further = {"text": sent.text, "zone": sent.zone, "touch": dict(sent.touch), "visitor": sent.visitor}
+    return kept | {name: value for name, value in further.items() if value}
+
+
+def _sent(email: str, kept: Mapping[str, Any]) -> Sent:
+    return Sent(
+        kept["form"],
+        email,
+        kept["answers"],
+        kept.get("text", ""),
+        kept.get("zone"),
+        kept.get("touch", {}),
+        kept.get("visitor"),
+    )

@@ -1,0 +1,345 @@
+"""`/f/{form}`: a form as a page, in a frame on other sites, or as JSON; and what follows its mails: `/c/…`, `/d/…`.
+
+Works without scripts. Who the browser belongs to decides what is asked, and is never shown: no answer of before stands
+in a field, and no page says whether an address is known.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from sequencer.core import beacon, challenge, token
+from sequencer.core.beacon import host_of
+from sequencer.core.form import Form
+from sequencer.core.lead_input import LONGEST_ZONE, is_text, is_zone
+from sequencer.core.questions import Question, Unanswered, answers, every, questions
+from sequencer.core.release import Release
+from sequencer.services import forms
+from sequencer.services.context import Context
+from sequencer.services.forms import Sent
+from sequencer.store import clock, leads, visits
+from sequencer.web.bodies import FORM, first, read, read_form
+from sequencer.web.gate import POLICY
+from sequencer.web.pages import page
+from sequencer.web.site import FOLDER, KEPT, allowing
+from sequencer.web.throttle import Throttle
+
+log = logging.getLogger(__name__)
+
+COOKIE: Final = "sq_v"
+TRAP: Final = "website"
+"""A field that nobody sees: only software fills it in."""
+NO_SCRIPT: Final = "We could not tell that you are a person: please allow this page to run its script, and send again."
+STALE: Final = "This page was open for too long. Please send it again."
+
+Given = Mapping[str, list[str]]
+
+
+class Caller(NamedTuple):
+    """What a browser brings along. Only the token is proof of anything."""
+
+    token: str
+    visitor: str | None
+    query: str
+    referrer: str
+    framed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FormDoor:
+    """Each method answers one route."""
+
+    context: Context
+    folder: Path
+    """The workspace's, for files that forms give access to."""
+    by_caller: Throttle = field(default_factory=lambda: Throttle(20, 60.0))
+
+    def show(self, request: Request) -> Response:
+        caller = _caller(request.query_params.get)
+        if not caller.framed:
+            # Whoever leads somebody here must not say whose browser it is.
+            met = request.cookies.get(COOKIE, "")
+            caller = caller._replace(
+                visitor=met if beacon.VISITOR.fullmatch(met) else None,
+                query=request.url.query[:4000],
+                referrer=request.headers.get("referer", "")[:2000],
+            )
+        with self.context.engine.connect() as conn:
+            release, form = self._form(conn, request)
+            asked = self._asked(conn, release, form, caller)
+            issued = self._issue(conn, form)
+        if _wants_json(request):
+            return self._json(request, release, _described(form, asked, issued))
+        return self._page(request, release, form, asked, caller, issued)
+
+    async def take(self, request: Request) -> Response:
+        if not self.by_caller.allows(request.client.host if request.client else ""):
+            raise HTTPException(429, "Too many requests. Please try again in a minute.", {"Retry-After": "60"})
+        if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
+            given = _from_json(await read(request, FORM))
+            return await run_in_threadpool(self._take_json, request, given)
+        return await run_in_threadpool(self._take, request, await read_form(request))
+
+    def allow(self, request: Request) -> Response:
+        """A browser asks whether a page of another site may post JSON here."""
+        with self.context.engine.connect() as conn:
+            release, _ = self._form(conn, request)
+        return self._json(request, release, None, 204)
+
+    def _take(self, request: Request, given: Given) -> Response:
+        caller = _caller(lambda name: first(given, name))
+        with self.context.engine.begin() as conn:
+            release, form = self._form(conn, request)
+            asked = self._asked(conn, release, form, caller)
+            try:
+                taken = self._submit(conn, release, form, caller, given)
+            except Unanswered as wrong:
+                issued = self._issue(conn, form)
+                return self._page(request, release, form, asked, caller, issued, given, wrong.problems)
+        self._hint(taken)
+        state = "confirm" if taken is not None and taken.confirm else "done"
+        return self._page(request, release, form, (), caller, "", state=state)
+
+    def _take_json(self, request: Request, given: Given) -> Response:
+        caller = _caller(lambda name: first(given, name))
+        with self.context.engine.begin() as conn:
+            release, form = self._form(conn, request)
+            try:
+                taken = self._submit(conn, release, form, caller, given)
+            except Unanswered as wrong:
+                return self._json(request, release, {"problems": dict(wrong.problems)}, 422)
+        self._hint(taken)
+        return self._json(request, release, {"status": "confirm" if taken is not None and taken.confirm else "done"})
+
+    def _submit(
+        self, conn: Connection, release: Release, form: Form, caller: Caller, given: Given
+    ) -> forms.Taken | None:
+        """None: it was software, which is told nothing. Raises Unanswered."""
+        found = dict(answers(form, every(form, release.workspace), given))
+        if first(given, TRAP):
+            log.warning("a form was sent by software, form=%s", form.id)
+            return None
+        operating = clock.operating(conn)
+        issued = first(given, "c")
+        if not challenge.valid(self.context.secret, form.id, issued, operating):
+            raise Unanswered({"": STALE})
+        human = challenge.proves(issued, first(given, "p"), operating)
+        if not human and form.confirm is None:
+            raise Unanswered({"": NO_SCRIPT})
+        site = release.workspace.site
+        sent = Sent(
+            form=form.id,
+            email=found.pop("email"),
+            answers=found,
+            text=first(given, "message").strip() if form.message else "",
+            zone=_zone(first(given, "zone")),
+            touch=beacon.touch(caller.query, caller.referrer, site.hosts if site is not None else ()),
+            visitor=caller.visitor,
+        )
+        key = f"form.{issued.partition('.')[0]}"
+        return forms.submit(conn, release, sent, key, self._proven(conn, caller), human, clock.now(conn))
+
+    def _asked(self, conn: Connection, release: Release, form: Form, caller: Caller) -> tuple[Question, ...]:
+        """What is still to be asked of who sits there. Of whom only a cookie tells, nothing is known but what this
+        browser answered itself.
+        """
+        lead_id = self._proven(conn, caller)
+        found = leads.by_ids(conn, [lead_id]) if lead_id is not None else []
+        met = visits.known(conn, caller.visitor) if caller.visitor is not None else None
+        answered = met.answered if met is not None else frozenset()
+        return questions(
+            form,
+            release.workspace,
+            lambda name: name in answered or bool(found and found[0].get(name) is not None),
+        )
+
+    def _proven(self, conn: Connection, caller: Caller) -> int | None:
+        """The lead of whom the caller has shown that they read their mail."""
+        ref = token.read(self.context.secret, "link", caller.token)
+        if ref is not None:
+            return forms.reader(conn, ref)
+        met = visits.known(conn, caller.visitor) if caller.visitor is not None else None
+        return met.lead_id if met is not None and met.proven else None
+
+    # --- what follows the mails
+
+    def ask(self, request: Request) -> Response:
+        """Only the button confirms: link scanners follow links."""
+        with self.context.engine.connect() as conn:
+            brand = self.context.releases.current(conn).workspace.brand.name
+        return page(request, "confirm.html", brand=brand, state="ask", form=None)
+
+    def confirm(self, request: Request) -> Response:
+        ref = self._ref(request)
+        with self.context.engine.begin() as conn:
+            release = self.context.releases.current(conn)
+            form = forms.confirm(conn, release, ref, clock.now(conn)) if ref is not None else None
+        return page(request, "confirm.html", brand=release.workspace.brand.name, state="done", form=form)
+
+    def download(self, request: Request) -> Response:
+        ref = self._ref(request)
+        with self.context.engine.connect() as conn:
+            release = self.context.releases.current(conn)
+            form = forms.downloadable(conn, release, ref) if ref is not None else None
+        if form is None or form.magnet is None:
+            raise HTTPException(404)
+        if form.magnet.startswith("http"):
+            return RedirectResponse(form.magnet, 303)
+        path = self.folder / form.magnet
+        if not path.is_file():
+            log.error("a file is not there that a form gives access to, form=%s", form.id)
+            raise HTTPException(503, "This file is not there at the moment. Please try again later.")
+        return FileResponse(path, filename=path.name)
+
+    # --- the parts
+
+    def script(self, request: Request) -> Response:
+        return Response(_script(), media_type="text/javascript", headers={"Cache-Control": KEPT})
+
+    def _ref(self, request: Request) -> token.Ref | None:
+        ref = token.read(self.context.secret, "unsubscribe", request.path_params["token"])
+        if ref is None and not self.by_caller.allows(request.client.host if request.client else ""):
+            raise HTTPException(429, "Too many requests. Please try again in a minute.", {"Retry-After": "60"})
+        return ref
+
+    def _form(self, conn: Connection, request: Request) -> tuple[Release, Form]:
+        release = self.context.releases.current(conn)
+        form = release.workspace.forms.get(request.path_params["form"])
+        if form is None:
+            raise HTTPException(404)
+        return release, form
+
+    def _issue(self, conn: Connection, form: Form) -> str:
+        return challenge.issue(self.context.secret, form.id, secrets.token_hex(16), clock.operating(conn))
+
+    def _hint(self, taken: forms.Taken | None) -> None:
+        if taken is None:
+            return
+        for place in sorted(taken.awake):
+            self.context.hint("drain", *place)
+        self.context.hint("visits")
+
+    def _page(
+        self,
+        request: Request,
+        release: Release,
+        form: Form,
+        asked: Sequence[Question],
+        caller: Caller,
+        issued: str,
+        given: Given | None = None,
+        problems: Mapping[str, str] | None = None,
+        state: str = "ask",
+    ) -> Response:
+        answer = page(
+            request,
+            "form.html",
+            422 if problems else 200,
+            brand=release.workspace.brand.name,
+            form=form,
+            questions=asked,
+            given=given or {},
+            problems=problems or {},
+            caller=caller,
+            issued=issued,
+            bits=challenge.BITS,
+            state=state,
+        )
+        answer.headers["Content-Security-Policy"] = _policy(release, caller.framed)
+        return answer
+
+    def _json(self, request: Request, release: Release, value: Any, status: int = 200) -> Response:
+        """For pages of our site, and for programs, which name no page."""
+        origin = request.headers.get("origin", "")
+        site = release.workspace.site
+        allowed = site is not None and host_of(origin) in site.hosts
+        if origin and not allowed and origin != self.context.public_url:
+            raise HTTPException(403, "expected a page of a host that workspace.yaml names")
+        body = orjson.dumps(value) if value is not None else b""
+        return Response(body, status, allowing(origin) if allowed else {}, "application/json")
+
+
+def _caller(given: Callable[[str], str | None]) -> Caller:
+    """`given`: a value of the query or of the form by its name."""
+    told = given("v") or ""
+    return Caller(
+        token=(given("sq") or "")[:40].partition(".")[0],
+        visitor=told if beacon.VISITOR.fullmatch(told) else None,
+        query=(given("q") or "")[:4000],
+        referrer=(given("r") or "")[:2000],
+        framed=bool(given("framed")),
+    )
+
+
+def _described(form: Form, asked: Sequence[Question], issued: str) -> dict[str, Any]:
+    return {
+        "title": form.title,
+        "questions": [
+            {
+                "name": one.name,
+                "label": one.label,
+                "type": one.kind,
+                "choices": list(one.choices),
+                "needed": one.needed,
+            }
+            for one in asked
+        ],
+        "message": form.message or None,
+        "challenge": issued,
+        "bits": challenge.BITS,
+    }
+
+
+def _wants_json(request: Request) -> bool:
+    return request.headers.get("accept", "").partition(",")[0].strip() == "application/json"
+
+
+def _from_json(body: bytes) -> Given:
+    """The same as a form: a name with its values. Raises HTTPException 400."""
+    try:
+        told = orjson.loads(body)
+        given = told.pop("answers", {}) if isinstance(told, dict) else None
+        if not isinstance(given, dict):
+            raise ValueError
+    except ValueError as error:
+        raise HTTPException(400, "expected a JSON object with `answers`") from error
+    names = {"challenge": "c", "proof": "p", "visitor": "v", "query": "q", "referrer": "r"}
+    said = {**given, **{names.get(name, name): value for name, value in told.items()}}
+    return {str(name): _texts(value) for name, value in said.items()}
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [text for one in value[:50] for text in _texts(one) if not isinstance(one, list)]
+    if isinstance(value, bool):
+        return ["yes" if value else "no"]
+    return [str(value)] if isinstance(value, (str, int, float)) else []
+
+
+def _zone(text: str) -> str | None:
+    return text if len(text) <= LONGEST_ZONE and is_text(text) and is_zone(text) else None
+
+
+def _policy(release: Release, framed: bool) -> str:
+    """That of all pages; and its own script, and in a frame the sites that may frame it."""
+    policy = f"{POLICY}; script-src 'self'"
+    site = release.workspace.site
+    if framed and site is not None and site.hosts:
+        return policy.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(sorted(site.hosts))}")
+    return policy
+
+
+@lru_cache(maxsize=1)
+def _script() -> str:
+    return (FOLDER / "f.js").read_text()

@@ -1,0 +1,204 @@
+"""sequences/forms.yaml: forms, what they give access to, and the mails that they bring along."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from sequencer.core.content import Content
+from sequencer.core.duration import Duration
+from sequencer.core.form import TRANSACTIONAL, DoubleOptIn, Form
+from sequencer.core.mark import Problem
+from sequencer.core.questions import BUILT_IN, worth
+from sequencer.core.sequence import Arm, Email, Sequence, SequenceState, Trigger
+from sequencer.core.workspace import Workspace
+from sequencer.workspace import values
+from sequencer.workspace.load import MAGNETS, content_files, sequence_files
+from sequencer.workspace.nodes import Map, Node, Problems, Text, as_map, as_texts, did_you_mean
+from sequencer.workspace.parse import parse
+from sequencer.workspace.settings import WORKSPACE_FILE
+
+FORMS_FILE: Final = "sequences/forms.yaml"
+AGAIN: Final = Duration(1, "hour")
+"""Somebody who asks twice has lost the first mail; and nobody can have a stranger mailed without end."""
+
+
+def load_forms(
+    files: Mapping[str, str], workspace: Workspace, contents: Mapping[str, Content], given: Mapping[str, Sequence]
+) -> tuple[Workspace, tuple[Problem, ...]]:
+    """The workspace with its sequences, its forms, if there are any, and the mails that these bring along."""
+    whole = replace(workspace, sequences=given)
+    if FORMS_FILE not in files:
+        return whole, ()
+    problems = Problems()
+    root = as_map(parse(FORMS_FILE, files[FORMS_FILE], problems), "forms with a name each, as `ebook:`")
+    reader = _Reader(files, workspace, frozenset(contents) | frozenset(content_files(files)), problems)
+    forms = {form.id: form for form in reader.forms(root)} if root is not None else {}
+    worths = worth(whole, contents)
+    forms = {name: replace(form, worth=worths) for name, form in forms.items()}
+    brought = {one.id: one for form in forms.values() for one in mailings(form, workspace)}
+    warn_of_near_misses(given, forms, problems)
+    return replace(whole, sequences={**brought, **given}, forms=forms), problems.sorted()
+
+
+def mailings(form: Form, workspace: Workspace) -> tuple[Sequence, ...]:
+    """The sequences of one mail each that a form brings along."""
+    found = []
+    if form.deliver is not None:
+        trigger = Trigger("submitted", form.mark, form.id)
+        found.append(_mailing(form, form.delivery, f"{form.title}: delivery", form.deliver, trigger, workspace))
+    if form.confirm is not None:
+        trigger = Trigger("manual", form.mark)
+        found.append(_mailing(form, form.confirmation, "Is this your address?", form.confirm, trigger, workspace))
+    return tuple(found)
+
+
+def _mailing(form: Form, name: str, title: str, content: str, trigger: Trigger, workspace: Workspace) -> Sequence:
+    """At any hour and free of caps: somebody waits for it."""
+    return Sequence(
+        id=name,
+        mark=form.mark,
+        title=title,
+        state=SequenceState.LIVE,
+        topic=TRANSACTIONAL,
+        sender=form.sender,
+        body=Arm("", (Email(content.rpartition("/")[2], form.mark, (), content),)),
+        enroll=(trigger,),
+        again=AGAIN,
+        never=workspace.never,
+        exempt=True,
+    )
+
+
+def warn_of_near_misses(sequences: Mapping[str, Sequence], forms: Mapping[str, Form], problems: Problems) -> None:
+    """Forms of other systems come by the API and are declared nowhere; one that is nearly called like ours is ours."""
+    for sequence in sequences.values():
+        for trigger in sequence.enroll:
+            if trigger.kind == "submitted" and trigger.name not in forms:
+                if hint := did_you_mean(trigger.name, forms):
+                    message = f"{FORMS_FILE} declares no form `{trigger.name}`{hint}"
+                    problems.warning(trigger.mark, "unknown-form", message)
+
+
+class _Reader:
+    """Reads one form after another; what is wrong in one does not keep the others from being read."""
+
+    def __init__(
+        self, files: Mapping[str, str], workspace: Workspace, contents: Collection[str], problems: Problems
+    ) -> None:
+        self._files = files
+        self._workspace = workspace
+        self._contents = contents
+        self._sequences = sequence_files(files)
+        self._askable = (*BUILT_IN, *workspace.fields)
+        self._problems = problems
+
+    def forms(self, root: Map) -> Iterator[Form]:
+        for name, node in root.items():
+            block = as_map(node, "keys, as `title:` and `always:`")
+            if values.identifier(name, "a form") is not None and block is not None:
+                yield self._form(name, block)
+
+    def _form(self, name: Text, block: Map) -> Form:
+        block.expect("form")
+        title = block.need_text("title", "Get the planning handbook")
+        always = self._fields(block, "always")
+        message = block.text("message")
+        deliver, confirm = (self._content(block.text(key)) for key in ("deliver", "confirm"))
+        asked = self._double_opt_in(block)
+        if asked is not None and "confirm" not in block.entries:
+            text = "an address is confirmed by a mail: expected `confirm`, for example `confirm: education/confirm`"
+            self._problems.error(block.entries["double_opt_in"].mark, "missing-key", text)
+        form = Form(
+            id=name.value,
+            mark=name.mark,
+            title=title.value if title else name.value,
+            always=tuple(dict.fromkeys(("email", *always))),
+            ask=self._fields(block, "ask"),
+            ask_up_to=values.count(block.text("ask_up_to")) or 0,
+            order=self._order(block),
+            message=message.value if message else "",
+            work_mail=values.flag(block.text("work_mail")) or False,
+            topic=values.declared(block.text("topic"), self._workspace.topics, "topic", WORKSPACE_FILE),
+            sender=self._sender(name, block, deliver, confirm),
+            magnet=self._magnet(block.text("magnet")),
+            deliver=deliver,
+            confirm=confirm,
+            double_opt_in=asked,
+            event=self._event(block.text("event")),
+            enroll=values.declared(block.text("enroll"), self._sequences, "sequence", "the folder sequences/"),
+        )
+        brought = {one.id for one in mailings(form, self._workspace)}
+        for taken in sorted(brought & self._sequences.keys()):
+            text = f"what this form mails is called `{taken}`, as {self._sequences[taken]} is: rename one of them"
+            name.wrong("duplicate-id", text)
+        return form
+
+    def _fields(self, block: Map, key: str) -> tuple[str, ...]:
+        return self._named(block.take(key))
+
+    def _named(self, node: Node | None) -> tuple[str, ...]:
+        found = (
+            values.declared(text, self._askable, "field", WORKSPACE_FILE)
+            for text in as_texts(node, "a list of fields, as `[email, first_name]`")
+        )
+        return tuple(dict.fromkeys(one for one in found if one is not None))
+
+    def _order(self, block: Map) -> tuple[str, ...] | None:
+        node = block.take("order")
+        if node is None or (isinstance(node, Text) and values.choice(node, ("by value",)) is not None):
+            return None
+        return self._named(node) if not isinstance(node, Text) else None
+
+    def _content(self, text: Text | None) -> str | None:
+        return values.declared(text, self._contents, "content", "the folder content/")
+
+    def _sender(self, name: Text, block: Map, *mails: str | None) -> str:
+        text = block.text("from")
+        senders = self._workspace.senders
+        if text is not None:
+            return values.declared(text, senders, "sender", WORKSPACE_FILE) or ""
+        if len(senders) != 1 and any(mails):
+            example = next(iter(senders), "marketing")
+            self._problems.error(
+                name.mark, "missing-key", f"expected the key `from`: who mails, for example `from: {example}`"
+            )
+        return next(iter(senders), "")
+
+    def _magnet(self, text: Text | None) -> str | None:
+        if text is None:
+            return None
+        if text.value.startswith(("https://", "http://")):
+            return values.url(text)
+        if text.value in self._files and text.value.startswith(MAGNETS):
+            return text.value
+        known = [path for path in self._files if path.startswith(MAGNETS)]
+        hint = did_you_mean(text.value, known) or f": put it into {MAGNETS}"
+        text.wrong("missing-file", f"there is no file {text.got}{hint}")
+        return None
+
+    def _double_opt_in(self, block: Map) -> DoubleOptIn | None:
+        node = block.take("double_opt_in")
+        if node is None:
+            return None
+        if isinstance(node, Text):
+            return DoubleOptIn() if values.flag(node) else None
+        keys = as_map(node, "`on`, or `countries`")
+        if keys is None:
+            return None
+        keys.expect("double_opt_in")
+        countries = set()
+        for text in as_texts(keys.need("countries", "[DE, AT]"), "a list of countries"):
+            if re.fullmatch("[A-Za-z]{2}", text.value):
+                countries.add(text.value.upper())
+            else:
+                text.bad("a country's code as `DE`")
+        return DoubleOptIn(frozenset(countries))
+
+    def _event(self, text: Text | None) -> str | None:
+        if text is None:
+            return None
+        if values.SNAKE.fullmatch(text.value):
+            return text.value
+        text.bad("an event in small letters and underscores, as `demo_requested`", "bad-id")
+        return None

@@ -1,0 +1,125 @@
+"""What forms ask, and what they say of answers that do not fit."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from sequencer.core import challenge
+from sequencer.core.form import DoubleOptIn, Form
+from sequencer.core.mark import Mark
+from sequencer.core.questions import Unanswered, answers, every, questions
+from sequencer.core.workspace import Workspace
+from sequencer.services.compile import compile_workspace
+from tests.workspaces import WORKSPACE, files
+
+MARK = Mark("sequences/forms.yaml", 1, 1)
+FIELDS = """
+  role: {one_of: [finance, it], ask: Your role}
+  employees: {number: true, ask: How many are you?}
+  renewal: {date: true, ask: Until when?}
+  tool: {text: true, ask: What do you use?}
+  internal: {text: true}
+"""
+SIGNALS = "fit:\n  - {if: lead.employees > 50, points: 40}\n  - {if: lead.role == 'finance', points: 10}\n"
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Workspace:
+    made = files() | {
+        "sequences/workspace.yaml": WORKSPACE.replace("topics:", f"{FIELDS.strip(chr(10))}\ntopics:"),
+        "sequences/signals.yaml": SIGNALS,
+        "sequences/forms.yaml": "ebook: {title: T, ask_up_to: 2}\n",
+    }
+    compiled = compile_workspace(made)
+    assert compiled.workspace is not None, compiled.problems
+    return compiled.workspace
+
+
+def form(workspace: Workspace, **more: Any) -> Form:
+    return Form("ebook", MARK, "T", worth=workspace.forms["ebook"].worth, **more)
+
+
+def asked(workspace: Workspace, wanted: Form, *known: str) -> list[str]:
+    return [one.name for one in questions(wanted, workspace, known.__contains__)]
+
+
+def test_what_decides_most_is_asked_first_and_only_what_is_unknown(workspace: Workspace) -> None:
+    by_value = form(workspace, ask_up_to=2)
+    assert asked(workspace, by_value) == ["email", "employees", "role"]
+    assert asked(workspace, by_value, "employees", "role", "email") == ["email", "renewal", "tool"]
+    assert asked(workspace, by_value, "employees", "role", "renewal", "tool") == ["email"]
+    declared = form(workspace, ask_up_to=1, order=("tool", "role"), ask=("role",))
+    assert asked(workspace, declared, "role") == ["email", "role", "tool"]
+    assert asked(workspace, declared, "role", "tool") == ["email", "role"]
+    assert [one.name for one in every(declared, workspace)] == ["email", "role", "tool"]
+    assert [(one.name, one.needed) for one in every(by_value, workspace)][:2] == [("email", True), ("employees", False)]
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({"email": ["jane@harbor.example"], "role": ["it"], "employees": ["1,250"]}, {}),
+        ({"email": [" "]}, {"email": "Please fill this in."}),
+        ({"email": ["jane"]}, {"email": "This does not look like an email address, as jane@company.com."}),
+        ({"email": ["jane@gmail.com"]}, {"email": "Please use the address that you have at work."}),
+        ({"role": ["boss"]}, {"role": "Please choose from the list."}),
+        ({"employees": ["many"]}, {"employees": "Please give a number, as 250."}),
+        ({"renewal": ["2026-13-01"]}, {"renewal": "Please give a date, as 2026-11-30."}),
+        ({"tool": ["x" * 1001]}, {"tool": "Please keep this to 1,000 characters."}),
+        ({"tool": ["a\0b"]}, {"tool": "There is something in this that cannot be read. Please type it again."}),
+        ({"message": ["x" * 5001]}, {"message": "Please keep this to 5,000 characters."}),
+    ],
+)
+def test_what_does_not_fit_is_said_in_words(
+    workspace: Workspace, given: dict[str, list[str]], problems: dict[str, str]
+) -> None:
+    wanted = form(workspace, ask_up_to=9, work_mail=True, message="What?")
+    try:
+        found = answers(wanted, every(wanted, workspace), {"email": ["jane@harbor.example"], **given})
+    except Unanswered as wrong:
+        assert wrong.problems == problems
+    else:
+        assert (problems, found["email"]) == ({}, "jane@harbor.example")
+        assert found.get("employees", "1250") == "1250"
+
+
+@pytest.mark.parametrize(
+    ("countries", "country", "asks"),
+    [
+        (None, "GB", True),
+        (frozenset({"DE"}), "de", True),
+        (frozenset({"DE"}), "GB", False),
+        (frozenset({"DE"}), None, True),
+        (frozenset({"DE"}), "Germany", True),
+        (frozenset({"DE"}), "", True),
+    ],
+)
+def test_whose_country_nobody_knows_confirms(countries: frozenset[str] | None, country: str | None, asks: bool) -> None:
+    assert DoubleOptIn(countries).asks(country) is asks
+
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+def test_a_challenge_holds_for_its_form_and_for_some_hours() -> None:
+    issued = challenge.issue(b"s", "ebook", "ab" * 16, NOW)
+    assert challenge.valid(b"s", "ebook", issued, NOW + challenge.LONGEST)
+    for wrong in (
+        challenge.valid(b"s", "ebook", issued, NOW + challenge.LONGEST + timedelta(seconds=1)),
+        challenge.valid(b"s", "demo", issued, NOW),
+        challenge.valid(b"t", "ebook", issued, NOW),
+        challenge.valid(b"s", "ebook", issued.replace("ab", "ba", 1), NOW),
+        *(challenge.valid(b"s", "ebook", odd, NOW) for odd in ("", ".", "..", "é.1.x", "a" * 10_000)),
+    ):
+        assert wrong is False
+
+
+def test_only_work_proves_and_some_time() -> None:
+    issued = challenge.issue(b"s", "ebook", "ab" * 16, NOW)
+    later = NOW + challenge.SOONEST
+    proof = next(str(n) for n in count() if challenge.proves(issued, str(n), later))
+    assert not challenge.proves(issued, proof, NOW)
+    assert not any(challenge.proves(issued, odd, later) for odd in ("", "-1", "x", "1" * 13, "²"))
+    assert sum(challenge.proves(issued, str(n), later) for n in range(200)) <= 1

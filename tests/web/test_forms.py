@@ -1,0 +1,324 @@
+"""Forms as people and programs meet them: what is asked, what is kept, what is mailed, and what nobody learns."""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from sequencer.core import challenge
+from sequencer.core.lead import Lead
+from sequencer.services import visits
+from sequencer.web.app import build
+from sequencer.web.options import WebSettings
+from tests.services.test_visits import tells
+from tests.web.conftest import ADDRESS, CUSTOMERS, WELCOME, Site
+from tests.workspaces import WORKSPACE, content, files
+
+FORMS = """
+handbook:
+  title: The Handbook
+  topic: news
+  always: [email, first_name]
+  ask_up_to: 1
+  order: [role, tool]
+  magnet: content/magnets/handbook.pdf
+  deliver: delivery
+  confirm: confirm
+  enroll: welcome
+  event: handbook_wanted
+contact:
+  title: Write to us
+  message: What is it about?
+german:
+  title: Auf Deutsch
+  topic: guides
+  confirm: confirm
+  deliver: delivery
+  always: [email, country]
+  double_opt_in: {countries: [DE]}
+"""
+FIELDS = "  role: {one_of: [finance, it], ask: Your role}\n  tool: {text: true, ask: What do you use?}\n"
+V = "c" * 32
+
+
+def workspace() -> dict[str, str]:
+    said = WORKSPACE.replace("topics:", f"{FIELDS}topics:") + "\nsite: {hosts: [www.acme.example]}\n"
+    return files(welcome=WELCOME.replace('    - when: submitted("handbook")\n', ""), customers=CUSTOMERS) | {
+        "sequences/workspace.yaml": said,
+        "sequences/forms.yaml": FORMS,
+        "content/magnets/handbook.pdf": "sha256 x",
+        "content/delivery.md": content("Here it is", "[Download]({{ download_url }})"),
+        "content/confirm.md": content("Is this you?", "[Yes]({{ confirm_url }})"),
+    }
+
+
+@pytest.fixture
+def door(site: Site, tmp_path: Any) -> Iterator[Site]:
+    site.world.deploy(workspace())
+    (tmp_path / "content" / "magnets").mkdir(parents=True)
+    (tmp_path / "content" / "magnets" / "handbook.pdf").write_bytes(b"%PDF")
+    app = build(site.world.context, WebSettings(folder=tmp_path))
+    with TestClient(app, base_url=ADDRESS, follow_redirects=False) as http:
+        yield Site(site.world, app, http)
+
+
+def hidden(page: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(\w+)"(?: value="([^"]*)")?>', page))
+
+
+def asked(page: str) -> set[str]:
+    names = set(re.findall(r'<(?:input|select|textarea)[^>]* name="(\w+)"', page))
+    return names - hidden(page).keys() - {"website"}
+
+
+def solved(issued: str) -> str:
+    """As a browser does it, some seconds later."""
+    later = challenge._issued(issued.rpartition(".")[0]) + challenge.SOONEST
+    return next(str(n) for n in count() if challenge.proves(issued, str(n), later))
+
+
+def send(door: Site, form: str, at: str = "", human: bool = True, **given: Any) -> Any:
+    """Opens the form's page, fills it in and sends it."""
+    page = door.http.get(f"/f/{form}{at}")
+    assert page.status_code == 200, page.text
+    fields = hidden(page.text)
+    if human:
+        fields["p"] = solved(fields["c"])
+    return door.http.post(f"/f/{form}", data={**fields, **given})
+
+
+@pytest.fixture(autouse=True)
+def at_leisure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits a second in tests."""
+    monkeypatch.setattr(challenge, "SOONEST", challenge.SOONEST * 0)
+
+
+def work(door: Site) -> None:
+    visits.process(door.world.context)
+    door.world.work()
+
+
+def found(door: Site, email: str) -> dict[str, Any] | None:
+    answer = door.world
+    with answer.context.engine.connect() as conn:
+        known = conn.execute(text("SELECT id FROM lead WHERE email = :e"), {"e": email}).scalar()
+    return answer.view(Lead(known, email)) if known is not None else None
+
+
+def kinds(view: dict[str, Any] | None) -> list[str]:
+    assert view is not None
+    return sorted(e["event"] for e in view["events"])
+
+
+def mails(door: Site) -> list[tuple[str, str]]:
+    return door.world.provider.mails
+
+
+def address(door: Site, part: str) -> str:
+    """Of a link in the last mail."""
+    match = re.search(rf"https://mail\.acme\.example(/{part}/[a-z2-7]{{32}})", door.world.provider.text())
+    assert match is not None
+    return match[1]
+
+
+def test_a_form_saves_consents_enrols_mails_and_tells(door: Site) -> None:
+    page = door.http.get("/f/handbook?utm_campaign=autumn", headers={"Referer": "https://search.example/x"})
+    assert asked(page.text) == {"email", "first_name", "role"}
+    given = {"email": "Kim@harbor.example", "first_name": "Kim", "role": "it", "zone": "Europe/Madrid"}
+    answer = send(door, "handbook", "?utm_campaign=autumn", **given)
+    assert (answer.status_code, "on its way" in answer.text, "kim@" in answer.text.lower()) == (200, True, False)
+    view = found(door, "kim@harbor.example")
+    assert view is not None
+    lead = view["lead"]
+    assert (lead["first_name"], lead["fields"]["role"], lead["time_zone"], lead["stage"], lead["campaign"]) == (
+        *("Kim", "it", "Europe/Madrid", "subscriber", "autumn"),
+    )
+    assert {"submitted", "handbook_wanted", "resubscribed"} <= set(kinds(view))
+    assert [e["sequence"] for e in view["enrollments"]] == ["handbook-delivery", "welcome"]
+    work(door)
+    assert sorted(mails(door)) == [("kim@harbor.example", "delivery"), ("kim@harbor.example", "one")]
+
+
+def test_the_gated_file_comes_by_a_signed_link(door: Site) -> None:
+    send(door, "handbook", email="kim@harbor.example", first_name="Kim")
+    work(door)
+    [batch] = [b for b in door.world.provider.batches if b.recipients[0].custom_args["sq_step"] == "delivery"]
+    door.world.provider.batches.append(batch)
+    link = address(door, "d")
+    got = door.http.get(link)
+    assert (got.status_code, got.content) == (200, b"%PDF")
+    assert "attachment" in got.headers["content-disposition"]
+    assert door.http.get(f"{link[:-1]}{'a' if link[-1] != 'a' else 'b'}").status_code == 404
+
+
+def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(door: Site) -> None:
+    answer = send(door, "handbook", email="kim", first_name="<b>Kim</b>", role="boss")
+    assert answer.status_code == 422
+    assert "does not look like an email address" in answer.text and "Please choose from the list" in answer.text
+    assert 'value="kim"' in answer.text and "&lt;b&gt;Kim&lt;/b&gt;" in answer.text
+    assert found(door, "kim@harbor.example") is None
+
+
+def test_software_is_told_nothing_and_leaves_nothing(door: Site) -> None:
+    answer = send(door, "handbook", email="kim@harbor.example", first_name="Kim", website="http://spam.example")
+    assert (answer.status_code, "Thank you" in answer.text) == (200, True)
+    assert found(door, "kim@harbor.example") is None
+
+
+def test_without_a_script_the_address_is_confirmed_by_mail(door: Site) -> None:
+    answer = send(door, "handbook", human=False, email="kim@harbor.example", first_name="Kim", role="it")
+    assert "One more step" in answer.text
+    view = found(door, "kim@harbor.example")
+    assert view is not None and (view["lead"]["first_name"], view["lead"]["stage"]) == (None, None)
+    assert {one["reason"] for one in view["lead"]["suppressions"]} == {"unconfirmed"}
+    # Nothing else is mailed until then, whoever enrols.
+    refused = door.world.enter("welcome", Lead(view["lead"]["id"], "kim@harbor.example"))
+    assert (refused.leads, dict(refused.refused)) == (set(), {"unsubscribed from guides": 1})
+    work(door)
+    assert mails(door) == [("kim@harbor.example", "confirm")]
+    link = address(door, "c")
+    assert door.http.get(link).status_code == 200
+    assert kinds(found(door, "kim@harbor.example")) == ["unconfirmed"]
+    assert "on its way" in door.http.post(link).text
+    assert "on its way" in door.http.post(link).text
+    view = found(door, "kim@harbor.example")
+    assert view is not None
+    assert (view["lead"]["first_name"], view["lead"]["fields"], view["lead"]["suppressions"]) == (
+        "Kim",
+        {"role": "it"},
+        [],
+    )
+    assert kinds(view).count("submitted") == 1
+    work(door)
+    assert sorted(step for _, step in mails(door)) == ["confirm", "delivery", "one"]
+
+
+def test_a_form_without_a_confirmation_needs_the_script(door: Site) -> None:
+    answer = send(door, "contact", human=False, email="kim@harbor.example", message="Hello")
+    assert (answer.status_code, "run its script" in answer.text) == (422, True)
+    assert found(door, "kim@harbor.example") is None
+
+
+@pytest.mark.parametrize(("country", "step"), [("DE", "confirm"), ("Germany", "confirm"), ("GB", "delivery")])
+def test_double_opt_in_by_country(door: Site, country: str, step: str) -> None:
+    send(door, "german", email="kim@harbor.example", country=country)
+    work(door)
+    assert mails(door) == [("kim@harbor.example", step)]
+
+
+def test_whoever_types_a_known_address_changes_nothing_that_is_known(door: Site) -> None:
+    door.world.lead(first_name="Kim", role="finance")
+    before = send(door, "handbook", email="kim@harbor.example", first_name="Mallory", role="it", tool="x")
+    stranger = send(door, "handbook", email="nobody@harbor.example", first_name="Mallory", role="it")
+    view = found(door, "kim@harbor.example")
+    assert view is not None
+    assert (view["lead"]["first_name"], view["lead"]["fields"]) == ("Kim", {"role": "finance", "tool": "x"})
+    assert before.text == stranger.text
+
+
+def test_an_unsubscription_is_not_taken_back_by_a_typed_address(door: Site) -> None:
+    kim = door.world.lead()
+    door.world.happens(kim, "unsubscribed", topic="news")
+    send(door, "handbook", email=kim.email, first_name="Kim")
+    view = found(door, kim.email)
+    assert view is not None and view["lead"]["suppressions"] == [{"topic": "news", "reason": "unsubscribed"}]
+
+
+def test_a_cookie_shows_only_what_its_own_browser_answered(door: Site) -> None:
+    door.world.lead(first_name="Kim", role="finance")
+    door.http.cookies.set("sq_v", V)
+    tells(door.world, V, "/pricing")
+    send(door, "contact", email="kim@harbor.example", message="Hello")
+    work(door)
+    # The browser is Kim's now, as far as a form says; what Kim answered elsewhere is asked again.
+    page = door.http.get("/f/handbook").text
+    assert asked(page) == {"email", "first_name", "role"}
+    assert "Kim" not in page and "kim@" not in page
+    send(door, "handbook", email="kim@harbor.example", first_name="Kim", role="it")
+    work(door)
+    assert asked(door.http.get("/f/handbook").text) == {"email", "first_name", "tool"}
+    view = found(door, "kim@harbor.example")
+    assert "visited" in kinds(view)
+
+
+def test_a_link_of_ours_shows_who_it_is_and_asks_what_is_unknown(door: Site) -> None:
+    kim = door.world.lead(first_name="Kim", role="finance")
+    door.world.enter("welcome", kim)
+    door.world.work()
+    [recipient] = door.world.provider.batches[-1].recipients
+    found_token = re.search(r"sq=([a-z2-7]{32}\.1)", door.world.provider.text())
+    assert found_token is not None and recipient.to_email == kim.email
+    at = f"?sq={found_token[1]}"
+    page = door.http.get(f"/f/handbook{at}").text
+    assert asked(page) == {"email", "first_name", "tool"}
+    assert "Kim" not in page and "finance" not in page and kim.email not in page
+    send(door, "handbook", at, email=kim.email, first_name="Kimberly", tool="paper")
+    view = found(door, kim.email)
+    assert view is not None and view["lead"]["first_name"] == "Kimberly"
+
+
+def test_nobody_is_led_into_another_ones_browser(door: Site) -> None:
+    page = door.http.get(f"/f/handbook?v={V}").text
+    assert hidden(page)["v"] == ""
+    assert hidden(door.http.get(f"/f/handbook?framed=1&v={V}").text)["v"] == V
+
+
+def test_pressing_twice_counts_once(door: Site) -> None:
+    page = door.http.get("/f/contact")
+    fields = hidden(page.text)
+    fields |= {"p": solved(fields["c"]), "email": "kim@harbor.example", "message": "Hello"}
+    assert [door.http.post("/f/contact", data=fields).status_code for _ in range(2)] == [200, 200]
+    view = found(door, "kim@harbor.example")
+    assert view is not None
+    [told] = [e for e in view["events"] if e["event"] == "submitted"]
+    assert told["data"]["text"] == "Hello"
+
+
+def test_programs_and_pages_of_our_site_use_json(door: Site) -> None:
+    page = {"Origin": "https://www.acme.example", "Accept": "application/json"}
+    form = door.http.get("/f/handbook", headers=page)
+    assert form.headers["access-control-allow-origin"] == page["Origin"]
+    told = form.json()
+    assert [one["name"] for one in told["questions"]] == ["email", "first_name", "role"]
+    body = {"answers": {"email": "x", "role": "it"}, "challenge": told["challenge"], "proof": solved(told["challenge"])}
+    wrong = door.http.post("/f/handbook", json=body, headers=page)
+    assert (wrong.status_code, sorted(wrong.json()["problems"])) == (422, ["email", "first_name"])
+    body["answers"] = {"email": "kim@harbor.example", "first_name": "Kim"}
+    assert door.http.post("/f/handbook", json=body, headers=page).json() == {"status": "done"}
+    assert door.http.options("/f/handbook", headers=page).status_code == 204
+    evil = {**page, "Origin": "https://evil.example"}
+    assert door.http.get("/f/handbook", headers=evil).status_code == 403
+    assert door.http.options("/f/handbook", headers=evil).status_code == 403
+    for odd in (b"", b"[]", b"{", b'{"answers": 1}', b'{"answers": {"email": {"a": 1}, "first_name": [[["x"]]]}}'):
+        answer = door.http.post("/f/handbook", content=odd, headers={**page, "Content-Type": "application/json"})
+        assert answer.status_code in (400, 422), odd
+
+
+def test_only_declared_sites_may_frame_a_form(door: Site) -> None:
+    own, framed = (door.http.get(f"/f/handbook{at}").headers for at in ("", "?framed=1"))
+    assert "frame-ancestors 'none'" in own["content-security-policy"]
+    assert "frame-ancestors www.acme.example" in framed["content-security-policy"]
+    for headers in (own, framed):
+        assert {"default-src 'none'", "script-src 'self'"} <= set(headers["content-security-policy"].split("; "))
+    assert "script-src" not in door.http.get("/login").headers["content-security-policy"]
+    assert "iframe" in door.http.get("/f.js").text
+
+
+def test_a_caller_sends_twenty_forms_a_minute(door: Site) -> None:
+    statuses = [door.http.post("/f/contact", data={}).status_code for _ in range(21)]
+    assert statuses == [422] * 20 + [429]
+
+
+@pytest.mark.parametrize("path", ["/f/none", "/f/handbook%00", "/d/x", f"/d/{'a' * 32}"])
+def test_what_there_is_not(door: Site, path: str) -> None:
+    assert door.http.get(path).status_code == 404
+
+
+def test_an_old_page_is_sent_once_more(door: Site) -> None:
+    answer = door.http.post("/f/contact", data={"email": "kim@harbor.example", "c": "x.1.y", "p": "1"})
+    assert (answer.status_code, "open for too long" in answer.text) == (422, True)
+    assert 'value="kim@harbor.example"' in answer.text
