@@ -31,7 +31,7 @@ def test_the_shipped_workspace_becomes_the_first_deployment(sequencer: Sequencer
 def test_the_same_workspace_again_changes_nothing(sequencer: Sequencer) -> None:
     sequencer("deploy")
     assert "nothing changes: deployment 1 already runs this workspace\n" == sequencer("deploy")
-    expected = {"ok": True, "deployment": 1, "new": False, "sequences": 5, "contents": 28}
+    expected = {"ok": True, "deployment": 1, "new": False, "sequences": 7, "contents": 30}
     assert expected == sequencer.json("deploy")
 
 

@@ -54,4 +54,5 @@ STATEMENTS = (
     "COMMENT ON COLUMN visitor.proven IS 'a link that only the lead was sent was followed in it'",
     "COMMENT ON COLUMN visitor.answered IS 'fields that were given in this browser since it is the lead''s'",
     "COMMENT ON COLUMN visitor.seen_on IS 'UTC'",
+    "COMMENT ON COLUMN suppression.reason IS 'unsubscribed | complained | bounced | operator | unconfirmed'",
 )
