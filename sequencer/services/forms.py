@@ -151,7 +151,7 @@ def _apply(
     [lead_id] = saved.all
     awake = saved.awake
     happened = _consented(conn, release, form, sent.email, lead_id, key, trusted, now)
-    happened.append(Event(kinds.SUBMITTED, now, lead_id, key, SOURCE, data=_kept(sent)))
+    happened.append(Event(kinds.SUBMITTED, now, lead_id, key, SOURCE, data=_said(sent)))
     if form.event is not None:
         happened.append(Event(form.event, now, lead_id, f"{key}.{form.event}", SOURCE, data={"form": form.id}))
     if sent.touch:
@@ -194,11 +194,16 @@ def _known(conn: Connection, lead: Lead) -> frozenset[str]:
     return frozenset((own | lead.fields.keys()) - inferred)
 
 
+def _said(sent: Sent) -> dict[str, Any]:
+    """What is sent, as an event tells it."""
+    said = {"form": sent.form, "answers": dict(sent.answers)}
+    return said | ({"text": sent.text} if sent.text else {})
+
+
 def _kept(sent: Sent) -> Mapping[str, Any]:
-    """What is sent, as an event keeps it."""
-    kept: dict[str, Any] = {"form": sent.form, "answers": dict(sent.answers)}
-    further = {"text": sent.text, "zone": sent.zone, "touch": dict(sent.touch), "visitor": sent.visitor}
-    return kept | {name: value for name, value in further.items() if value}
+    """The whole of it, for when it is confirmed."""
+    further = {"zone": sent.zone, "touch": dict(sent.touch), "visitor": sent.visitor}
+    return _said(sent) | {name: value for name, value in further.items() if value}
 
 
 def _sent(email: str, kept: Mapping[str, Any]) -> Sent:
