@@ -15,9 +15,9 @@ from sequencer.services import operate
 def command(email: str, step: str, sequence: str | None, as_json: bool) -> None:
     """Have the lead with the address EMAIL stand before STEP, forwards or backwards.
 
-    The waits before the step begin now. What was passed already is not done again: nobody gets a mail twice. Before a
-    step inside an arm, the arm counts as taken; into an arm next to the one that the lead went down, nobody is moved.
-    What comes then is printed, as `sequencer why` tells it.
+    STEP may also be the id of a wait. The waits before the step begin now. What was passed already is not done again:
+    nobody gets a mail twice. Before a step inside an arm, the arm counts as taken; into an arm next to the one that the
+    lead went down, nobody is moved. What comes then is printed, as `sequencer why` tells it.
 
     \b
     Examples:

@@ -251,6 +251,8 @@ class Arm:
     """`then`, `else`, `otherwise`, or as the file names it; empty for the sequence's own steps."""
     steps: tuple[Step, ...]
     waits: tuple[Wait, ...] = ()
+    named: Mapping[str, int] = field(default_factory=dict)
+    """By the name of a wait, the number of the step that follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +365,14 @@ class Sequence:
         """Whether what ends an enrollment may become true by a mail of its own, for which nothing else need happen."""
         ends = [*self.exit_on, *self.never, *([self.goal] if self.goal is not None else [])]
         return any(condition.asks.contents for condition in ends)
+
+    @cached_property
+    def waits(self) -> Mapping[str, str]:
+        """By the name of a wait, the position that follows it."""
+        found = {}
+        for position, place in self.places.items():
+            found |= {name: position for name, number in place.arm.named.items() if number == place.index}
+        return found
 
     @property
     def start(self) -> str:

@@ -53,20 +53,24 @@ def skip(context: Context, conn: Connection, email: str, sequence: str | None) -
 
 
 def move(context: Context, conn: Connection, email: str, step: str, sequence: str | None) -> Operated:
-    """Before that step. Raises NotFound, and Impossible."""
+    """Before that step, or before the wait of that name. Raises NotFound, and Impossible."""
     now, release, found = _running(context, conn, email, sequence)
-    with_step = [e for e in found if step in release.steps_of(e).sequence.names]
+    with_step = [e for e in found if step in _names(release.steps_of(e).sequence)]
     if not with_step:
         inside = ", ".join(e.sequence for e in found)
         raise NotFound(f"{email} is in {inside}, which has no step `{step}`")
     series, enrollment = _one(release, email, with_step)
-    key = series.key(step)
+    key = series.waits.get(step) or series.key(step)
     retried = _settled(conn, series, enrollment, now)
     if retried is not None:
         messages.cancel(conn, [(enrollment.id, retried.step)])
     enrollments.update(conn, [operate.move(series, enrollment, key, now)])
     passed = enrollment.passed(key) is not None
     return Operated(series.id, cancelled=series.shown(retried.step) if retried is not None else "", passed=passed)
+
+
+def _names(series: Sequence) -> set[str]:
+    return series.names.keys() | series.waits.keys()
 
 
 def pause(context: Context, conn: Connection, email: str, until: datetime | None) -> list[Operated]:

@@ -207,6 +207,12 @@ SEQUENCE: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "step: wait": (
         Key(
+            "id",
+            ID,
+            "A name for the wait, unique in this file: for who reads it, and for `sequencer move --before`.",
+            "until-then",
+        ),
+        Key(
             "wait",
             either(DURATION, UNTIL, Block("wait")),
             "Waits: so long, until the next such time in the lead's time zone, or until a date of the lead. "

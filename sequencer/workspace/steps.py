@@ -66,6 +66,7 @@ def read_arm(node: Node | None, name: str, around: Surroundings) -> Arm:
     """A run of steps. Waits belong to the step that follows them, the last ones to the arm's end."""
     steps: list[Step] = []
     waits: list[Wait] = []
+    named: dict[str, int] = {}
     for item in as_items(node, "a list of steps, each beginning with `- `"):
         block = as_map(item, "a step, as `- email: sales/pricing`")
         kind = step_kind(block) if block else None
@@ -73,6 +74,8 @@ def read_arm(node: Node | None, name: str, around: Surroundings) -> Arm:
             continue
         block.expect(f"step: {kind}")
         if kind == "wait":
+            if (text := block.text("id")) is not None and check_name(text, "a wait's id", around):
+                named[text.value] = len(steps)
             wait = read_wait(block, around)
             if wait is not None:
                 waits.append(wait)
@@ -81,7 +84,7 @@ def read_arm(node: Node | None, name: str, around: Surroundings) -> Arm:
         if step is not None:
             steps.append(step)
             waits = []
-    return Arm(name, tuple(steps), tuple(waits))
+    return Arm(name, tuple(steps), tuple(waits), named)
 
 
 def step_kind(block: Map) -> str | None:
@@ -173,13 +176,19 @@ def read_name(block: Map, kind: str, around: Surroundings) -> str:
             message = f"expected an `id` for this step, unique in this file and never reused, as `{EXAMPLES[kind]}`"
             around.problems.error(block.mark, "missing-id", message)
         return ""
-    if values.identifier(text, "a step's id") is None:
-        return text.value
+    check_name(text, "a step's id", around)
+    return text.value
+
+
+def check_name(text: Text, what: str, around: Surroundings) -> bool:
+    """Whether it is a name that nothing else in the file has; reported when it is not."""
+    if values.identifier(text, what) is None:
+        return False
     first = around.ids.setdefault(text.value, text.mark)
     if first is not text.mark:
         message = f"the step {shown(text.value)} stands on line {first.line} already: give this one an `id` of its own"
         around.problems.error(text.mark, "duplicate-id", message)
-    return text.value
+    return first is text.mark
 
 
 def read_branch(block: Map, step_id: str, mark: Mark, waits: tuple[Wait, ...], around: Surroundings) -> Branch | None:

@@ -72,7 +72,7 @@ class Named(NamedTuple):
 def named_steps(node: Node | None) -> Iterator[Named]:
     """Every step, before anything is checked: conditions may name later ones."""
     for item in node.items if isinstance(node, Items) else ():
-        if not isinstance(item, Map):
+        if not isinstance(item, Map) or "wait" in item.entries:
             continue
         held = {key: entry.node for key, entry in item.entries.items()}
         content, given = held.get("email"), held.get("id")

@@ -80,3 +80,38 @@ def pause(world: World, sequence: str) -> None:
     with world.context.engine.begin() as conn:
         release = world.context.releases.current(conn)
         assert operate.pause_sequence(conn, release, sequence, "the prices are old", world.now())
+
+
+NAMED = """
+title: Named
+state: live
+topic: guides
+pressure: exempt
+enroll: {when: manual}
+from: marketing
+steps:
+  - email: one
+  - id: fork
+    if: lead.stage == "lead"
+    then:
+      - email: two
+      - {id: pause, wait: 2 days}
+  - wait: 1 day
+  - {id: rest, wait: 3 days}
+  - email: three
+"""
+
+
+def test_somebody_is_moved_before_a_wait_by_its_name(world: World) -> None:
+    world.deploy(files(named=NAMED))
+    kim = world.lead(stage="lead")
+    world.enter("named", kim)
+    world.work()
+    for name, position in (("rest", "three"), ("pause", "fork:then")):
+        with world.context.engine.begin() as conn:
+            operate.move(world.context, conn, kim.email, name, None)
+        assert world.view(kim)["enrollments"][0]["position"] == position
+    world.pass_(days=5, hours=23)
+    assert world.provider.mails == [(kim.email, "one"), (kim.email, "two")]
+    world.pass_(hours=1)
+    assert world.provider.mails[2:] == [(kim.email, "three")]

@@ -322,6 +322,20 @@ MISTAKES = [
         "  - email: sales/faq",
         ["33:12 duplicate-id"],
     ),
+    (
+        "waits that are called as something else is, and as nothing may be",
+        "motivation",
+        "  - wait: 4 business days\n  - wait: 2 hours\n",
+        "  - {id: pricing, wait: 4 business days}\n  - {id: Two_hours, wait: 2 hours}\n",
+        ["31:10 duplicate-id", "32:10 bad-id"],
+    ),
+    (
+        "a wait in a condition",
+        "motivation",
+        'goal: did("meeting_booked")',
+        'goal: opened("rest")',
+        ["4:14 unknown-step"],
+    ),
     ("a bad duration", "motivation", "- wait: 4 business days", "- wait: 4 busy days", ["31:11 bad-duration"]),
     ("a bad until", "motivation", "until tue 10:00", "until tuesday 10:00", ["29:15 bad-value"]),
     (
@@ -365,13 +379,6 @@ MISTAKES = [
         "  - wait: 5 days",
         "  - wait: 5 days\n    unless: replied()",
         ["36:5 unknown-key"],
-    ),
-    (
-        "a wait with an id",
-        "motivation",
-        "  - wait: 4 business days",
-        "  - wait: 4 business days\n    id: pause",
-        ["32:5 unknown-key"],
     ),
     (
         "an if without arms",
