@@ -369,7 +369,7 @@ class Sequence:
     @cached_property
     def waits(self) -> Mapping[str, str]:
         """By the name of a wait, the position that follows it."""
-        found = {}
+        found: dict[str, str] = {}
         for position, place in self.places.items():
             found |= {name: position for name, number in place.arm.named.items() if number == place.index}
         return found
