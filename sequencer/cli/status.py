@@ -77,6 +77,7 @@ def say(found: Mapping[str, Any]) -> None:
     section("messages", {s.value: found["messages"][s.value] for s in State if s.value in found["messages"]})
     section("alerts", found["alerts"])
     section("calls to make: `sequencer tasks list`", {what: count for what, count in found["tasks"].items() if count})
+    section("handoffs", found["handoffs"])
     section("mails to review: `sequencer reviews list`", {"open": found["reviews"]} if found["reviews"] else {})
     waiting = {
         "pending": found["webhooks_pending"],

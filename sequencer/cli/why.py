@@ -14,7 +14,7 @@ from sequencer.core.release import Release
 from sequencer.errors import NotFound
 from sequencer.services.inspect import lead_by_email
 from sequencer.services.release import Releases
-from sequencer.services.why import Answer, Sentence, suppressed, why
+from sequencer.services.why import Answer, Sentence, handed, suppressed, why
 from sequencer.store import clock
 
 
@@ -39,11 +39,12 @@ def command(email: str, step: str | None, as_json: bool) -> None:
         if step is not None:
             known_step(release, step)
         barred = suppressed(conn, lead)
+        told = handed(conn, release, lead)
         answers = why(conn, release, lead, step, clock.now(conn))
     if as_json:
-        output.json(as_object(lead.email, barred, answers))
+        output.json(as_object(lead.email, barred, told, answers))
     else:
-        say(barred, answers, ZoneInfo(lead.zone or release.workspace.zone))
+        say([*barred, *told], answers, ZoneInfo(lead.zone or release.workspace.zone))
 
 
 def known_step(release: Release, step: str) -> None:
@@ -56,13 +57,16 @@ def known_step(release: Release, step: str) -> None:
         raise NotFound(f"no sequence has a step `{step}`{hint}")
 
 
-def as_object(email: str, barred: Sequence[Sentence], answers: Sequence[Answer]) -> Mapping[str, Any]:
+def as_object(
+    email: str, barred: Sequence[Sentence], told: Sequence[Sentence], answers: Sequence[Answer]
+) -> Mapping[str, Any]:
     def sentences(said: Sequence[Sentence]) -> list[Mapping[str, str | None]]:
         return [{"text": one.text, "where": one.where or None} for one in said]
 
     return {
         "email": email,
         "suppressed": sentences(barred),
+        "handoff": sentences(told),
         "sequences": [
             {
                 "sequence": answer.sequence,
@@ -75,12 +79,12 @@ def as_object(email: str, barred: Sequence[Sentence], answers: Sequence[Answer])
     }
 
 
-def say(barred: Sequence[Sentence], answers: Sequence[Answer], zone: ZoneInfo) -> None:
-    """What bars all mail comes first, then sequence by sequence: what was, what is, what comes."""
-    for one in barred:
+def say(about: Sequence[Sentence], answers: Sequence[Answer], zone: ZoneInfo) -> None:
+    """What bars all mail and how the handoff stands comes first, then by sequence: what was, what is, what comes."""
+    for one in about:
         output.line(one.text)
     for number, answer in enumerate(answers):
-        if number or barred:
+        if number or about:
             output.line()
         output.line(answer.sequence)
         rows = [("", sentence(one)) for one in answer.past]

@@ -22,6 +22,15 @@ SUBMITTED: Final = "submitted"
 VISITED: Final = "visited"
 SALES_READY: Final = "sales_ready"
 """The lead became ready to be talked to: data = {number, reasons}."""
+HANDED_OFF: Final = "handed_off"
+"""A rep was asked to take the lead on: data = {number, rep, reasons}. So have the three that follow number and rep."""
+HANDOFF_ACCEPTED: Final = "handoff_accepted"
+HANDOFF_DECLINED: Final = "handoff_declined"
+"""data = {…, reason, until}."""
+HANDOFF_EXPIRED: Final = "handoff_expired"
+"""Nobody accepted it in time: data = {…, reason}."""
+REP_WROTE: Final = "rep_wrote"
+"""The rep answered the mail that told of a handoff: data = {number, rep, text}."""
 CHANGED: Final = "changed"
 """A field of the lead got another value: data = {field, before, after}."""
 
@@ -30,7 +39,12 @@ DELIVERY: Final = frozenset({PROCESSED, DELIVERED, DEFERRED, BOUNCED, BLOCKED, D
 
 ENGAGEMENT: Final = frozenset({OPENED, CLICKED, REPLIED, SUBMITTED, VISITED})
 
-BUILT_IN: Final = DELIVERY | ENGAGEMENT | {UNSUBSCRIBED, RESUBSCRIBED, COMPLAINED, AUTO_REPLIED, SALES_READY, CHANGED}
+HANDOFF: Final = frozenset({HANDED_OFF, HANDOFF_ACCEPTED, HANDOFF_DECLINED, HANDOFF_EXPIRED, REP_WROTE})
+"""What is said between us and sales about a handoff."""
+
+BUILT_IN: Final = (
+    DELIVERY | ENGAGEMENT | HANDOFF | {UNSUBSCRIBED, RESUBSCRIBED, COMPLAINED, AUTO_REPLIED, SALES_READY, CHANGED}
+)
 """Names the system itself gives; any other name (`meeting_booked`) comes from the API."""
 
 URGENT: Final = frozenset({UNSUBSCRIBED, COMPLAINED, BOUNCED, REPLIED})
@@ -48,7 +62,7 @@ class Event(NamedTuple):
     lead_id: int
     key: str
     source: str
-    """sendgrid | inbound | api | form | site | sequence | operator"""
+    """sendgrid | inbound | api | form | site | sequence | signals | sales | operator"""
     enrollment_id: int | None = None
     step: str | None = None
     machine: bool = False

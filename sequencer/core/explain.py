@@ -123,6 +123,11 @@ _EVENTS = {
     "visited": "visited {page}",
     "changed": "{field} became {after}",
     "sales_ready": "became sales-ready: {reasons}",
+    "handed_off": "was handed to {rep}",
+    "handoff_accepted": "{rep} accepted the handoff",
+    "handoff_declined": "{rep} declined the handoff: {reason}",
+    "handoff_expired": "went back to nurture: {reason}",
+    "rep_wrote": "{rep} wrote about the handoff",
 }
 
 
@@ -181,7 +186,7 @@ def asks(about: Mapping[str, str]) -> Iterator[str]:
 
 
 def event(happened: Event) -> str:
-    data = {"link": "a link", "form": "", "page": "", "field": "", "after": "", "reasons": "", **happened.data}
+    data = {"link": "a link", **dict.fromkeys(_NAMES[1:], ""), **happened.data}
     sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
     if happened.source == "signals" and "because" in data:
         sentence = _LEARNED if data["because"] else _UNLEARNED
@@ -190,7 +195,7 @@ def event(happened: Event) -> str:
     return f"{words} (by software, not counted)" if happened.machine else words
 
 
-_NAMES = ("link", "form", "page", "field", "after", "reasons", "because", "confidence")
+_NAMES = ("link", "form", "page", "field", "after", "reasons", "because", "confidence", "rep", "reason")
 _LEARNED = "was understood: {field} became {after}, {confidence} % sure ({because})"
 _UNLEARNED = "{field} is unknown again: what it was learned from was taken back"
 
@@ -236,6 +241,7 @@ _BY = {
     "form": "from a form",
     "sequence": "from a sequence",
     "signals": "from behaviour",
+    "sales": "from sales",
 }
 
 

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from sequencer.core.schedule import Hours
+
 Channel: TypeAlias = Literal["email", "webhook"]
 
 
@@ -93,6 +95,12 @@ class Rep:
     calendar: str | None = None
     deputy: str | None = None
     away: tuple[Away, ...] = ()
+    hours: Hours | None = None
+    """When the rep works; None: on office days, nine to five."""
+    country: str | None = None
+    """Whose holidays the rep keeps."""
+    territory: tuple[str, ...] = ()
+    """Whose leads come to this rep, by the field that `assign` names."""
     webhook: str | None = field(default=None, repr=False)
     """Where alerts go beside the mail. Whoever knows the address can post there: it is never shown."""
 

@@ -14,8 +14,9 @@ from sequencer.core.workspace import Workspace
 
 
 def owner_of(workspace: Workspace, snapshot: Snapshot) -> Rep | None:
-    """The rep who owns the lead, else the one who owns the company; None when nobody known does."""
-    for email in (snapshot.lead.owner, snapshot.company.owner if snapshot.company else None):
+    """The rep who owns the lead, else, if they are shared, the one who owns the company; None: nobody known does."""
+    shared = snapshot.company is not None and workspace.owner.of == "company"
+    for email in (snapshot.lead.owner, snapshot.company.owner if snapshot.company and shared else None):
         if email and (rep := workspace.reps.get(email)):
             return rep
     return None

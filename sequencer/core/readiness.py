@@ -60,7 +60,9 @@ def judged(workspace: Workspace, snapshot: Snapshot, last: Readiness | None, now
         reasons = tuple(name for name in reasons if rule.reasons[name].asks.events)
     if not reasons:
         return Verdict(stage)
-    owned = not rule.needs_owner or owner_of(workspace, snapshot) is not None
+    # A handoff finds one for who has none.
+    assigned = signals.handoff is not None and workspace.owner.draws
+    owned = not rule.needs_owner or assigned or owner_of(workspace, snapshot) is not None
     if owned and all(need.test(facts) for need in rule.needs):
         return Verdict(stage, reasons)
     return Verdict(stage, waits=reasons)

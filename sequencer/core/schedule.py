@@ -196,6 +196,20 @@ def next_open(moment: datetime, hours: Hours | None, zone: ZoneInfo, quiet: Quie
         day += _DAY
 
 
+OFFICE: Final = Hours(frozenset(range(5)), time(9), time(17))
+"""When people work of whom nothing else is said."""
+
+
+def business_time(moment: datetime, span: timedelta, hours: Hours, zone: ZoneInfo, quiet: Quiet) -> datetime:
+    """When so much time has passed of that during which the window is open. Raises ValueError, see `next_open`."""
+    while True:
+        moment = next_open(moment, hours, zone, quiet)
+        closes = _reached(datetime.combine(local_day(moment, zone), hours.end), zone, last=True)
+        if moment + span <= closes:
+            return moment + span
+        span, moment = span - (closes - moment), closes
+
+
 def local_day(moment: datetime, zone: ZoneInfo) -> date:
     """The date on the calendar of that zone."""
     return _wall(moment, zone).date()

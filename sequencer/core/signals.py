@@ -8,6 +8,7 @@ from functools import cached_property
 
 from sequencer.core.condition import Condition
 from sequencer.core.event import CHANGED, RESUBSCRIBED, UNSUBSCRIBED, Event
+from sequencer.core.handoff_policy import HandoffPolicy
 from sequencer.core.inquiry import Inquiry, in_event
 from sequencer.core.mark import Mark
 
@@ -76,6 +77,8 @@ class Signals:
     learn: tuple[Lesson, ...] = ()
     inquiries: Mapping[str, Inquiry] = field(default_factory=dict)
     """What people ask about in their own words, by name."""
+    handoff: HandoffPolicy | None = None
+    """How leads that become ready are handed to sales; None: they only enter sequences that wait for it."""
     digest: str = ""
     """Of all that decides how somebody stands. When it is another, everybody is counted and looked at again."""
 

@@ -26,6 +26,7 @@ from sequencer.core.lanes import Other, concerned
 from sequencer.core.lead import Company, Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.message import Message, State
+from sequencer.core.owner import present
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
 from sequencer.core.reaction import concerns, settled, suppresses, written
 from sequencer.core.replies import return_date
@@ -335,7 +336,8 @@ class _World:
         after = decision.enrollment
         self.enrollments[after.id] = after
         owner = owner_of(self.workspace, snapshot)
-        self.timeline.because(series, decision.reasons, self.now, decision.effects, owner)
+        taken = present(self.workspace, owner, self.now) if owner is not None else None
+        self.timeline.because(series, decision.reasons, self.now, decision.effects, owner, taken)
         self.arrived(series, enrollment, after)
         for effect in decision.effects:
             if isinstance(effect, Send):

@@ -64,8 +64,12 @@ class Timeline:
         now: datetime,
         effects: Iterable[Effect] = (),
         owner: Rep | None = None,
+        present: Rep | None = None,
     ) -> None:
-        """An entry for each reason, with what the effect of its step did."""
+        """An entry for each reason, with what the effect of its step did.
+
+        `present`: who takes a handoff for the owner.
+        """
         done = list(effects)
         for reason in reasons:
             data: dict[str, Any] = {}
@@ -73,7 +77,7 @@ class Timeline:
                 if isinstance(effect, Cancel) or (isinstance(effect, Ask) and reason.code != "review"):
                     continue
                 if effect.step.id == reason.step:
-                    data |= _data(effect, owner)
+                    data |= _data(effect, present if isinstance(effect, Alert) and effect.kind == "handoff" else owner)
             said = reason._replace(step=sequence.shown(reason.step))
             says = explain.reason(said, self.zone) + _more(said, data)
             self.add(Entry(now, sequence.id, said.code, says, said.step, said.until, said.mark, data))

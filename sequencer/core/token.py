@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-Purpose: TypeAlias = Literal["link", "unsubscribe", "reply"]
+Purpose: TypeAlias = Literal["link", "unsubscribe", "reply", "handoff"]
 
-_MACS: Final[dict[Purpose, slice]] = {"link": slice(0, 8), "unsubscribe": slice(8, 16), "reply": slice(16, 24)}
+_MACS: Final = {"link": slice(0, 8), "unsubscribe": slice(8, 16), "reply": slice(16, 24)}
+_HANDOFF: Final = slice(24, 32)
 _ALPHABET: Final = b"abcdefghijklmnopqrstuvwxyz234567".ljust(256)
 
 
@@ -76,6 +77,18 @@ def _keyed(secret: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
     return hashlib.sha256(bytes(byte ^ 0x36 for byte in key)), hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
 
 
+def mint_handoff(secret: bytes, lead_id: int, number: int, rep: str) -> str:
+    """With which this rep answers for this handoff of a lead, by a link or by mail."""
+    body = lead_id.to_bytes(8, "big") + digest_of(handoff_step(number, rep))
+    mac = hmac.digest(secret, body, "sha256")
+    return _base32(body + mac[_HANDOFF])
+
+
+def handoff_step(number: int, rep: str) -> str:
+    """What such a token names in place of a message's step; the lead is in place of its enrollment."""
+    return f"handoff {number} {rep}"
+
+
 def read(secret: bytes, purpose: Purpose, token: str) -> Ref | None:
     """What the token names; None when it was not minted with this secret for this purpose."""
     if len(token) != 32:
@@ -85,7 +98,8 @@ def read(secret: bytes, purpose: Purpose, token: str) -> Ref | None:
     except binascii.Error:
         return None
     body, mac = raw[:12], raw[12:]
-    if not hmac.compare_digest(mac, hmac.digest(secret, body, "sha256")[_MACS[purpose]]):
+    part = _HANDOFF if purpose == "handoff" else _MACS[purpose]
+    if not hmac.compare_digest(mac, hmac.digest(secret, body, "sha256")[part]):
         return None
     return Ref(int.from_bytes(body[:8], "big"), body[8:])
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from typing import Literal
 
 from sequencer.core.condition import Condition
 from sequencer.core.duration import Duration
@@ -58,6 +59,16 @@ class OwnerPolicy:
     """`hold`, or a sender's id that mails instead."""
     away_hold: Duration = field(default_factory=lambda: Duration(3, "business day"))
     """A mail in the name of a rep who is away waits so long at most; then the deputy sends, or the rep's address."""
+    of: Literal["company", "lead"] = "company"
+    """Whether people of one company share their rep."""
+    assign: tuple[str, ...] = ("company_owner",)
+    """How a rep is found for a lead who has none: `company_owner`, `territory FIELD`, `round_robin`; the first that
+    finds one counts."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether a rep is found for leads whom nobody knows yet."""
+        return self.assign != ("company_owner",) and bool(self.assign)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,16 @@ from typing import Any
 
 import orjson
 
+from sequencer.core.handoff import Handoff, State
 from sequencer.core.lead import Channel, Company, Lead
 from sequencer.core.mail import Answer, Batch, Outcome, Recipient, Skeleton
 from sequencer.core.release import Release
+from sequencer.core.token import mint_handoff
 from sequencer.logs import describe
 from sequencer.rendering.environment import one_line
+from sequencer.services.briefing import Briefing, briefing
 from sequencer.services.context import Context
-from sequencer.store import alerts, clock, leads, pauses
+from sequencer.store import alerts, clock, handoffs, leads, pauses
 from sequencer.store.alerts import Settled
 
 AT_ONCE = 100
@@ -36,9 +39,15 @@ USEFUL = timedelta(days=1)
 POSTED_TEXT = 3000
 """Characters; Slack shows the rest of a longer one only on request."""
 
+TOKEN = 3
+"""Place of the rep's token among the values of a mail."""
+
 _TITLES = {
     "tell": "{name}: {note}",
     "handoff": "{name} is ready for a talk",
+    "reminder": "Still waiting for you: {name} is ready for a talk",
+    "reassigned": "{name} is ready for a talk, and is yours now",
+    "unclear": "Not understood: your answer about {name}",
     "task": "To do: call {name}",
     "review": "To review: the mail to {name}",
     "reply": "{name} answered",
@@ -81,24 +90,29 @@ class _Taken:
     rows: Sequence[Any]
     leads: Mapping[int, Lead]
     companies: Mapping[int, Company]
+    briefings: Mapping[tuple[int, int], Briefing]
+    """Of handoffs that alerts are about, by lead and number."""
 
 
 def _take(context: Context, channel: Channel, lease: float, limit: int) -> _Taken:
     with context.engine.begin() as conn:
         release = context.releases.current(conn)
         if channel == "webhook" and alerts.under_way(conn, channel):
-            return _Taken(release, (), {}, {})
+            return _Taken(release, (), {}, {}, {})
         rows = alerts.claim(conn, channel, lease, limit)
         known = {lead.id: lead for lead in leads.by_ids(conn, sorted({row.lead_id for row in rows}))}
         companies = leads.companies(conn, (lead.company_id for lead in known.values() if lead.company_id))
-    return _Taken(release, sorted(rows, key=lambda row: (row.at, row.lead_id, row.step)), known, companies)
+        about = handoffs.by_keys(conn, ((row.lead_id, row.handoff) for row in rows if row.handoff is not None))
+        found = {key: briefing(conn, release, one) for key, one in about.items()}
+    briefings = {key: one for key, one in found.items() if one is not None}
+    return _Taken(release, sorted(rows, key=lambda row: (row.at, row.lead_id, row.step)), known, companies, briefings)
 
 
 def _by_mail(context: Context) -> bool:
     taken = _take(context, "email", context.lease, AT_ONCE)
     for round_ in _rounds(taken.rows):
         recipients = [_mail(context, taken, row) for row in round_]
-        skeleton = Skeleton(subject=(0,), html=(1,), text=(2,))
+        skeleton = Skeleton(subject=(0,), html=(1,), text=(2,), reply_to=_reply_to(taken, recipients))
         batch = Batch(uuid.uuid4().hex, skeleton, tuple(recipients), categories=("alert",))
         receipt = context.provider.send(batch)
         settled = [_settled(row, "email", receipt.of(number)) for number, row in enumerate(round_)]
@@ -134,15 +148,16 @@ def _settled(row: Any, channel: Channel, outcome: Outcome, over: bool = False) -
 
 
 def _rounds(rows: Sequence[Any]) -> list[list[Any]]:
-    """Batches in which each address stands once, as the provider demands."""
-    rounds: list[dict[str, Any]] = []
+    """Batches in which each address stands once, as the provider demands, and all or none have answers come to us."""
+    rounds: list[tuple[bool, dict[str, Any]]] = []
     for row in rows:
-        free = next((r for r in rounds if row.rep not in r), None)
+        answered = row.handoff is not None
+        free = next((r for kind, r in rounds if kind == answered and row.rep not in r), None)
         if free is None:
             free = {}
-            rounds.append(free)
+            rounds.append((answered, free))
         free[row.rep] = row
-    return [list(r.values()) for r in rounds]
+    return [list(r.values()) for _, r in rounds]
 
 
 def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
@@ -152,6 +167,8 @@ def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
     company = taken.companies.get(lead.company_id) if lead is not None and lead.company_id else None
     note = " ".join(str(row.note).split())
     title = one_line(_TITLES[row.kind].format(name=name, note=note))[:150]
+    if (brief := taken.briefings.get((row.lead_id, row.handoff))) is not None:
+        return title, _brief(context, taken, row, brief)
     who = f"{name}{f', {company.name or company.domain}' if company is not None else ''}"
     lines = [who, str(row.note).strip(), *(f"- {reason}" for reason in row.reasons)]
     if lead is not None:
@@ -160,17 +177,61 @@ def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
     return title, [line for line in lines if line]
 
 
+def _stands(taken: _Taken, one: Handoff, rep: str) -> str:
+    """How a handoff stands, to a rep whose answer changed nothing."""
+    if one.state is not State.WAITING:
+        return f"That changed nothing: the handoff is {one.state} already."
+    if one.rep != rep:
+        now = taken.release.workspace.reps.get(one.rep or "")
+        return f"That changed nothing: the lead went to {now.name if now is not None else one.rep} meanwhile."
+    return "That did not say whether you take the lead on."
+
+
+def _brief(context: Context, taken: _Taken, row: Any, brief: Briefing) -> list[str]:
+    """What is told of a handoff. `unclear`: the note is what the rep wrote."""
+    opening = []
+    if row.kind == "unclear":
+        opening = [f"You wrote: {row.note}", _stands(taken, brief.handoff, row.rep)]
+    parts = [f"{head}\n{chr(10).join(f'- {line}' for line in lines)}" for head, lines in brief.parts]
+    return [*opening, brief.who, *parts, f"{context.public_url}/dashboard/leads/{brief.lead.id}"]
+
+
+def _answers(context: Context, taken: _Taken, row: Any) -> tuple[list[str], str]:
+    """How a rep answers for a handoff: lines that say so, and the token that does."""
+    if row.handoff is None or (row.lead_id, row.handoff) not in taken.briefings:
+        return [], ""
+    token = mint_handoff(context.secret, row.lead_id, row.handoff, row.rep)
+    lines = [f"Accept or decline: {context.public_url}/h/{token}"]
+    if taken.release.workspace.reply_domain is not None:
+        lines.append("Or answer this mail in its first line, as: accept · no budget · not now, March")
+    return lines, token
+
+
+def _reply_to(taken: _Taken, recipients: Sequence[Recipient]) -> tuple[str | int, ...]:
+    """Answers to mails about handoffs come to us, others to whoever mails."""
+    domain = taken.release.workspace.reply_domain
+    ours = domain is not None and all(len(recipient.values) > TOKEN for recipient in recipients)
+    return ("r-", TOKEN, f"@{domain}") if ours else ()
+
+
 def _mail(context: Context, taken: _Taken, row: Any) -> Recipient:
     sender = next(iter(taken.release.workspace.senders.values()))
     rep = taken.release.workspace.reps.get(row.rep)
     subject, lines = _said(context, taken, row)
+    how, token = _answers(context, taken, row)
+    lines = [*how, *lines]
     body = "".join(f"<p>{html.escape(line).replace(chr(10), '<br>')}</p>" for line in lines)
     return Recipient(
         to_email=row.rep,
         to_name=rep.name if rep is not None else "",
         from_email=sender.email,
         from_name=sender.name,
-        values=(subject, f"<!doctype html><html><body>{body}</body></html>", "\n\n".join(lines)),
+        values=(
+            subject,
+            f"<!doctype html><html><body>{body}</body></html>",
+            "\n\n".join(lines),
+            *filter(None, [token]),
+        ),
     )
 
 

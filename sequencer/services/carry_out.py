@@ -14,6 +14,7 @@ from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead, channels
 from sequencer.core.operate import EDITED
+from sequencer.core.owner import present
 from sequencer.core.people import owner_of, sender_of
 from sequencer.core.reaction import written
 from sequencer.core.release import Release, Steps
@@ -29,8 +30,9 @@ from sequencer.services.context import Context
 from sequencer.services.conversation import steps as answered
 from sequencer.services.enroll import enroll
 from sequencer.services.react import react
-from sequencer.store import alerts, enrollments, leads, messages, reviews, tasks
+from sequencer.store import alerts, enrollments, handoffs, leads, messages, readiness, reviews, tasks
 from sequencer.store.alerts import NewAlert
+from sequencer.store.handoffs import NewHandoff
 from sequencer.store.messages import Head
 from sequencer.store.reviews import Edit, NewReview
 from sequencer.store.tasks import NewTask
@@ -73,7 +75,12 @@ def carry_out(
         log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
         outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
     messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(pairs, Cancel)])
-    told = [_alert(steps, snapshot, effect.step, effect.kind) for snapshot, _, effect in _each(pairs, Alert)]
+    told = [
+        _alert(steps, snapshot, effect.step, effect.kind, now)
+        for snapshot, _, effect in _each(pairs, Alert)
+        if isinstance(effect.step, Tell)
+    ]
+    told += _hand_off(conn, steps, pairs, now)
     told += _assign(conn, steps, pairs, now)
     told += _ask(conn, release, series, pairs, now)
     alerts.insert(conn, told, now)
@@ -125,13 +132,44 @@ def _each(pairs: Sequence[tuple[Snapshot, Decision]], kind: type[Kind]) -> Itera
                 yield snapshot, decision, effect
 
 
+def _hand_off(
+    conn: Connection, steps: Steps, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime
+) -> list[NewAlert]:
+    """`handoff` steps. Of those who are handed off the rep is told once it is known who that is.
+
+    Returns what is told at once: of leads that were handed off for the same readiness before, or wait for an answer.
+    """
+    told = [
+        _alert(steps, snapshot, effect.step, effect.kind, now)
+        for snapshot, _, effect in _each(pairs, Alert)
+        if isinstance(effect.step, Handoff)
+    ]
+    if not told:
+        return []
+    last = readiness.last(conn, [alert.lead_id for alert in told])
+    ready = {lead_id: one for lead_id, one in last.items() if one.over_at is None}
+    new = [
+        NewHandoff(
+            lead_id=alert.lead_id,
+            readiness=ready[alert.lead_id].number if alert.lead_id in ready else None,
+            reasons=ready[alert.lead_id].reasons if alert.lead_id in ready else (),
+            note=alert.note,
+            enrollment_id=alert.enrollment_id,
+            step=alert.step,
+        )
+        for alert in told
+    ]
+    handed = handoffs.begin(conn, new, now)
+    return [alert for alert in told if alert.lead_id not in handed]
+
+
 def _assign(
     conn: Connection, steps: Steps, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime
 ) -> list[NewAlert]:
     """`task` steps: rows of the call list. Returns the alerts that tell of them."""
     told, new = [], []
     for snapshot, _, effect in _each(pairs, Assign):
-        alert = _alert(steps, snapshot, effect.step, "task")
+        alert = _alert(steps, snapshot, effect.step, "task", now)
         told.append(alert)
         new.append(
             NewTask(
@@ -204,10 +242,11 @@ def _passed(series: Series, pairs: Sequence[tuple[Snapshot, Decision]]) -> list[
     ]
 
 
-def _alert(steps: Steps, snapshot: Snapshot, step: Tell | Handoff | Task, kind: str) -> NewAlert:
+def _alert(steps: Steps, snapshot: Snapshot, step: Tell | Handoff | Task, kind: str, now: datetime) -> NewAlert:
     release, enrollment = steps.release, snapshot.enrollment
     assert enrollment is not None
     owner = owner_of(release.workspace, snapshot)
+    told = present(release.workspace, owner, now) if owner is not None and isinstance(step, Handoff) else owner
     view = View(
         lead=snapshot.lead,
         company=snapshot.company,
@@ -223,10 +262,10 @@ def _alert(steps: Steps, snapshot: Snapshot, step: Tell | Handoff | Task, kind: 
         step=step.id,
         kind=kind,
         lead_id=snapshot.lead.id,
-        rep=owner.email if owner is not None else None,
+        rep=told.email if told is not None else None,
         note=_note(step, view),
         reasons=tuple(engaged(steps.sequence, snapshot)),
-        channels=channels(owner),
+        channels=channels(told),
     )
 
 

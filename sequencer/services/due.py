@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from sequencer.services import tidy
 from sequencer.services.context import Context
-from sequencer.store import alerts, clock, enrollments, intake, pauses, releases, visits, watches
+from sequencer.store import alerts, clock, enrollments, handoffs, intake, pauses, releases, visits, watches
 
 Hint = tuple[str, tuple[object, ...]]
 
@@ -40,6 +40,8 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
     if bool(conn.execute(text(visits.WAITING)).scalar_one()):
         hints.append(("visits", ()))
+    if _exists(conn, "SELECT 1 FROM handoff WHERE due_at <= :now", now=now):
+        hints.append(("handoff", ()))
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
     if intake.has_old(conn, now - tidy.KEPT) or (context.forgetting.due() and visits.any_met(conn)):
@@ -62,7 +64,8 @@ class Rest:
 
 _REST = text(
     f"""
-    SELECT least((SELECT min(due_at) FROM ({enrollments.DUE_PLACES}) place), ({watches.NEXT})),
+    SELECT least((SELECT min(due_at) FROM ({enrollments.DUE_PLACES}) place), ({watches.NEXT}),
+                 ({handoffs.NEXT})),
            (SELECT coalesce(max(1 + urgent::int), 0) FROM intake WHERE state = 'pending'),
            EXISTS (SELECT 1 FROM request WHERE lease_until IS NOT NULL)
            OR EXISTS ({watches.PLANTING})

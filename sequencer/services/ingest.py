@@ -20,7 +20,7 @@ from sequencer.core.reaction import concerns
 from sequencer.core.release import Release
 from sequencer.providers import inbound, sendgrid_events
 from sequencer.providers.sendgrid_events import Incoming
-from sequencer.services import heartbeat, reply, tally
+from sequencer.services import accept, heartbeat, reply, tally
 from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
 from sequencer.services.judge import UNRECORDED, judge, recognise
@@ -276,6 +276,7 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
         tally.count(conn, release, judged.mistaken, now, times=-1)
         messages.recount_clicks(conn, {(e.enrollment_id or 0, e.step or "") for e in judged.mistaken})
     reply.forward(conn, release, reaction.new, now)
+    accept.hear(conn, release, reaction.new, now)
 
     if reaction.strange or found.unrecorded:
         places = {(said.lead_id, said.key): (body_id, said.number) for body_id, said in fresh}

@@ -10,6 +10,7 @@ from sequencer.core import explain
 from sequencer.core.condition_run import known
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.event import Event
+from sequencer.core.handoff import Handoff
 from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.release import Release
@@ -19,6 +20,7 @@ from sequencer.store import (
     clock,
     enrollments,
     events,
+    handoffs,
     intake,
     leads,
     messages,
@@ -103,6 +105,7 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
             }
             for e in events.history(conn, lead.id, history)
         ],
+        "handoffs": [handoff_view(one) for one in handoffs.of_leads(conn, [lead.id]).get(lead.id, [])],
         "alerts": [
             {
                 "enrollment_id": row.enrollment_id,
@@ -198,6 +201,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "held": held(conn, release, HELD),
         "tasks": tasks.counts(conn, clock.now(conn)),
         "reviews": reviews.counts(conn),
+        "handoffs": handoffs.counts(conn),
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
         "webhooks_set_aside": intake.set_aside_count(conn),
@@ -242,6 +246,23 @@ def reviews_view(conn: Connection, release: Release | None, rep: str | None, lim
         }
         for row in reviews.still_open(conn, rep, limit)
     ]
+
+
+def handoff_view(one: Handoff) -> dict[str, Any]:
+    """How a handoff stands."""
+    return {
+        "number": one.number,
+        "state": one.state.value,
+        "at": _iso(one.at),
+        "reasons": list(one.reasons),
+        "note": one.note,
+        "rep": one.rep,
+        "asked": list(one.asked),
+        "due_at": _iso(one.due_at),
+        "answered_at": _iso(one.answered_at),
+        "answer": one.answer or None,
+        "until": one.until.isoformat() if one.until is not None else None,
+    }
 
 
 def _pause(p: Pause) -> dict[str, Any]:

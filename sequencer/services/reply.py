@@ -17,6 +17,7 @@ from sequencer.core.release import Release
 from sequencer.core.replies import is_automatic, return_date
 from sequencer.core.token import Ref, read
 from sequencer.providers.inbound import Received
+from sequencer.services import accept
 from sequencer.store import alerts, leads, messages
 from sequencer.store.alerts import NewAlert
 
@@ -40,9 +41,36 @@ def recognise(conn: Connection, secret: bytes, answers: Sequence[Answer]) -> lis
     refs = [_answered(secret, answer.received) for answer in answers]
     rows = messages.described(conn, sorted({ref.enrollment_id for ref in refs if ref is not None}))
     return [
-        _event(answer, next((row for row in rows if ref is not None and _is(row, ref)), None))
+        _event(answer, next((row for row in rows if _is(row, ref)), None))
+        if ref is not None
+        else _of_a_rep(conn, secret, answer)
         for answer, ref in zip(answers, refs, strict=True)
     ]
+
+
+def _of_a_rep(conn: Connection, secret: bytes, answer: Answer) -> Event | None:
+    """What a rep answers to the mail that told of a handoff, whose own token the address holds."""
+    received = answer.received
+    found = (accept.by_token(conn, secret, token) for token in _tokens(received))
+    asked = next((one for one in found if one is not None), None)
+    if asked is None:
+        return None
+    data = {"number": asked.handoff.number, "rep": asked.rep, "text": own_words(received.text)[:5000]}
+    return Event(
+        kinds.REP_WROTE,
+        answer.at,
+        asked.handoff.lead_id,
+        received.key,
+        "inbound",
+        machine=_by_machine(received),
+        data=data,
+    )
+
+
+def _by_machine(received: Received) -> bool:
+    return is_automatic(
+        received.headers, received.subject, received.envelope_from, received.headers.get("content-type", "")
+    )
 
 
 def _is(row: Any, ref: Ref) -> bool:
@@ -53,9 +81,7 @@ def _event(answer: Answer, row: Any) -> Event | None:
     if row is None:
         return None
     received, at = answer.received, answer.at
-    automatic = is_automatic(
-        received.headers, received.subject, received.envelope_from, received.headers.get("content-type", "")
-    )
+    automatic = _by_machine(received)
     data = {"subject": received.subject[:500], "text": own_words(received.text)[:5000]}
     if automatic and (back := return_date(received.text, at.date())) is not None:
         data["back"] = back.isoformat()
@@ -68,13 +94,17 @@ def _event(answer: Answer, row: Any) -> Event | None:
 
 def _answered(secret: bytes, received: Received) -> Ref | None:
     """By the token in Reply-To, else by the Message-IDs that the reply names (ours carry the same token)."""
-    named = " ".join(
-        [*received.recipients, received.headers.get("in-reply-to", ""), received.headers.get("references", "")]
-    )
-    for token in _TOKEN.findall(named.lower().replace("r-", " ").replace("<", " ")):
+    for token in _tokens(received):
         if (ref := read(secret, "reply", token)) is not None:
             return ref
     return None
+
+
+def _tokens(received: Received) -> list[str]:
+    named = " ".join(
+        [*received.recipients, received.headers.get("in-reply-to", ""), received.headers.get("references", "")]
+    )
+    return _TOKEN.findall(named.lower().replace("r-", " ").replace("<", " "))
 
 
 def forward(conn: Connection, release: Release, new: Iterable[Event], now: datetime) -> None:

@@ -5,7 +5,7 @@ What leads do is counted with the events (`tally`). What follows is decided afte
 locks companies before leads: how many people of a company are engaged crosses leads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -26,7 +26,8 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.services import snapshots
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
-from sequencer.store import clock, events, leads, readiness, watches
+from sequencer.store import clock, events, handoffs, leads, readiness, watches
+from sequencer.store.handoffs import NewHandoff
 from sequencer.store.readiness import Place
 from sequencer.store.watches import Rule
 
@@ -173,7 +174,6 @@ def _judge(
         told += learnt(one.before, one.taught, now) if one.taught is not None else ()
         if verdict.stage is not None:
             stages[lead.id] = verdict.stage
-            told.append(_event(kinds.CHANGED, lead, now, field="stage", before=lead.stage, after=verdict.stage))
         if verdict.reasons:
             before = last.get(lead.id)
             again = Readiness(before.number + 1 if before else 1, now, None, verdict.reasons)
@@ -181,6 +181,12 @@ def _judge(
             told.append(_event(kinds.SALES_READY, lead, now, number=again.number, reasons=list(again.reasons)))
     readiness.end(conn, [one.before.id for one in looked if one.verdict.over], now)
     readiness.begin(conn, began)
+    stages |= _hand_off(conn, release, signals, claimed, stages, began, now)
+    moved = [(lead, stages[lead.id]) for lead in claimed if lead.id in stages]
+    told = [
+        *(_event(kinds.CHANGED, lead, now, field="stage", before=lead.stage, after=to) for lead, to in moved),
+        *told,
+    ]
     leads.teach(conn, {one.before.id: one.taught for one in looked if one.taught is not None}, now)
     leads.write(conn, ((lead_id, {"stage": stage}) for lead_id, stage in stages.items()), SOURCE, now)
     if not told:
@@ -188,6 +194,27 @@ def _judge(
     taught = [one.snapshot.lead for one in looked]
     locked = {lead.id: lead._replace(stage=stages.get(lead.id, lead.stage)) for lead in taught}
     return follow(conn, release, interests(release), locked, told, now).awake
+
+
+def _hand_off(
+    conn: Connection,
+    release: Release,
+    signals: Signals,
+    claimed: Sequence[Lead],
+    stages: Mapping[int, str],
+    began: Mapping[int, Readiness],
+    now: datetime,
+) -> dict[int, str]:
+    """Hands those off who become ready, where signals.yaml says so. Returns to which stage they move."""
+    policy = signals.handoff
+    if policy is None or not began:
+        return {}
+    new = [NewHandoff(lead_id, one.number, one.reasons) for lead_id, one in sorted(began.items())]
+    handed = handoffs.begin(conn, new, now)
+    rank = release.workspace.stage_rank
+    stood = {lead.id: stages.get(lead.id, lead.stage) for lead in claimed if lead.id in handed}
+    stage = policy.stage
+    return {lead_id: stage for lead_id, at in stood.items() if stage is not None and rank(stage) > rank(at)}
 
 
 def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -10,6 +11,7 @@ from sequencer.core import explain
 from sequencer.core.engine import decide
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.entry import asks_of, manual, refuses
+from sequencer.core.handoff import stands
 from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.people import owner_of, zone_of
@@ -17,7 +19,7 @@ from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence
 from sequencer.core.watch import name_of
 from sequencer.services import snapshots
-from sequencer.store import enrollments, messages, suppressions, watches
+from sequencer.store import enrollments, handoffs, messages, suppressions, watches
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,12 @@ def why(conn: Connection, release: Release, lead: Lead, step: str | None, now: d
         if own or step is not None or answer.now:
             answers.append(answer)
     return answers
+
+
+def handed(conn: Connection, release: Release, lead: Lead) -> list[Sentence]:
+    """How the last handoff to sales stands; nothing when there was none."""
+    found = handoffs.of_leads(conn, [lead.id]).get(lead.id)
+    return [Sentence(stands(found[0], ZoneInfo(lead.zone or release.workspace.zone)))] if found else []
 
 
 def suppressed(conn: Connection, lead: Lead) -> list[Sentence]:

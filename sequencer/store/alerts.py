@@ -22,6 +22,8 @@ class NewAlert:
     note: str
     reasons: tuple[str, ...]
     channels: tuple[Channel, ...] = ("email",)
+    handoff: int | None = None
+    """The number of the lead's handoff that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,15 @@ def insert(conn: Connection, alerts: Sequence[NewAlert], now: datetime) -> None:
     conn.execute(
         text(
             """
-            INSERT INTO alert (enrollment_id, step, channel, kind, lead_id, rep, note, reasons, at, state)
-            SELECT v.enrollment_id, v.step, v.channel, v.kind, v.lead_id, v.rep, v.note, CAST(v.reasons AS jsonb), :now,
+            INSERT INTO alert (enrollment_id, step, channel, kind, lead_id, rep, note, reasons, handoff, at,
+                               state)
+            SELECT v.enrollment_id, v.step, v.channel, v.kind, v.lead_id, v.rep, v.note, CAST(v.reasons AS jsonb),
+                   v.handoff, :now,
                    CASE WHEN v.rep IS NULL THEN 'no_owner' ELSE 'pending' END
             FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:channels AS text[]),
                         CAST(:kinds AS text[]), CAST(:leads AS bigint[]), CAST(:reps AS text[]),
-                        CAST(:notes AS text[]), CAST(:reasons AS text[]))
-                 v(enrollment_id, step, channel, kind, lead_id, rep, note, reasons)
+                        CAST(:notes AS text[]), CAST(:reasons AS text[]), CAST(:handoffs AS int[]))
+                 v(enrollment_id, step, channel, kind, lead_id, rep, note, reasons, handoff)
             ON CONFLICT DO NOTHING
             """
         ),
@@ -64,6 +68,7 @@ def insert(conn: Connection, alerts: Sequence[NewAlert], now: datetime) -> None:
             "reps": [a.rep for a, _ in rows],
             "notes": [a.note for a, _ in rows],
             "reasons": [orjson.dumps(list(a.reasons)).decode() for a, _ in rows],
+            "handoffs": [a.handoff for a, _ in rows],
         },
     )
 
@@ -90,7 +95,8 @@ def claim(conn: Connection, channel: Channel, lease: float, limit: int) -> list[
                 )
                 UPDATE alert a SET state = 'sending', lease_until = clock_timestamp() + make_interval(secs => :lease)
                 FROM next WHERE (a.enrollment_id, a.step, a.channel) = (next.enrollment_id, next.step, next.channel)
-                RETURNING a.enrollment_id, a.step, a.kind, a.lead_id, a.rep, a.note, a.reasons, a.at
+                RETURNING a.enrollment_id, a.step, a.kind, a.lead_id, a.rep, a.note, a.reasons,
+                    a.handoff, a.at
                 """
             ),
             {"channel": channel, "lease": lease, "limit": limit},

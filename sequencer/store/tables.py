@@ -317,6 +317,33 @@ readiness = Table(
     PrimaryKeyConstraint("lead_id", "number"),
 )
 
+handoff = Table(
+    "handoff",
+    metadata,
+    Column("lead_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False, comment="from 1 for each lead"),
+    Column("readiness", Integer, comment="the number of the readiness that it is for; NULL: a step outside of one"),
+    _at("at", nullable=False),
+    Column("reasons", ARRAY(Text), nullable=False, comment="names of reasons in signals.yaml"),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("enrollment_id", BigInteger, comment="whose step began it; NULL: signals.yaml did"),
+    Column("step", Text),
+    Column("rep", Text, comment="the rep's email; NULL: none was found yet"),
+    Column("asked", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="who was asked, the last now"),
+    Column("turns", SmallInteger, nullable=False, server_default="0", comment="reminders and so on that happened"),
+    Column("state", Text, nullable=False, comment="waiting | accepted | declined | expired"),
+    _at("due_at", comment="when to look at it; NULL: when somebody answers"),
+    _at("told_at", comment="when the present rep was asked"),
+    _at("answered_at"),
+    Column("answer", Text, nullable=False, server_default="", comment="why it was declined or went back"),
+    Column("until", Date, comment="when the lead wants to be asked again"),
+    PrimaryKeyConstraint("lead_id", "number"),
+    Index("uq_handoff_readiness", "lead_id", "readiness", unique=True, postgresql_where=text("readiness IS NOT NULL")),
+    Index("uq_handoff_waiting", "lead_id", unique=True, postgresql_where=text("state = 'waiting'")),
+    Index("ix_handoff_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("ix_handoff_at", "at", "lead_id"),
+)
+
 message = Table(
     "message",
     metadata,
@@ -447,11 +474,14 @@ alert = Table(
     Column("enrollment_id", BigInteger, nullable=False),
     Column("step", Text, nullable=False),
     Column("channel", Text, nullable=False, server_default="email", comment="email | webhook"),
-    Column("kind", Text, nullable=False, comment="tell | handoff | task | review | reply"),
+    Column(
+        "kind", Text, nullable=False, comment="tell | handoff | reminder | reassigned | unclear | task | review | reply"
+    ),
     Column("lead_id", BigInteger, nullable=False),
     Column("rep", Text, comment="the rep's email; NULL: nobody owns the lead"),
     Column("note", Text, nullable=False),
     Column("reasons", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("handoff", Integer, comment="the number of the lead's handoff that it is about"),
     _at("at", nullable=False),
     Column(
         "state",

@@ -18,7 +18,11 @@ LONGEST_KEY: Final = 200
 SKEW: Final = timedelta(hours=1)
 """How far a caller's clock may be ahead of business time."""
 
-PROVIDERS: Final = kinds.DELIVERY | {kinds.OPENED, kinds.CLICKED, kinds.AUTO_REPLIED, kinds.CHANGED, kinds.RESUBSCRIBED}
+PROVIDERS: Final = (
+    kinds.DELIVERY
+    | kinds.HANDOFF
+    | {kinds.OPENED, kinds.CLICKED, kinds.AUTO_REPLIED, kinds.CHANGED, kinds.RESUBSCRIBED, kinds.SALES_READY}
+)
 """What only the provider, or this system itself, knows."""
 NAMES: Final = ("email", "event", "at", "key", "data")
 

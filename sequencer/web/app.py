@@ -29,6 +29,7 @@ from sequencer.web.callers import Callers
 from sequencer.web.dashboard import Dashboard
 from sequencer.web.forms import FormDoor
 from sequencer.web.gate import Gate, Headers, harden
+from sequencer.web.handoffs import HandoffDoor
 from sequencer.web.health import HealthDoor
 from sequencer.web.login import LoginDoor
 from sequencer.web.metrics import MetricsDoor
@@ -72,6 +73,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     login = LoginDoor(web_settings.dashboard_password)
     dashboard = Dashboard(context)
     reviews = ReviewDoor(context)
+    handoffs = HandoffDoor(context)
     routes = [
         Route("/webhooks/sendgrid/events", webhooks.events, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound", webhooks.inbound, methods=["POST"]),
@@ -89,6 +91,8 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/c/{token}", form.ask),
         Route("/c/{token}", form.confirm, methods=["POST"]),
         Route("/d/{token}", form.download),
+        Route("/h/{token}", handoffs.show),
+        Route("/h/{token}", handoffs.act, methods=["POST"]),
         Route("/api/leads", api.put_lead, methods=["POST"]),
         Route("/api/leads/{email}", api.lead),
         Route("/api/events", api.put_event, methods=["POST"]),
@@ -99,6 +103,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/", dashboard.root),
         Route("/dashboard", dashboard.overview),
         Route("/dashboard/calls", dashboard.calls),
+        Route("/dashboard/handoffs", handoffs.listed),
         Route("/dashboard/reviews", reviews.waiting),
         Route("/dashboard/reviews/{enrollment:int}/{step}", reviews.show),
         Route("/dashboard/reviews/{enrollment:int}/{step}", reviews.act, methods=["POST"]),

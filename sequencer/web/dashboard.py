@@ -14,7 +14,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.release import Release
 from sequencer.services import inspect
 from sequencer.services.context import Context
-from sequencer.services.why import suppressed, why
+from sequencer.services.why import handed, suppressed, why
 from sequencer.store import clock, leads, tasks
 from sequencer.web.flow import flow, slices
 from sequencer.web.login import csrf_token
@@ -120,7 +120,7 @@ class Dashboard:
             [lead] = found
             view = inspect.lead_view(conn, release, lead, HISTORY)
             answers = why(conn, release, lead, None, now)
-            stops = suppressed(conn, lead)
+            stops, told = suppressed(conn, lead), handed(conn, release, lead)
         zone = ZoneInfo(lead.zone or release.workspace.zone)
         running = {e["sequence"] for e in view["enrollments"] if e["status"] in ("active", "paused")}
         return self._page(
@@ -133,6 +133,7 @@ class Dashboard:
             answers=[(answer, answer.sequence in running) for answer in answers if answer.now],
             titles={name: series.title for name, series in release.workspace.sequences.items()},
             stops=stops,
+            told=told,
             held=[mail for mail in view["messages"] if mail["state"] == "unknown"],
             days=timeline(view, zone),
             cut=len(view["events"]) == HISTORY,

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/api/openapi.json", "/t", "/t.js", "/f.js"})
 BY_TOKEN: Final = ("/api", "/metrics")
 """What programs ask for, with the bearer token; all else that is shut is for people with a session."""
-OPEN_FOLDERS: Final = ("/webhooks/", "/u/", "/preferences/", "/static/", "/f/", "/c/", "/d/")
-"""What strangers may ask for. Webhooks and unsubscribe pages have proofs of their own in what they are sent."""
+OPEN_FOLDERS: Final = ("/webhooks/", "/u/", "/preferences/", "/static/", "/f/", "/c/", "/d/", "/h/")
+"""What strangers may ask for. Webhooks, unsubscribe pages and reps' answers have proofs of their own in them."""
 
 FORMS: Final = "/f/"
 """Pages that run a script of ours and may stand in frames: each says which policy it has."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sequencer.core.event import DELIVERY, ENGAGEMENT, URGENT
@@ -22,6 +22,16 @@ class Entry:
     sequence: str = ""
     detail: str = ""
     chip: str = ""
+
+
+_ALERTS: Final = {
+    "reply": "the answer goes on to",
+    "handoff": "the handoff is told to",
+    "reminder": "a reminder of the handoff goes to",
+    "reassigned": "the handoff goes on to",
+    "unclear": "the answer about the handoff was not understood, which is told to",
+}
+"""Of what no step of a sequence tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ def _entries(view: Mapping[str, Any]) -> Iterator[Entry]:
         yield Entry(
             _at(alert["at"]),
             "alert",
-            f"the answer goes on to {alert['rep'] or 'nobody: no owner'}",
+            f"{_ALERTS.get(alert['kind'], alert['kind'])} {alert['rep'] or 'nobody: no owner'}",
             sequences.get(alert["enrollment_id"], ""),
             chip=_chip(alert),
         )

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from sequencer.workspace.shapes import Block, Condition, Count, Key, Named, Several, Words, either
-from sequencer.workspace.words import ANY, BEHAVIOUR, DURATION, ID, LOCALE, POINTS
+from sequencer.core.handoff_policy import TURNS
+from sequencer.workspace.shapes import Block, Choice, Condition, Count, Key, Named, Several, Words, either
+from sequencer.workspace.words import ANY, BEHAVIOUR, DURATION, ID, LOCALE, POINTS, WITHIN
 
 SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
     "signals": (
@@ -44,6 +45,49 @@ SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
             "What people ask about in their own words, in an answer or a form: `asked_about(…)` in conditions.",
             '{price: {phrases: {en: [how much, "price*"]}}}',
         ),
+        Key(
+            "handoff",
+            Block("sales_handoff"),
+            "Hands leads that become sales-ready to their rep, who accepts or declines.",
+            "{accept_within: 4 business hours, then: [remind, reassign, return_to_nurture]}",
+        ),
+    ),
+    "sales_handoff": (
+        Key("stage", ID, "The stage that the lead gets; `sql` unless you say so.", "opportunity"),
+        Key(
+            "accept_within",
+            WITHIN,
+            "How long a rep has, by their own hours and holidays; without it, as long as it takes.",
+            "4 business hours",
+        ),
+        Key(
+            "then",
+            Several(Choice(TURNS)),
+            "What happens each time that this is over, in this order; all three unless you say otherwise.",
+            "[remind, reassign, return_to_nurture]",
+        ),
+        Key(
+            "decline",
+            Named(ID, either(ANY, Block("decline"))),
+            "Why a rep may decline: id and label.",
+            "{not-now: Not now, no-budget: No budget}",
+        ),
+        Key(
+            "return_status",
+            ID,
+            "The status of leads that go back to nurture: declined, or accepted by nobody.",
+            "marketing",
+        ),
+        Key(
+            "say",
+            Named(ID, ANY),
+            "By the name of a reason: what the rep may begin with.",
+            "{price: Ask how many people would use it}",
+        ),
+    ),
+    "decline": (
+        Key("label", ANY, "What people read.", "Not now", True),
+        Key("status", ID, "The status that the lead gets then.", "idle-timing"),
     ),
     "signal": (
         Key(

@@ -6,6 +6,8 @@ from typing import Final
 from sequencer.workspace.shapes import Block, Choice, Condition, Count, Flag, Key, Named, Several, Words, either
 from sequencer.workspace.words import ANY, DATE, DAYS, DOMAIN, DURATION, EMAIL, HOST, ID, LOCALE, NAME, URL, ZONE
 
+_COUNTRY: Final = Words("a country's code as `GB`", "^[A-Za-z][A-Za-z ]*$")
+
 WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
     "workspace": (
         Key(
@@ -171,6 +173,14 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             "An incoming webhook of Slack, or of a chat that takes the same: alerts go there beside the mail.",
             "https://hooks.example.com/services/T0/B0/XXXX",
         ),
+        Key(
+            "hours",
+            Block("hours"),
+            "When the rep works, for handoffs; without it, Monday to Friday from nine to five.",
+            '{days: mon-fri, between: "08:00-16:00"}',
+        ),
+        Key("country", _COUNTRY, "Whose national holidays the rep keeps.", "ES"),
+        Key("territory", Several(ANY), "Whose leads come to this rep, see `assign`.", "[ES, PT]"),
         Key("away", Several(Block("away")), "Absences.", "[{from: 2026-12-21, to: 2027-01-02}]"),
     ),
     "away": (
@@ -178,6 +188,24 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("to", DATE, "The last day away.", "2027-01-02", True),
     ),
     "owner": (
+        Key(
+            "of",
+            Choice(("company", "lead")),
+            "`company`, so unless you say otherwise: people of one company share a rep; `lead`: each has their own.",
+            "company",
+        ),
+        Key(
+            "by",
+            Choice(("first_human_contact",)),
+            "Who called, met or personally wrote first is the rep; `assign` says who is where nobody did.",
+            "first_human_contact",
+        ),
+        Key(
+            "assign",
+            Several(either(Choice(("company_owner", "round_robin")), Block("assign"))),
+            "How a handoff finds a rep for a lead who has none; the first of these that finds one counts.",
+            "[company_owner, {territory: country}, round_robin]",
+        ),
         Key(
             "missing",
             Words("`hold` or `sender NAME`", r"^(hold|sender\s+\S+)$"),
@@ -191,6 +219,7 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             "{hold: 3 business days, then: deputy}",
         ),
     ),
+    "assign": (Key("territory", NAME, "The field whose value stands in the `territory` of a rep.", "country", True),),
     "owner.away": (
         Key("hold", DURATION, "It waits so long at most.", "3 business days", True),
         Key("then", Choice(("deputy",)), "Who sends it then.", "deputy"),
@@ -221,7 +250,7 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
         Key(
             "unknown",
-            Words("a country's code as `GB`", "^[A-Za-z][A-Za-z ]*$"),
+            _COUNTRY,
             "Whose holidays count for leads whose country is unknown; without it, no one's.",
             "GB",
         ),

@@ -14,9 +14,8 @@ STEP_KINDS: Final = tuple(place.removeprefix("step: ") for place in STEP_PLACES)
 LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "workspace": ("crm", "colleagues"),
     "status": ("runs", "pauses", "needs"),
-    "owner": ("of", "by", "assign", "changed"),
+    "owner": ("changed",),
     "pressure": ("counts",),
     "contact": ("call", "meeting", "mail"),
-    "signals": ("handoff",),
 }
 """Keys of the format that this version does not know yet: they are named as such, not called unknown."""

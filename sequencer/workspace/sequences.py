@@ -9,7 +9,6 @@ from sequencer.core.condition_names import STANDING
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.quiet import NEVER_QUIET, Quiet
-from sequencer.core.schedule import Hours, opens
 from sequencer.core.sequence import MIDDLE, Arm, Email, Fork, Lane, Rounds, Sequence, SequenceState
 from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
@@ -19,7 +18,7 @@ from sequencer.workspace.mails import candidates_in
 from sequencer.workspace.nodes import Map, Problems, Text, as_items, as_map, as_text, as_texts
 from sequencer.workspace.parse import parse
 from sequencer.workspace.paths import check_paths
-from sequencer.workspace.settings import WORKSPACE_FILE, read_days
+from sequencer.workspace.settings import WORKSPACE_FILE, read_window
 from sequencer.workspace.steps import read_arm
 from sequencer.workspace.surroundings import CheckNote, Surroundings, named_steps, picked_of
 from sequencer.workspace.triggers import read_enroll
@@ -180,7 +179,7 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
         goal=around.condition(goal),
         exit_on=tuple(c for c in map(around.condition, exits) if c is not None),
         never=workspace.never,
-        hours=read_hours(root, NEVER_QUIET if exempt else Quiet(workspace.quiet_days)),
+        hours=read_window(root, NEVER_QUIET if exempt else Quiet(workspace.quiet_days)),
         exempt=exempt,
         max_lateness=values.duration(root.text("max_lateness")),
         holdout=values.percent(root.text("holdout")) or 0,
@@ -239,21 +238,3 @@ def refuse_goal_in_exits(goal: Text | None, exits: tuple[Text, ...]) -> None:
         if goal is not None and text.value.split() == goal.value.split():
             message = "this is the goal already, and the goal ends the sequence: remove it here"
             text.problems.warning(text.mark, "goal-in-exit", message)
-
-
-def read_hours(root: Map, quiet: Quiet) -> Hours | None:
-    block = as_map(root.take("hours"), '`{days: mon-fri, between: "09:00-17:00"}`')
-    if block is None:
-        return None
-    block.expect("hours")
-    node = block.need("days", "mon-fri")
-    days = read_days(node) if node is not None else frozenset()
-    between = block.need_text("between", '"09:00-17:00"')
-    hours = values.parsed(between, lambda window: Hours.parse("mon-sun", window))
-    if hours is None or not days or node is None:
-        return None
-    hours = Hours(days, hours.start, hours.end)
-    if not opens(hours, quiet):
-        message = "no mail could ever go out: workspace.yaml declares all these days as `quiet`"
-        root.problems.error(node.mark, "never-open", message)
-    return hours

@@ -1,15 +1,18 @@
 """sequences/workspace.yaml: the brand, the people who send, the fields of a lead, and the rules for every sequence."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from sequencer.core import target
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field, FieldType
 from sequencer.core.lead import BUILT_IN, Away, Rep, Sender
 from sequencer.core.mark import Mark, Problem
-from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, parse_days
+from sequencer.core.owner import TERRITORY
+from sequencer.core.quiet import NEVER_QUIET, Quiet
+from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_days
 from sequencer.core.workspace import Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace import values
 from sequencer.workspace.nodes import (
@@ -49,6 +52,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         return None, problems.sorted()
     root.expect("workspace")
     senders = named(root, "senders", read_sender)
+    fields = named(root, "fields", read_field)
     zone, zone_of_owner = read_zone(root)
     reply_pause, unknown, at_most = read_silences(root)
     quiet_days, holidays, holidays_unknown = read_quiet(root)
@@ -56,7 +60,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         brand=read_brand(root),
         stages=read_stages(root),
         statuses=named(root, "statuses", read_status),
-        fields=named(root, "fields", read_field),
+        fields=fields,
         topics=named(root, "topics", read_topic),
         senders=senders,
         reps=read_reps(root),
@@ -65,7 +69,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         zone_of_owner=zone_of_owner,
         locale=read_locale(root),
         pressure=read_pressure(root),
-        owner=read_owner(root, senders),
+        owner=read_owner(root, senders, fields),
         quiet_days=quiet_days,
         holidays=holidays,
         holidays_unknown=holidays_unknown,
@@ -240,6 +244,9 @@ def read_reps(root: Map) -> dict[str, Rep]:
             calendar=values.url(keys.text("calendar")),
             deputy=deputy.value.lower() if deputy else None,
             away=read_away(keys),
+            hours=read_window(keys),
+            country=values.country(keys.text("country")),
+            territory=tuple(text.value for text in as_texts(keys.take("territory"), "a list, as `[ES, PT]`")),
             webhook=read_webhook(keys),
         )
     for deputy in deputies:
@@ -285,11 +292,35 @@ def read_away(rep: Map) -> tuple[Away, ...]:
     return tuple(away)
 
 
-def read_owner(root: Map, senders: Mapping[str, Sender]) -> OwnerPolicy:
+def read_window(root: Map, quiet: Quiet = NEVER_QUIET) -> Hours | None:
+    """`hours`: weekdays, of which one at least is not quiet, and from when to when."""
+    block = as_map(root.take("hours"), '`{days: mon-fri, between: "09:00-17:00"}`')
+    if block is None:
+        return None
+    block.expect("hours")
+    node = block.need("days", "mon-fri")
+    days = read_days(node) if node is not None else frozenset()
+    between = block.need_text("between", '"09:00-17:00"')
+    hours = values.parsed(between, lambda window: Hours.parse("mon-sun", window))
+    if hours is None or not days or node is None:
+        return None
+    hours = Hours(days, hours.start, hours.end)
+    if not opens(hours, quiet):
+        message = "no mail could ever go out: workspace.yaml declares all these days as `quiet`"
+        root.problems.error(node.mark, "never-open", message)
+    return hours
+
+
+def read_owner(root: Map, senders: Mapping[str, Sender], fields: Collection[str]) -> OwnerPolicy:
     policy = OwnerPolicy()
     block = section(root, "owner")
     if block is None:
         return policy
+    of: Literal["company", "lead"] = (
+        "lead" if values.choice(block.text("of"), ("company", "lead")) == "lead" else "company"
+    )
+    values.choice(block.text("by"), ("first_human_contact",))
+    policy = replace(policy, of=of, assign=read_assign(block, fields))
     missing = policy.missing
     text = block.text("missing")
     if text is not None and text.value != "hold":
@@ -303,9 +334,27 @@ def read_owner(root: Map, senders: Mapping[str, Sender]) -> OwnerPolicy:
             missing = words[1]
     away = section(block, "away", "owner.away")
     if away is None:
-        return OwnerPolicy(missing)
+        return replace(policy, missing=missing)
     values.choice(away.text("then"), ("deputy",))
-    return OwnerPolicy(missing, values.duration(away.need_text("hold", "3 business days")) or policy.away_hold)
+    hold = values.duration(away.need_text("hold", "3 business days")) or policy.away_hold
+    return replace(policy, missing=missing, away_hold=hold)
+
+
+def read_assign(owner: Map, fields: Collection[str]) -> tuple[str, ...]:
+    """How a rep is found, each rule once."""
+    node = owner.take("assign")
+    if node is None:
+        return OwnerPolicy().assign
+    rules: list[str] = []
+    for item in as_items(node, "a list of `company_owner`, `{territory: country}` and `round_robin`"):
+        if isinstance(item, Text):
+            rules += filter(None, [values.choice(item, ("company_owner", "round_robin"))])
+        elif (block := as_map(item, "`{territory: country}`")) is not None:
+            block.expect("assign")
+            text = block.need_text("territory", "country")
+            field = values.declared(text, [*fields, "country"], "field", WORKSPACE_FILE)
+            rules += [f"{TERRITORY}{field}"] if field is not None else []
+    return tuple(dict.fromkeys(rules))
 
 
 def read_pressure(root: Map) -> Pressure:

@@ -19,6 +19,7 @@ from sequencer.core.mark import Problem
 from sequencer.core.signals import Fit, Lesson, SalesReady, Signal, Signals
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
+from sequencer.workspace.handoff import read_handoff
 from sequencer.workspace.inquiries import read_inquiries
 from sequencer.workspace.load import content_files
 from sequencer.workspace.nodes import Map, Node, Problems, Text, as_items, as_map, as_text
@@ -58,13 +59,15 @@ def load_signals(
     # What asks about them is tried with them, before the signals are whole.
     workspace = replace(workspace, signals=Signals(inquiries=inquiries))
     reader = _Reader(workspace, names, problems)
+    ready = reader.sales_ready(root.take("sales_ready"))
     signals = Signals(
         points=tuple(reader.signals(root.take("points"))),
         fit=tuple(reader.fits(root.take("fit"))),
         stages=reader.stages(root.take("stages")),
-        sales_ready=reader.sales_ready(root.take("sales_ready")),
+        sales_ready=ready,
         learn=tuple(reader.lessons(root.take("learn"))),
         inquiries=inquiries,
+        handoff=read_handoff(root, workspace, ready),
     )
     signals = replace(signals, digest=digest_of(signals, names))
     return replace(workspace, signals=signals), problems.sorted()

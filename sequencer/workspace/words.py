@@ -13,6 +13,11 @@ DURATION: Final = Words(
     "a duration as `2 hours`, `3 business days` or `1 week`",
     rf"^\s*[0-9]{{1,9}}\s+({anycase(*UNITS).replace(' ', chr(92) + 's+')})[sS]?\s*$",
 )
+_WITHIN_UNITS: Final = anycase("business hour", "business minute", *UNITS).replace(" ", chr(92) + "s+")
+WITHIN: Final = Words(
+    "a duration as `4 business hours`, `1 business day` or `2 days`",
+    rf"^\s*[0-9]{{1,9}}\s+({_WITHIN_UNITS})[sS]?\s*$",
+)
 DAYS: Final = Words(
     "weekdays as `mon-fri` or `tue`", rf"^\s*({anycase(*WEEKDAYS)})(\s*-\s*({anycase(*WEEKDAYS)}))?\s*$"
 )

@@ -144,7 +144,7 @@ def test_show_tells_who_the_lead_is_and_what_happened_by_its_own_clock(deployed:
 def test_show_in_json_has_everything_a_script_asks_for(deployed: Sequencer) -> None:
     deployed("enroll", "education", "--where", 'lead.email == "ana@harbor.example"')
     found = deployed.json("leads", "show", "ana@harbor.example")
-    assert {"lead", "standing", "enrollments", "messages", "events", "alerts"} == found.keys()
+    assert {"lead", "standing", "enrollments", "messages", "events", "handoffs", "alerts"} == found.keys()
     assert found["standing"] is None, "no signals are declared"
     (enrollment,) = found["enrollments"]
     expected = ("education", "active", "where-invoices-go-wrong", "2026-12-01T09:00:00+00:00")

@@ -13,7 +13,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import read
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, join
-from sequencer.services import advance, due, inspect, watch, weigh
+from sequencer.services import advance, due, handoff, inspect, watch, weigh
 from sequencer.services.context import Context
 from sequencer.services.enroll import Entered
 from sequencer.services.leads import enter, save
@@ -32,6 +32,7 @@ DONE: dict[str, Callable[..., bool]] = {
     "look": watch.look,
     "recount": weigh.recount,
     "weigh": weigh.look,
+    "handoff": handoff.look,
 }
 """What `work` does of what is due."""
 

@@ -17,13 +17,13 @@ from sequencer.core.lead_input import read
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, Recipient, join
 from sequencer.core.message import Message
 from sequencer.core.script import HALTED, OF_A_MAIL, Deed
-from sequencer.services import advance, due, ingest, watch
+from sequencer.services import advance, due, handoff, ingest, watch
 from sequencer.services.compile import Compiled
 from sequencer.services.context import Context
 from sequencer.services.halt import halt
 from sequencer.services.leads import enter, save
 from sequencer.services.release import Releases, pack
-from sequencer.store import clock, enrollments, intake, leads, messages, partitions, releases, watches
+from sequencer.store import clock, enrollments, handoffs, intake, leads, messages, partitions, releases, watches
 from sequencer.web import unsubscribe as page
 from sequencer.web.api import ApiDoor
 
@@ -140,7 +140,11 @@ class Stack:
         """Whatever is due first: leads that time lets in, then the enrollment that has been due the longest."""
         with self.engine.connect() as conn:
             rules = [number for number, _ in watches.due(conn, clock.now(conn))]
+            handed = handoffs.due(conn, clock.now(conn), 1)
             dated = [e for e in enrollments.all_of(conn, [self.lead]) if e.due_at is not None]
+        if handed:
+            handoff.look(self.context)
+            return
         if rules:
             watch.look(self.context, rules[0])
             return

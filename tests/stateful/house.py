@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sequencer.core.lead_input import read
 from sequencer.core.watch import name_of, watched
-from sequencer.services import advance, alerts, due, heartbeat, ingest, migrate, reconcile, tidy, watch
+from sequencer.services import advance, alerts, due, handoff, heartbeat, ingest, migrate, reconcile, tidy, watch
 from sequencer.services.context import Context
 from sequencer.services.halt import halt, lift
 from sequencer.services.leads import enter, save
@@ -415,6 +415,7 @@ class House:
             "reap": reconcile.reap,
             "migrate": migrate.migrate,
             "alerts": alerts.deliver,
+            "handoff": handoff.look,
             "tidy": tidy.tidy,
             "plant": watch.plant,
             "look": watch.look,
@@ -645,7 +646,7 @@ class _Helper(threading.Thread):
 
 _TABLES = (
     "message request event enrollment intake alert suppression consent lead company deployment release pause"
-    " heartbeat watch watch_rule task".split()
+    " heartbeat watch watch_rule task handoff".split()
 )
 _EMPTY = "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _TRY = "UPDATE pause SET retry_at = clock_timestamp() WHERE retry_at IS NOT NULL"

@@ -23,6 +23,7 @@ OPEN = {
     "/webhooks/sendgrid/inbound/{key:path}",
     "/u/{token}",
     "/preferences/{token}",
+    "/h/{token}",
     "/healthz",
     "/t",
     "/f.js",

@@ -6,6 +6,7 @@ import pytest
 
 from sequencer.core.content import Content
 from sequencer.core.duration import Duration
+from sequencer.core.handoff_policy import Decline, HandoffPolicy
 from sequencer.core.mark import Problem
 from sequencer.core.signals import Signals
 from sequencer.workspace.audiences import load_audiences
@@ -205,3 +206,60 @@ def test_what_is_wrong_is_said_with_its_place(text: str, expected: str) -> None:
 def test_a_half_life_is_whole_days() -> None:
     found, _ = loaded("points:\n  - {when: replied(), points: 5, half_life: 2 weeks}\n")
     assert found is not None and found.points[0].half_life == timedelta(weeks=2).days
+
+
+HANDOFF = """sales_ready:
+  any:
+    asked: submitted("demo")
+handoff:
+  accept_within: 4 business hours
+  then: [remind, reassign]
+  decline:
+    not-now: {label: Later, status: idle-timing}
+    no-budget: No money
+  return_status: working
+  say: {asked: Ask back}
+"""
+
+
+def handoff(text: str) -> tuple[HandoffPolicy | None, list[str]]:
+    workspace, _ = load_settings({"sequences/workspace.yaml": WORKSPACE})
+    assert workspace is not None
+    found, problems = load_signals({SIGNALS_FILE: text}, workspace, CONTENTS)
+    said = [f"{p.mark.line}:{p.mark.column} {p.code}" for p in problems]
+    return (found.signals.handoff if found.signals is not None else None), said
+
+
+def test_a_handoff_is_read_with_its_time_its_turns_and_its_reasons() -> None:
+    policy, problems = handoff(HANDOFF)
+    assert problems == [] and policy is not None
+    assert (policy.stage, str(policy.accept_within), policy.then) == ("sql", "4 business hours", ("remind", "reassign"))
+    assert list(policy.declines.values()) == [
+        Decline("not-now", "Later", "idle-timing"),
+        Decline("no-budget", "No money"),
+    ]
+    assert (policy.return_status, policy.say) == ("working", {"asked": "Ask back"})
+    plain, problems = handoff("sales_ready: replied()\nhandoff: {stage: customer}\n")
+    assert problems == [] and plain is not None
+    assert (plain.stage, plain.accept_within, [*plain.declines]) == (
+        "customer",
+        None,
+        ["not-now", "no-budget", "wrong-person", "bad-fit"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("4 business hours", "soon", ["5:18 bad-duration"]),
+        ("[remind, reassign]", "[call]", ["6:10 bad-value"]),
+        ("status: idle-timing", "status: nowhere", ["8:37 bad-value"]),
+        ("working", "never", ["10:18 bad-value"]),
+        ("{asked: Ask back}", "{other: Ask back}", ["11:9 bad-value"]),
+        ("  accept_within: 4 business hours", "  stage: nope", ["5:10 unknown-stage"]),
+        ('sales_ready:\n  any:\n    asked: submitted("demo")\n', "", ["1:1 missing-key", "8:9 bad-value"]),
+    ],
+)
+def test_a_mistake_in_a_handoff_is_reported_where_it_stands(old: str, new: str, expected: list[str]) -> None:
+    assert old in HANDOFF
+    assert handoff(HANDOFF.replace(old, new))[1] == expected

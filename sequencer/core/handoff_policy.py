@@ -1,0 +1,74 @@
+"""What signals.yaml declares about handoffs: how long a rep has, what follows, and why one may say no."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from sequencer.core.duration import Duration
+
+Turn: TypeAlias = Literal["remind", "reassign", "return_to_nurture"]
+TURNS: Final[tuple[Turn, ...]] = ("remind", "reassign", "return_to_nurture")
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """How long a rep has: of their working hours, or of the calendar."""
+
+    span: Duration
+    working: bool = False
+    """Hours and minutes count while the rep works."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Within":
+        """Read `4 business hours` or `1 business day`. Raises ValueError."""
+        words = text.lower().split()
+        if len(words) == 3 and words[1] == "business" and words[2].rstrip("s") in ("hour", "minute"):
+            return cls(Duration.parse(f"{words[0]} {words[2]}"), True)
+        return cls(Duration.parse(text))
+
+    def __str__(self) -> str:
+        amount, _, unit = str(self.span).partition(" ")
+        return f"{amount} business {unit}" if self.working else str(self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """A reason for which a rep may decline."""
+
+    id: str
+    label: str
+    status: str | None = None
+    """Which the lead gets then; None: the one for all who go back to nurture."""
+
+
+DECLINES: Final = tuple(
+    Decline(*one)
+    for one in (
+        ("not-now", "Not now"),
+        ("no-budget", "No budget"),
+        ("wrong-person", "Wrong person"),
+        ("bad-fit", "Bad fit"),
+    )
+)
+"""Reasons to decline where none are declared."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffPolicy:
+    """What signals.yaml declares about handoffs."""
+
+    stage: str | None = None
+    """To which a lead moves that is handed off, forward only."""
+    accept_within: Within | None = None
+    """How long each rep has; None: as long as it takes."""
+    then: tuple[Turn, ...] = TURNS
+    """What happens each time that this is over, one after the other."""
+    declines: Mapping[str, Decline] = field(default_factory=lambda: {one.id: one for one in DECLINES})
+    return_status: str | None = None
+    """The status of leads that go back to nurture; None: it stays."""
+    say: Mapping[str, str] = field(default_factory=dict)
+    """By reason of readiness: what the rep may begin with."""
+
+
+PLAIN: Final = HandoffPolicy()
+"""Where signals.yaml declares none: `handoff` steps tell the rep, and nobody presses for an answer."""

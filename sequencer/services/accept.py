@@ -1,0 +1,127 @@
+"""A rep's answer to a handoff: by the link or the dashboard, by mail, or by the API. The first one counts."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from sequencer.core import event as kinds
+from sequencer.core import handoff as rules
+from sequencer.core import token
+from sequencer.core.event import Event
+from sequencer.core.handoff import Handoff, State
+from sequencer.core.lead import Lead
+from sequencer.core.operate import Impossible
+from sequencer.core.release import Release
+from sequencer.core.rep_answer import Said, understood
+from sequencer.errors import NotFound
+from sequencer.services.context import Context
+from sequencer.services.handoff import Awake, Written, back, event_of, key_of, write
+from sequencer.store import alerts, clock, handoffs, leads
+from sequencer.store.alerts import NewAlert
+
+NEXT_ATTEMPT: Final = "next_attempt"
+"""The field that gets the date for which a rep was asked to call again, where it is declared."""
+
+
+class Asked(NamedTuple):
+    """A handoff, and the rep whose token names it."""
+
+    handoff: Handoff
+    rep: str
+
+
+def by_token(conn: Connection, secret: bytes, given: str) -> Asked | None:
+    """Which handoff a token names, and as whom its bearer speaks; None when it names none."""
+    ref = token.read(secret, "handoff", given)
+    if ref is None:
+        return None
+    for one in handoffs.of_leads(conn, [ref.enrollment_id]).get(ref.enrollment_id, []):
+        for rep in one.asked:
+            if ref.names(token.handoff_step(one.number, rep)):
+                return Asked(one, rep)
+    return None
+
+
+def answer(context: Context, conn: Connection, key: tuple[int, int], rep: str, said: Said) -> Awake:
+    """The rep accepts or declines. Raises NotFound, and Impossible when it is not theirs to answer any more."""
+    locked = leads.lock(conn, [key[0]])
+    now, release = clock.now(conn), context.releases.current(conn)
+    one = handoffs.by_keys(conn, [key]).get(key)
+    if one is None or not locked:
+        raise NotFound("There is no such handoff.")
+    return _answered(conn, release, locked, one, rep, said, now)
+
+
+def hear(conn: Connection, release: Release, new: Iterable[Event], now: datetime) -> Awake:
+    """Reps who answered the mail that told them; the caller holds the leads' locks. What is not clear is asked back."""
+    awake: Awake = set()
+    for e in new:
+        if e.kind != kinds.REP_WROTE or e.machine:
+            continue
+        one = handoffs.by_keys(conn, [(e.lead_id, int(e.data["number"]))]).get((e.lead_id, int(e.data["number"])))
+        said = understood(str(e.data["text"]), rules.policy_of(release.workspace).declines, now.date())
+        if one is None:
+            continue
+        if said is not None:
+            try:
+                locked = {lead.id: lead for lead in leads.by_ids(conn, [e.lead_id])}
+                awake |= _answered(conn, release, locked, one, str(e.data["rep"]), said, now)
+                continue
+            except Impossible:
+                pass  # What the mail that is sent now says: how it stands.
+        _unclear(conn, release, one, e, now)
+    return awake
+
+
+def _unclear(conn: Connection, release: Release, one: Handoff, e: Event, now: datetime) -> None:
+    rep = str(e.data["rep"])
+    alert = NewAlert(
+        enrollment_id=0,
+        step=f"handoff:{one.lead_id}.{one.number}:{e.key[:16]}",
+        kind="unclear",
+        lead_id=one.lead_id,
+        rep=rep,
+        note=str(e.data["text"])[:500],
+        reasons=(),
+        handoff=one.number,
+    )
+    alerts.insert(conn, [alert], now)
+
+
+def _answered(
+    conn: Connection,
+    release: Release,
+    locked: Mapping[int, Lead],
+    one: Handoff,
+    rep: str,
+    said: Said,
+    now: datetime,
+) -> Awake:
+    if one.state is not State.WAITING:
+        raise Impossible(f"This handoff is {one.state} already.")
+    if one.rep != rep:
+        names = release.workspace.reps
+        taken = names[one.rep].name if one.rep in names else one.rep
+        raise Impossible(f"This lead went to {taken or 'somebody else'} meanwhile.")
+    written, lead = Written(), locked[one.lead_id]
+    if said.accepts:
+        after = rules.closed(one, State.ACCEPTED, now)
+        if len(one.asked) > 1:
+            # Whoever accepts what another did not is the lead's rep from now on.
+            written.set(lead, {"owner": rep}, key_of(one, kinds.HANDOFF_ACCEPTED), now)
+        written.happened.append(event_of(after, kinds.HANDOFF_ACCEPTED, now))
+    else:
+        policy = rules.policy_of(release.workspace)
+        declared = policy.declines.get(said.reason)
+        after = rules.closed(one, State.DECLINED, now, said.reason or said.words, said.until)
+        status = (declared.status if declared is not None else None) or policy.return_status
+        values: dict[str, Any] = {"status": status} if status else {}
+        field_ = release.workspace.fields.get(NEXT_ATTEMPT)
+        if said.until is not None and field_ is not None and field_.type == "date":
+            values[NEXT_ATTEMPT] = said.until.isoformat()
+        reason = declared.label if declared is not None else said.words or "no reason was given"
+        back(written, lead, after, kinds.HANDOFF_DECLINED, values, reason, now)
+    written.handoffs.append(after)
+    return write(conn, release, locked, written, now)

@@ -1,0 +1,154 @@
+"""What a rep reads about a lead that is handed to them: who it is, why now, what they read, and what to say."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from sequencer.core import explain
+from sequencer.core.event import SUBMITTED, Event
+from sequencer.core.facts import LeadFacts
+from sequencer.core.handoff import Handoff, policy_of
+from sequencer.core.intent import explained
+from sequencer.core.lead import Company, Lead
+from sequencer.core.release import Release
+from sequencer.core.snapshot import Snapshot
+from sequencer.services.inspect import named
+from sequencer.store import enrollments, events, leads, messages, readiness
+
+MOST: Final = 6
+"""Things a lead did, and mails they read, that are told."""
+ENGAGED: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """Paragraphs, each a heading and lines, and the name by which the lead is called."""
+
+    handoff: Handoff
+    lead: Lead
+    company: Company | None
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def name(self) -> str:
+        return self.lead.name or self.lead.email
+
+    @property
+    def who(self) -> str:
+        """Name, title and company in one line."""
+        at = (self.company.name or self.company.domain) if self.company is not None else None
+        return ", ".join(filter(None, (self.name, self.lead.title, at)))
+
+
+def briefing(conn: Connection, release: Release, handoff: Handoff) -> Briefing | None:
+    """As things stood when the lead was handed off, by the rep's clock; None when the lead is gone."""
+    found = leads.by_ids(conn, [handoff.lead_id])
+    if not found:
+        return None
+    [lead] = found
+    rep = release.workspace.reps.get(handoff.rep or "")
+    zone = ZoneInfo((rep.zone if rep is not None else None) or release.workspace.zone)
+    company = leads.companies(conn, [lead.company_id]).get(lead.company_id) if lead.company_id is not None else None
+    of_lead = enrollments.all_of(conn, [lead.id])
+    inside = {e.id: e.sequence for e in of_lead}
+    evidence = _evidence(conn, release, handoff)
+    colleagues = _colleagues(conn, lead, handoff.at)
+    why = [f"{_sentence(explain.event(named(release, inside, e)))} – {explain.moment(e.at, zone)}" for e in evidence]
+    if colleagues > 1:
+        why.append(f"{colleagues} people of the company were active in the 30 days before")
+    reasons = ", ".join(reason.replace("-", " ") for reason in handoff.reasons)
+    parts = [
+        ("Who", _known(release, lead)),
+        (f"Why now: {reasons}" if reasons else "Why now", [*filter(None, [handoff.note]), *why]),
+        ("What they read", _read(messages.described(conn, list(inside)), handoff.at, zone)),
+        ("What to say", _say(release, handoff, lead, evidence, colleagues)),
+        ("Meanwhile", _meanwhile(release, (e.sequence for e in of_lead if e.ended_at is None))),
+    ]
+    return Briefing(handoff, lead, company, tuple((head, tuple(lines)) for head, lines in parts if lines))
+
+
+def _evidence(conn: Connection, release: Release, handoff: Handoff) -> list[Event]:
+    """What the lead did that made them ready: first what the reasons ask for, then what counts most."""
+    signals = release.workspace.signals
+    if signals is None:
+        return []
+    ready = signals.sales_ready
+    asked = [ready.reasons[name] for name in handoff.reasons if ready is not None and name in ready.reasons]
+    kinds = frozenset(signals.by_kind).union(*(condition.asks.events for condition in asked))
+    happened = events.of_leads(conn, [handoff.lead_id], kinds, None).get(handoff.lead_id, []) if kinds else []
+    until = [e for e in happened if e.at <= handoff.at]
+    nobody = Snapshot(Lead(0, ""), None, None)
+
+    def decides(e: Event) -> bool:
+        facts = LeadFacts(release.workspace, nobody._replace(events=(e,)), e.at)
+        return any(e.kind in condition.asks.events and condition.test(facts) for condition in asked)
+
+    deciding = [e for e in reversed(until) if decides(e)]
+    counting = [d.event for d in explained(release.workspace, until, handoff.at.astimezone(UTC).date()) if d.units > 0]
+    return list({(e.at, e.key): e for e in (*deciding, *counting)}.values())[:MOST]
+
+
+def _colleagues(conn: Connection, lead: Lead, at: datetime) -> int:
+    if lead.company_id is None:
+        return 0
+    return len(
+        readiness.engaged(conn, [lead.company_id], (at - ENGAGED).astimezone(UTC).date()).get(lead.company_id, ())
+    )
+
+
+def _known(release: Release, lead: Lead) -> list[str]:
+    """What the profile says, with labels as people read them."""
+    status = release.workspace.statuses.get(lead.status or "")
+    known: list[tuple[str, Any]] = [
+        ("Address", lead.email),
+        ("Stage", lead.stage),
+        ("Status", status.label if status is not None else lead.status),
+        ("Country", lead.country),
+        ("First touch", lead.campaign),
+        *((name.replace("_", " ").capitalize(), value) for name, value in sorted(lead.fields.items())),
+    ]
+    lines = [f"{label}: {explain.plain(value)}" for label, value in known if value not in (None, "", [])]
+    return [*lines, "Must not be mailed: call only"] if lead.suppressed else lines
+
+
+def _read(rows: Sequence[Any], until: datetime, zone: ZoneInfo) -> list[str]:
+    """Mails that the lead opened or clicked, the latest first."""
+    seen = [(row.clicked_at or row.opened_at, row) for row in rows if row.clicked_at or row.opened_at]
+    latest = sorted((one for one in seen if one[0] <= until), key=lambda one: one[0], reverse=True)[:MOST]
+    return [
+        f"“{row.subject}”{', clicked ' if row.clicked else ''}{', '.join(row.clicked)} – {explain.moment(at, zone)}"
+        for at, row in latest
+    ]
+
+
+def _say(release: Release, handoff: Handoff, lead: Lead, evidence: Sequence[Event], colleagues: int) -> list[str]:
+    declared = policy_of(release.workspace).say
+    lines = [declared[reason] for reason in handoff.reasons if reason in declared]
+    if not lines:
+        if any(e.kind == SUBMITTED for e in evidence):
+            lines.append("They asked themselves: answer that first, and offer two times for a talk.")
+        elif colleagues > 1:
+            lines.append("Several of them look at it: ask who else decides, and what each of them needs.")
+        else:
+            lines.append("They read and did not ask yet: say why you write, and ask one question.")
+    if pains := lead.get("pains"):
+        lines.append(f"What bothers them: {explain.plain(pains)}")
+    return lines
+
+
+def _meanwhile(release: Release, running: Iterable[str]) -> list[str]:
+    """Which mail goes on in the rep's name."""
+    known = release.workspace.sequences
+    return [
+        f"{known[name].title} goes on in your name"
+        for name in sorted(set(running))
+        if name in known and known[name].sender == "owner"
+    ]
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]

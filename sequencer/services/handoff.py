@@ -1,0 +1,180 @@
+"""Looks at handoffs: finds the rep for a new one, and presses on when nobody answers.
+
+Companies are locked before leads, as wherever both are. Only one worker looks at a time: whoever is next in turn for a
+lead depends on what the others got.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from sequencer.core import event as kinds
+from sequencer.core import handoff as rules
+from sequencer.core.event import Event
+from sequencer.core.handoff import Handoff, Looked, State
+from sequencer.core.lead import Company, Lead, channels
+from sequencer.core.owner import Found, Load, rep_for
+from sequencer.core.people import changed, owner_of
+from sequencer.core.release import Release
+from sequencer.core.snapshot import Snapshot
+from sequencer.services.context import Context
+from sequencer.services.react import follow, interests
+from sequencer.store import alerts, clock, handoffs, leads, readiness
+from sequencer.store.alerts import NewAlert
+
+LATELY: Final = timedelta(days=30)
+"""How far back it counts what reps were given."""
+SOURCE: Final = "sales"
+
+Awake = set[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Written:
+    """What comes of handoffs: fields of leads, alerts, events."""
+
+    handoffs: list[Handoff] = field(default_factory=list)
+    values: dict[int, dict[str, Any]] = field(default_factory=dict)
+    owners: dict[int, str] = field(default_factory=dict)
+    """Of companies."""
+    told: list[NewAlert] = field(default_factory=list)
+    happened: list[Event] = field(default_factory=list)
+
+    def set(self, lead: Lead, values: Mapping[str, Any], key: str, now: datetime) -> None:
+        """Fields that get another value, each with its event."""
+        for name, value in values.items():
+            if lead.get(name) != value:
+                self.values.setdefault(lead.id, {})[name] = value
+                data = {"field": name, "before": lead.get(name), "after": value}
+                self.happened.append(Event(kinds.CHANGED, now, lead.id, f"{key}.{name}", SOURCE, data=data))
+
+
+def look(context: Context) -> bool:
+    """One batch of handoffs that are due. True: there may be more."""
+    with context.engine.begin() as conn:
+        if not handoffs.alone(conn):
+            return False
+        now = clock.now(conn)
+        release = context.releases.current(conn)
+        found = handoffs.due(conn, now, context.batch)
+        free = readiness.lock_companies(conn, (company for _, _, company in found if company is not None))
+        keys = [(lead_id, number) for lead_id, number, company in found if company is None or company in free]
+        locked = leads.lock(conn, (lead_id for lead_id, _ in keys), wait=False)
+        standing = handoffs.by_keys(conn, (key for key in keys if key[0] in locked))
+        due = [one for one in standing.values() if one.due_at is not None and one.due_at <= now]
+        written = _looked_at(conn, release, locked, sorted(due, key=lambda one: (one.at, one.lead_id)), now)
+        awake = write(conn, release, locked, written, now)
+    _hint(context, awake)
+    return len(found) == context.batch and bool(due)
+
+
+def _looked_at(
+    conn: Connection, release: Release, locked: Mapping[int, Lead], due: Sequence[Handoff], now: datetime
+) -> Written:
+    written = Written()
+    loads = handoffs.loads(conn, now - LATELY) if due else {}
+    companies = leads.companies(conn, (lead.company_id for lead in locked.values() if lead.company_id is not None))
+    for one in due:
+        lead = locked[one.lead_id]
+        company = companies.get(lead.company_id or 0)
+        found = _rep(conn, release, one, lead, company, loads, now)
+        if one.rep is None:
+            looked = rules.given(release.workspace, one, found.rep, now, "handoff") if found else rules.nobody(one, now)
+        else:
+            looked = rules.overdue(release.workspace, one, found.rep if found is not None else None, now)
+        after = looked.handoff
+        written.handoffs.append(after)
+        if looked.told in ("handoff", "reassigned") and found is not None:
+            load = loads.get(found.rep.email, Load())
+            loads[found.rep.email] = Load(load.handoffs + 1, now)
+        if looked.told == "handoff" and found is not None:
+            key = key_of(after, kinds.HANDED_OFF)
+            if owner_of(release.workspace, Snapshot(lead, company, None)) is None:
+                written.set(lead, {"owner": found.owner.email}, key, now)
+            if company is not None and company.owner is None and release.workspace.owner.of == "company":
+                written.owners[company.id] = found.owner.email
+                companies[company.id] = Company(company.id, company.domain, company.name, found.owner.email)
+        _tell(release, written, one, looked, now)
+        if after.state is State.EXPIRED:
+            status = rules.policy_of(release.workspace).return_status
+            back(written, lead, after, kinds.HANDOFF_EXPIRED, {"status": status} if status else {}, after.answer, now)
+    return written
+
+
+def _rep(
+    conn: Connection,
+    release: Release,
+    one: Handoff,
+    lead: Lead,
+    company: Company | None,
+    loads: Mapping[str, Load],
+    now: datetime,
+) -> Found | None:
+    """Who is to have it, or have it next."""
+    reps = release.workspace.reps
+    spoke = None
+    if one.rep is None and lead.owner not in reps:
+        shared = lead.company_id if release.workspace.owner.of == "company" else None
+        spoke = handoffs.spoke_first(conn, lead.id, shared, list(reps))
+    return rep_for(release.workspace, lead, company, spoke, loads, now, one.asked)
+
+
+def _tell(release: Release, written: Written, before: Handoff, looked: Looked, now: datetime) -> None:
+    """The first alert of a step's handoff is known by that step, also when there is nobody whom it could tell."""
+    one, first = looked.handoff, before.due_at == before.at
+    if not looked.told and (one.rep is not None or not first):
+        return
+    key = f"handoff:{one.lead_id}.{one.number}:{len(one.asked)}.{one.turns}"
+    written.told.append(
+        NewAlert(
+            enrollment_id=one.enrollment_id or 0,
+            step=one.step if first and one.step is not None else key,
+            kind=looked.told or "handoff",
+            lead_id=one.lead_id,
+            rep=one.rep,
+            note=one.note,
+            reasons=(),
+            channels=channels(release.workspace.reps.get(one.rep or "")),
+            handoff=one.number,
+        )
+    )
+    if looked.told in ("handoff", "reassigned"):
+        written.happened.append(event_of(one, kinds.HANDED_OFF, now, reasons=list(one.reasons)))
+
+
+def back(
+    written: Written, lead: Lead, one: Handoff, kind: str, values: Mapping[str, Any], reason: str, now: datetime
+) -> None:
+    """The lead is marketing's again, with the reason."""
+    written.set(lead, values, key_of(one, kind), now)
+    until = {"until": one.until.isoformat()} if one.until is not None else {}
+    written.happened.append(event_of(one, kind, now, reason=reason, **until))
+
+
+def write(conn: Connection, release: Release, locked: Mapping[int, Lead], written: Written, now: datetime) -> Awake:
+    """Everything, and what follows from it; the caller holds the leads' locks."""
+    handoffs.write(conn, written.handoffs)
+    handoffs.own_company(conn, written.owners)
+    leads.write(conn, written.values.items(), SOURCE, now)
+    alerts.insert(conn, written.told, now)
+    if not written.happened:
+        return set()
+    after = {i: changed(lead, written.values.get(i, {})) for i, lead in locked.items()}
+    return follow(conn, release, interests(release), after, written.happened, now).awake
+
+
+def event_of(one: Handoff, kind: str, now: datetime, **data: object) -> Event:
+    said = {"number": one.number, "rep": one.rep, **data}
+    return Event(kind, now, one.lead_id, key_of(one, kind), SOURCE, data=said)
+
+
+def key_of(one: Handoff, kind: str) -> str:
+    return f"handoff.{one.number}.{kind}.{len(one.asked)}.{one.turns}"
+
+
+def _hint(context: Context, awake: Awake) -> None:
+    for place in sorted(awake):
+        context.hint("drain", *place)

@@ -1,0 +1,198 @@
+"""Handoffs: leads of whom sales was told, which rep was asked, and what became of it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select, text, tuple_
+
+from sequencer.core.handoff import Handoff, State, begins
+from sequencer.core.owner import CONTACTS, Load
+from sequencer.store.arrays import array
+from sequencer.store.leads import NAME
+from sequencer.store.tables import company, handoff, lead
+
+Key = tuple[int, int]
+"""A lead, and the number of the handoff."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewHandoff:
+    lead_id: int
+    readiness: int | None
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+    enrollment_id: int | None = None
+    step: str | None = None
+
+
+_OF_LEADS = text(
+    """
+    SELECT lead_id, max(number) AS number, bool_or(state = 'waiting') AS waiting,
+           array_remove(array_agg(readiness), NULL) AS handed
+    FROM handoff WHERE lead_id = ANY(CAST(:ids AS bigint[])) GROUP BY lead_id
+    """
+)
+
+
+def begin(conn: Connection, new: Sequence[NewHandoff], now: datetime) -> set[int]:
+    """Hands leads off whose locks the caller holds: who is to be asked is found right after. Returns those who are.
+
+    Not among them is who was for this readiness, and whose last one has no answer yet.
+    """
+    if not new:
+        return set()
+    known = {row.lead_id: row for row in conn.execute(_OF_LEADS, {"ids": array({one.lead_id for one in new})})}
+    rows: dict[int, dict[str, Any]] = {}
+    for one in new:
+        before = known.get(one.lead_id)
+        fresh = before is None or begins(before.waiting, before.handed, one.readiness)
+        if fresh and one.lead_id not in rows:
+            rows[one.lead_id] = {
+                "lead_id": one.lead_id,
+                "number": before.number + 1 if before is not None else 1,
+                "readiness": one.readiness,
+                "at": now,
+                "reasons": list(one.reasons),
+                "note": one.note,
+                "enrollment_id": one.enrollment_id,
+                "step": one.step,
+                "state": State.WAITING,
+                "due_at": now,
+            }
+    if rows:
+        conn.execute(handoff.insert(), list(rows.values()))
+    return set(rows)
+
+
+def alone(conn: Connection) -> bool:
+    """Whether nobody else looks at handoffs until this transaction ends: whoever is next in turn is drawn once."""
+    # In a transaction, so that it also holds behind a pooler.
+    return bool(conn.execute(text("SELECT pg_try_advisory_xact_lock(hashtext('handoffs'))")).scalar_one())
+
+
+_DUE = text(
+    """
+    SELECT h.lead_id, h.number, l.company_id FROM handoff h JOIN lead l ON l.id = h.lead_id
+    WHERE h.due_at <= :now ORDER BY h.due_at, h.lead_id LIMIT :limit
+    """
+)
+
+
+def due(conn: Connection, now: datetime, limit: int) -> list[tuple[int, int, int | None]]:
+    """Lead, number and company of those to be looked at, without any lock."""
+    return [tuple(row) for row in conn.execute(_DUE, {"now": now, "limit": limit})]
+
+
+NEXT = "SELECT min(due_at) FROM handoff"
+"""When the first is to be looked at."""
+
+
+def by_keys(conn: Connection, keys: Iterable[Key]) -> dict[Key, Handoff]:
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    rows = conn.execute(select(handoff).where(tuple_(handoff.c.lead_id, handoff.c.number).in_(wanted)))
+    return {(row.lead_id, row.number): of(row) for row in rows}
+
+
+def of_leads(conn: Connection, lead_ids: Collection[int]) -> dict[int, list[Handoff]]:
+    """By lead, the newest first."""
+    query = select(handoff).where(handoff.c.lead_id == func.any(sorted(lead_ids)))
+    found: dict[int, list[Handoff]] = {}
+    for row in conn.execute(query.order_by(handoff.c.lead_id, handoff.c.number.desc())):
+        found.setdefault(row.lead_id, []).append(of(row))
+    return found
+
+
+def of(row: Any) -> Handoff:
+    values = {name: getattr(row, name) for name in Handoff._fields}
+    values |= {"reasons": tuple(row.reasons), "asked": tuple(row.asked), "state": State(row.state)}
+    return Handoff(**values)
+
+
+_WRITTEN = ("rep", "turns", "state", "due_at", "told_at", "answered_at", "answer", "until")
+_WRITE = text(
+    f"""
+    UPDATE handoff SET {", ".join(f"{name} = :{name}" for name in _WRITTEN)}, asked = CAST(:asked AS text[])
+    WHERE lead_id = :lead_id AND number = :number
+    """
+)
+
+
+def write(conn: Connection, changed: Iterable[Handoff]) -> None:
+    """As they stand now, of leads whose locks the caller holds."""
+    rows = [
+        {name: getattr(one, name) for name in ("lead_id", "number", *_WRITTEN)} | {"asked": array(one.asked)}
+        for one in changed
+    ]
+    if rows:
+        conn.execute(_WRITE, rows)
+
+
+_LOADS = text(
+    """
+    SELECT rep, count(*) FILTER (WHERE state IN ('waiting', 'accepted')) AS handoffs, max(told_at) AS last
+    FROM handoff WHERE at >= :since AND rep IS NOT NULL GROUP BY rep
+    """
+)
+
+
+def loads(conn: Connection, since: datetime) -> dict[str, Load]:
+    """By rep: what they were given since then and have not declined, and when last."""
+    return {row.rep: Load(row.handoffs, row.last) for row in conn.execute(_LOADS, {"since": since})}
+
+
+_SPOKE = text(
+    f"""
+    SELECT data ->> 'rep' FROM event
+    WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND kind IN ({", ".join(f"'{kind}'" for kind in CONTACTS)})
+      AND data ->> 'rep' = ANY(CAST(:reps AS text[]))
+    ORDER BY at, lead_id LIMIT 1
+    """
+)
+_COLLEAGUES = text("SELECT id FROM lead WHERE company_id = :company LIMIT 1000")
+
+
+def spoke_first(conn: Connection, lead_id: int, company_id: int | None, reps: Collection[str]) -> str | None:
+    """The rep whom the first event of a human contact names: with the lead, or with anybody of the company given."""
+    ids = {lead_id}
+    if company_id is not None:
+        ids |= set(conn.execute(_COLLEAGUES, {"company": company_id}).scalars())
+    found = conn.execute(_SPOKE, {"ids": array(sorted(ids)), "reps": array(sorted(reps))}).scalar()
+    return str(found) if found is not None else None
+
+
+def own_company(conn: Connection, owners: Mapping[int, str]) -> None:
+    """Gives companies without an owner one; the caller holds their locks."""
+    for company_id, owner in sorted(owners.items()):
+        mine = (company.c.id == company_id, company.c.owner.is_(None))
+        conn.execute(company.update().where(*mine).values(owner=owner))
+
+
+def listed(
+    conn: Connection, rep: str | None, state: str | None, before: tuple[datetime, int] | None, limit: int
+) -> list[Any]:
+    """Rows with their lead's name and company, the newest first; those before a moment and lead, for paging."""
+    query = (
+        select(handoff, lead.c.email, NAME, company.c.name.label("company_name"), company.c.domain)
+        .join(lead, lead.c.id == handoff.c.lead_id)
+        .outerjoin(company, company.c.id == lead.c.company_id)
+        .order_by(handoff.c.at.desc(), handoff.c.lead_id.desc())
+        .limit(limit)
+    )
+    if rep is not None:
+        query = query.where(handoff.c.rep == rep)
+    if state is not None:
+        query = query.where(handoff.c.state == state)
+    if before is not None:
+        at, lead_id = before
+        query = query.where(or_(handoff.c.at < at, and_(handoff.c.at == at, handoff.c.lead_id < lead_id)))
+    return list(conn.execute(query))
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """How many in each state."""
+    rows = conn.execute(select(handoff.c.state, func.count()).group_by(handoff.c.state))
+    return {state: number for state, number in rows}

@@ -1,0 +1,151 @@
+"""Handoffs: the page on which a rep accepts or declines, known by a signed address, and the list of all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sequencer.core.handoff import State, policy_of
+from sequencer.core.operate import Impossible
+from sequencer.core.release import Release
+from sequencer.core.rep_answer import LONGEST, Said
+from sequencer.core.token import mint_handoff
+from sequencer.errors import NotFound
+from sequencer.services import accept
+from sequencer.services.accept import Asked
+from sequencer.services.briefing import briefing
+from sequencer.services.context import Context
+from sequencer.store import clock, handoffs
+from sequencer.web.bodies import first, read_form
+from sequencer.web.login import csrf_token
+from sequencer.web.pages import page
+from sequencer.web.throttle import Throttle
+
+FOUND: Final = 100
+"""Handoffs on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffDoor:
+    """Each method answers one route. The address is the proof; who only opens it, as scanners do, changes nothing."""
+
+    context: Context
+    by_caller: Throttle = field(default_factory=lambda: Throttle(60, 60.0))
+
+    def listed(self, request: Request) -> Response:
+        """All of them, the newest first; of one rep with `?rep=`, in one state with `?state=`."""
+        rep = request.query_params.get("rep", "").replace("\0", "").strip().lower()[:200]
+        asked = request.query_params.get("state", "")
+        state = asked if asked in list(State) else None
+        with self.context.engine.connect() as conn:
+            now, release = clock.now(conn), self.context.releases.current(conn)
+            found = handoffs.listed(conn, rep or None, state, None, FOUND + 1)
+        names = {email: one.name for email, one in release.workspace.reps.items()}
+        labels = {one.id: one.label for one in policy_of(release.workspace).declines.values()}
+        return page(
+            request,
+            "handoffs.html",
+            brand=release.workspace.brand.name,
+            csrf=csrf_token(request),
+            rep=names.get(rep, rep),
+            address=rep,
+            state=state or "",
+            states=[one.value for one in State],
+            reps=sorted(names.items(), key=lambda one: one[1]),
+            names=names,
+            handoffs=[(row, self._link(row), labels.get(row.answer, row.answer)) for row in found[:FOUND]],
+            more=len(found) > FOUND,
+            now=now,
+            zone=ZoneInfo(release.workspace.zone),
+        )
+
+    def _link(self, row: Any) -> str:
+        """Where it is answered, as the rep would."""
+        if row.rep is None:
+            return f"/dashboard/leads/{row.lead_id}"
+        return f"/h/{mint_handoff(self.context.secret, row.lead_id, row.number, row.rep)}"
+
+    def show(self, request: Request) -> Response:
+        with self.context.engine.connect() as conn:
+            return self._page(request, conn, self._asked(request, conn))
+
+    async def act(self, request: Request) -> Response:
+        form = await read_form(request)
+        return await run_in_threadpool(self._act, request, form)
+
+    def _act(self, request: Request, form: Mapping[str, list[str]]) -> Response:
+        try:
+            with self.context.engine.begin() as conn:
+                asked = self._asked(request, conn)
+                said = _said(form, self.context.releases.current(conn))
+                if said is None:
+                    return self._page(request, conn, asked, "Choose why, or say it in a few words.", 400)
+                one = asked.handoff
+                awake = accept.answer(self.context, conn, (one.lead_id, one.number), asked.rep, said)
+        except NotFound as error:
+            raise HTTPException(404, str(error)) from error
+        except Impossible as error:
+            with self.context.engine.connect() as conn:
+                return self._page(request, conn, self._asked(request, conn), str(error), 409)
+        for place in sorted(awake):
+            self.context.hint("drain", *place)
+        return RedirectResponse(f"/h/{request.path_params['token']}", 303)
+
+    def _asked(self, request: Request, conn: Connection) -> Asked:
+        asked = accept.by_token(conn, self.context.secret, request.path_params["token"])
+        if asked is None:
+            caller = request.client.host if request.client else ""
+            if not self.by_caller.allows(caller):
+                raise HTTPException(429, "Too many requests. Please try again in a minute.", {"Retry-After": "60"})
+            raise HTTPException(404, "There is no such handoff.")
+        return asked
+
+    def _page(self, request: Request, conn: Connection, asked: Asked, problem: str = "", status: int = 200) -> Response:
+        now, release = clock.now(conn), self.context.releases.current(conn)
+        one = asked.handoff
+        brief = briefing(conn, release, one._replace(rep=asked.rep))
+        if brief is None:
+            raise HTTPException(404, "There is no such lead.")
+        rep = release.workspace.reps.get(asked.rep)
+        policy, names = policy_of(release.workspace), release.workspace.reps
+        return page(
+            request,
+            "handoff.html",
+            status,
+            brand=release.workspace.brand.name,
+            problem=problem,
+            brief=brief,
+            handoff=one,
+            mine=one.rep == asked.rep,
+            now_with=names[one.rep].name if one.rep in names else one.rep,
+            answer=policy.declines[one.answer].label if one.answer in policy.declines else one.answer,
+            declines=[(reason.id, reason.label) for reason in policy.declines.values()],
+            longest=LONGEST,
+            now=now,
+            zone=ZoneInfo((rep.zone if rep is not None else None) or release.workspace.zone),
+        )
+
+
+def _said(form: Mapping[str, list[str]], release: Release) -> Said | None:
+    """What the form says; None when it says no without a reason."""
+    if first(form, "do") == "accept":
+        return Said(True)
+    reason, words = first(form, "reason"), " ".join(first(form, "words").replace("\0", "").split())[:LONGEST]
+    until = _day(first(form, "until"))
+    if reason in policy_of(release.workspace).declines:
+        return Said(False, reason, words, until)
+    return Said(False, "", words, until) if words else None
+
+
+def _day(written: str) -> date | None:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None

@@ -1,0 +1,217 @@
+"""Handoffs: once for each readiness, to one rep, who is pressed for an answer. On a real database."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+
+from sequencer.core.handoff import Handoff
+from sequencer.core.lead import Lead
+from sequencer.services import handoff, weigh
+from sequencer.services.due import work
+from sequencer.store import handoffs
+from tests.services.conftest import START, World
+from tests.services.test_weighing import visits
+from tests.workspaces import WORKSPACE, files
+
+SIGNALS = """
+points:
+  - {when: visited("/pricing*"), points: 30, half_life: 10 days}
+sales_ready:
+  any:
+    asked: submitted("demo")
+    price: score >= 60
+    together: company.engaged_people("30 days") >= 3 and score >= 20
+  again_below: score < 30
+  needs: [owner]
+handoff:
+  accept_within: 4 business hours
+  then: [remind, reassign, return_to_nurture]
+  return_status: idle-timing
+"""
+
+RULES = """
+owner:
+  assign: [company_owner, {territory: country}, round_robin]
+"""
+
+STEPS = """
+title: Steps
+state: live
+topic: guides
+pressure: exempt
+enroll: {when: manual}
+from: marketing
+steps:
+  - id: first
+    handoff: owner
+    note: Took the business case
+  - email: one
+  - wait: 1 day
+  - id: second
+    handoff: owner
+    note: And again
+"""
+
+REPS = WORKSPACE.replace(
+    "  ben@acme.example: {name: Ben Okafor, zone: Europe/London}",
+    "  ben@acme.example: {name: Ben Okafor, zone: Europe/London}\n"
+    "  eva@acme.example: {name: Eva Roth, zone: Europe/Berlin, territory: [DE, AT]}",
+)
+
+
+def workspace(signals: str = SIGNALS, rules: str = RULES) -> dict[str, str]:
+    return files(steps=STEPS) | {"sequences/workspace.yaml": REPS + rules, "sequences/signals.yaml": signals}
+
+
+def asks(world: World, lead: Lead, key: str = "demo") -> None:
+    world.happens(lead, "submitted", key, form="demo")
+    world.work()
+
+
+def of(world: World, lead: Lead) -> list[Handoff]:
+    """Oldest first."""
+    with world.context.engine.connect() as conn:
+        return handoffs.of_leads(conn, [lead.id]).get(lead.id, [])[::-1]
+
+
+def told(world: World, lead: Lead) -> list[tuple[str, str | None, float]]:
+    """Kind, rep, and hours after the start of all alerts."""
+    alerts = sorted(world.view(lead)["alerts"], key=lambda alert: str(alert["at"]))
+    return [(a["kind"], a["rep"], _hours(a["at"])) for a in alerts]
+
+
+def _hours(at: str) -> float:
+    return round((datetime.fromisoformat(at) - START) / timedelta(hours=1), 2)
+
+
+def test_who_becomes_ready_is_handed_off_once_with_the_stage_and_a_rep(world: World) -> None:
+    world.deploy(workspace())
+    kim = world.lead(company="Harbor", country="AT")
+    asks(world, kim)
+    [one] = of(world, kim)
+    assert (one.number, one.reasons, one.rep, one.state) == (1, ("asked",), "eva@acme.example", "waiting")
+    after = world.lead()
+    assert (after.stage, after.owner) == ("sql", "eva@acme.example")
+    events = {e["event"]: e["sentence"] for e in world.view(kim)["events"]}
+    assert events["handed_off"] == "was handed to eva@acme.example"
+    asks(world, kim, "once more")
+    visits(world, kim, *["/pricing"] * 4)
+    world.work()
+    assert len(of(world, kim)) == 1
+    assert told(world, kim) == [("handoff", "eva@acme.example", 0.0)]
+
+
+def test_colleagues_inherit_the_companys_rep_and_others_go_round(world: World) -> None:
+    world.deploy(workspace())
+    kim, lee = (world.lead(f"{name}@harbor.example", company="Harbor") for name in ("kim", "lee"))
+    others = [world.lead(f"p@h{number}.example") for number in range(4)]
+    for lead in (kim, lee, *others):
+        asks(world, lead)
+    reps = [of(world, lead)[0].rep for lead in (kim, lee, *others)]
+    assert reps == [f"{name}@acme.example" for name in ("ana", "ana", "ben", "eva", "ben", "eva")]
+
+
+def test_the_rep_who_spoke_first_to_anybody_of_the_company_keeps_them(world: World) -> None:
+    world.deploy(workspace())
+    kim, lee = (world.lead(f"{name}@harbor.example", company="Harbor", country="DE") for name in ("kim", "lee"))
+    world.happens(lee, "call_logged", rep="ben@acme.example")
+    world.pass_(hours=1)
+    world.happens(kim, "call_logged", rep="ana@acme.example")
+    asks(world, kim)
+    assert of(world, kim)[0].rep == "ben@acme.example"
+    owned = world.lead("max@other.example", owner="ana@acme.example", country="DE")
+    world.happens(owned, "call_logged", rep="ben@acme.example")
+    asks(world, owned)
+    assert of(world, owned)[0].rep == "ana@acme.example", "whom somebody named as the owner owns the lead"
+
+
+def test_nobody_answers_so_the_rep_is_reminded_then_another_is_asked_then_it_is_nurtures_again(world: World) -> None:
+    world.deploy(workspace())
+    kim = world.lead(owner="ana@acme.example")
+    asks(world, kim)  # on Monday at 8: Ana works from 9 to 17
+    world.pass_(days=3)
+    assert told(world, kim) == [
+        ("handoff", "ana@acme.example", 0.0),
+        ("reminder", "ana@acme.example", 5.0),
+        ("reassigned", "ben@acme.example", 9.0),
+    ]
+    [one] = of(world, kim)
+    assert (one.state, one.asked, one.answer) == (
+        "expired",
+        ("ana@acme.example", "ben@acme.example"),
+        "nobody accepted it in time",
+    )
+    assert one.answered_at == START + timedelta(hours=29), "four of Ben's hours, of which he works none at 17:00"
+    after = world.lead()
+    assert (after.status, after.stage, after.owner) == ("idle-timing", "sql", "ana@acme.example")
+
+
+def test_a_lead_that_fell_back_and_becomes_ready_again_is_handed_off_again(world: World) -> None:
+    world.deploy(workspace(SIGNALS.replace("accept_within: 4 business hours", "stage: mql")))
+    kim = world.lead(owner="ana@acme.example")
+    visits(world, kim, *["/pricing"] * 2)
+    world.pass_(days=30)
+    visits(world, kim, *["/pricing"] * 2)
+    world.work()
+    assert [one.number for one in of(world, kim)] == [1], "the first has no answer yet: nobody asks twice"
+    assert of(world, kim)[0].due_at is None, "and nobody presses where no time is declared"
+    lee = world.lead("lee@other.example", owner="ana@acme.example")
+    visits(world, lee, *["/pricing"] * 2)
+    world.work()
+    with world.context.engine.begin() as conn:
+        handoffs.write(conn, [of(world, lee)[0]._replace(state=handoff.State.ACCEPTED, due_at=None)])
+    world.pass_(days=30)
+    visits(world, lee, *["/pricing"] * 2)
+    world.work()
+    assert [(one.number, one.state) for one in of(world, lee)] == [(1, "accepted"), (2, "waiting")]
+
+
+def test_a_step_hands_off_and_tells_again_without_a_second_handoff(world: World) -> None:
+    world.deploy(workspace())
+    kim = world.lead(owner="ana@acme.example")
+    world.enter("steps", kim)
+    world.pass_(days=2)
+    [one] = of(world, kim)
+    assert (one.note, one.step, one.reasons) == ("Took the business case", "first", ())
+    notes = [(a["kind"], a["note"]) for a in world.view(kim)["alerts"] if a["step"] in ("first", "second")]
+    assert notes == [("handoff", "Took the business case"), ("handoff", "And again")]
+
+
+def test_without_anybody_it_waits_and_says_so_and_a_deputy_takes_it_for_who_is_away(world: World) -> None:
+    world.deploy(workspace(SIGNALS.replace("  needs: [owner]\n", ""), ""))
+    kim = world.lead()
+    asks(world, kim)
+    assert [(a["kind"], a["rep"], a["state"]) for a in world.view(kim)["alerts"]] == [("handoff", None, "no_owner")]
+    away = REPS.replace(
+        "deputy: ben@acme.example}", "deputy: ben@acme.example, away: [{from: 2026-11-20, to: 2026-11-30}]}"
+    )
+    world.deploy(workspace() | {"sequences/workspace.yaml": away})
+    world.lead(owner="ana@acme.example")
+    world.pass_(days=1)
+    [one] = of(world, kim)
+    assert (one.rep, world.lead().owner) == ("ben@acme.example", "ana@acme.example")
+
+
+@pytest.mark.parametrize("people", [12])
+def test_events_of_colleagues_at_the_same_time_lose_no_handoff_and_make_none_twice(world: World, people: int) -> None:
+    world.deploy(workspace(SIGNALS.replace("price: score >= 60", "price: score >= 600")))
+    leads = [world.lead(f"p{number}@h{number % 3}.example", company=f"H{number % 3}") for number in range(people)]
+    for lead in leads:
+        visits(world, lead, "/pricing")
+
+    def worker(_: int) -> None:
+        for _ in range(30):
+            for name, args in work(world.context):
+                if name == "weigh":
+                    weigh.look(world.context, int(str(args[0])))
+                elif name == "handoff":
+                    handoff.look(world.context)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(worker, range(4)))
+    world.work()
+    found = {lead.email: [(one.number, one.reasons, bool(one.rep)) for one in of(world, lead)] for lead in leads}
+    assert found == {lead.email: [(1, ("together",), True)] for lead in leads}
+    by_company = {(lead.company_id, of(world, lead)[0].rep) for lead in leads}
+    assert len(by_company) == 3, "the people of one company have one rep"

@@ -1,0 +1,144 @@
+"""The rep's answer: the page behind the signed address, the mail that tells, and answering it."""
+
+import re
+
+import pytest
+
+from sequencer.core.token import mint_handoff
+from sequencer.services import alerts
+from tests.services.conftest import World
+from tests.services.test_handoffs import asks, of, workspace
+from tests.services.webhooks import reply_form, take
+from tests.web.conftest import Site
+
+
+def mailed(site: Site) -> tuple[str, str]:
+    """The text of the last alert, and the path of the page that it links to."""
+    while alerts.deliver(site.world.context):
+        pass
+    text = site.world.provider.text()
+    found = re.search(r"https://mail\.acme\.example(/h/[a-z2-7]{32})", text)
+    assert found is not None, text
+    return text, found[1]
+
+
+@pytest.fixture
+def page(site: Site) -> str:
+    site.world.deploy(workspace())
+    kim = site.world.lead(first_name="<b>Kim</b>", company="Harbor", owner="ana@acme.example", pains=["cost"])
+    asks(site.world, kim)
+    return mailed(site)[1]
+
+
+def state(site: Site) -> tuple[str, str, str | None]:
+    """Of the last handoff: state, answer, rep."""
+    one = of(site.world, site.world.lead())[-1]
+    return one.state.value, one.answer, one.rep
+
+
+def test_the_mail_says_who_why_and_what_next(site: Site, page: str) -> None:
+    text, _ = mailed(site)
+    assert "<b>Kim</b>, Harbor" in text and "Why now: asked" in text
+    assert "Submitted the form demo – Mon 23 Nov 2026 08:00 (London)" in text
+    assert "They asked themselves: answer that first" in text and "What bothers them: cost" in text
+    assert "https://mail.acme.example/dashboard/leads/" in text
+    [recipient] = site.world.provider.batches[-1].recipients
+    assert (recipient.to_email, site.world.provider.batches[-1].skeleton.reply_to[0]) == ("ana@acme.example", "r-")
+
+
+def test_opening_the_page_changes_nothing_and_accepting_counts_once(site: Site, page: str) -> None:
+    for method in ("GET", "HEAD"):
+        assert site.http.request(method, page).status_code == 200
+    shown = site.http.get(page).text
+    assert "<b>Kim" not in shown and "Please answer by <b>Monday 23 November 13:00</b>" in shown
+    assert state(site)[0] == "waiting"
+    assert site.http.post(page, data={"do": "accept"}).status_code == 303
+    assert state(site) == ("accepted", "", "ana@acme.example")
+    assert "You accepted this lead" in site.http.get(page).text
+    assert site.http.post(page, data={"do": "decline", "reason": "no-budget"}).status_code == 409
+    site.world.pass_(days=4)
+    assert state(site)[0] == "accepted" and len(site.world.view(site.world.lead())["alerts"]) == 1
+
+
+def test_declining_needs_a_reason_and_a_date_brings_the_lead_back_then(site: Site, page: str) -> None:
+    assert site.http.post(page, data={"do": "decline"}).status_code == 400
+    written = {"do": "decline", "reason": "not-now", "until": "2027-03-01"}
+    assert site.http.post(page, data=written).status_code == 303
+    assert state(site) == ("declined", "not-now", "ana@acme.example")
+    lead = site.world.lead()
+    assert (lead.status, lead.fields["next_attempt"], lead.stage) == ("idle-timing", "2027-03-01", "sql")
+    sentences = [e["sentence"] for e in site.world.view(lead)["events"]]
+    assert "ana@acme.example declined the handoff: Not now" in sentences
+
+
+def test_after_a_reassignment_the_first_reps_page_says_who_has_it(site: Site, page: str) -> None:
+    site.world.pass_(hours=10)
+    assert "went to Ben Okafor meanwhile" in site.http.get(page).text
+    assert site.http.post(page, data={"do": "accept"}).status_code == 409
+    token = mint_handoff(site.world.context.secret, site.world.lead().id, 1, "ben@acme.example")
+    other = f"/h/{token}"
+    while alerts.deliver(site.world.context):
+        pass
+    assert {r.values[-1]: r.to_email for b in site.world.provider.batches for r in b.recipients}[
+        token
+    ] == "ben@acme.example"
+    assert state(site) == ("waiting", "", "ben@acme.example")
+    assert site.http.post(other, data={"do": "accept"}).status_code == 303
+    assert (state(site)[0], site.world.lead().owner) == ("accepted", "ben@acme.example")
+
+
+def test_only_tokens_of_ours_open_it(site: Site, page: str) -> None:
+    kim = site.world.lead()
+    wrong = [
+        mint_handoff(b"another", kim.id, 1, "ana@acme.example"),
+        mint_handoff(site.world.context.secret, kim.id, 1, "ben@acme.example"),
+        mint_handoff(site.world.context.secret, kim.id, 2, "ana@acme.example"),
+        "x",
+    ]
+    assert [site.http.get(f"/h/{token}").status_code for token in wrong] == [404] * 4
+    assert site.http.post(f"/h/{wrong[1]}", data={"do": "accept"}).status_code == 404
+    assert state(site)[0] == "waiting"
+
+
+def answers(world: World, text: str, **headers: str) -> None:
+    """The rep answers the last mail, and Inbound Parse posts that."""
+    body, content_type = reply_form(world, text, **headers)
+    take(world, body, urgent=True, door="inbound", content_type=content_type)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected", "next_attempt"),
+    [
+        ("Accept\n\nOn Mon, 23 Nov 2026 Acme wrote:\n> no budget", ("accepted", ""), None),
+        ("no budget", ("declined", "no-budget"), None),
+        ("not now, March", ("declined", "not-now"), "2027-03-01"),
+        ("What is this about?", ("waiting", ""), None),
+    ],
+)
+def test_answering_the_mail_works_as_well(
+    site: Site, page: str, written: str, expected: tuple[str, str], next_attempt: str | None
+) -> None:
+    answers(site.world, written)
+    assert state(site)[:2] == expected
+    assert site.world.lead().fields.get("next_attempt") == next_attempt
+    if expected[0] == "waiting":
+        mailed(site)
+        text = site.world.provider.text()
+        assert "You wrote: What is this about?" in text and "did not say whether you take the lead on" in text
+
+
+def test_an_out_of_office_note_of_the_rep_answers_nothing(site: Site, page: str) -> None:
+    answers(site.world, "accept", Auto_Submitted="auto-replied")
+    assert state(site)[0] == "waiting"
+    assert [a["kind"] for a in site.world.view(site.world.lead())["alerts"]] == ["handoff"]
+
+
+def test_the_list_shows_whose_turn_it_is_and_leads_to_the_page(site: Site, page: str) -> None:
+    site.log_in()
+    shown = site.http.get("/dashboard/handoffs").text
+    assert page in shown and "Ana Ruiz" in shown and "waiting until Mon 23 Nov 13:00" in shown
+    assert page not in site.http.get("/dashboard/handoffs?rep=ben@acme.example").text
+    assert page not in site.http.get("/dashboard/handoffs?state=accepted").text
+    kim = site.world.lead()
+    lead = site.http.get(f"/dashboard/leads/{kim.id}").text
+    assert "was handed to ana@acme.example, who is to accept or decline, until Mon 23 Nov 2026 13:00" in lead
