@@ -102,9 +102,8 @@ def _answered(
     if one.state is not State.WAITING:
         raise Impossible(f"This handoff is {one.state} already.")
     if one.rep != rep:
-        names = release.workspace.reps
-        taken = names[one.rep].name if one.rep in names else one.rep
-        raise Impossible(f"This lead went to {taken or 'somebody else'} meanwhile.")
+        other = release.workspace.reps.get(one.rep or "")
+        raise Impossible(f"This lead went to {other.name if other is not None else one.rep} meanwhile.")
     written, lead = Written(), locked[one.lead_id]
     if said.accepts:
         after = rules.closed(one, State.ACCEPTED, now)

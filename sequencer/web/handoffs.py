@@ -114,7 +114,7 @@ class HandoffDoor:
         if brief is None:
             raise HTTPException(404, "There is no such lead.")
         rep = release.workspace.reps.get(asked.rep)
-        policy, names = policy_of(release.workspace), release.workspace.reps
+        policy, holder = policy_of(release.workspace), release.workspace.reps.get(one.rep or "")
         return page(
             request,
             "handoff.html",
@@ -124,7 +124,7 @@ class HandoffDoor:
             brief=brief,
             handoff=one,
             mine=one.rep == asked.rep,
-            now_with=names[one.rep].name if one.rep in names else one.rep,
+            now_with=holder.name if holder is not None else one.rep,
             answer=policy.declines[one.answer].label if one.answer in policy.declines else one.answer,
             declines=[(reason.id, reason.label) for reason in policy.declines.values()],
             longest=LONGEST,

@@ -174,7 +174,7 @@ WRONG = [
         "4:11 bad-value `price` finds `Not at any price!` in this: make the phrase longer, or name words under",
     ),
     ("points:\n  - {when: asked_about(\"price\"), points: 5}\n", "2:24 unknown-inquiry expected an inquiry, got `pri"),
-    ("handoff: {}\n", "1:1 not-in-this-version `handoff` is not in this version: remove it"),
+    ("handoff: {}\n", "1:1 missing-key nobody is handed off where nobody becomes ready"),
     ("learn:\n  - when: replied()\n", "2:5 missing-key expected `add` or `set`, for example `add: {pains: cost}`"),
     ("learn:\n  - when: replied()\n    add: {pain: cost}\n", "3:11 unknown-field there is no field `pain`, did you"),
     ("learn:\n  - when: replied()\n    add: {pains: kost}\n", "3:18 bad-value expected one of `cost`, `risk`, got"),
