@@ -30,7 +30,8 @@ def build(settings: Settings, connections: int | None = None, hints: Hints | Non
     """
     if hints is None and settings.redis_url:
         hints = Hints(settings.redis_url)
-    engine = connect(settings.database_url, settings.web_connections if connections is None else connections, role)
+    pool_size = settings.web_connections if connections is None else connections
+    engine = connect(settings.database_url, pool_size, role, by_index=role == "worker")
     return Context(
         engine=engine,
         provider=provider_of(settings),

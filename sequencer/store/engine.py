@@ -22,7 +22,10 @@ _OFTEN = 5
 """Times that a connection executes a statement before it prepares it (psycopg's own measure)."""
 
 
-def connect(url: str, pool_size: int = 3, role: str = "cli") -> Engine:
+_BY_INDEX = "-c enable_seqscan=off"
+
+
+def connect(url: str, pool_size: int = 3, role: str = "cli", by_index: bool = False) -> Engine:
     """An engine that holds at most `pool_size` connections: small plans allow 20 in all, and deploys overlap.
 
     It opens none before the first is needed, and replaces those that a restart of the server broke. `role`: PostgreSQL
@@ -30,6 +33,9 @@ def connect(url: str, pool_size: int = 3, role: str = "cli") -> Engine:
 
     Statements are prepared unless a pooler stands between, such as pgbouncer in transaction mode, which may lead each
     transaction to another server process. Errors do not quote parameters: they end in logs.
+
+    `by_index`: for who only looks up what is due, in batches. A plan that was prepared while a table was young, as the
+    ledger's is on the first of a month, would go through all of it for each batch until the table is analysed.
     """
     engine = create_engine(
         url,
@@ -41,7 +47,7 @@ def connect(url: str, pool_size: int = 3, role: str = "cli") -> Engine:
         json_deserializer=orjson.loads,
         connect_args={
             "prepare_threshold": None,
-            "options": "-c timezone=utc",
+            "options": f"-c timezone=utc {_BY_INDEX if by_index else ''}".strip(),
             "application_name": f"sequencer {role}",
             **_PATIENCE,
         },

@@ -65,3 +65,11 @@ def test_nothing_is_prepared_where_a_pooler_gives_numbers_of_its_own(
 ) -> None:
     monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda _: 4711))
     assert 0 == prepared(connect(database_url, 1))
+
+
+def test_who_looks_up_by_index_goes_through_no_young_table(database_url: str) -> None:
+    engine = connect(database_url, 1, by_index=True)
+    with engine.connect() as conn:
+        plan = conn.execute(text("EXPLAIN SELECT email FROM lead WHERE id = ANY(ARRAY[1, 2]::bigint[])")).scalars()
+        assert "Seq Scan" not in "".join(plan)
+    engine.dispose()
