@@ -8,11 +8,12 @@ import pytest
 
 from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.core.message import State
+from sequencer.services.migrate import migrate
 from sequencer.store import clock, pauses
 from sequencer.web.flow import slices
 from sequencer.web.pages import relative
 from sequencer.web.timeline import timeline
-from tests.web.conftest import Site
+from tests.web.conftest import WELCOME, Site
 from tests.workspaces import files
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -51,6 +52,19 @@ def test_a_sequence_shows_its_steps_in_order_with_people_and_mails(inside: Site)
     assert places == sorted(places)
     assert "email one One 1 3 accepted" in text
     assert "within 3 days looked 3 then" in text
+
+
+def test_those_who_keep_older_steps_are_drawn_at_their_own(inside: Site) -> None:
+    pinned = WELCOME.replace("topic: guides", "topic: guides\nedits: pin")
+    inside.world.deploy(files(welcome=pinned))
+    inside.world.enter("welcome", inside.world.lead())
+    inside.world.work()
+    inside.world.deploy(files(welcome=pinned[: pinned.index("  - wait: 2 days")]))
+    inside.world.work()
+    assert migrate(inside.world.context) is False
+    text = words(inside.http.get("/dashboard").text)
+    today, older = text.split("1 keeps the steps of deployment 2")
+    assert "within 3 days" not in today and "within 3 days looked 1 then tell owner" in older
 
 
 def test_a_pause_of_all_sending_stands_on_the_first_page_with_what_ends_it(inside: Site) -> None:
