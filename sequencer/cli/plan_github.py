@@ -5,7 +5,21 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sequencer.cli.plan_text import LOOKS, calm, copy_name, entering, fates, said, spaced, step_said, summary, uncounted
+from sequencer.cli.plan_text import (
+    LOOKS,
+    SIGNALS,
+    calm,
+    copy_name,
+    declared,
+    entering,
+    fates,
+    readied,
+    said,
+    spaced,
+    step_said,
+    summary,
+    uncounted,
+)
 from sequencer.core.edit import SequenceChange
 from sequencer.core.plan import Plan
 from sequencer.core.wording import Piece
@@ -24,8 +38,10 @@ def as_github(plan: Plan) -> str:
     if plan.dangers:
         head += ["> [!WARNING]", *(f"> - {_safe(str(danger))}" for danger in plan.dangers), ""]
     body = "\n".join([*_sequences(plan), *_copies(plan), *uncounted(plan)])
-    if plan.edit.workspace:
-        body += f"\nworkspace.yaml: {_safe(', '.join(name.replace('_', ' ') for name in plan.edit.workspace))}\n"
+    if changed := declared(plan.edit):
+        body += f"\nworkspace.yaml: {_safe(changed)}\n"
+    if SIGNALS in plan.edit.workspace:
+        body += "\n".join(["", "### signals.yaml", "", *_list(readied(plan))])
     text = "\n".join([*head, body])
     if len(text) > LONGEST:
         short = "\n".join([*head, *_sequences(plan)])[:LONGEST]

@@ -28,6 +28,7 @@ _OF: Final[Mapping[StepKind, str]] = {
 _WIDE: Final = 24
 DEPLOY: Final = "sequencer deploy"
 UNCOUNTED: Final = "a file of positions does not tell who falls due, leaves or enters at once: only the database does"
+SIGNALS: Final = "signals"
 LOOKS: Final = "looks different: layout, pictures or where links go"
 
 
@@ -35,7 +36,8 @@ def as_text(plan: Plan, command: str = DEPLOY) -> str:
     """What changes, what becomes of whom, what to confirm; a legend of the symbols used, and one line that counts."""
     if not plan.edit:
         return f"{calm(plan)}\n"
-    lines = [*_sequences(plan), *_copies(plan.edit), *_workspace(plan.edit), *uncounted(plan), *_dangers(plan)]
+    lines = [*_sequences(plan), *_copies(plan.edit), *_workspace(plan.edit), *_signals(plan), *uncounted(plan)]
+    lines += _dangers(plan)
     used = {line.lstrip()[:2] for line in lines}
     legend = [f"{symbol} {meaning}" for symbol, meaning in SYMBOLS.items() if f"{symbol} " in used]
     return "\n".join([*map(_shown, lines), "   ".join(legend), summary(plan, command), ""])
@@ -51,8 +53,7 @@ def summary(plan: Plan, command: str = DEPLOY) -> str:
     parts = [counted(len(edit.sequences), "sequence")] * bool(edit.sequences)
     if edit.copies:
         parts.append(counted(len({copy.content for copy in edit.copies}), "mail"))
-    if edit.workspace:
-        parts.append("workspace.yaml")
+    parts += changed_files(edit)
     inside = f"{plan.people:,} {'person' if plan.people == 1 else 'people'} inside" if plan.people else "nobody inside"
     said = f"changes to deployment {plan.deployment}: {', '.join(parts)}; {inside}"
     if not plan.dangers:
@@ -185,16 +186,53 @@ def spaced(mark: str, piece: Piece) -> str:
     return piece.text[: len(piece.text) - len(text)] + mark.format(text)
 
 
+def changed_files(edit: Edit) -> list[str]:
+    """Of those that hold for every sequence."""
+    return ["workspace.yaml"] * bool(declared(edit)) + ["signals.yaml"] * (SIGNALS in edit.workspace)
+
+
+def declared(edit: Edit) -> str:
+    """What of workspace.yaml says something else."""
+    return ", ".join(name.replace("_", " ") for name in edit.workspace if name != SIGNALS)
+
+
 def _workspace(edit: Edit) -> Iterator[str]:
-    if edit.workspace:
+    if said := declared(edit):
         yield "~ workspace.yaml"
-        yield f"    {', '.join(name.replace('_', ' ') for name in edit.workspace)}"
+        yield f"    {said}"
         yield ""
 
 
 def uncounted(plan: Plan) -> Iterator[str]:
     if plan.newcomers is None:
         yield from (UNCOUNTED, "")
+
+
+def _signals(plan: Plan) -> Iterator[str]:
+    if SIGNALS in plan.edit.workspace:
+        yield "~ signals.yaml"
+        yield from (f"    {line}" for line in readied(plan))
+        yield ""
+
+
+def readied(plan: Plan) -> Iterator[str]:
+    """What becomes of leads by other signals, one line each."""
+    found = plan.readying
+    if found is None:
+        return
+    spread = f", at {plan.rate:,} an hour" if plan.rate is not None else ""
+    yield f"counted anew: {counted(found.counted, 'lead')}"
+    yield f"  {found.ready:>8,}  become sales-ready{spread}"
+    yield from (f"  {people:>8,}  of them by `{reason}`" for reason, people in sorted(found.reasons.items()))
+    if found.waiting:
+        yield f"  {found.waiting:>8,}  would, but something that `needs` names is missing"
+    if found.over:
+        yield f"  {found.over:>8,}  were ready, and that is over"
+    yield from (f"  {people:>8,}  move forward to `{stage}`" for stage, people in sorted(found.stages.items()))
+    yield from (f"  {people:>8,}  are understood otherwise: `{name}`" for name, people in sorted(found.learned.items()))
+    yield from (f"  {people:>8,}  enter `{sequence}`" for sequence, people in sorted(found.entering.items()))
+    for one in found.examples:
+        yield f"            for example: score {one.before} -> {one.after}, fit {one.fit}: {', '.join(one.reasons)}"
 
 
 def _dangers(plan: Plan) -> Iterator[str]:

@@ -54,6 +54,12 @@ def say(found: Mapping[str, Any]) -> None:
             output.line(f"  {over['left']:,} people are still to be taken over from the deployment before")
         if over["spread_until"]:
             output.line(f"  who fell due by it is looked at until {over['spread_until'][:16]} UTC")
+    if (weighing := found["weighing"]) is not None:
+        until = f", until {weighing['spread_until'][:16]} UTC" if weighing["spread_until"] else ""
+        output.line(
+            f"  signals.yaml: {output.counted(weighing['uncounted'], 'lead')} still to be counted,"
+            f" {weighing['due']:,} to be looked at{until}"
+        )
     if found["enrollments"]:
         states = [s.value for s in Status if any(s.value in counts for counts in found["enrollments"].values())]
         output.line()

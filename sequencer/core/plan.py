@@ -63,6 +63,38 @@ class Kept(NamedTuple):
     people: int
 
 
+class Example(NamedTuple):
+    """Somebody who becomes sales-ready: the score as it is and as it will be, the fit then, and why."""
+
+    before: int
+    after: int
+    fit: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Readying:
+    """What becomes of leads because signals.yaml says something else. All counted as of now."""
+
+    counted: int
+    """They are counted anew."""
+    ready: int = 0
+    """Sales is to talk to them then, and was not before."""
+    waiting: int = 0
+    """They would be ready, but something that `needs` names is missing."""
+    over: int = 0
+    """Whose readiness is over by it."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    stages: Mapping[str, int] = field(default_factory=dict)
+    """Who moves forward, by stage."""
+    learned: Mapping[str, int] = field(default_factory=dict)
+    """Of whom something is learned, or unlearned, by field."""
+    entering: Mapping[str, int] = field(default_factory=dict)
+    """Whom all that lets in, by sequence."""
+    examples: tuple[Example, ...] = ()
+    """Some of those who become ready, those whose score changes most first."""
+
+
 class Gained(NamedTuple):
     """A new step: how many inside it may reach, and for how many it comes too late."""
 
@@ -157,6 +189,8 @@ class Plan:
     """People an hour who are looked at of those who fall due at once; None: no limit."""
     code: str
     """What confirms the dangers: of this edit of this deployment, and no other. Empty: nothing is to be confirmed."""
+    readying: Readying | None = None
+    """None: signals.yaml says what it said, or nobody was counted."""
 
     @property
     def people(self) -> int:
@@ -171,6 +205,7 @@ def plan(
     looks: Mapping[str, Looks] | None,
     older: Mapping[tuple[str, int], Sequence[Series | None]] = MappingProxyType({}),
     newcomers: tuple[Newcomers, ...] | None = None,
+    readying: Readying | None = None,
 ) -> Plan:
     """`standing`: who is inside, as they stand in the old version. `looks` by sequence, `newcomers`; None: not counted.
 
@@ -194,7 +229,7 @@ def plan(
         inside.append(found)
         dangers += _dangers(found, before, after, rate)
     code = confirmation(old.files, new.files, dangers) if dangers else ""
-    return Plan(deployment, edit, tuple(inside), tuple(dangers), newcomers, rate, code)
+    return Plan(deployment, edit, tuple(inside), tuple(dangers), newcomers, rate, code, readying)
 
 
 def confirmation(old: Mapping[str, str], new: Mapping[str, str], dangers: Iterable[Danger]) -> str:

@@ -1,12 +1,13 @@
 """Lets leads into sequences."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from sequencer.core.condition import Condition
 from sequencer.core.dating import first_due
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.entry import asks_of, holds_out, refuses
@@ -15,6 +16,7 @@ from sequencer.core.people import owner_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import Trigger
+from sequencer.core.snapshot import Snapshot
 from sequencer.errors import NotFound
 from sequencer.services import lanes, snapshots
 from sequencer.store import enrollments
@@ -58,17 +60,11 @@ def enroll(
         result.refused[f"the sequence is {sequence.state.value}"] += len(wanted)
         return result
     condition = trigger.condition if trigger is not None else None
-    known = snapshots.load(
-        conn, release.workspace, asks_of(sequence, condition), [(None, lead) for lead in wanted], now
-    )
-    before: dict[int, list[Enrollment]] = {}
-    for enrollment in enrollments.of_sequence(conn, [lead.id for lead in wanted], sequence.id):
-        before.setdefault(enrollment.lead_id, []).append(enrollment)
     entries: list[tuple[int, datetime]] = []
     held_out: set[int] = set()
-    for snapshot in known:
+    for snapshot, before in known_of(conn, release, sequence, wanted, condition, now):
         lead = snapshot.lead
-        refusal = refuses(release.workspace, sequence, snapshot, before.get(lead.id, ()), condition, now)
+        refusal = refuses(release.workspace, sequence, snapshot, before, condition, now)
         if refusal is not None:
             result.refused[refusal] += 1
             continue
@@ -81,3 +77,20 @@ def enroll(
     result.refused["is in it already"] += len(entries) - len(result.leads)
     result.refused += Counter()
     return result
+
+
+def known_of(
+    conn: Connection,
+    release: Release,
+    sequence: Series,
+    wanted: Sequence[Lead],
+    condition: Condition | None,
+    now: datetime,
+) -> list[tuple[Snapshot, list[Enrollment]]]:
+    """What decides whether each of these may enter, and what there was and is of them in the sequence."""
+    asks = asks_of(sequence, condition)
+    known = snapshots.load(conn, release.workspace, asks, [(None, lead) for lead in wanted], now)
+    before: dict[int, list[Enrollment]] = {}
+    for enrollment in enrollments.of_sequence(conn, [lead.id for lead in wanted], sequence.id):
+        before.setdefault(enrollment.lead_id, []).append(enrollment)
+    return [(snapshot, before.get(snapshot.lead.id, [])) for snapshot in known]

@@ -29,6 +29,7 @@ from sequencer.store import (
     reviews,
     suppressions,
     tasks,
+    watches,
 )
 from sequencer.store.enrollments import Count
 from sequencer.store.pauses import Pause, Reason
@@ -199,6 +200,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
             {"sequence": p.sequence, "since": _iso(p.since), "detail": p.detail} for p in pauses.sequences(conn)
         ],
         "held": held(conn, release, HELD),
+        "weighing": _weighing(conn),
         "tasks": tasks.counts(conn, clock.now(conn)),
         "reviews": reviews.counts(conn),
         "handoffs": handoffs.counts(conn),
@@ -305,6 +307,16 @@ def _keeps(release: Release | None, one: Count) -> bool:
     """Whether these go by steps that are not in today's file."""
     series = release.workspace.sequences.get(one.sequence) if release is not None else None
     return series is not None and series.pins and one.pinned is not None
+
+
+def _weighing(conn: Connection) -> dict[str, Any] | None:
+    """Leads who are still to be looked at by signals.yaml; None: nobody is."""
+    now = clock.now(conn)
+    found = watches.behind(conn, now)
+    if found is None or not (found.uncounted or found.due):
+        return None
+    spread = found.spread_to if found.spread_to is not None and found.spread_to > now else None
+    return {"uncounted": found.uncounted, "due": found.due, "spread_until": _iso(spread)}
 
 
 def _ownerless(conn: Connection, release: Release) -> dict[str, int]:

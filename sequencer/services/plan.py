@@ -15,6 +15,7 @@ from sequencer.core.sequence import Sequence
 from sequencer.services import snapshots
 from sequencer.services.migrate import Edits, release_at, with_companies
 from sequencer.services.newcomers import newcomers
+from sequencer.services.readying import readying
 from sequencer.services.release import Candidate, Releases, keep_names
 from sequencer.store import enrollments
 
@@ -30,7 +31,8 @@ def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, 
     looks = _looks(conn, Edits(known, next_one), next_one, inside, now)
     here = _here(conn, known, current, inside)
     before, entering = older(conn, known, current, here), newcomers(conn, current, next_one, now)
-    return plan(current.number, version(current), version(to), here, looks, before, entering)
+    ready = readying(conn, current, next_one, now)
+    return plan(current.number, version(current), version(to), here, looks, before, entering, ready)
 
 
 def version(of: Release | Candidate) -> Version:

@@ -5,8 +5,8 @@ What leads do is counted with the events (`tally`). What follows is decided afte
 locks companies before leads: how many people of a company are engaged crosses leads.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -22,7 +22,8 @@ from sequencer.core.readiness import Readiness, Verdict
 from sequencer.core.release import Release
 from sequencer.core.score import Counts, thresholds
 from sequencer.core.signals import Signals
-from sequencer.core.snapshot import Snapshot
+from sequencer.core.snapshot import Snapshot, Standing
+from sequencer.core.workspace import Workspace
 from sequencer.services import snapshots
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
@@ -70,8 +71,9 @@ def recount(context: Context, number: int) -> bool:
         page = [lead for lead in leads.page(conn, owned.planted_to, PAGE) if lead.id <= owned.seen]
         ids = [lead.id for lead in page]
         people = list(leads.lock(conn, ids).values())
-        _count_anew(conn, release, signals, people)
-        dues, spread_to = _dues(conn, release, signals, people, owned, now)
+        counts = counted_anew(conn, release, signals, ids)
+        readiness.recount(conn, ids, _places(counts))
+        dues, spread_to = _dues(conn, release, signals, people, counts, owned, now)
         watches.put(conn, number, dues)
         watches.planted(conn, owned, ids[-1] if len(ids) == PAGE else owned.seen, spread_to)
         return len(ids) == PAGE
@@ -84,14 +86,14 @@ def _signals(conn: Connection, release: Release, number: int) -> Signals | None:
     return signals if rule is not None and not rule.gone and signals and rule.trigger == signals.digest else None
 
 
-def _count_anew(conn: Connection, release: Release, signals: Signals, people: Sequence[Lead]) -> None:
-    ids = [lead.id for lead in people]
-    happened = events.of_leads(conn, ids, signals.by_kind, None) if signals.by_kind and ids else {}
-    found: dict[Place, int] = {}
-    for lead_id, known in happened.items():
-        for (name, day), times in counted(release.workspace, known).items():
-            found[lead_id, name, day] = times
-    readiness.recount(conn, ids, found)
+def _places(counts: Mapping[int, Counts]) -> dict[Place, int]:
+    return {(lead_id, *place): times for lead_id, of in counts.items() for place, times in of.items()}
+
+
+def counted_anew(conn: Connection, release: Release, signals: Signals, lead_ids: Sequence[int]) -> Mapping[int, Counts]:
+    """By lead, from all that they ever did; who did nothing that counts may be left out."""
+    happened = events.of_leads(conn, lead_ids, signals.by_kind, None) if signals.by_kind and lead_ids else {}
+    return {lead_id: counted(release.workspace, known) for lead_id, known in happened.items()}
 
 
 def _dues(
@@ -99,24 +101,88 @@ def _dues(
     release: Release,
     signals: Signals,
     people: Sequence[Lead],
+    counts: Mapping[int, Counts],
     owned: Rule,
     now: datetime,
 ) -> tuple[dict[int, datetime | None], datetime | None]:
-    """When to look at leads first. Those whom the deployment makes ready are spread, as after a downtime."""
+    """When to look at leads first. Those whom the deployment makes ready are spread, as after a downtime.
+
+    Also those whom their colleagues make ready, who may not be counted yet.
+    """
+    engaged_in = _engaged_anew(conn, release, signals, people, counts, owned.planted_to)
+    foreseen = Foreseen(conn, signals, people, counts, engaged_in, now)
     an_hour = release.workspace.pressure.catch_up
     step = timedelta(hours=1) / an_hour if an_hour else timedelta()
     spread_to = owned.spread_to
     dues: dict[int, datetime | None] = {}
-    for one in _looked_at(conn, release, signals, people, now):
+    noted = readiness.engaged_on(conn, [lead.id for lead in people])
+    for one in looked_at(conn, release, signals, people, now, foreseen):
         lead, verdict = one.snapshot.lead, one.verdict
         known_before = lead.created_at is not None and lead.created_at < owned.since
         if verdict.reasons and known_before:
             dues[lead.id] = spread_to = max(spread_to or now, now) + step
         else:
-            engaged = any(times > 0 for times in one.snapshot.standing.counts.values())
+            # Also who was engaged by what counted before, and is not any more.
+            engaged = lead.id in noted or any(times > 0 for times in one.snapshot.standing.counts.values())
             at_once = verdict.stage or verdict.reasons or verdict.over or one.taught or engaged
             dues[lead.id] = now if at_once else one.following
     return dues, spread_to
+
+
+def _engaged_anew(
+    conn: Connection,
+    release: Release,
+    signals: Signals,
+    people: Sequence[Lead],
+    counts: Mapping[int, Counts],
+    planted_to: int,
+) -> dict[int, list[date]]:
+    """By company of these people, when each of all its people last did something that counts for them."""
+    found: dict[int, list[date]] = {}
+    if not asks_of(signals).windows:
+        return found
+
+    def note(company_id: int, of: Counts) -> None:
+        if (day := last_day(signals, of)) is not None:
+            found.setdefault(company_id, []).append(day)
+
+    companies = {lead.id: lead.company_id for lead in people if lead.company_id is not None}
+    for lead_id, company_id in companies.items():
+        note(company_id, counts.get(lead_id, {}))
+    others = leads.of_companies(conn, set(companies.values()), {lead.id for lead in people})
+    for start in range(0, len(others), PAGE):
+        part = dict(others[start : start + PAGE])
+        known = readiness.counts(conn, [lead_id for lead_id in part if lead_id <= planted_to])
+        anew = counted_anew(conn, release, signals, [lead_id for lead_id in part if lead_id > planted_to])
+        for lead_id, of in (*known.items(), *anew.items()):
+            note(part[lead_id], of)
+    return found
+
+
+class Foreseen:
+    """How leads will stand, once all are counted anew."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        signals: Signals,
+        people: Sequence[Lead],
+        counts: Mapping[int, Counts],
+        engaged: Mapping[int, list[date]],
+        now: datetime,
+    ) -> None:
+        """`engaged`: by company, when each of its people last did something that counts for them."""
+        today = now.astimezone(UTC).date()
+        self._counts = counts
+        self._engaged = engaged
+        self._since = {window: today - window.elapsed for window in asks_of(signals).windows}
+        self._last = readiness.last(conn, [lead.id for lead in people])
+
+    def __call__(self, lead: Lead) -> Standing:
+        days = self._engaged.get(lead.company_id or 0, ())
+        engaged = {window: sum(day >= first for day in days) for window, first in self._since.items()}
+        last = self._last.get(lead.id)
+        return Standing(self._counts.get(lead.id, {}), last is not None and last.over_at is None, engaged)
 
 
 class Looked(NamedTuple):
@@ -130,11 +196,21 @@ class Looked(NamedTuple):
     following: datetime | None
     """When time alone may change the verdict."""
 
+    def moved(self, stage: str | None) -> Lead:
+        """The lead as it is once all is written, and it moved to that stage if to any."""
+        lead = self.snapshot.lead
+        return lead._replace(stage=stage) if stage is not None else lead
 
-def _looked_at(
-    conn: Connection, release: Release, signals: Signals, people: Sequence[Lead], now: datetime
+
+def looked_at(
+    conn: Connection,
+    release: Release,
+    signals: Signals,
+    people: Sequence[Lead],
+    now: datetime,
+    foreseen: Callable[[Lead], Standing] | None = None,
 ) -> list[Looked]:
-    """What each taught, and how they stand then."""
+    """What each taught, and how they stand then. `foreseen`: what takes the place of the counts that are stored."""
     asks = asks_of(signals)
     known = snapshots.load(conn, release.workspace, asks, [(None, lead) for lead in people], now, mails=False)
     last = readiness.last(conn, [lead.id for lead in people])
@@ -143,6 +219,8 @@ def _looked_at(
     found = []
     for snapshot in known:
         before = snapshot.lead
+        if foreseen is not None:
+            snapshot = snapshot._replace(standing=foreseen(before))
         taught = teaches(release.workspace, before, sources.get(before.id, {}), snapshot.standing.counts)
         if taught is not None:
             snapshot = snapshot._replace(lead=taught.applied(before))
@@ -164,36 +242,38 @@ def _judge(
     """Writes what follows for leads that are locked, their companies before them."""
     _engage(conn, signals, number, claimed, now)
     last = readiness.last(conn, [lead.id for lead in claimed])
-    looked = _looked_at(conn, release, signals, claimed, now)
+    looked = looked_at(conn, release, signals, claimed, now)
     watches.date(conn, number, {one.before.id: one.following for one in looked})
-    began: dict[int, Readiness] = {}
-    told: list[Event] = []
-    stages: dict[int, str] = {}
-    for one in looked:
-        lead, verdict = one.snapshot.lead, one.verdict
-        told += learnt(one.before, one.taught, now) if one.taught is not None else ()
-        if verdict.stage is not None:
-            stages[lead.id] = verdict.stage
-        if verdict.reasons:
-            before = last.get(lead.id)
-            again = Readiness(before.number + 1 if before else 1, now, None, verdict.reasons)
-            began[lead.id] = again
-            told.append(_event(kinds.SALES_READY, lead, now, number=again.number, reasons=list(again.reasons)))
+    numbers = {one.before.id: last[one.before.id].number + 1 if one.before.id in last else 1 for one in looked}
+    began = {
+        one.before.id: Readiness(numbers[one.before.id], now, None, one.verdict.reasons)
+        for one in looked
+        if one.verdict.reasons
+    }
     readiness.end(conn, [one.before.id for one in looked if one.verdict.over], now)
     readiness.begin(conn, began)
+    stages = {one.before.id: one.verdict.stage for one in looked if one.verdict.stage is not None}
     stages |= _hand_off(conn, release, signals, claimed, stages, began, now)
-    moved = [(lead, stages[lead.id]) for lead in claimed if lead.id in stages]
-    told = [
-        *(_event(kinds.CHANGED, lead, now, field="stage", before=lead.stage, after=to) for lead, to in moved),
-        *told,
-    ]
     leads.teach(conn, {one.before.id: one.taught for one in looked if one.taught is not None}, now)
     leads.write(conn, ((lead_id, {"stage": stage}) for lead_id, stage in stages.items()), SOURCE, now)
+    told = [e for one in looked for e in said_of(one, stages.get(one.before.id), numbers[one.before.id], now)]
     if not told:
         return set()
-    taught = [one.snapshot.lead for one in looked]
-    locked = {lead.id: lead._replace(stage=stages.get(lead.id, lead.stage)) for lead in taught}
+    locked = {one.before.id: one.moved(stages.get(one.before.id)) for one in looked}
     return follow(conn, release, interests(release), locked, told, now).awake
+
+
+def said_of(one: Looked, stage: str | None, number: int, now: datetime) -> list[Event]:
+    """What follows from a look, as events. `stage`: to which the lead moves; `number`: of the readiness that begins."""
+    told = []
+    if stage is not None:
+        told.append(_event(kinds.CHANGED, one.before, now, field="stage", before=one.before.stage, after=stage))
+    if one.taught is not None:
+        told += learnt(one.before, one.taught, now)
+    if one.verdict.reasons:
+        reasons = list(one.verdict.reasons)
+        told.append(_event(kinds.SALES_READY, one.before, now, number=number, reasons=reasons))
+    return told
 
 
 def _hand_off(
@@ -211,10 +291,16 @@ def _hand_off(
         return {}
     new = [NewHandoff(lead_id, one.number, one.reasons) for lead_id, one in sorted(began.items())]
     handed = handoffs.begin(conn, new, now)
-    rank = release.workspace.stage_rank
     stood = {lead.id: stages.get(lead.id, lead.stage) for lead in claimed if lead.id in handed}
-    stage = policy.stage
-    return {lead_id: stage for lead_id, at in stood.items() if stage is not None and rank(stage) > rank(at)}
+    further = {lead_id: handed_to(release.workspace, at) for lead_id, at in stood.items()}
+    return {lead_id: stage for lead_id, stage in further.items() if stage is not None}
+
+
+def handed_to(workspace: Workspace, stage: str | None) -> str | None:
+    """The stage to which a handoff moves a lead that stands at one; None: it stays there."""
+    policy = workspace.signals.handoff if workspace.signals is not None else None
+    to = policy.stage if policy is not None else None
+    return to if to is not None and workspace.stage_rank(to) > workspace.stage_rank(stage) else None
 
 
 def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:
@@ -223,21 +309,21 @@ def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:
 
 def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime) -> None:
     """Notes for their companies who of these was engaged, and has colleagues looked at to whom that is new."""
-    if not any("engaged_people" in condition.asks.standing for condition in signals.conditions()):
+    if not asks_of(signals).windows:
         return
     colleagues = {lead.id: lead.company_id for lead in claimed if lead.company_id is not None}
     if not colleagues:
         return
     counts = readiness.counts(conn, list(colleagues))
     noted = readiness.engaged_on(conn, list(colleagues))
-    days = {lead_id: _last_day(signals, counts.get(lead_id, {})) for lead_id in colleagues}
+    days = {lead_id: last_day(signals, counts.get(lead_id, {})) for lead_id in colleagues}
     changed = {lead_id: day for lead_id, day in days.items() if day != noted.get(lead_id)}
     readiness.engage(conn, changed)
     newly = {lead_id for lead_id, day in changed.items() if day is not None and day > noted.get(lead_id, date.min)}
     watches.touch_companies(conn, number, {colleagues[lead_id] for lead_id in newly}, now)
 
 
-def _last_day(signals: Signals, counts: Counts) -> date | None:
+def last_day(signals: Signals, counts: Counts) -> date | None:
     """When the lead last did something that counts for them."""
     good = {signal.name for signal in signals.points if signal.points > 0}
     return max((day for (name, day), times in counts.items() if times > 0 and name in good), default=None)

@@ -1,6 +1,6 @@
 """Leads and companies."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -245,6 +245,15 @@ def suppress(conn: Connection, ids: Sequence[int]) -> None:
 def release(conn: Connection, lead_id: int) -> None:
     """The lead may be mailed again: the suppression of its address was lifted."""
     conn.execute(update(lead).where(lead.c.id == lead_id).values(suppressed=False))
+
+
+_OF_COMPANIES = select(lead.c.id, lead.c.company_id).where(lead.c.company_id == any_in("ids")).order_by(lead.c.id)
+
+
+def of_companies(conn: Connection, ids: Iterable[int], but: Collection[int] = ()) -> list[tuple[int, int]]:
+    """The people of companies, each with the company, without some of them."""
+    rows = conn.execute(_OF_COMPANIES, {"ids": array(sorted(ids))})
+    return [(row.id, row.company_id) for row in rows if row.id not in but]
 
 
 _COMPANIES = select(company).where(company.c.id == any_in("ids"))

@@ -238,12 +238,13 @@ _TOUCH_SIGNALS = text(
       AND (w.due_at IS NULL OR w.due_at > :now)
     """
 )
-# Whoever holds one of these rows has had its lead looked at, or is about to.
+# Whoever holds one of these rows has had its lead looked at, or is about to. Who has a turn after a deploy keeps it.
 _TOUCH_COMPANIES = text(
     """
     UPDATE watch SET due_at = :now WHERE rule = :rule AND lead_id IN (
-        SELECT w.lead_id FROM watch w JOIN lead l ON l.id = w.lead_id
-        WHERE w.rule = :rule AND l.company_id = ANY(CAST(:ids AS bigint[])) AND (w.due_at IS NULL OR w.due_at > :now)
+        SELECT w.lead_id FROM watch w JOIN lead l ON l.id = w.lead_id JOIN watch_rule r ON r.id = w.rule
+        WHERE w.rule = :rule AND l.company_id = ANY(CAST(:ids AS bigint[]))
+          AND (w.due_at IS NULL OR w.due_at > greatest(:now, r.spread_to))
         FOR UPDATE OF w SKIP LOCKED
     )
     """
@@ -277,6 +278,33 @@ def _clear(conn: Connection, gone: Rule, limit: int) -> bool:
     if removed < limit:
         conn.execute(_FORGET, {"id": gone.id})
     return bool(removed == limit)
+
+
+_BEHIND = text(
+    f"""
+    SELECT r.spread_to,
+           (SELECT count(*) FROM lead WHERE id > r.planted_to) AS uncounted,
+           (SELECT count(*) FROM watch w WHERE w.rule = r.id AND w.due_at <= greatest(:now, r.spread_to)) AS due
+    FROM watch_rule r WHERE r.sequence = '{SIGNALS}' AND NOT r.gone
+    """
+)
+
+
+class Behind(NamedTuple):
+    """Leads who are still to be looked at by signals.yaml."""
+
+    uncounted: int
+    """Not counted yet since it was deployed, or since they came."""
+    due: int
+    """Counted, and waiting for their turn."""
+    spread_to: datetime | None
+    """When the last of those who become ready by a deploy is looked at."""
+
+
+def behind(conn: Connection, now: datetime) -> Behind | None:
+    """None: no signals are deployed."""
+    row = conn.execute(_BEHIND, {"now": now}).first()
+    return Behind(row.uncounted, row.due, row.spread_to) if row is not None else None
 
 
 NEXT = "SELECT min((SELECT min(due_at) FROM watch WHERE rule = r.id)) FROM watch_rule r WHERE NOT gone"

@@ -1,0 +1,136 @@
+"""Who becomes sales-ready by a changed signals.yaml: what `plan` says is what the deploy does, at the declared pace."""
+
+from collections import Counter
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import select, text
+
+from sequencer.cli import plan_github, plan_text
+from sequencer.core.event import Event
+from sequencer.core.lead_input import read
+from sequencer.core.plan import Plan
+from sequencer.services import inspect
+from sequencer.services.leads import save
+from sequencer.services.plan import foresee
+from sequencer.services.react import react
+from sequencer.services.release import prepare
+from sequencer.store import clock, leads
+from sequencer.store.tables import enrollment, lead, readiness
+from tests.services.conftest import World
+from tests.services.test_weighing import SIGNALS, workspace
+
+PEOPLE = 300
+RATE = 60
+BEFORE = """
+points:
+  - {when: visited("/contact*"), points: 40}
+sales_ready: score >= 80
+"""
+AFTER = (
+    SIGNALS
+    + """  needs: [owner]
+learn:
+  - {when: visited("/costs"), add: {pains: cost}}
+"""
+)
+RATED = f"pressure: {{catch_up: {RATE}}}\n"
+
+
+def people(world: World) -> None:
+    """Companies of five; visits by number, so that some are ready before, some by each reason, some wait, most not."""
+    with world.context.engine.begin() as conn:
+        release, now = world.context.releases.current(conn), clock.now(conn)
+        raw: list[dict[str, Any]] = [
+            {
+                "email": f"p{number}@c{number // 5}.example",
+                "country": "DE" if number % 2 else "FR",
+                "stage": "lead",
+                **({"owner_email": "ana@acme.example"} if number % 7 else {}),
+            }
+            for number in range(PEOPLE)
+        ]
+        save(conn, release, [read(one, release.workspace) for one in raw], "test", now, announce_new=False)
+        ids = leads.ids_by_email(conn, [one["email"] for one in raw])
+        happened = []
+        for number, one in enumerate(raw):
+            pages = ["/pricing"] * (number % 5) * (number % 2) + ["/contact"] * (number % 11 // 9 * 2)
+            pages += ["/costs"] * (number % 13 == 0) + ["/pricing/eu"] * (number // 5 % 4 == 0)
+            for visit, page in enumerate(pages):
+                at = now - timedelta(days=number % 3, minutes=visit)
+                happened.append(Event("visited", at, ids[one["email"]], f"{visit}", "test", data={"page": page}))
+        react(conn, release, happened, now)
+
+
+def planned(world: World, files: dict[str, str]) -> Plan:
+    with world.context.engine.connect() as conn:
+        known = world.context.releases
+        return foresee(conn, known, known.current(conn), prepare(files), clock.now(conn))
+
+
+def readied(world: World) -> list[Any]:
+    with world.context.engine.connect() as conn:
+        return list(conn.execute(select(readiness)).all())
+
+
+def test_what_is_planned_of_a_changed_file_is_what_happens_at_the_declared_pace(world: World) -> None:
+    world.deploy(workspace(BEFORE, RATED))
+    world.lead("first@other.example")
+    world.work()
+    people(world)
+    world.pass_(hours=1)
+    assert readied(world)
+    edited = workspace(AFTER, RATED)
+    found = planned(world, edited).readying
+    assert found is not None and found.counted == PEOPLE + 1
+    began = world.now()
+    world.deploy(edited)
+    with world.context.engine.connect() as conn:
+        assert inspect.status(conn, world.context.releases.current(conn))["weighing"]["uncounted"] == PEOPLE + 1
+    world.pass_(hours=PEOPLE // RATE + 1)
+    after = [row for row in readied(world) if row.at > began]
+
+    assert found.ready == len(after) > PEOPLE // 10
+    assert found.reasons == Counter(reason for row in after for reason in row.reasons)
+    assert set(found.reasons) == {"price", "together"}
+    assert found.over == len([row for row in readied(world) if row.at <= began and row.over_at])
+    moments = sorted(row.at for row in after)
+    assert all(later - sooner >= timedelta(hours=1) / RATE for sooner, later in pairwise(moments))
+    with world.context.engine.connect() as conn:
+        entered = conn.execute(select(enrollment.c.lead_id).where(enrollment.c.entered_at > began)).scalars().all()
+        stages = Counter(conn.execute(select(lead.c.stage).where(lead.c.stage == "mql")).scalars())
+        taught = conn.execute(text("SELECT count(*) FROM lead WHERE fields ->> 'pains' = '[\"cost\"]'")).scalar_one()
+        status = inspect.status(conn, world.context.releases.current(conn))
+    assert found.entering == {"ready": len(entered)} and set(entered) <= {row.lead_id for row in after}
+    assert (found.stages, found.learned) == (stages, {"pains": taught})
+    assert found.waiting and status["weighing"] is None
+    again = planned(world, edited)
+    assert (again.readying, bool(again.edit)) == (None, False)
+
+
+def test_a_plan_says_who_becomes_ready_and_why_without_saying_who_it_is(world: World) -> None:
+    world.deploy(workspace(BEFORE, RATED))
+    kim = world.lead(country="DE", owner_email="ana@acme.example")
+    for number in range(3):
+        world.happens(kim, "visited", f"v{number}", page="/pricing")
+    world.happens(kim, "visited", "c", page="/contact")
+    world.work()
+    found = planned(world, workspace(AFTER, RATED))
+    said = plan_text.as_text(found)
+    assert (
+        said
+        == f"""~ signals.yaml
+    counted anew: 1 lead
+             1  become sales-ready, at {RATE} an hour
+             1  of them by `price`
+             1  move forward to `mql`
+             1  enter `ready`
+                for example: score 40 -> 60, fit 20: price
+
+~ changed
+changes to deployment 1: signals.yaml; nobody inside
+"""
+    )
+    assert "- 1  become sales-ready, at 60 an hour" in plan_github.as_github(found)
+    assert "kim" not in said
