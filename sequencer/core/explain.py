@@ -188,7 +188,7 @@ def asks(about: Mapping[str, str]) -> Iterator[str]:
 def event(happened: Event) -> str:
     data = {"link": "a link", **dict.fromkeys(_NAMES[1:], ""), **happened.data}
     sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
-    if happened.source == "signals" and "because" in data:
+    if happened.source == "signals" and "because" in happened.data:
         sentence = _LEARNED if data["because"] else _UNLEARNED
         data["because"] = grounds(data["because"])
     words = sentence.format(step=happened.step or "a mail", **{k: plain(data[k]) for k in _NAMES if k in data})
