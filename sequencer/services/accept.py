@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
 from sequencer.core import handoff as rules
 from sequencer.core import token
+from sequencer.core.calls import NEXT_ATTEMPT
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff, State
 from sequencer.core.lead import Lead
@@ -20,9 +21,6 @@ from sequencer.services.context import Context
 from sequencer.services.handoff import Awake, Written, back, event_of, key_of, write
 from sequencer.store import alerts, clock, handoffs, leads
 from sequencer.store.alerts import NewAlert
-
-NEXT_ATTEMPT: Final = "next_attempt"
-"""The field that gets the date for which a rep was asked to call again, where it is declared."""
 
 
 class Asked(NamedTuple):

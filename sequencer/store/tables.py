@@ -150,6 +150,7 @@ lead = Table(
     _at("updated_at", nullable=False),
     UniqueConstraint("email"),
     Index(None, "company_id"),
+    Index("ix_lead_owner", "owner", postgresql_where=text("owner IS NOT NULL")),
     postgresql_with={"fillfactor": 85},
 )
 

@@ -26,6 +26,7 @@ from sequencer.settings import Settings
 from sequencer.web.api import ApiDoor, refused
 from sequencer.web.api_input import Refused
 from sequencer.web.callers import Callers
+from sequencer.web.calls import CallDoor
 from sequencer.web.dashboard import Dashboard
 from sequencer.web.forms import FormDoor
 from sequencer.web.gate import Gate, Headers, harden
@@ -74,6 +75,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     dashboard = Dashboard(context)
     reviews = ReviewDoor(context)
     handoffs = HandoffDoor(context)
+    calls = CallDoor(context)
     routes = [
         Route("/webhooks/sendgrid/events", webhooks.events, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound", webhooks.inbound, methods=["POST"]),
@@ -102,7 +104,8 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/logout", login.leave, methods=["POST"]),
         Route("/", dashboard.root),
         Route("/dashboard", dashboard.overview),
-        Route("/dashboard/calls", dashboard.calls),
+        Route("/dashboard/calls", calls.listed),
+        Route("/dashboard/calls/{id:int}", calls.act, methods=["POST"]),
         Route("/dashboard/handoffs", handoffs.listed),
         Route("/dashboard/reviews", reviews.waiting),
         Route("/dashboard/reviews/{enrollment:int}/{step}", reviews.show),

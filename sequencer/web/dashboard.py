@@ -15,7 +15,7 @@ from sequencer.core.release import Release
 from sequencer.services import inspect
 from sequencer.services.context import Context
 from sequencer.services.why import handed, suppressed, why
-from sequencer.store import clock, leads, tasks
+from sequencer.store import clock, leads
 from sequencer.web.flow import flow, slices
 from sequencer.web.login import csrf_token
 from sequencer.web.pages import page
@@ -88,26 +88,6 @@ class Dashboard:
             words=words,
             leads=[(lead, companies.get(lead.company_id or 0)) for lead in found[:FOUND]],
             more=len(found) > FOUND,
-        )
-
-    def calls(self, request: Request) -> Response:
-        """What `task` steps put on the reps' lists; one rep's with `?rep=`."""
-        rep = request.query_params.get("rep", "").replace("\0", "").strip().lower()[:200]
-        with self.context.engine.connect() as conn:
-            now, release = clock.now(conn), self.context.releases.current(conn)
-            found = tasks.still_open(conn, rep or None, FOUND + 1)
-        names = {email: one.name for email, one in release.workspace.reps.items()}
-        return self._page(
-            request,
-            "calls.html",
-            release,
-            rep=names.get(rep, rep),
-            reps=sorted(names.items(), key=lambda one: one[1]),
-            names=names,
-            calls=found[:FOUND],
-            more=len(found) > FOUND,
-            now=now,
-            zone=ZoneInfo(release.workspace.zone),
         )
 
     def lead(self, request: Request) -> Response:

@@ -196,8 +196,10 @@ def test_calls_to_make_are_listed_for_everybody_and_for_one_rep(inside: Site) ->
     inside.world.enter("calls", kim, inside.world.lead("lee@quay.example"))
     inside.world.pass_(days=2)
     page = inside.http.get("/dashboard/calls").text
-    assert "Kim Weiss Ask &lt;b&gt;them&lt;/b&gt; why Ana Ruiz late by Tue 24 Nov 08:00" in words(page)
-    assert "lee@quay.example Ask &lt;b&gt;them&lt;/b&gt; why nobody owns this lead" in words(page)
+    assert "Kim Weiss late by Tue 24 Nov 08:00 Ana Ruiz – Ask &lt;b&gt;them&lt;/b&gt; why" in words(page)
+    assert "lee@quay.example late by Tue 24 Nov 08:00 nobody owns this lead – Ask &lt;b&gt;them&lt;/b&gt; why" in words(
+        page
+    )
     ana = words(inside.http.get("/dashboard/calls?rep=ANA@acme.example%00").text)
     assert ("Calls to make for Ana Ruiz" in ana, "Kim Weiss" in ana, "lee@quay" in ana) == (True, True, False)
 
