@@ -1,7 +1,5 @@
 """Holds the product's ledger, enrollments and events against the sandbox's own log. Every count here must be 0."""
 
-import base64
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from benchmarks.stack import Stack
+from sequencer.sandbox.reaction import event_id
+from sequencer.sandbox.tables import MAILS, REACTIONS
 
 ACCEPTED = frozenset({"accepted", "delivered", "bounced", "dropped"})
 RUNNING = frozenset({"active", "paused"})
@@ -96,10 +96,10 @@ def read(stack: Stack) -> Evidence:
 _LEDGER = """
     SELECT enrollment_id, step, lead_id, state, attempt, sent_at, failure, request_id FROM message
 """
-_MAILS = """
+_MAILS = f"""
     SELECT m.id, (m.custom_args ->> 'sq_enrollment')::bigint AS enrollment, m.custom_args ->> 'sq_step' AS step,
-           m.custom_args ->> 'sq_attempt' AS attempt, m.accepted_at
-    FROM sandbox.message m WHERE m.custom_args ? 'sq_enrollment'
+           m.custom_args ->> 'sq_attempt' AS attempt, q.at AS accepted_at
+    FROM sandbox.message m JOIN sandbox.request q ON q.number = m.id / {MAILS} WHERE m.custom_args ? 'sq_enrollment'
 """
 _EVENTS = """
     SELECT key, kind, source, lead_id, enrollment_id, step, machine, at, data ->> 'link' AS link,
@@ -110,19 +110,18 @@ _OPERATOR = """
     SELECT l.id, pg_xact_commit_timestamp(s.xmin) FROM suppression s JOIN lead l ON l.email = s.email
     WHERE s.topic = '' AND s.reason = 'operator'
 """
-_TOLD = """
-    SELECT r.id, r.kind, r.answered_at, q.id AS request, m.number, (m.custom_args ->> 'sq_enrollment')::bigint,
+_TOLD = f"""
+    SELECT r.id, r.kind, r.answered_at, q.id AS request, (m.custom_args ->> 'sq_enrollment')::bigint,
            m.custom_args ->> 'sq_step', (m.custom_args ->> 'sq_lead')::bigint
-    FROM sandbox.reaction r JOIN sandbox.message m ON m.id = r.message JOIN sandbox.request q ON q.number = m.request
+    FROM sandbox.reaction r JOIN sandbox.message m ON m.id = r.id / {REACTIONS}
+    JOIN sandbox.request q ON q.number = m.id / {MAILS}
     WHERE r.state = 'posted' AND m.custom_args ? 'sq_enrollment'
 """
 
 
 def _told(log: Connection) -> Iterator[Told]:
-    for number, kind, at, request, place, enrollment, step, lead in log.execute(text(_TOLD)):
-        # As `sequencer.sandbox.reaction.event` names it.
-        digest = hashlib.sha256(f"{request} {place} {number}".encode()).digest()
-        yield Told(base64.urlsafe_b64encode(digest[:15]).decode(), kind, at, enrollment, step, lead)
+    for number, kind, at, request, enrollment, step, lead in log.execute(text(_TOLD)):
+        yield Told(event_id(request, number), kind, at, enrollment, step, lead)
 
 
 def requests(stack: Stack) -> int:

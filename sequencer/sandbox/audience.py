@@ -1,6 +1,6 @@
 """How people, their mail servers and their scanners react to mail, as SendGrid would tell of it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -32,8 +32,8 @@ class Facts:
     email: str
     sequence: str
     step: str
-    links: Sequence[str]
-    """URLs in the mail's order, with their repeats."""
+    find_links: Callable[[], Sequence[str]]
+    """Gives the URLs in the mail's order, with their repeats: most readers look at none."""
     one_click: str | None
     """Where an unsubscribe is posted; None: the mail offers none."""
     track_opens: bool = True
@@ -44,7 +44,8 @@ def react(seed: int, mail: Facts, accepted_at: datetime) -> list[Reaction]:
     """Everything that will follow the mail, in order of time."""
     draw = Draw(seed, mail.email, mail.sequence, mail.step)
     arrived = arrival(accepted_at)
-    worth = [number for number, url in enumerate(mail.links) if is_content(url, mail.one_click)]
+    links = mail.find_links()
+    worth = [number for number, url in enumerate(links) if is_content(url, mail.one_click)]
     seen = Mail(
         mail.email,
         mail.sequence,
@@ -61,22 +62,21 @@ def react(seed: int, mail: Facts, accepted_at: datetime) -> list[Reaction]:
     if mail.track_clicks and draw.of_domain("scanner") < SCANNERS and draw.domain not in _FREE:
         moment = arrived + timedelta(seconds=2)
         told += [
-            reaction.clicked(moment, url, number, reaction.SCANNER, "203.0.113.40")
-            for number, url in enumerate(mail.links)
+            reaction.clicked(moment, url, number, reaction.SCANNER, "203.0.113.40") for number, url in enumerate(links)
         ]
     if mail.track_opens and draw.sticky("privacy proxy") < PRIVACY_PROXIES:
         told.append(reaction.opened(quarter(arrived), reaction.PRIVACY_PROXY, "203.0.113.80", machine=True))
-    told += [_told(habit, draw, mail, worth) for habit in done]
+    told += [_told(habit, draw, links, worth) for habit in done]
     return sorted(told, key=lambda one: one.due_at)
 
 
-def _told(habit: Habit, draw: Draw, mail: Facts, worth: Sequence[int]) -> Reaction:
+def _told(habit: Habit, draw: Draw, links: Sequence[str], worth: Sequence[int]) -> Reaction:
     match habit.kind:
         case kinds.OPENED:
             return reaction.opened(habit.at)
         case kinds.CLICKED:
             number = worth[habit.link]
-            return reaction.clicked(habit.at, mail.links[number], number)
+            return reaction.clicked(habit.at, links[number], number)
         case kinds.REPLIED:
             return Reaction("reply", habit.at, {"text": _REPLIES[int(draw.mail("reply text") * len(_REPLIES))]})
         case kinds.AUTO_REPLIED:

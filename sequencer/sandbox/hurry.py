@@ -4,6 +4,7 @@ Drawn like `audience`, by SHA-256 from (seed, email, sequence, step), so that th
 """
 
 import hashlib
+import struct
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +20,7 @@ SCANNED: Final = 0.02
 REPLIED: Final = 0.02
 UNSUBSCRIBED: Final = 0.015
 COMPLAINED: Final = 0.005
+_NUMBERS: Final = struct.Struct(">16H")
 LATEST: Final = 12.0
 """Seconds until the last reaction."""
 
@@ -27,7 +29,7 @@ def react(seed: int, mail: Facts, accepted_at: datetime) -> list[Reaction]:
     """Everything that will follow the mail."""
     words = "\x1f".join((str(seed), "hurry", mail.email.lower(), mail.sequence, mail.step))
     numbers = hashlib.sha256(words.encode()).digest()
-    share = [int.from_bytes(numbers[n : n + 2], "big") / 65536 for n in range(0, 32, 2)]
+    share = [number / 65536 for number in _NUMBERS.unpack(numbers)]
 
     def after(draw: float, least: float, most: float) -> datetime:
         return accepted_at + timedelta(seconds=least + draw * (most - least))
@@ -36,16 +38,18 @@ def react(seed: int, mail: Facts, accepted_at: datetime) -> list[Reaction]:
     if share[1] < BOUNCING:
         return [reaction.bounced(arrived)]
     told = [reaction.delivered(arrived)]
-    worth = [n for n, url in enumerate(mail.links) if is_content(url, mail.one_click)]
     if mail.track_clicks and share[2] < SCANNED:
         told += [
-            reaction.clicked(arrived, url, n, reaction.SCANNER, "203.0.113.40") for n, url in enumerate(mail.links)
+            reaction.clicked(arrived, url, n, reaction.SCANNER, "203.0.113.40")
+            for n, url in enumerate(mail.find_links())
         ]
     if share[3] < OPENED and mail.track_opens:
         told.append(reaction.opened(after(share[4], 1.5, 4.0)))
-    if worth and share[5] < CLICKED and mail.track_clicks:
-        number = worth[int(share[6] * len(worth))]
-        told.append(reaction.clicked(after(share[7], 2.0, LATEST), mail.links[number], number))
+    if share[5] < CLICKED and mail.track_clicks:
+        worth = [(n, url) for n, url in enumerate(mail.find_links()) if is_content(url, mail.one_click)]
+        if worth:
+            number, url = worth[int(share[6] * len(worth))]
+            told.append(reaction.clicked(after(share[7], 2.0, LATEST), url, number))
     if share[8] < REPLIED:
         told.append(Reaction("reply", after(share[9], 1.5, LATEST), {"text": "Could you call me next week?"}))
     elif share[8] < REPLIED + UNSUBSCRIBED and mail.one_click:

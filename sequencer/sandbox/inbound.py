@@ -8,26 +8,26 @@ from email.utils import format_datetime, formataddr
 
 import orjson
 
-from sequencer.sandbox.compose import header
 from sequencer.sandbox.reaction import Due
 
 
 def fields(due: Due) -> dict[str, str]:
     """The same reaction gives the same Message-ID, so that a repeated post can be told."""
-    sender = formataddr((_line(due.to_name), due.to_email))
-    recipient = due.reply_to or due.from_email
+    letter, email = due.data["letter"], due.mail.to_email
+    sender = formataddr((_line(letter["to_name"]), email))
+    recipient = letter["to"]
     automatic = due.kind == "auto_reply"
-    subject = _line(f"{'Automatic reply' if automatic else 'Re'}: {due.subject}")
+    subject = _line(f"{'Automatic reply' if automatic else 'Re'}: {letter['subject']}")
     text = str(due.data.get("text", ""))
     parts = {
         "headers": _headers(due, sender, recipient, subject),
-        "dkim": f"{{@{due.to_email.rpartition('@')[2]} : pass}}",
+        "dkim": f"{{@{email.rpartition('@')[2]} : pass}}",
         "to": recipient,
         "from": sender,
         "subject": subject,
         "text": text,
         "sender_ip": "198.51.100.7",
-        "envelope": orjson.dumps({"to": [recipient], "from": due.to_email}).decode(),
+        "envelope": orjson.dumps({"to": [recipient], "from": email}).decode(),
         "attachments": "0",
         "SPF": "pass",
         "spam_score": "0.1",
@@ -38,14 +38,15 @@ def fields(due: Due) -> dict[str, str]:
 
 
 def _headers(due: Due, sender: str, recipient: str, subject: str) -> str:
-    digest = hashlib.sha256(f"{due.request_id} {due.number} {due.id}".encode()).hexdigest()[:24]
-    original = header(due.headers, "Message-ID") or f"<{due.request_id}.{due.number}@sandbox.invalid>"
+    mail = due.mail
+    digest = hashlib.sha256(f"{mail.request_id} {due.id}".encode()).hexdigest()[:24]
+    original = due.data["letter"]["message_id"] or mail.common["smtp-id"]
     lines = {
         "From": sender,
         "To": recipient,
         "Subject": subject,
         "Date": format_datetime(due.due_at.astimezone(UTC)),
-        "Message-ID": f"<{digest}@{due.to_email.rpartition('@')[2]}>",
+        "Message-ID": f"<{digest}@{mail.to_email.rpartition('@')[2]}>",
         "In-Reply-To": original,
         "References": original,
         "MIME-Version": "1.0",

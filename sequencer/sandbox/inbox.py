@@ -112,7 +112,7 @@ class InboxDoor:
             mail = self._find(conn, request)
             if mail.track_opens and "seen" not in request.query_params:
                 told = _by(reaction.opened(self.now(conn)), request)
-                store.add_reactions(conn, [(mail.id, mail.to_email, told)])
+                store.add_reaction(conn, mail.id, mail.to_email, told)
         self.reactor.wake()
         html = redirect(mail.html or "", lambda number: f"/sandbox/messages/{mail.id}/links/{number}")
         return HTMLResponse(html, headers={**_SAFE, "Content-Security-Policy": _FRAME_POLICY})
@@ -128,7 +128,7 @@ class InboxDoor:
             ids = []
             if mail.track_clicks:
                 told = _by(reaction.clicked(self.now(conn), links[number].url, number), request)
-                ids = store.add_reactions(conn, [(mail.id, mail.to_email, told)])
+                ids = [store.add_reaction(conn, mail.id, mail.to_email, told)]
         self._settle(ids)
         return _page(
             request, "link.html", mail=mail, link=links[number], tracked=mail.track_clicks, back=_back(mail, request)
@@ -149,7 +149,7 @@ class InboxDoor:
             told = _reaction(request.path_params["action"], mail, self.now(conn), _storable(words))
             if told is None:
                 raise HTTPException(404, "The mail does not offer that.")
-            ids = store.add_reactions(conn, [(mail.id, mail.to_email, _by(told, request))])
+            ids = [store.add_reaction(conn, mail.id, mail.to_email, reaction.answering(_by(told, request), mail))]
         self._settle(ids)
         return RedirectResponse(f"{_back(mail, request)}#activity", status_code=303)
 

@@ -89,18 +89,17 @@ class MailDoor:
             return Response(status_code=200)
         received = store.Received(now, raw, len(raw), 202, None, struck)
         number, public = store.record(conn, received, shared, len(mails))
-        ids = store.add_messages(conn, number, now, mails)
+        ids = store.add_messages(conn, number, mails)
         gone = store.suppressed(conn, (mail.to_email for mail in mails))
         if struck == "accept_then_drop":
             gone = {mail.to_email.lower(): "Dropped by the sandbox" for mail in mails}
         found = _Links(shared)
         store.add_reactions(
             conn,
-            [
-                (message, mail.to_email, told)
+            (
+                (message, mail.to_email, self._follows(shared, mail, now, gone.get(mail.to_email.lower()), found))
                 for message, mail in zip(ids, mails, strict=True)
-                for told in self._follows(shared, mail, now, gone.get(mail.to_email.lower()), found)
-            ],
+            ),
         )
         return Response(status_code=202, headers={"X-Message-Id": public, **_rate_headers(_RATE - 1, clock + _WINDOW)})
 
@@ -114,12 +113,13 @@ class MailDoor:
             email=mail.to_email,
             sequence=mail.custom_args.get("sq_sequence", ""),
             step=mail.custom_args.get("sq_step", ""),
-            links=found.urls(mail),
+            find_links=lambda: found.urls(mail),
             one_click=one_click_url(mail.headers),
             track_opens=shared.track_opens and shared.html is not None,
             track_clicks=shared.track_clicks,
         )
-        return [reaction.processed(goes), *self.audience(self.seed, facts, goes)]
+        told = self.audience(self.seed, facts, goes)
+        return [reaction.processed(goes), *(reaction.answering(one, mail) for one in told)]
 
 
 class _Links:

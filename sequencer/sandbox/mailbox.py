@@ -1,5 +1,6 @@
 """Reading what was accepted: messages as their recipients see them, requests, and what followed."""
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,15 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
-from sequencer.sandbox.compose import header, one_click_url, substitute
+from sequencer.sandbox.compose import Mail, Shared, compose, header, one_click_url, substitute
 from sequencer.sandbox.links import Link, links
+from sequencer.sandbox.store import of_message, parse
+from sequencer.sandbox.tables import MAILS, REACTIONS
 
-_COLUMNS = """
-    m.id, m.number, m.to_email, m.to_name, m.from_email, m.from_name, m.reply_to, m.subject, m.headers, m.custom_args,
-    m.substitutions, m.accepted_at, q.id AS request_id, q.text AS text_part, q.html AS html_part, q.categories,
-    q.track_opens, q.track_clicks
-"""
-_FROM = "FROM sandbox.message m JOIN sandbox.request q ON q.number = m.request"
 _CHUNK = 500
 
 
@@ -77,20 +74,35 @@ def messages(conn: Connection, to: str | None = None, after: int = 0, limit: int
     left = limit
     while left is None or left > 0:
         size = _CHUNK if left is None else min(_CHUNK, left)
-        condition = "m.id > :after" + (" AND lower(m.to_email) = lower(:to)" if to else "")
-        query = text(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} ORDER BY m.id LIMIT :n")
-        rows = conn.execute(query, {"after": after, "n": size, **({"to": to} if to else {})}).mappings().all()
-        for row in rows:
-            yield _message(row)
-        if len(rows) < size:
+        condition = "id > :after" + (" AND lower(to_email) = lower(:to)" if to else "")
+        query = text(f"SELECT id FROM sandbox.message WHERE {condition} ORDER BY id LIMIT :n")
+        ids = conn.execute(query, {"after": after, "n": size, **({"to": to} if to else {})}).scalars().all()
+        yield from _read(conn, ids).values()
+        if len(ids) < size:
             return
-        after = rows[-1]["id"]
-        left = None if left is None else left - len(rows)
+        after = ids[-1]
+        left = None if left is None else left - len(ids)
 
 
 def message(conn: Connection, number: int) -> Message | None:
-    row = conn.execute(text(f"SELECT {_COLUMNS} {_FROM} WHERE m.id = :id"), {"id": number}).mappings().first()
-    return None if row is None else _message(row)
+    return _read(conn, [number]).get(number)
+
+
+_REQUESTS = text("SELECT number, id, at, body FROM sandbox.request WHERE number = ANY(:numbers) AND count > 0")
+
+
+def _read(conn: Connection, ids: Sequence[int]) -> dict[int, Message]:
+    """Messages by id, in this order, as their requests tell of them; without those that there are not."""
+    found: dict[int, tuple[RowMapping, Shared, list[Mail]]] = {}
+    for row in conn.execute(_REQUESTS, {"numbers": sorted({number // MAILS for number in ids})}).mappings():
+        found[row["number"]] = (row, *compose(parse(zlib.decompress(row["body"]))))
+    read: dict[int, Message] = {}
+    for number in ids:
+        request, place = divmod(number, MAILS)
+        if request in found and place < len(found[request][2]):
+            row, shared, mails = found[request]
+            read[number] = _message(number, row, shared, mails[place])
+    return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +124,19 @@ def page(conn: Connection, to: str, search: str, before: int | None, size: int) 
         conditions.append("lower(m.to_email) = lower(:to)")
         found["to"] = to
     if search:
-        conditions.append("concat_ws(' ', m.subject, m.to_name, m.to_email, m.from_name, m.from_email) ILIKE :search")
+        conditions.append("m.words ILIKE :search")
         found["search"] = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     query = text(
         f"""
-        SELECT {_COLUMNS}, ARRAY(
+        SELECT m.id, ARRAY(
             SELECT DISTINCT r.kind || CASE WHEN r.data->>'sg_machine_open' = 'true' THEN ' by machine' ELSE '' END
-            FROM sandbox.reaction r WHERE r.message = m.id AND r.state = 'posted') AS followed
-        {_FROM} WHERE {" AND ".join(conditions)} ORDER BY m.id DESC LIMIT :n
+            FROM sandbox.reaction r
+            WHERE r.id BETWEEN m.id * {REACTIONS} AND m.id * {REACTIONS} + {REACTIONS - 1} AND r.state = 'posted')
+        FROM sandbox.message m WHERE {" AND ".join(conditions)} ORDER BY m.id DESC LIMIT :n
         """
     )
-    return [Line(_message(row), frozenset(row["followed"])) for row in conn.execute(query, found).mappings()]
+    followed = {row[0]: frozenset(row[1]) for row in conn.execute(query, found)}
+    return [Line(one, followed[one.id]) for one in _read(conn, list(followed)).values()]
 
 
 def reactions(conn: Connection, message: int, now: datetime) -> list[dict[str, Any]]:
@@ -130,10 +144,12 @@ def reactions(conn: Connection, message: int, now: datetime) -> list[dict[str, A
     query = text(
         """
         SELECT id, kind, due_at, data, state, problem FROM sandbox.reaction
-        WHERE message = :message AND due_at <= :now ORDER BY due_at, id
+        WHERE id BETWEEN :first AND :last AND due_at <= :now ORDER BY due_at, id
         """
     )
-    return [dict(row) for row in conn.execute(query, {"message": message, "now": now}).mappings()]
+    first, last = of_message(message)
+    rows = conn.execute(query, {"first": first, "last": last, "now": now}).mappings()
+    return [{**row, "data": row["data"] or {}} for row in rows]
 
 
 def states(conn: Connection, ids: Sequence[int]) -> set[str]:
@@ -163,24 +179,24 @@ def pending(conn: Connection, now: datetime) -> dict[str, Any]:
     return dict(conn.execute(query, {"now": now}).mappings().one())
 
 
-def _message(row: RowMapping) -> Message:
-    values = row["substitutions"]
+def _message(number: int, row: RowMapping, shared: Shared, mail: Mail) -> Message:
+    values = mail.substitutions
     return Message(
-        id=row["id"],
-        number=row["number"],
-        to_email=row["to_email"],
-        to_name=row["to_name"],
-        from_email=row["from_email"],
-        from_name=row["from_name"],
-        reply_to=row["reply_to"],
-        subject=row["subject"],
-        text=None if row["text_part"] is None else substitute(row["text_part"], values),
-        html=None if row["html_part"] is None else substitute(row["html_part"], values),
-        headers=row["headers"],
-        custom_args=row["custom_args"],
-        categories=row["categories"],
-        accepted_at=row["accepted_at"],
-        request_id=row["request_id"],
-        track_opens=row["track_opens"],
-        track_clicks=row["track_clicks"],
+        id=number,
+        number=mail.number,
+        to_email=mail.to_email,
+        to_name=mail.to_name,
+        from_email=mail.from_email,
+        from_name=mail.from_name,
+        reply_to=mail.reply_to,
+        subject=mail.subject,
+        text=None if shared.text is None else substitute(shared.text, values),
+        html=None if shared.html is None else substitute(shared.html, values),
+        headers=mail.headers,
+        custom_args=mail.custom_args,
+        categories=shared.categories,
+        accepted_at=row["at"],
+        request_id=row["id"],
+        track_opens=shared.track_opens,
+        track_clicks=shared.track_clicks,
     )

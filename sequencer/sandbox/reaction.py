@@ -8,7 +8,9 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
+
+from sequencer.sandbox.compose import header, one_click_url
 
 REPLIES: Final = frozenset({"reply", "auto_reply"})
 BROWSER: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -21,6 +23,12 @@ _RESERVED: Final = frozenset(
 )
 
 
+_ALWAYS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "delivered": {"response": "250 2.0.0 OK", "ip": "192.0.2.25", "tls": 1}
+}
+"""What events of a kind tell beside it, always the same."""
+
+
 class Reaction(NamedTuple):
     """`data`: what the event tells beside its kind (url, useragent, reason …), or a reply's text."""
 
@@ -29,25 +37,55 @@ class Reaction(NamedTuple):
     data: Mapping[str, Any] = _NOTHING
 
 
+class Letter(Protocol):
+    """What somebody has of a mail who answers it."""
+
+    @property
+    def to_name(self) -> str: ...
+    @property
+    def from_email(self) -> str: ...
+    @property
+    def reply_to(self) -> str | None: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+class Told(NamedTuple):
+    """A mail, as events tell of it."""
+
+    request_id: str
+    number: int
+    to_email: str
+    common: Mapping[str, Any]
+    """What all its events hold."""
+
+
 class Due(NamedTuple):
-    """A reaction whose time has come, with what its post needs of the mail."""
+    """A reaction whose time has come."""
 
     id: int
     kind: str
     due_at: datetime
     data: Mapping[str, Any]
     attempts: int
-    request_id: str
-    number: int
-    to_email: str
-    custom_args: Mapping[str, str]
-    categories: Sequence[str]
-    # From here on: read for replies and unsubscribes only.
-    to_name: str
-    from_email: str
-    reply_to: str | None
-    subject: str
-    headers: Mapping[str, str]
+    mail: Told
+
+
+def answering(told: Reaction, mail: Letter) -> Reaction:
+    """The same, with what its post needs of the mail where it is no event."""
+    if told.kind in REPLIES:
+        letter = {
+            "to_name": mail.to_name,
+            "to": mail.reply_to or mail.from_email,
+            "subject": mail.subject,
+            "message_id": header(mail.headers, "Message-ID"),
+        }
+        return told._replace(data={**told.data, "letter": letter})
+    if told.kind == "one_click":
+        return told._replace(data={**told.data, "post_to": one_click_url(mail.headers)})
+    return told
 
 
 def processed(at: datetime) -> Reaction:
@@ -55,7 +93,7 @@ def processed(at: datetime) -> Reaction:
 
 
 def delivered(at: datetime) -> Reaction:
-    return Reaction("delivered", at, {"response": "250 2.0.0 OK", "ip": "192.0.2.25", "tls": 1})
+    return Reaction("delivered", at)
 
 
 def dropped(at: datetime, reason: str) -> Reaction:
@@ -90,18 +128,34 @@ def clicked(at: datetime, url: str, number: int, useragent: str = BROWSER, ip: s
     return Reaction("click", at, {"url": url, "url_offset": offset, "useragent": useragent, "ip": ip})
 
 
+def told_of(
+    request_id: str, number: int, to_email: str, custom_args: Mapping[str, str], categories: Sequence[str]
+) -> Told:
+    """`number`: of the personalization."""
+    common: dict[str, Any] = {name: value for name, value in custom_args.items() if name not in _RESERVED}
+    common |= {
+        "email": to_email,
+        "smtp-id": f"<{request_id}.{number}@sandbox.invalid>",
+        "sg_message_id": f"{request_id}.recvd-sandbox-1-{number}.0",
+    }
+    if categories:
+        common["category"] = categories[0] if len(categories) == 1 else categories
+    return Told(request_id, number, to_email, common)
+
+
+def event_id(request_id: str, reaction: int) -> str:
+    """The same reaction always gives the same `sg_event_id`."""
+    digest = hashlib.sha256(f"{request_id} {reaction}".encode()).digest()
+    return base64.urlsafe_b64encode(digest[:15]).decode()
+
+
 def event(due: Due) -> dict[str, Any]:
-    """One entry of the event webhook's body. The same reaction always gives the same `sg_event_id`."""
-    digest = hashlib.sha256(f"{due.request_id} {due.number} {due.id}".encode()).digest()
-    told: dict[str, Any] = {
-        "email": due.to_email,
+    """One entry of the event webhook's body."""
+    return {
+        **due.mail.common,
         "timestamp": int(due.due_at.timestamp()),
         "event": due.kind,
-        "smtp-id": f"<{due.request_id}.{due.number}@sandbox.invalid>",
-        "sg_event_id": base64.urlsafe_b64encode(digest[:15]).decode(),
-        "sg_message_id": f"{due.request_id}.recvd-sandbox-1-{due.number}.0",
+        "sg_event_id": event_id(due.mail.request_id, due.id),
+        **_ALWAYS.get(due.kind, _NOTHING),
         **due.data,
     }
-    if due.categories:
-        told["category"] = due.categories[0] if len(due.categories) == 1 else due.categories
-    return {**{name: value for name, value in due.custom_args.items() if name not in _RESERVED}, **told}

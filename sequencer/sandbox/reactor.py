@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final, NamedTuple
 
 import orjson
@@ -19,14 +20,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, Engine
 
 from sequencer.sandbox import inbound, store
-from sequencer.sandbox.compose import one_click_url
 from sequencer.sandbox.copies import Copies
-from sequencer.sandbox.reaction import REPLIES, Due, event
+from sequencer.sandbox.reaction import REPLIES, Due, Told, event
 from sequencer.sandbox.signing import signed
 
 EVENTS_A_POST: Final = 500
 """Keeps a body well under the 768 KB that SendGrid posts at most."""
 _CLAIM: Final = 2000
+_REMEMBERED: Final = 20_000
+"""Mails, some 1 KB each: several events follow each of them within seconds."""
 _TIMEOUT: Final = urllib3.Timeout(connect=3, read=15)
 _LONGEST_BACKOFF: Final = 30.0
 _FAST, _RETRYING, _SLOW = 0.01, 0.05, 0.2
@@ -78,6 +80,8 @@ class Reactor:
         self._copies = copies
         self._http = urllib3.PoolManager(maxsize=_POSTERS, retries=False, timeout=_TIMEOUT)
         self._posters = ThreadPoolExecutor(_POSTERS, "poster")
+        self._mails: dict[int, Told] = {}
+        """By id, as events tell of them."""
         self._awake = threading.Event()
         self._stopping = False
         self._turned = threading.Condition()
@@ -132,10 +136,12 @@ class Reactor:
         """Posts all that is due, and says after how many seconds to look again."""
         with self._engine.begin() as conn:
             now = self._now(conn)
-            due = store.due(conn, now, _CLAIM)
+            due = store.due(conn, now, _CLAIM, self._mails)
             upcoming = None if due else store.next_due(conn)
             clock = store.operating_time(conn)
         began = time.monotonic()
+        for message in list(islice(self._mails, max(0, len(self._mails) - _REMEMBERED))):
+            del self._mails[message]  # the oldest first
         items = [Item(one, b"" if _is_alone(one) else orjson.dumps(event(one))) for one in due]
         if self._copies is not None:
             self._mix(self._copies, items, clock, began)
@@ -154,11 +160,13 @@ class Reactor:
         news = ([item for item in batch if not item.copy] for batch in batches)
         self._settle(list(zip(news, outcomes, strict=True)), clock, began)
         for batch, outcome in zip(batches, outcomes, strict=True):
-            for item in batch:
-                if outcome.problem is None and not item.copy and item.due.kind != "one_click":
-                    copies.keep(item._replace(copy=True), outcome.at)
-                elif outcome.problem is not None and item.copy:
-                    copies.again(item, outcome.at + 1.0)
+            if outcome.problem is None:
+                kept = (Item(due, told, True) for due, told, copy in batch if not copy and due.kind != "one_click")
+                copies.keep(kept, outcome.at)
+            else:
+                for item in batch:
+                    if item.copy:
+                        copies.again(item, outcome.at + 1.0)
 
     def _pause(self, now: datetime, upcoming: datetime | None) -> float:
         """Short while something is near. Time that does not run like a real clock may jump to the next any moment."""
@@ -191,7 +199,7 @@ class Reactor:
             return _Outcome(str(problem), False, time.monotonic())
 
     def _one_click(self, due: Due) -> _Outcome:
-        url = one_click_url(due.headers)
+        url = due.data["post_to"]
         if url is None:
             return _Outcome("the mail has no List-Unsubscribe header for one click", True, time.monotonic())
         answer = self._http.request(

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, sel
 from sequencer.sandbox import tables
 from sequencer.sandbox.compose import Mail, Shared
 from sequencer.sandbox.faults import Fault, strikes
-from sequencer.sandbox.reaction import Due, Reaction
+from sequencer.sandbox.reaction import Due, Reaction, Told, told_of
+from sequencer.sandbox.tables import MAILS, REACTIONS
 from sequencer.store.arrays import array
 
 GIVE_UP = timedelta(hours=24)
@@ -32,20 +33,19 @@ class Received:
     fault: str | None = None
 
 
-_MESSAGE = (
-    "id request number to_email to_name from_email from_name reply_to subject headers custom_args substitutions"
-    " accepted_at"
-).split()
-_REACTION = "id message email kind due_at data".split()
+_MESSAGE = "id number to_email words custom_args".split()
+_REACTION = "id kind due_at data suppresses".split()
+_SUPPRESSING = {
+    "bounce": "Bounced Address",
+    "spamreport": "Spam Reporting Address",
+    "unsubscribe": "Unsubscribed Address",
+}
+"""Kinds of events, and the reason that SendGrid gives when it drops a later mail to the address."""
 
 _SUPPRESSED = text(
-    """
-    SELECT email, min(kind) FROM sandbox.reaction
-    WHERE email = ANY(:emails) AND state = 'posted' AND kind IN ('bounce', 'spamreport', 'unsubscribe')
-    GROUP BY email
-    """
+    "SELECT suppresses, min(kind) FROM sandbox.reaction"
+    " WHERE suppresses = ANY(:emails) AND state = 'posted' GROUP BY suppresses"
 )
-
 
 _RECORD = insert(tables.request).returning(tables.request.c.number)
 
@@ -53,16 +53,7 @@ _RECORD = insert(tables.request).returning(tables.request.c.number)
 def record(conn: Connection, received: Received, shared: Shared | None = None, count: int = 0) -> tuple[int, str]:
     """Keeps the request, refused or not; gives its number and its X-Message-Id."""
     public = secrets.token_urlsafe(16)
-    kept: dict[str, Any] = {}
-    if shared is not None:
-        kept = {
-            "text": _storable(shared.text),
-            "html": _storable(shared.html),
-            "categories": list(shared.categories),
-            "track_opens": shared.track_opens,
-            "track_clicks": shared.track_clicks,
-        }
-    kept |= {
+    kept = {
         "id": public,
         "at": received.at,
         "bytes": received.size,
@@ -71,28 +62,21 @@ def record(conn: Connection, received: Received, shared: Shared | None = None, c
         "problem": _storable(received.problem),
         "fault": received.fault,
         "body": zlib.compress(received.body, 1),
+        "categories": list(shared.categories) if shared is not None else [],
     }
     return conn.execute(_RECORD, kept).scalar_one(), public
 
 
-def add_messages(conn: Connection, request: int, at: datetime, mails: Sequence[Mail]) -> list[int]:
-    """Gives their ids, ascending in the mails' order."""
-    ids = _ids(conn, "sandbox.message_id", len(mails))
+def add_messages(conn: Connection, request: int, mails: Sequence[Mail]) -> range:
+    """Gives their ids."""
+    ids = range(request * MAILS, request * MAILS + len(mails))
     rows = (
         (
             number,
-            request,
             mail.number,
             mail.to_email,
-            mail.to_name,
-            mail.from_email,
-            mail.from_name,
-            mail.reply_to,
-            mail.subject,
-            orjson.dumps(mail.headers).decode(),
+            f"{mail.subject} {mail.to_name} {mail.to_email} {mail.from_name} {mail.from_email}",
             orjson.dumps(mail.custom_args).decode(),
-            orjson.dumps(mail.substitutions).decode(),
-            at,
         )
         for number, mail in zip(ids, mails, strict=True)
     )
@@ -100,20 +84,44 @@ def add_messages(conn: Connection, request: int, at: datetime, mails: Sequence[M
     return ids
 
 
-def add_reactions(conn: Connection, reactions: Sequence[tuple[int, str, Reaction]]) -> list[int]:
-    """(message id, recipient's address, reaction) in the order in which equal due times are posted; gives their ids."""
-    ids = _ids(conn, "sandbox.reaction_id_seq", len(reactions))
+def add_reactions(conn: Connection, followed: Iterable[tuple[int, str, Sequence[Reaction]]]) -> None:
+    """All that follows messages that are new: (id, recipient's address, what).
+
+    Equal due times are posted in this order.
+    """
     rows = (
-        (number, message, email.lower(), reaction.kind, reaction.due_at, orjson.dumps(reaction.data).decode())
-        for number, (message, email, reaction) in zip(ids, reactions, strict=True)
+        (number, told.kind, told.due_at, _data(told), email.lower() if told.kind in _SUPPRESSING else None)
+        for message, email, several in followed
+        for number, told in enumerate(several, message * REACTIONS)
     )
     _copy(conn, "sandbox.reaction", _REACTION, rows)
-    return ids
 
 
-def _ids(conn: Connection, sequence: str, count: int) -> list[int]:
-    query = text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :n)")
-    return sorted(conn.execute(query, {"sequence": sequence, "n": count}).scalars().all())
+_ADD = text(
+    """
+    INSERT INTO sandbox.reaction (id, kind, due_at, data, suppresses)
+    SELECT coalesce(max(id) + 1, :first), :kind, :due_at, CAST(:data AS json), :suppresses
+    FROM sandbox.reaction WHERE id BETWEEN :first AND :last RETURNING id
+    """
+)
+
+
+def add_reaction(conn: Connection, message: int, email: str, told: Reaction) -> int:
+    """One more that follows a message; gives its id. Ask for `reacting` before the message is looked at."""
+    first, last = of_message(message)
+    suppresses = email.lower() if told.kind in _SUPPRESSING else None
+    values = {"first": first, "last": last, "kind": told.kind, "due_at": told.due_at, "data": _data(told)}
+    number: int = conn.execute(_ADD, values | {"suppresses": suppresses}).scalar_one()
+    return number
+
+
+def of_message(message: int) -> tuple[int, int]:
+    """The first and the last id that its reactions may have."""
+    return message * REACTIONS, message * REACTIONS + REACTIONS - 1
+
+
+def _data(told: Reaction) -> str | None:
+    return orjson.dumps(told.data).decode() if told.data else None
 
 
 def _copy(conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -134,13 +142,8 @@ def _copied(value: object) -> str:
 
 def suppressed(conn: Connection, emails: Iterable[str]) -> dict[str, str]:
     """Addresses that SendGrid would no longer mail, and the reason it gives when it drops a mail to them."""
-    reasons = {
-        "bounce": "Bounced Address",
-        "spamreport": "Spam Reporting Address",
-        "unsubscribe": "Unsubscribed Address",
-    }
     found = conn.execute(_SUPPRESSED, {"emails": [email.lower() for email in emails]})
-    return {email: reasons[kind] for email, kind in found}
+    return {email: _SUPPRESSING[kind] for email, kind in found}
 
 
 _FAULTS = select(tables.fault).order_by(tables.fault.c.position).with_for_update()
@@ -188,25 +191,34 @@ def faults(conn: Connection) -> list[dict[str, Any]]:
 
 _DUE = text(
     """
-    SELECT r.id, r.kind, r.due_at, r.data, r.attempts, q.id AS request_id, m.number, m.to_email, m.custom_args,
-           q.categories, coalesce(letter.to_name, ''), coalesce(letter.from_email, ''), letter.reply_to,
-           coalesce(letter.subject, ''), coalesce(letter.headers, '{}')
-    FROM (
-        SELECT id, message, kind, due_at, data, attempts FROM sandbox.reaction
-        WHERE state = 'pending' AND due_at <= :now AND (retry_at IS NULL OR retry_at <= clock_timestamp())
-        ORDER BY due_at, id LIMIT :n
-    ) r
-    JOIN sandbox.message m ON m.id = r.message
-    JOIN sandbox.request q ON q.number = m.request
-    LEFT JOIN sandbox.message letter ON letter.id = r.message AND r.kind IN ('reply', 'auto_reply', 'one_click')
-    ORDER BY r.due_at, r.id
+    SELECT id, kind, due_at, data, attempts FROM sandbox.reaction
+    WHERE state = 'pending' AND due_at <= :now AND (retry_at IS NULL OR retry_at <= clock_timestamp())
+    ORDER BY due_at, id LIMIT :n
+    """
+)
+_TOLD = text(
+    f"""
+    SELECT m.id, q.id, m.number, m.to_email, m.custom_args, q.categories
+    FROM sandbox.message m JOIN sandbox.request q ON q.number = m.id / {MAILS} WHERE m.id = ANY(:ids)
     """
 )
 
 
-def due(conn: Connection, now: datetime, limit: int) -> list[Due]:
-    """Reactions whose time has come, in order. They stay pending until `posted` or `failed`: only one process posts."""
-    return [Due._make(row) for row in conn.execute(_DUE, {"now": now, "n": limit}).all()]
+def due(conn: Connection, now: datetime, limit: int, known: dict[int, Told]) -> list[Due]:
+    """Reactions whose time has come, in order. They stay pending until `posted` or `failed`: only one process posts.
+
+    `known`: messages by id, as they were read before; what is missing is added.
+    """
+    rows = conn.execute(_DUE, {"now": now, "n": limit}).all()
+    of = [row[0] // REACTIONS for row in rows]
+    if missing := set(of) - known.keys():
+        for message, *told in conn.execute(_TOLD, {"ids": list(missing)}).all():
+            known[message] = told_of(*told)
+    return [
+        Due(number, kind, due_at, data or {}, attempts, known[message])
+        for (number, kind, due_at, data, attempts), message in zip(rows, of, strict=True)
+        if message in known  # else it was forgotten in between
+    ]
 
 
 _POSTED = text(
@@ -260,12 +272,12 @@ def operating_time(conn: Connection) -> datetime:
     return moment
 
 
-_REACTING = text("LOCK TABLE sandbox.reaction IN ROW EXCLUSIVE MODE")
-_FORGETTING = text("LOCK TABLE sandbox.reaction IN SHARE ROW EXCLUSIVE MODE")
+_REACTING = text("LOCK TABLE sandbox.reaction IN SHARE ROW EXCLUSIVE MODE")
 
 
 def reacting(conn: Connection) -> None:
-    """Until this transaction ends no message is forgotten: for who looks at one, then adds reactions to it."""
+    """Until this transaction ends no message is forgotten, and nobody else adds reactions: for who looks at a message
+    and adds one to it then."""
     conn.execute(_REACTING)
 
 
@@ -275,7 +287,7 @@ def clear(conn: Connection) -> None:
     Nobody writes reactions meanwhile, so that none is left without its message; whoever reads goes on reading. A
     request that is just being recorded is not seen yet and stays, whole.
     """
-    conn.execute(_FORGETTING)
+    conn.execute(_REACTING)
     for table in (tables.reaction, tables.message, tables.request):
         conn.execute(delete(table))
 

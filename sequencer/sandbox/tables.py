@@ -3,14 +3,16 @@
 What a conductor of virtual time may ask PostgreSQL: `SELECT min(due_at) FROM sandbox.reaction WHERE state = 'pending'`.
 `due_at` is business time. A reaction stays pending until what it says was received, also while it is being posted.
 
-A message keeps its substitutions and its request keeps the contents with the tags, as they came: a thousand mails cost
-one copy of the text. Readers join the two (`sequencer.sandbox.compose.substitute`).
+A request is kept once, as it came. Of its messages and of what follows them there is what is asked for in SQL; all
+else is read from the body (`sequencer.sandbox.mailbox`). Their ids say what they belong to: see MAILS and REACTIONS.
 """
+
+from typing import Final
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Double,
@@ -20,7 +22,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Sequence,
     Table,
     Text,
     text,
@@ -28,6 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 _LOCK = 0x5A4D  # any number will do, as long as nobody else uses it to create these tables
+
+MAILS: Final = 1000
+"""The most mails that a request may have. A message's id is its request's number times this, plus its place in it."""
+REACTIONS: Final = 1_000_000
+"""More than will ever follow a mail. A reaction's id is its message's times this, plus its place."""
 
 metadata = MetaData(schema="sandbox")
 
@@ -43,43 +49,28 @@ request = Table(
     Column("problem", Text, comment="why it was refused; NULL: the request was valid"),
     Column("fault", Text, comment="the settable fault that struck it"),
     Column("body", LargeBinary, comment="as received, zlib"),
-    Column("text", Text, comment="text/plain, with substitution tags"),
-    Column("html", Text, comment="text/html, with substitution tags"),
     Column("categories", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("track_opens", Boolean, nullable=False, server_default=text("true")),
-    Column("track_clicks", Boolean, nullable=False, server_default=text("true")),
 )
-
-message_id = Sequence("message_id", metadata=metadata)
 
 message = Table(
     "message",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False, comment="in order of acceptance"),
-    Column("request", BigInteger, nullable=False, index=True, comment="request.number"),
     Column("number", Integer, nullable=False, comment="of the personalization"),
     Column("to_email", Text, nullable=False, comment="as it came"),
-    Column("to_name", Text, nullable=False),
-    Column("from_email", Text, nullable=False),
-    Column("from_name", Text, nullable=False),
-    Column("reply_to", Text, comment="substituted"),
-    Column("subject", Text, nullable=False, comment="substituted"),
-    Column("headers", JSONB, nullable=False),
+    Column("words", Text, nullable=False, comment="subject, names and addresses, to be searched"),
     Column("custom_args", JSONB, nullable=False),
-    Column("substitutions", JSONB, nullable=False),
-    Column("accepted_at", DateTime(timezone=True), nullable=False, comment="business time"),
     Index("ix_message_to", text("lower(to_email)"), "id"),
 )
 
 reaction = Table(
     "reaction",
     metadata,
-    Column("id", BigInteger, Identity(), primary_key=True),
-    Column("message", BigInteger, nullable=False, index=True),
-    Column("email", Text, nullable=False, comment="lower case"),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False, comment="an event's name at SendGrid, or reply | auto_reply | one_click"),
     Column("due_at", DateTime(timezone=True), nullable=False, comment="business time"),
-    Column("data", JSONB, nullable=False),
+    Column("data", JSON, comment="NULL: nothing"),
+    Column("suppresses", Text, comment="the address in lower case that is not mailed any more once this is posted"),
     Column("state", Text, nullable=False, server_default="pending", comment="pending | posted | failed"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("tried_at", DateTime(timezone=True), comment="operating time of the first attempt that failed"),
@@ -87,11 +78,7 @@ reaction = Table(
     Column("problem", Text, comment="what the last attempt met"),
     Column("answered_at", DateTime(timezone=True), comment="operating time of the first 2xx"),
     Index("ix_reaction_pending", "due_at", "id", postgresql_where=text("state = 'pending'")),
-    Index(
-        "ix_reaction_suppressing",
-        "email",
-        postgresql_where=text("state = 'posted' AND kind IN ('bounce', 'spamreport', 'unsubscribe')"),
-    ),
+    Index("ix_reaction_suppresses", "suppresses", postgresql_where=text("suppresses IS NOT NULL")),
 )
 
 fault = Table(
@@ -112,6 +99,13 @@ def create(engine: Engine) -> None:
     with engine.begin() as conn:
         conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         conn.execute(text("CREATE SCHEMA IF NOT EXISTS sandbox"))
+        if conn.execute(_EARLIER).scalar_one():
+            conn.execute(text("DROP TABLE sandbox.reaction, sandbox.message, sandbox.request"))
         metadata.create_all(conn)
-        # Tables of an earlier version go on.
-        conn.execute(text("ALTER TABLE sandbox.reaction ADD COLUMN IF NOT EXISTS answered_at timestamptz"))
+
+
+_EARLIER = text(
+    "SELECT EXISTS (SELECT FROM information_schema.columns WHERE table_schema = 'sandbox' AND table_name = 'message'"
+    " AND column_name = 'substitutions')"
+)
+"""Of a version that kept each mail whole: the inbox begins anew."""

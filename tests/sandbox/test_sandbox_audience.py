@@ -13,7 +13,7 @@ LINKS = ("https://kestrel.example/price?sq=a.1", "https://kestrel.example/faq?sq
 
 
 def facts(email, sequence="education", step="welcome", **more):
-    return Facts(email, sequence, step, LINKS, "https://kestrel.example/u/tok", **more)
+    return Facts(email, sequence, step, lambda: LINKS, "https://kestrel.example/u/tok", **more)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_an_out_of_office_answer_names_the_day_of_return(fates):
 
 def test_what_a_mail_does_not_track_or_offer_does_not_happen():
     for person in range(500):
-        bare = Facts(f"p{person}@a.example", "s", "x", LINKS, None, track_opens=False, track_clicks=False)
+        bare = Facts(f"p{person}@a.example", "s", "x", lambda: LINKS, None, track_opens=False, track_clicks=False)
         assert not {"open", "click", "one_click"} & {one.kind for one in react(1, bare, ACCEPTED)}
 
 

@@ -12,7 +12,7 @@ LINKS = ("https://kestrel.example/price?sq=a.1", "https://kestrel.example/faq?sq
 
 
 def facts(number):
-    return Facts(f"lead{number}@acme.example", "education", "welcome", LINKS, "https://kestrel.example/u/tok")
+    return Facts(f"lead{number}@acme.example", "education", "welcome", lambda: LINKS, "https://kestrel.example/u/tok")
 
 
 def test_every_event_is_posted_as_often_as_asked_for_with_the_same_id(serve, sender, mail):
@@ -26,9 +26,9 @@ def test_every_event_is_posted_as_often_as_asked_for_with_the_same_id(serve, sen
 
 def test_copies_come_later_and_none_later_than_promised():
     copies = Copies(3, seed=1)
-    for one in range(1000):
-        copies.keep(one, now=100.0)
+    copies.keep(range(1000), now=100.0)
 
+    assert 2000 == len(copies)
     assert [] == list(copies.ripe(100.0 - 0.001))
     assert Counter(dict.fromkeys(range(1000), 2)) == Counter(copies.ripe(100.0 + LATEST))
     assert 0 == len(copies)
