@@ -24,7 +24,7 @@ from sequencer.rendering.environment import (
     one_line,
     printed,
 )
-from sequencer.rendering.names import RECORDS, VALUES
+from sequencer.rendering.names import PAGES, RECORDS, VALUES
 
 DEEPEST: Final = 20
 """Expressions nested deeper are left to the sandbox: Python's own parser has a limit too."""
@@ -153,6 +153,8 @@ def quick_value(node: nodes.Expr, depth: int = 0) -> Emit | None:
         case nodes.Tuple(items=items) | nodes.List(items=items) if all(isinstance(item, nodes.Const) for item in items):
             several = node.as_const()
             return lambda writer: writer.constant(several)
+        case nodes.Name(name=name) if name in PAGES:
+            return lambda writer: writer.reading(f"view.{name}")
         case nodes.Name(name=name) if name in VALUES:
             return lambda writer: f"scope.value({name!r})"
         case nodes.Getattr(node=nodes.Name(name=record), attr=name) if record == "lead" or record in RECORDS:

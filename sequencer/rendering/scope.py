@@ -24,7 +24,6 @@ class Scope:
         self._links = links
         self._lines = lines
         self._contexts: dict[Mode, dict[str, Any]] = {}
-        self._budget = Budget()
 
     def field(self, record: str, name: str) -> Any:
         """`lead.first_name`; None when the record or the field is unknown."""
@@ -53,7 +52,7 @@ class Scope:
     def _shared(self) -> dict[str, Any]:
         records: dict[str, Any] = {record: Record(self._reader(record)) for record in ("lead", *RECORDS)}
         return records | {
-            BUDGET: self._budget,
+            BUDGET: Budget(),
             **{name: self.value(name) for name in PAGES},
         }
 

@@ -57,7 +57,7 @@ def drain(context: Context, sequence: str, position: str) -> bool:
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
         if context.respite.lasts:
             return False  # the clock will find it again
-        size = context.pace.size(place, context.batch)
+        size = context.pace.size(place, context.mails)
         size = min(size, context.probe.limit or size)
         claimed = _claim(context, sequence, position, floor, size)
         if claimed is None:

@@ -74,15 +74,17 @@ def carry_out(
         # Cannot happen while the leads' locks are kept; the key is there for the day when it does.
         log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
         outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
-    messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(pairs, Cancel)])
+    # Most decisions mail and do nothing else.
+    more = [pair for pair in pairs if not all(isinstance(effect, Send) for effect in pair[1].effects)]
+    messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(more, Cancel)])
     told = [
         _alert(steps, snapshot, effect.step, effect.kind, now)
-        for snapshot, _, effect in _each(pairs, Alert)
+        for snapshot, _, effect in _each(more, Alert)
         if isinstance(effect.step, Tell)
     ]
-    told += _hand_off(conn, steps, pairs, now)
-    told += _assign(conn, steps, pairs, now)
-    told += _ask(conn, release, series, pairs, now)
+    told += _hand_off(conn, steps, more, now)
+    told += _assign(conn, steps, more, now)
+    told += _ask(conn, release, series, more, now)
     alerts.insert(conn, told, now)
     enrollments.update(conn, [decision.enrollment for decision in decisions])
     mailed = {order.enrollment.id for order in orders}
@@ -102,8 +104,8 @@ def carry_out(
         reviews.close(conn, _passed(series, pairs), reviews.TIME, now)
         reviews.drop(conn, [e.id for e in over], now)
     lanes.moved(conn, release.workspace, ((e.lead_id, e.sequence) for e in over), now)
-    awake |= _start(conn, release, pairs, now)
-    awake |= _change(conn, release, pairs, now)
+    awake |= _start(conn, release, more, now)
+    awake |= _change(conn, release, more, now)
     return outgoing, awake, bool(late)
 
 

@@ -36,8 +36,10 @@ class Context:
     """Where the web process is reached, without a slash at the end."""
     hint: Callable[..., None]
     """`hint("drain", sequence, position)`: wakes the workers. Losing one loses nothing."""
+    mails: int = 1_000
+    """Enrollments that a drain takes at most at a time: as many as one request to SendGrid carries."""
     batch: int = 500
-    """Enrollments a claim takes at most."""
+    """Leads or enrollments that everything else takes at most at a time."""
     probe: Probe = field(default_factory=Probe)
     pace: Pace = field(default_factory=Pace)
     respite: Respite = field(default_factory=Respite)

@@ -15,6 +15,8 @@ from sequencer.core.snapshot import Consent, Snapshot, Standing
 from sequencer.core.workspace import Workspace
 from sequencer.store import enrollments, events, intake_health, leads, messages, readiness, suppressions
 
+_SAID_NOTHING, _NOT_ASKED = Consent(), Standing()
+
 Subject = tuple[Enrollment | None, Lead]
 
 
@@ -56,9 +58,9 @@ def load(
             events=tuple(happened.get(lead.id, ())),
             received=frozenset(received.get(lead.id, ())),
             mailed_at=tuple(mailed.get(lead.id, ())),
-            consent=consents.get(lead.email, Consent()),
+            consent=consents.get(lead.email, _SAID_NOTHING),
             others=tuple(others.get(lead.id, ())),
-            standing=standings.get(lead.id, Standing()),
+            standing=standings.get(lead.id, _NOT_ASKED),
             intake_sound_since=sound_since,
         )
         for enrollment, lead in subjects

@@ -36,6 +36,7 @@ COLUMNS = (
     enrollment.c.pinned,
 )
 _RUNNING = sorted(RUNNING)
+_STATUSES = {status.value: status for status in Status}
 _HELD_OUT = [{"step": HOLDOUT}]
 """What the history of whoever gets nothing holds."""
 
@@ -46,7 +47,7 @@ Row = tuple[Enrollment, Lead]
 def of(row: Sequence[Any]) -> Enrollment:
     """The enrollment in the first columns of a row that was selected with COLUMNS."""
     values = list(row[: len(COLUMNS)])
-    values[8] = Status(values[8])
+    values[8] = _STATUSES[values[8]]
     values[10] = tuple(
         [Outcome(o["step"], o["outcome"], datetime.fromisoformat(o["at"]), o.get("detail", "")) for o in values[10]]
     )
@@ -236,7 +237,7 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
             "positions": array(e.position for e in changed),
             "sinces": array(e.since for e in changed),
             "dues": array(e.due_at for e in changed),
-            "statuses": array(e.status for e in changed),
+            "statuses": array(e.status.value for e in changed),
             "reasons": array(e.reason for e in changed),
             "outcomes": array(_history(e.outcomes) for e in changed),
             "paused": array(e.paused_at for e in changed),
@@ -279,7 +280,9 @@ def finish(conn: Connection, sinces: Mapping[int, datetime], now: datetime) -> N
 def _history(outcomes: Sequence[Outcome]) -> str:
     return orjson.dumps(
         [
-            {"step": o.step, "outcome": o.outcome, "at": o.at.isoformat()} | ({"detail": o.detail} if o.detail else {})
+            {"step": o.step, "outcome": o.outcome, "at": o.at, "detail": o.detail}
+            if o.detail
+            else {"step": o.step, "outcome": o.outcome, "at": o.at}
             for o in outcomes
         ]
     ).decode()

@@ -132,8 +132,10 @@ _BEGIN = text(
         subject = excluded.subject, message_id = excluded.message_id, failure = excluded.failure, retry_at = NULL,
         deployment = excluded.deployment, content = excluded.content
     WHERE message.state = 'retry' AND message.attempt = excluded.attempt - 1
-    RETURNING enrollment_id, step
     """
+)
+_BEGUN = select(message.c.enrollment_id, message.c.step).where(
+    message.c.enrollment_id == any_in("ids"), message.c.fence == bindparam("fence")
 )
 
 
@@ -152,9 +154,12 @@ def begin(
     if not attempts:
         return set()
     columns = {name: array(values) for name, values in zip(Attempt._fields, zip(*attempts, strict=True), strict=True)}
-    done = conn.execute(_BEGIN, {**columns, "fence": fence, "now": now})
+    done = conn.execute(_BEGIN, {**columns, "fence": fence, "now": now}).rowcount
     requests.begin(conn, [(a.request_id, a.enrollment_id) for a in attempts if a.state is State.SENDING], lease)
-    return {(enrollment_id, step) for enrollment_id, step in done.all()}
+    if done == len(attempts):
+        return {(a.enrollment_id, a.step) for a in attempts}
+    ours = conn.execute(_BEGUN, {"ids": columns["enrollment_id"], "fence": fence})
+    return {(enrollment_id, step) for enrollment_id, step in ours.all()}
 
 
 _ACCEPT = text(

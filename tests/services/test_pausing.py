@@ -91,7 +91,7 @@ def watched(world: World) -> tuple[World, Memory]:
 
 def test_refused_credentials_pause_all_sending_and_lose_nothing(world: World) -> None:
     entered(world, 30)
-    world.context = replace(world.context, batch=10)
+    world.context = replace(world.context, mails=10)
     world.provider.answers = [REFUSED]
     world.work()
     assert len(world.provider.batches) == 1

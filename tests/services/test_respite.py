@@ -50,7 +50,7 @@ def test_while_it_lasts_nobody_is_claimed(world: World) -> None:
     world.enter("many", *people)
     world.provider.answers = [Receipt(USED_UP)]
     seconds = [0.0]
-    one_by_one = replace(world.context, batch=1, respite=Respite(lambda: seconds[0]))
+    one_by_one = replace(world.context, mails=1, respite=Respite(lambda: seconds[0]))
     advance.drain(one_by_one, "many", "one")
     assert len(world.provider.mails) == 1, "the limit was used up by the first"
     advance.drain(one_by_one, "many", "one")

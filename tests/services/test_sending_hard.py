@@ -135,7 +135,7 @@ def test_a_refused_mail_is_not_called_sent(world: World) -> None:
 
 def test_an_outage_makes_only_a_few_mails_unknown(world: World) -> None:
     world.deploy(files(quick=EXEMPT))
-    small = World(replace(world.context, batch=20), world.provider)
+    small = World(replace(world.context, mails=20), world.provider)
     people = [small.lead(f"p{n}@harbor.example") for n in range(100)]
     small.enter("quick", *people)
     small.provider.answers = [Receipt(TIMEOUT)] * 3

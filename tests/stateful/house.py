@@ -185,6 +185,7 @@ class House:
             public_url="https://mail.acme.example",
             hint=lambda *hint: self.hints.append(hint),
             batch=self.batch,
+            mails=self.batch,
             noted=never,
             vouched=never,
             # Operating time flies: a provider that wants to be left alone has been by the next look.
