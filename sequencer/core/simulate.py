@@ -348,8 +348,9 @@ class _World:
         if after.status not in RUNNING:
             self.moved(after.sequence)
         for effect in decision.effects:
-            if isinstance(effect, Enter):
-                self.enroll(self.workspace.sequences[effect.step.sequence], snapshot.lead, None)
+            # Its file may be gone since somebody got the steps that they keep.
+            if isinstance(effect, Enter) and (target := self.workspace.sequences.get(effect.step.sequence)) is not None:
+                self.enroll(target, snapshot.lead, None)
         self.write(decision, snapshot.lead)
         self.foresee(after.id)
 

@@ -13,6 +13,7 @@ from sequencer.services import advance, inspect
 from sequencer.services.migrate import migrate
 from sequencer.services.operate import move
 from sequencer.services.release import Releases
+from sequencer.services.week import foresee
 from sequencer.services.why import why
 from sequencer.store import clock
 from tests.services.conftest import World
@@ -243,6 +244,32 @@ def test_who_keeps_steps_that_cannot_be_run_any_more_is_held_and_shown(
         [older] = inspect.status(conn, release)["keep_older_steps"]
     assert "cannot be run by this version" in answer.now[0].text
     assert (older["people"], older["can_run"]) == (1, False)
+
+
+def test_the_week_is_foreseen_by_the_steps_that_each_of_them_keeps(world: World) -> None:
+    world.deploy(files(it=it(OLD)))
+    world.enter("it", world.lead(), world.lead("lee@harbor.example"))
+    world.work()
+    world.deploy(files(it=it("  - email: one\n")))
+    taken_over(world)
+    week = foresee(world.context, 7, 5000, lambda _: None).week
+    # `three` when the two days for a click are over, `gone` two days after that; the new file has neither.
+    mails = {day.isoformat(): sum(one.mails.values()) for day, one in week.days.items() if one.mails}
+    assert mails == {"2026-11-25": 2, "2026-11-27": 2}
+
+
+def test_a_start_of_a_sequence_whose_file_is_gone_since_is_passed_over(world: World) -> None:
+    other = it("  - email: four\n")
+    world.deploy(
+        files(it=it("  - email: one\n  - wait: 1 day\n  - id: go-on\n    start: other\n  - email: two\n"), other=other)
+    )
+    kim = world.lead()
+    world.enter("it", kim)
+    world.work()
+    world.deploy(files(it=it(NEW)))
+    taken_over(world)
+    world.pass_(days=1)
+    assert steps(world, kim) == ["one", "two"]
 
 
 def cost(world: World, name: str, count: int) -> int:
