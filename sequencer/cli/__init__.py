@@ -32,6 +32,7 @@ COMMANDS = {
     "messages": "Show and resolve messages of which nobody knows whether they went.",
     "events": "Show webhooks that were set aside, and take them up again.",
     "status": "Count enrollments by sequence and status, and messages by state.",
+    "report": "Say what came of handoffs, by rep, by reason and by campaign.",
     "week": "Say what the coming days will bring if nobody reacts.",
     "why": "Explain why a lead did or did not get a mail, and when the next comes.",
     "web": "Serve webhooks, unsubscribe pages, the API and the dashboard.",
