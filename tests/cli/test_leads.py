@@ -91,8 +91,9 @@ def test_an_imported_change_starts_what_waits_for_it_and_a_new_lead_does_not(rel
 @pytest.mark.parametrize("rows", ["", "email\n"])
 def test_an_unknown_sequence_is_refused_whatever_the_file_holds(released: Sequencer, rows: str) -> None:
     result = released.run("leads", "import", "-", "--enroll", "educaton", given=rows)
-    known = "education, handbook-delivery, idle-timing, newsletter-2026-12, sales-motivation"
-    assert (1, f"Error: there is no sequence `educaton`; deployed are: {known}\n") == (result.exit_code, result.stderr)
+    said, _, known = result.stderr.strip().partition("; deployed are: ")
+    assert (1, "Error: there is no sequence `educaton`") == (result.exit_code, said)
+    assert {"education", "handbook-delivery", "sales-motivation"} < set(known.split(", "))
 
 
 @pytest.mark.parametrize(

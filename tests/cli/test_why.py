@@ -77,9 +77,8 @@ def test_whoever_never_entered_is_told_whether_they_could(deployed: Sequencer) -
     deployed("halt", "ana@harbor.example")
     said = deployed("why", "ana@harbor.example").splitlines()
     assert "ana@harbor.example must not be mailed: halted by an operator" == said[0]
-    assert ["never entered; could not: must not be mailed"] * 5 == [
-        re.split(r"  +", line.strip())[1] for line in said if line.startswith("  now")
-    ]
+    of_each = [re.split(r"  +", line.strip())[1] for line in said if line.startswith("  now")]
+    assert ["never entered; could not: must not be mailed"] * len(of_each) == of_each and len(of_each) >= 5
     allowed = deployed.json("why", "bo@harbor.example", "pricing")
     assert ([], "never entered; could") == (allowed["suppressed"], allowed["sequences"][0]["now"][0]["text"])
 
