@@ -38,7 +38,7 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
     if not pauses.is_shut(conn):
         hints += [("weigh" if of == watches.SIGNALS else "look", (rule,)) for rule, of in watches.due(conn, now)]
         hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
-    if bool(conn.execute(text(visits.WAITING)).scalar_one()):
+    if _exists(conn, visits.WAITING):
         hints.append(("visits", ()))
     if _exists(conn, "SELECT 1 FROM handoff WHERE due_at <= :now", now=now):
         hints.append(("handoff", ()))
@@ -69,7 +69,7 @@ _REST = text(
            (SELECT coalesce(max(1 + urgent::int), 0) FROM intake WHERE state = 'pending'),
            EXISTS (SELECT 1 FROM request WHERE lease_until IS NOT NULL)
            OR EXISTS ({watches.PLANTING})
-           OR ({visits.WAITING})
+           OR EXISTS ({visits.WAITING})
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
            OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')
                       AND deployment < (SELECT max(number) FROM deployment))

@@ -55,7 +55,7 @@ def put_ours(conn: Connection, body: bytes, lead_id: int, at: datetime) -> None:
     )
 
 
-WAITING = "SELECT EXISTS (SELECT 1 FROM beacon ORDER BY id LIMIT 1)"
+WAITING = "SELECT 1 FROM beacon ORDER BY id LIMIT 1"
 
 _TAKE = text(
     """
@@ -198,11 +198,22 @@ def touches_of(conn: Connection, lead_id: int) -> tuple[Any, Any]:
     return row[0], row[1]
 
 
-_OLD_VISITS = "SELECT ctid FROM visit WHERE at < :visits ORDER BY at LIMIT :limit"
-_OLD_VISITORS = """
-    SELECT ctid FROM visitor
-    WHERE seen_on < :visitors AND (lead_id IS NULL OR seen_on < :browsers) ORDER BY seen_on LIMIT :limit
-"""
+_FORGET_VISITS = text(
+    """
+    DELETE FROM visit WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM visit WHERE at < :visits ORDER BY at LIMIT :limit FOR UPDATE SKIP LOCKED
+    ))
+    """
+)
+_FORGET_VISITORS = text(
+    """
+    DELETE FROM visitor WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM visitor
+        WHERE seen_on < :visitors AND (lead_id IS NULL OR seen_on < :browsers) ORDER BY seen_on LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ))
+    """
+)
 
 
 def any_met(conn: Connection) -> bool:
@@ -214,10 +225,6 @@ def forget(conn: Connection, visits: datetime, browsers: date, limit: int) -> in
     """Removes visits of before then, visitors nobody knows who were not seen since, and leads' browsers not seen since
     `browsers`: at most so many of each. Says of how many visits and visitors.
     """
-    values = {"visits": visits, "visitors": visits.date(), "browsers": browsers, "limit": limit}
-    gone = 0
-    for table, old in (("visit", _OLD_VISITS), ("visitor", _OLD_VISITORS)):
-        gone += conn.execute(
-            text(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY({old} FOR UPDATE SKIP LOCKED))"), values
-        ).rowcount
-    return gone
+    people = {"visitors": visits.date(), "browsers": browsers, "limit": limit}
+    gone: int = conn.execute(_FORGET_VISITS, {"visits": visits, "limit": limit}).rowcount
+    return gone + conn.execute(_FORGET_VISITORS, people).rowcount
