@@ -35,7 +35,7 @@ _ALWAYS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
-ON_OTHER_SITES: Final = frozenset({"/t.js", "/f.js"})
+ON_OTHER_SITES: Final = frozenset({"/t", "/t.js", "/f.js"})
 """What pages of other sites load; all else is for pages of ours."""
 _ASSETS: Final = "public, max-age=86400"
 

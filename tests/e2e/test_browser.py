@@ -1,18 +1,24 @@
 """The pages in a real browser: what a person presses, and what comes of it."""
 
+import re
 import shutil
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.conftest import Stack
 from tests.e2e.test_outside import PLAIN
-from tests.workspaces import files
+from tests.workspaces import WORKSPACE, files
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (`apt install chromium`)")
 
+PEOPLE = (
+    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Mobile Safari/537.36"
+)
 SLOW = PLAIN.replace("wait: 1 second", "wait: 3 days").replace(
     "from: marketing", "from: marketing\nexit_on:\n  - replied()"
 )
@@ -24,15 +30,23 @@ def page() -> Iterator[Page]:
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=CHROMIUM,
+            # As a person's: a browser that says it is driven by software is not followed.
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-blink-features=AutomationControlled",
+                f"--user-agent={PEOPLE}",
+            ],
         )
         page = browser.new_page(viewport={"width": 400, "height": 850})
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         yield page
         browser.close()
-    # A wrong password is refused as it should be; everything else is news.
-    assert [said for said in complaints if "403 (Forbidden)" not in said] == []
+    # A wrong password and an incomplete form are refused as they should be; everything else is news.
+    assert [said for said in complaints if not re.search(r"403 \(Forbidden\)|422 \(Unproc", said)] == []
 
 
 def test_reading_clicking_and_answering_in_the_inbox_shows_on_the_dashboard(stack: Stack, page: Page) -> None:
@@ -74,3 +88,77 @@ def test_the_unsubscribe_page_acts_on_the_button_only(stack: Stack, page: Page) 
     page.wait_for_load_state()
     lead = stack.lead("kim@harbor.example")
     assert (lead["lead"]["suppressed"], lead["enrollments"][0]["status"]) == (True, "stopped")
+
+
+class OurSite(BaseHTTPRequestHandler):
+    """Pages of the company's own site, which carry our scripts."""
+
+    mail = ""
+
+    def do_GET(self) -> None:
+        form = f'<script async src="{self.mail}/f.js" data-form="contact"></script>' if "contact" in self.path else ""
+        page = f'<!doctype html><title>Ours</title><script src="{self.mail}/t.js"></script><h1>Ours</h1>{form}'
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(page.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def our_site(stack: Stack) -> Iterator[str]:
+    OurSite.mail = stack.web
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OurSite)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_visitor_who_agreed_is_known_by_a_link_of_ours_and_by_a_form(stack: Stack, page: Page, our_site: str) -> None:
+    forms = "contact: {title: Write to us, always: [first_name], message: What is it about?}\n"
+    said = f"{WORKSPACE}\nsite: {{hosts: ['{our_site}']}}\n"
+    stack.deploy(files(plain=SLOW) | {"sequences/workspace.yaml": said, "sequences/forms.yaml": forms})
+    stack.api("/api/leads", {"email": "kim@harbor.example", "enroll": "plain"})
+    mail = stack.until("the first mail", lambda: stack.messages("kim@harbor.example"))[0]
+    token = re.search(r"sq=([a-z2-7]{32}\.\d)", mail["text"])
+    assert token is not None
+    page.goto(f"http://{our_site}/pricing?utm_campaign=autumn&sq={token[1]}#top")
+    assert page.url == f"http://{our_site}/pricing?utm_campaign=autumn#top"
+    assert page.context.cookies() == []
+    page.evaluate("sequencer.consent(true)")
+    [cookie] = page.context.cookies()
+    assert (cookie["name"], cookie["sameSite"], len(cookie["value"])) == ("sq_v", "Lax", 32)
+
+    page.goto(f"http://{our_site}/contact")
+    form = page.frame_locator("iframe")
+    form.get_by_label("Your email address").fill("jo@harbor.example")
+    form.get_by_role("button").click()
+    form.get_by_text("Please fill this in.").wait_for()
+    form.get_by_label("First name").fill("Jo")
+    form.get_by_label("What is it about?").fill("How much would it be?")
+    form.get_by_role("button").click()
+    form.get_by_text("Thank you").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.goto(f"http://{our_site}/faq")
+    page.goto("about:blank")
+
+    def visited(email: str) -> list[str]:
+        events = stack.lead(email)["events"]
+        return sorted(e["data"]["page"] for e in events if e["event"] == "visited")
+
+    # Kim followed the link, and then handed the browser to Jo, who gave another address.
+    stack.until("what Kim looked at", lambda: "/pricing" in visited("kim@harbor.example"))
+    stack.until("what Jo looked at", lambda: "/faq" in visited("jo@harbor.example"))
+    assert stack.lead("kim@harbor.example")["lead"]["campaign"] == "autumn"
+    [told] = [e for e in stack.lead("jo@harbor.example")["events"] if e["event"] == "submitted"]
+    assert told["data"] == {"form": "contact", "answers": {"first_name": "Jo"}, "text": "How much would it be?"}
+    assert stack.lead("jo@harbor.example")["lead"]["time_zone"] is not None
+
+    page.goto(f"http://{our_site}/about")
+    page.evaluate("sequencer.consent(false)")
+    assert page.context.cookies() == []
