@@ -77,6 +77,8 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     handoffs = HandoffDoor(context)
     calls = CallDoor(context)
     routes = [
+        # Asked for most of all, and the first that fits is taken.
+        Route("/t", site.take, methods=["POST", "OPTIONS"]),
         Route("/webhooks/sendgrid/events", webhooks.events, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound", webhooks.inbound, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound/{key:path}", webhooks.inbound, methods=["POST"]),
@@ -85,7 +87,6 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/preferences/{token}", unsubscribe.preferences),
         Route("/preferences/{token}", unsubscribe.choose, methods=["POST"]),
         Route("/t.js", site.script),
-        Route("/t", site.take, methods=["POST", "OPTIONS"]),
         Route("/f.js", form.script),
         Route("/f/{form}", form.show),
         Route("/f/{form}", form.take, methods=["POST"]),
