@@ -12,7 +12,7 @@ from dramatiq import Broker
 
 from sequencer.hints import DEFAULT, QUEUES, Hints
 from sequencer.logs import describe
-from sequencer.services import advance, alerts, handoff, ingest, migrate, reconcile, tidy, visits, watch, weigh
+from sequencer.services import advance, alerts, handoff, ingest, migrate, reconcile, targets, tidy, visits, watch, weigh
 from sequencer.services.context import Context
 
 _log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
     register(broker, hints, "migrate", lambda: migrate.migrate(context))
     register(broker, hints, "visits", lambda: visits.process(context))
     register(broker, hints, "alerts", lambda: alerts.deliver(context))
+    register(broker, hints, "targets", lambda: targets.deliver(context))
     register(broker, hints, "tidy", lambda: tidy.tidy(context))
 
 

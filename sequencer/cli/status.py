@@ -84,6 +84,7 @@ def say(found: Mapping[str, Any]) -> None:
     section("alerts", found["alerts"])
     section("calls to make: `sequencer tasks list`", {what: count for what, count in found["tasks"].items() if count})
     section("handoffs", found["handoffs"])
+    section("calls to targets: see `sequencer targets list`", found["targets"])
     section("mails to review: `sequencer reviews list`", {"open": found["reviews"]} if found["reviews"] else {})
     waiting = {
         "pending": found["webhooks_pending"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from sequencer.core.duration import Duration
+from sequencer.core.target_call import HandoffTarget
 
 Turn: TypeAlias = Literal["remind", "reassign", "return_to_nurture"]
 TURNS: Final[tuple[Turn, ...]] = ("remind", "reassign", "return_to_nurture")
@@ -66,6 +67,8 @@ class HandoffPolicy:
     declines: Mapping[str, Decline] = field(default_factory=lambda: {one.id: one for one in DECLINES})
     return_status: str | None = None
     """The status of leads that go back to nurture; None: it stays."""
+    targets: Mapping[str, HandoffTarget] = field(default_factory=dict)
+    """Other systems that are told of handoffs, by name."""
     say: Mapping[str, str] = field(default_factory=dict)
     """By reason of readiness: what the rep may begin with."""
 

@@ -12,10 +12,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import cache
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from sequencer.core.mail import Answer, Outcome
@@ -24,6 +25,8 @@ from sequencer.providers.leash import Leash
 
 HEAD: Final = 16 * 1024
 """Bytes of an answer's status line and headers that are read at most; its body never is."""
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 Resolve: TypeAlias = Callable[[str, int], list[str]]
 """(host, port) → network addresses. Raises OSError."""
@@ -54,8 +57,11 @@ class Outgoing:
         self._resolve = resolve or _look_up
         self._trust = trust
 
-    def post(self, url: str, body: bytes) -> Outcome:
-        """One request, never repeated. `Answer.RETRY`: surely not taken. `Answer.UNKNOWN`: it may have been."""
+    def post(self, url: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> Outcome:
+        """One request, never repeated. `Answer.RETRY`: surely not taken. `Answer.UNKNOWN`: it may have been.
+
+        `headers`: further ones, of our own making: names and values are not escaped.
+        """
         deadline = time.monotonic() + self._total
         try:
             target = parse(self._instead or url, self._allowed)
@@ -67,7 +73,7 @@ class Outgoing:
             return Outcome(Answer.RETRY, detail=f"the host's name was not found: {type(error).__name__}")
         if not all(public(address) or (str(address), target.port) in self._allowed for address in addresses):
             return _refused("not posted: the host's name leads into a private network")
-        return self._post(target, addresses, body, deadline)
+        return self._post(target, addresses, _request(target, body, headers), deadline)
 
     def _addresses(self, target: Target, deadline: float) -> list[Address]:
         """Asks for the name once. The thread that asks may outlive us: nothing else ends a look-up."""
@@ -87,7 +93,7 @@ class Outgoing:
             raise OSError("no address")
         return [ip_address(text) for text in texts]
 
-    def _post(self, target: Target, addresses: list[Address], body: bytes, deadline: float) -> Outcome:
+    def _post(self, target: Target, addresses: list[Address], request: bytes, deadline: float) -> Outcome:
         try:
             plain = _connect(addresses, target.port, deadline)
         except OSError as error:
@@ -105,7 +111,7 @@ class Outgoing:
                 except (OSError, ValueError) as error:
                     return Outcome(Answer.RETRY, detail=f"no secure connection: {type(error).__name__}")
             try:
-                link.sendall(_request(target, body))
+                link.sendall(request)
                 return _judge(_head(link))
             except OSError as error:
                 return Outcome(Answer.UNKNOWN, detail=f"no answer: {type(error).__name__}")
@@ -143,7 +149,7 @@ def _connect(addresses: list[Address], port: int, deadline: float) -> socket.soc
     raise failure
 
 
-def _request(target: Target, body: bytes) -> bytes:
+def _request(target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
     host = f"[{target.host}]" if ":" in target.host else target.host
     lines = (
         f"POST {target.path} HTTP/1.1",
@@ -151,6 +157,7 @@ def _request(target: Target, body: bytes) -> bytes:
         "User-Agent: sequencer",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in headers.items()),
         "Connection: close",
     )
     return "\r\n".join((*lines, "", "")).encode("ascii") + body

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from sequencer.services import tidy
 from sequencer.services.context import Context
-from sequencer.store import alerts, clock, enrollments, handoffs, intake, pauses, releases, visits, watches
+from sequencer.store import alerts, calls_out, clock, enrollments, handoffs, intake, pauses, releases, visits, watches
 
 Hint = tuple[str, tuple[object, ...]]
 
@@ -42,6 +42,8 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         hints.append(("visits", ()))
     if _exists(conn, "SELECT 1 FROM handoff WHERE due_at <= :now", now=now):
         hints.append(("handoff", ()))
+    if _exists(conn, calls_out.DUE) and not pauses.is_for_people(conn):
+        hints.append(("targets", ()))
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
     if intake.has_old(conn, now - tidy.KEPT) or (context.forgetting.due() and visits.any_met(conn)):
@@ -71,6 +73,7 @@ _REST = text(
            OR EXISTS ({watches.PLANTING})
            OR EXISTS ({visits.WAITING})
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
+           OR EXISTS ({calls_out.DUE})
            OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')
                       AND deployment < (SELECT max(number) FROM deployment))
     """

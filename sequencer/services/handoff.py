@@ -20,6 +20,7 @@ from sequencer.core.owner import Found, Load, rep_for
 from sequencer.core.people import changed, owner_of
 from sequencer.core.release import Release
 from sequencer.core.snapshot import Snapshot
+from sequencer.services import targets
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
 from sequencer.store import alerts, clock, handoffs, leads, readiness
@@ -163,6 +164,7 @@ def write(conn: Connection, release: Release, locked: Mapping[int, Lead], writte
     if not written.happened:
         return set()
     after = {i: changed(lead, written.values.get(i, {})) for i, lead in locked.items()}
+    targets.tell(conn, release, after.values(), written.happened, now)
     return follow(conn, release, interests(release), after, written.happened, now).awake
 
 

@@ -17,6 +17,7 @@ from sequencer.core.release import Release
 from sequencer.errors import NotFound
 from sequencer.store import (
     alerts,
+    calls_out,
     clock,
     enrollments,
     events,
@@ -204,6 +205,7 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "tasks": tasks.counts(conn, clock.now(conn)),
         "reviews": reviews.counts(conn),
         "handoffs": handoffs.counts(conn),
+        "targets": {state: count for state, count in calls_out.counts(conn).items() if state != "sent"},
         "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
         "webhooks_set_aside": intake.set_aside_count(conn),

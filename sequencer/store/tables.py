@@ -345,6 +345,24 @@ handoff = Table(
     Index("ix_handoff_at", "at", "lead_id"),
 )
 
+call_out = Table(
+    "call_out",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="by which receivers know a repeat"),
+    Column("target", Text, nullable=False, comment="as signals.yaml names it"),
+    Column("kind", Text, nullable=False, comment="handoff.created | accepted | declined | expired"),
+    Column("lead_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False, comment="of the lead's handoff"),
+    Column("body", LargeBinary, nullable=False, comment="JSON, the same at each attempt"),
+    _at("at", nullable=False),
+    Column("state", Text, nullable=False, comment="pending | sending | sent | dead"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("failure", Text),
+    _at("lease_until", comment="operating time"),
+    _at("next_at", comment="operating time"),
+    Index("ix_call_out_open", "id", postgresql_where=text("state IN ('pending', 'sending')")),
+)
+
 message = Table(
     "message",
     metadata,

@@ -7,6 +7,9 @@ from sequencer.core.handoff_policy import TURNS
 from sequencer.workspace.shapes import Block, Choice, Condition, Count, Key, Named, Several, Words, either
 from sequencer.workspace.words import ANY, BEHAVIOUR, DURATION, ID, LOCALE, POINTS, WITHIN
 
+_HOOK: Final = Words("an `https://` address of a public host")
+_HOOK_EXAMPLE: Final = "https://hooks.example.com/services/T0/B0/XXXX"
+
 SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
     "signals": (
         Key(
@@ -79,11 +82,21 @@ SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
             "marketing",
         ),
         Key(
+            "targets",
+            Named(ID, Block("target")),
+            "Other systems that are told of handoffs.",
+            "{team: {slack: https://hooks.example.com/services/T0/B0/XXXX}}",
+        ),
+        Key(
             "say",
             Named(ID, ANY),
             "By the name of a reason: what the rep may begin with.",
             "{price: Ask how many people would use it}",
         ),
+    ),
+    "target": (
+        Key("slack", _HOOK, "An incoming webhook of Slack, or of a chat that takes the same.", _HOOK_EXAMPLE),
+        Key("webhook", _HOOK, "Where signed JSON is posted, as Standard Webhooks describes.", _HOOK_EXAMPLE),
     ),
     "decline": (
         Key("label", ANY, "What people read.", "Not now", True),

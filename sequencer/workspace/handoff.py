@@ -2,10 +2,11 @@
 
 from sequencer.core.handoff_policy import TURNS, Decline, HandoffPolicy, Turn, Within
 from sequencer.core.signals import SalesReady
+from sequencer.core.target_call import FORMS, Form, HandoffTarget
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.nodes import Map, Node, Text, as_map, as_text, as_texts
-from sequencer.workspace.settings import WORKSPACE_FILE
+from sequencer.workspace.settings import WORKSPACE_FILE, read_webhook
 from sequencer.workspace.steps import HANDOFF_STAGE
 
 
@@ -27,6 +28,7 @@ def read_handoff(root: Map, workspace: Workspace, ready: SalesReady | None) -> H
         then=_turns(block) if "then" in block.entries else default.then,
         declines=declines or default.declines,
         return_status=_status(block.text("return_status"), workspace),
+        targets=dict(_targets(block)),
         say=dict(_say(block, ready)),
     )
 
@@ -61,6 +63,24 @@ def _status(text: Text | None, workspace: Workspace) -> str | None:
     if text is None or not workspace.statuses:
         return text.value if text is not None else None
     return values.choice(text, workspace.statuses)
+
+
+def _targets(block: Map) -> list[tuple[str, HandoffTarget]]:
+    found = []
+    named = as_map(block.take("targets"), "names with an address each, as `team: {slack: https://…}`")
+    for name, node in named.items() if named is not None else ():
+        keys = as_map(node, "`slack` or `webhook` with an address")
+        if keys is None or values.identifier(name, "a target") is None:
+            continue
+        keys.expect("target")
+        forms: list[Form] = [form for form in FORMS if form in keys.entries]
+        if len(forms) != 1:
+            name.wrong("bad-value", f"expected `slack` or `webhook` for {name.got}, got {len(forms)} of them")
+            continue
+        url = read_webhook(keys, forms[0])
+        if url is not None:
+            found.append((name.value, HandoffTarget(name.value, forms[0], url)))
+    return found
 
 
 def _say(block: Map, ready: SalesReady | None) -> list[tuple[str, str]]:

@@ -256,15 +256,15 @@ def read_reps(root: Map) -> dict[str, Rep]:
     return reps
 
 
-def read_webhook(rep: Map) -> str | None:
+def read_webhook(block: Map, key: str = "webhook") -> str | None:
     """Reported at the key and never quoted: the address is a secret, and what `check` says lands in logs."""
-    text = rep.text("webhook")
+    text = block.text(key)
     if text is None:
         return None
     try:
         target.parse(text.value)
     except ValueError as error:
-        text.problems.error(rep.entries["webhook"].mark, "bad-webhook", str(error))
+        text.problems.error(block.entries[key].mark, "bad-webhook", str(error))
         return None
     return text.value
 

@@ -23,7 +23,19 @@ from sqlalchemy.exc import DBAPIError
 
 from sequencer.core.lead_input import read
 from sequencer.core.watch import name_of, watched
-from sequencer.services import advance, alerts, due, handoff, heartbeat, ingest, migrate, reconcile, tidy, watch
+from sequencer.services import (
+    advance,
+    alerts,
+    due,
+    handoff,
+    heartbeat,
+    ingest,
+    migrate,
+    reconcile,
+    targets,
+    tidy,
+    watch,
+)
 from sequencer.services.context import Context
 from sequencer.services.halt import halt, lift
 from sequencer.services.leads import enter, save
@@ -417,6 +429,7 @@ class House:
             "migrate": migrate.migrate,
             "alerts": alerts.deliver,
             "handoff": handoff.look,
+            "targets": targets.deliver,
             "tidy": tidy.tidy,
             "plant": watch.plant,
             "look": watch.look,

@@ -1,0 +1,55 @@
+"""What other systems are told of handoffs, signed as Standard Webhooks asks, and how long a failed call waits."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+Form: TypeAlias = Literal["slack", "webhook"]
+
+FORMS: Final[tuple[Form, ...]] = ("slack", "webhook")
+
+AGAIN: Final = (60.0, 300.0, 1800.0, 7200.0, 28800.0, 86400.0)
+"""Seconds of operating time after each failed attempt; after the last one a call is dead until somebody replays it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffTarget:
+    """Another system that is told."""
+
+    name: str
+    form: Form
+    """`slack`: `{"text": …}`, as chats take it; `webhook`: signed JSON."""
+    url: str = field(repr=False)
+    """Whoever knows a chat's address can post there: it is never shown."""
+
+
+def key_of(secret: bytes, target: str) -> bytes:
+    """The key that signs what goes to a target: its own, so that one receiver cannot speak to another in our name."""
+    return hmac.digest(secret, b"target\0" + target.encode(), "sha256")
+
+
+def shown(key: bytes) -> str:
+    """The key as receivers' libraries take it."""
+    return f"whsec_{base64.b64encode(key).decode()}"
+
+
+def signed(key: bytes, number: int, at: int, body: bytes) -> Mapping[str, str]:
+    """The headers of one attempt. `number`: of the call, the same at each attempt; `at`: seconds since 1970.
+
+    Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    """
+    identity = f"msg_{number}"
+    mac = hmac.digest(key, f"{identity}.{at}.".encode() + body, hashlib.sha256)
+    return {
+        "webhook-id": identity,
+        "webhook-timestamp": str(at),
+        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+    }
+
+
+def again(attempts: int) -> float | None:
+    """Seconds until the next attempt after so many that failed; None: there is none."""
+    return AGAIN[attempts - 1] if attempts <= len(AGAIN) else None

@@ -1,0 +1,134 @@
+"""Tells other systems of handoffs: chats, and whatever takes signed webhooks. Tried again for a day and a half."""
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection
+
+from sequencer.core import event as kinds
+from sequencer.core import target_call as rules
+from sequencer.core.event import Event
+from sequencer.core.handoff import policy_of
+from sequencer.core.lead import Lead
+from sequencer.core.mail import Answer, Outcome
+from sequencer.core.release import Release
+from sequencer.core.target_call import HandoffTarget
+from sequencer.logs import describe
+from sequencer.services.alerts import posted
+from sequencer.services.context import Context
+from sequencer.store import calls_out, clock, leads, pauses
+from sequencer.store.calls_out import NewCall
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 20
+"""Calls that are made side by side."""
+LEASE: Final = 30.0
+"""Seconds of operating time for making them; a multiple of what one may take."""
+TOLD: Final = {
+    kinds.HANDED_OFF: "handoff.created",
+    kinds.HANDOFF_ACCEPTED: "handoff.accepted",
+    kinds.HANDOFF_DECLINED: "handoff.declined",
+    kinds.HANDOFF_EXPIRED: "handoff.expired",
+}
+_SAID: Final = {
+    "handoff.created": "{name} was handed to {rep}",
+    "handoff.accepted": "{rep} accepted {name}",
+    "handoff.declined": "{rep} declined {name}: {reason}",
+    "handoff.expired": "{name} went back to nurture: {reason}",
+}
+
+
+def tell(conn: Connection, release: Release, people: Iterable[Lead], happened: Iterable[Event], now: datetime) -> None:
+    """Notes what each target is to be told, in the transaction in which it happens."""
+    targets = policy_of(release.workspace).targets
+    told = [e for e in happened if e.kind in TOLD]
+    if not targets or not told:
+        return
+    known = {lead.id: lead for lead in people}
+    ids = (lead.company_id for lead in known.values() if lead.company_id is not None)
+    companies = leads.companies(conn, ids)
+    calls = []
+    for e in told:
+        lead = known[e.lead_id]
+        company = companies.get(lead.company_id or 0)
+        data = {
+            **e.data,
+            "lead": {
+                "id": lead.id,
+                "email": lead.email,
+                "name": lead.name or None,
+                "company": (company.name or company.domain) if company is not None else None,
+                "stage": lead.stage,
+                "status": lead.status,
+                "campaign": lead.campaign,
+                "owner": lead.owner,
+            },
+        }
+        number = int(e.data["number"])
+        calls += [NewCall(target.name, TOLD[e.kind], lead.id, number, data) for target in targets.values()]
+    calls_out.insert(conn, calls, now)
+
+
+def deliver(context: Context) -> bool:
+    """One batch of calls. True: there may be more. None is made while an operator paused all sending."""
+    with context.engine.begin() as conn:
+        if pauses.is_for_people(conn):
+            return False
+        targets = policy_of(context.releases.current(conn).workspace).targets
+        rows = calls_out.claim(conn, LEASE, AT_ONCE)
+        at = int(clock.operating(conn).timestamp())
+    if not rows:
+        return False
+    call = _caller(context, targets.get, at)
+    with ThreadPoolExecutor(len(rows)) as threads:
+        outcomes = list(threads.map(call, rows))
+    with context.engine.begin() as conn:
+        for row, outcome in zip(rows, outcomes, strict=True):
+            target = targets.get(row.target)
+            if outcome.answer is Answer.ACCEPTED:
+                calls_out.settle(conn, row.id, row.attempts, "sent", None)
+                continue
+            # A chat knows no repeat: what it may have shown is not said again.
+            over = target is None or (target.form == "slack" and outcome.answer is Answer.UNKNOWN)
+            wait = None if over else rules.again(row.attempts)
+            state = "dead" if wait is None else "pending"
+            calls_out.settle(
+                conn, row.id, row.attempts, state, outcome.detail, max(wait or 0, outcome.retry_after or 0)
+            )
+    return len(rows) == AT_ONCE
+
+
+def _caller(context: Context, target_of: Callable[[str], HandoffTarget | None], at: int) -> Callable[[Any], Outcome]:
+    """What makes one call. It never raises, so that no call's failure leaves another's outcome unrecorded."""
+
+    def call(row: Any) -> Outcome:
+        target = target_of(row.target)
+        if target is None:
+            return Outcome(Answer.REFUSED, detail="the target is not declared any more")
+        try:
+            if target.form == "slack":
+                return context.webhooks.post(target.url, orjson.dumps({"text": _words(context, row)}))
+            body = bytes(row.body)
+            key = rules.key_of(context.secret, target.name)
+            return context.webhooks.post(target.url, body, rules.signed(key, row.id, at, body))
+        except Exception as error:
+            log.error("calling the target %s failed: %s", target.name, describe(error))
+            return Outcome(Answer.UNKNOWN, detail=f"failed in posting: {type(error).__name__}")
+
+    return call
+
+
+def _words(context: Context, row: Any) -> str:
+    data = orjson.loads(bytes(row.body))["data"]
+    lead = data["lead"]
+    name = lead["name"] or lead["email"]
+    title = _SAID[row.kind].format(name=name, rep=data["rep"], reason=data.get("reason", ""))
+    who = f"{name}, {lead['company']}" if lead["company"] else name
+    why = ", ".join(data.get("reasons", ()))
+    lines = [who, f"Why: {why}" if why else "", f"{context.public_url}/dashboard/leads/{lead['id']}"]
+    return posted(title, [line for line in lines if line])

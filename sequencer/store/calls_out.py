@@ -1,0 +1,110 @@
+"""Calls to other systems about handoffs, until each was taken, or is dead because nobody took it for long."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, func, select, text
+
+from sequencer.store.arrays import array
+from sequencer.store.tables import call_out
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    target: str
+    kind: str
+    """As receivers read it: `handoff.accepted`."""
+    lead_id: int
+    number: int
+    data: dict[str, Any]
+
+
+def insert(conn: Connection, calls: Sequence[NewCall], now: datetime) -> None:
+    rows = [
+        {
+            "target": one.target,
+            "kind": one.kind,
+            "lead_id": one.lead_id,
+            "number": one.number,
+            # Frozen: every attempt says the same, whatever became of the lead meanwhile.
+            "body": orjson.dumps({"type": one.kind, "timestamp": now.isoformat(), "data": one.data}),
+            "at": now,
+            "state": "pending",
+        }
+        for one in calls
+    ]
+    if rows:
+        conn.execute(call_out.insert(), rows)
+
+
+_CLAIM = text(
+    """
+    WITH next AS MATERIALIZED (
+        SELECT id FROM call_out
+        WHERE state = 'pending' AND coalesce(next_at <= clock_timestamp(), true)
+           OR state = 'sending' AND lease_until < clock_timestamp()
+        ORDER BY id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE call_out c SET state = 'sending', attempts = attempts + 1,
+           lease_until = clock_timestamp() + make_interval(secs => :lease)
+    FROM next WHERE c.id = next.id
+    RETURNING c.id, c.target, c.kind, c.lead_id, c.number, c.body, c.attempts
+    """
+)
+
+
+def claim(conn: Connection, lease: float, limit: int) -> list[Any]:
+    """Takes calls that are to be made, also those of whoever died: receivers know a repeat by its id."""
+    rows = conn.execute(_CLAIM, {"lease": lease, "limit": limit})
+    return sorted(rows, key=lambda row: int(row.id))
+
+
+_SETTLE = text(
+    """
+    UPDATE call_out SET state = :state, failure = :failure, lease_until = NULL,
+           next_at = clock_timestamp() + make_interval(secs => CAST(:again AS float))
+    WHERE id = :id AND state = 'sending' AND attempts = :attempts
+    """
+)
+
+
+def settle(
+    conn: Connection, number: int, attempts: int, state: str, failure: str | None, again: float | None = None
+) -> None:
+    """What one attempt came to. `again`: seconds of operating time until the next."""
+    values = {"id": number, "attempts": attempts, "state": state, "failure": failure, "again": again}
+    conn.execute(_SETTLE, values)
+
+
+DUE = (
+    "SELECT 1 FROM call_out WHERE state = 'pending' AND coalesce(next_at <= clock_timestamp(), true)"
+    " OR state = 'sending' AND lease_until < clock_timestamp()"
+)
+"""Whether some call is to be made now."""
+
+
+def listed(conn: Connection, limit: int) -> list[Any]:
+    """Those that were not taken, the oldest first."""
+    query = select(call_out).where(call_out.c.state != "sent").order_by(call_out.c.id).limit(limit)
+    return list(conn.execute(query))
+
+
+_REPLAY = text(
+    """
+    UPDATE call_out SET state = 'pending', attempts = 0, next_at = NULL
+    WHERE state = 'dead' AND (:every OR id = ANY(CAST(:ids AS bigint[])))
+    """
+)
+
+
+def replay(conn: Connection, ids: Collection[int] | None) -> int:
+    """Has dead calls made again; None: all of them. Returns how many."""
+    return int(conn.execute(_REPLAY, {"every": ids is None, "ids": array(sorted(ids or ()))}).rowcount)
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """How many in each state."""
+    return {row[0]: row[1] for row in conn.execute(select(call_out.c.state, func.count()).group_by(call_out.c.state))}
