@@ -4,7 +4,11 @@ from collections.abc import Collection
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, NamedTuple
 
+from sequencer.core import event as kinds
+from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
+from sequencer.core.lead import Lead
+from sequencer.core.learn import SOURCE, Taught, learnt
 from sequencer.core.people import owner_of
 from sequencer.core.score import changes_on
 from sequencer.core.signals import SalesReady
@@ -72,6 +76,29 @@ def _fell_back(rule: SalesReady, facts: LeadFacts) -> bool:
     if rule.again_below is not None:
         return rule.again_below.test(facts)
     return not any(reason.test(facts) for reason in rule.reasons.values())
+
+
+def handed_to(workspace: Workspace, stage: str | None) -> str | None:
+    """The stage to which a handoff moves a lead that stands at one; None: it stays there."""
+    policy = workspace.signals.handoff if workspace.signals is not None else None
+    to = policy.stage if policy is not None else None
+    return to if to is not None and workspace.stage_rank(to) > workspace.stage_rank(stage) else None
+
+
+def told(
+    before: Lead, taught: Taught | None, verdict: Verdict, stage: str | None, number: int, now: datetime
+) -> list[Event]:
+    """What follows from a look, as events. `stage`: to which the lead moves; `number`: of the readiness that begins."""
+    found = learnt(before, taught, now) if taught is not None else []
+    if stage is not None:
+        found.append(_event(kinds.CHANGED, before, now, field="stage", before=before.stage, after=stage))
+    if verdict.reasons:
+        found.append(_event(kinds.SALES_READY, before, now, number=number, reasons=list(verdict.reasons)))
+    return found
+
+
+def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:
+    return Event(kind, now, lead.id, f"{SOURCE}.{kind}.{now.isoformat()}", SOURCE, data=data)
 
 
 def next_look(

@@ -25,16 +25,19 @@ from sequencer.core.interest import Interest, interest
 from sequencer.core.lanes import Other, concerned
 from sequencer.core.lead import Company, Lead
 from sequencer.core.lead_input import LeadInput
+from sequencer.core.learn import SOURCE, Source, teaches
 from sequencer.core.message import Message, State
 from sequencer.core.owner import present
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
 from sequencer.core.reaction import concerns, settled, suppresses, written
+from sequencer.core.readiness import Readiness, handed_to, judged, next_look, told
 from sequencer.core.replies import return_date
 from sequencer.core.schedule import shift
+from sequencer.core.score import thresholds
 from sequencer.core.script import HALTED, OF_A_MAIL, Cue, Deed, changed_to
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import Trigger
-from sequencer.core.snapshot import Consent, Snapshot
+from sequencer.core.snapshot import Consent, Snapshot, Standing
 from sequencer.core.timeline import Entry, Timeline
 from sequencer.core.workspace import Workspace
 
@@ -214,6 +217,12 @@ class _World:
     watches: list[_Watch] = field(default_factory=list)
     waiting: list[Cue] = field(default_factory=list)
     """Cues whose step has not been done yet."""
+    sources: dict[str, Source] = field(default_factory=dict)
+    """Of fields that were learned; all others are answers."""
+    ready: Readiness | None = None
+    """The last one."""
+    weigh_at: datetime | None = None
+    """When to look at how the lead stands; None: when something happens."""
     counted: int = 0
     looks: int = 0
     at_once: int = 0
@@ -237,6 +246,10 @@ class _World:
             at = self.opens(series, trigger)
             if trigger.kind != "at" or (at is not None and at >= self.now - watch.SLACK):
                 self.watches.append(_Watch(series, trigger, at))
+        # Of a real lead only what its sequences ask is known, which is too little to say how it stands.
+        self.weighs = self.workspace.signals if self.case.past is None else None
+        self.weigh_at = self.now if self.weighs is not None else None
+        self.marks = thresholds(self.weighs.conditions()) if self.weighs is not None else frozenset()
         for cue in self.case.cues:
             if cue.after:
                 self.waiting.append(cue)
@@ -255,7 +268,8 @@ class _World:
             timed = min(self.agenda, key=lambda one: (one.at, one.number), default=None)
             due = min(self.due(), default=None)
             looked = min((w for w in self.watches if w.at is not None), key=_Watch.order, default=None)
-            times = (timed.at if timed else None, looked.at if looked else None, due[0] if due else None)
+            dated = looked.at if looked else None
+            times = (timed.at if timed else None, self.weigh_at, dated, due[0] if due else None)
             moments = [one for one in times if one is not None]
             if not moments or min(moments) > until:
                 break
@@ -264,6 +278,9 @@ class _World:
             if timed is not None and timed.at <= self.now:
                 self.agenda.remove(timed)
                 self.does(timed.deed, timed.about)
+            elif self.weigh_at is not None and self.weigh_at <= self.now:
+                self.at_once += 1
+                self.weigh()
             elif looked is not None and looked.at is not None and looked.at <= self.now:
                 self.fire(looked)
             elif due is not None:
@@ -308,8 +325,13 @@ class _World:
             mailed_at=tuple(self.mailed_at),
             consent=self.consent,
             others=self.others(enrollment) if enrollment is not None else (),
-            standing=standing(self.workspace, self.events),
+            standing=self.standing(),
         )
+
+    def standing(self) -> Standing:
+        """How the lead stands by what happened; of colleagues nothing is known."""
+        found = standing(self.workspace, self.events)
+        return found if self.ready is None else found._replace(ready=self.ready.over_at is None)
 
     def others(self, enrollment: Enrollment) -> tuple[Other, ...]:
         """The lead's enrollments that may hold this one up."""
@@ -403,6 +425,29 @@ class _World:
         for cue in [cue for cue in self.waiting if cue.after in done]:
             self.waiting.remove(cue)
             self.plan(self.later(self.now, cue), cue.deed)
+
+    # --- how the lead stands
+
+    def weigh(self) -> None:
+        """What signals.yaml makes of what happened: fields that were learned, a stage, readiness."""
+        before, last, counts = self.lead, self.ready, self.standing().counts
+        taught = teaches(self.workspace, before, self.sources, counts)
+        if taught is not None:
+            self.lead = taught.applied(before)
+            self.sources = {n: said for n, said in self.sources.items() if n not in taught.gone} | dict(taught.sources)
+        snapshot = self.snapshot(None)
+        verdict = judged(self.workspace, snapshot, last, self.now)
+        self.weigh_at = next_look(self.workspace, snapshot, self.marks, verdict, self.now)
+        stage, number = verdict.stage, last.number + 1 if last is not None else 1
+        if verdict.over and last is not None:
+            self.ready = last._replace(over_at=self.now)
+        if verdict.reasons:
+            self.ready = Readiness(number, self.now, None, verdict.reasons)
+            stage = handed_to(self.workspace, stage or before.stage) or stage
+        if stage is not None:
+            self.lead = changed(self.lead, {"stage": stage})
+        if happened := told(before, taught, verdict, stage, number, self.now):
+            self.react(happened)
 
     # --- who enters
 
@@ -565,7 +610,11 @@ class _World:
 
     def react(self, happened: Sequence[Event]) -> None:
         """What the intake does with events: facts of the mails, suppressions, ends and pauses, entrances."""
+        if self.weighs is not None and any(e.kind in self.weighs.stirred_by for e in happened):
+            self.weigh_at = self.now
         for e in happened:
+            if e.kind == kinds.CHANGED and e.source != SOURCE:
+                self.sources.pop(str(e.data.get("field")), None)
             self.events.append(e)
             if e.source != "sequence":
                 of = self.shown(e)

@@ -12,6 +12,7 @@ from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
 from sequencer.core.lead import Lead
 from sequencer.core.plan import Example, Readying
+from sequencer.core.readiness import handed_to
 from sequencer.core.release import Release
 from sequencer.core.score import score
 from sequencer.core.signals import Signals
@@ -93,7 +94,7 @@ def _entering(conn: Connection, to: Release, looked: Sequence[Looked], now: date
 def _stage(to: Release, one: Looked) -> str | None:
     """To which the lead moves forward, by the score or as it is handed off."""
     stage = one.verdict.stage
-    handed = weigh.handed_to(to.workspace, stage or one.before.stage) if one.verdict.reasons else None
+    handed = handed_to(to.workspace, stage or one.before.stage) if one.verdict.reasons else None
     return handed or stage
 
 

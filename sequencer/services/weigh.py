@@ -11,19 +11,17 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from sequencer.core import event as kinds
 from sequencer.core import readiness as rules
 from sequencer.core.condition import Asks, merged
 from sequencer.core.event import Event
 from sequencer.core.intent import counted
 from sequencer.core.lead import Lead
-from sequencer.core.learn import SOURCE, Taught, learnt, teaches
+from sequencer.core.learn import SOURCE, Taught, teaches
 from sequencer.core.readiness import Readiness, Verdict
 from sequencer.core.release import Release
 from sequencer.core.score import Counts, thresholds
 from sequencer.core.signals import Signals
 from sequencer.core.snapshot import Snapshot, Standing
-from sequencer.core.workspace import Workspace
 from sequencer.services import snapshots
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
@@ -265,15 +263,7 @@ def _judge(
 
 def said_of(one: Looked, stage: str | None, number: int, now: datetime) -> list[Event]:
     """What follows from a look, as events. `stage`: to which the lead moves; `number`: of the readiness that begins."""
-    told = []
-    if stage is not None:
-        told.append(_event(kinds.CHANGED, one.before, now, field="stage", before=one.before.stage, after=stage))
-    if one.taught is not None:
-        told += learnt(one.before, one.taught, now)
-    if one.verdict.reasons:
-        reasons = list(one.verdict.reasons)
-        told.append(_event(kinds.SALES_READY, one.before, now, number=number, reasons=reasons))
-    return told
+    return rules.told(one.before, one.taught, one.verdict, stage, number, now)
 
 
 def _hand_off(
@@ -292,19 +282,8 @@ def _hand_off(
     new = [NewHandoff(lead_id, one.number, one.reasons) for lead_id, one in sorted(began.items())]
     handed = handoffs.begin(conn, new, now)
     stood = {lead.id: stages.get(lead.id, lead.stage) for lead in claimed if lead.id in handed}
-    further = {lead_id: handed_to(release.workspace, at) for lead_id, at in stood.items()}
+    further = {lead_id: rules.handed_to(release.workspace, at) for lead_id, at in stood.items()}
     return {lead_id: stage for lead_id, stage in further.items() if stage is not None}
-
-
-def handed_to(workspace: Workspace, stage: str | None) -> str | None:
-    """The stage to which a handoff moves a lead that stands at one; None: it stays there."""
-    policy = workspace.signals.handoff if workspace.signals is not None else None
-    to = policy.stage if policy is not None else None
-    return to if to is not None and workspace.stage_rank(to) > workspace.stage_rank(stage) else None
-
-
-def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:
-    return Event(kind, now, lead.id, f"{SOURCE}.{kind}.{now.isoformat()}", SOURCE, data=data)
 
 
 def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime) -> None:

@@ -243,3 +243,60 @@ def test_days_are_the_leads_and_a_holiday_is_named() -> None:
     )
     assert [("one", "Mon 16 10:00"), ("three", "Wed 18 10:00"), ("four", "Fri 27 09:00")] == sent(came)[:3]
     assert "(the wait is over Thu 26 Nov 2026 10:00 (New York), a holiday in US)" in " ".join(said(came))
+
+
+SIGNALS = """
+points:
+  - {when: visited("/pricing"), points: 40, half_life: 10 days}
+fit:
+  - if: has(lead.pains, "cost")
+    points: 10
+stages:
+  mql: score >= 40 and fit >= 10
+sales_ready:
+  any:
+    price: score >= 80
+  again_below: score < 40
+learn:
+  - when: visited("/costs", at_least=2)
+    add: {pains: cost}
+"""
+READY = """
+title: Ready
+state: live
+topic: guides
+pressure: exempt
+enroll:
+  when: sales_ready()
+  again: after 1 day
+from: marketing
+steps:
+  - email: four
+"""
+
+
+def test_what_signals_make_of_what_a_lead_does_follows_at_its_time() -> None:
+    """Learned, moved forward, ready once, over as points fade, and ready again by what is new."""
+    found = compile_workspace(files(series=SERIES, ready=READY) | {"sequences/signals.yaml": SIGNALS})
+    assert found.workspace is not None, "\n".join(map(str, found.problems))
+    given, company = person(
+        read({"email": "kim@harbor.example", "time_zone": "Europe/London"}, found.workspace), MONDAY
+    )
+    happens = ("1d visited /pricing", "1d visited /costs", "1d visited /costs", "2d visited /pricing")
+    again = ("2d visited /pricing", "4d visited /pricing", "30d visited /pricing", "30d visited /pricing")
+    case = Case(given, MONDAY, company, cues=tuple(map(read_line, happens + again)), enrolled=False, told=False)
+    came = simulate(found.workspace, found.workspace.sequences["ready"], found.contents, case)
+    told = [line for line in said(came) if "visited /" not in line or "understood" in line]
+    assert told == [
+        "Tue 24 09:00 was understood: pains became cost, 67 % sure (visited /costs twice)",
+        "Tue 24 09:00 stage became mql",
+        "Wed 25 09:00 became sales-ready: price",
+        "Wed 25 09:00 enters",
+        "Wed 25 09:00 sends four",
+        "Wed 25 09:00 has come to the end",
+        "Wed 23 09:00 became sales-ready: price",
+        "Wed 23 09:00 enters",
+        "Wed 23 09:00 sends four",
+        "Wed 23 09:00 has come to the end",
+    ]
+    assert (came.lead.stage, came.lead.fields) == ("mql", {"pains": ["cost"]})
