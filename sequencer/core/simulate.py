@@ -261,7 +261,7 @@ class _World:
     # --- time
 
     def run(self) -> Simulation:
-        until = self.case.start + self.case.span
+        until, ended_at = self.case.start + self.case.span, self.case.start
         if self.case.enrolled:
             self.enroll(self.sequence, self.lead, manual(self.sequence))
         while self.looks < MOST and self.at_once < MOST_AT_ONCE:
@@ -280,13 +280,15 @@ class _World:
                 self.does(timed.deed, timed.about)
             elif self.weigh_at is not None and self.weigh_at <= self.now:
                 self.at_once += 1
-                self.weigh()
+                if not self.weigh():
+                    continue  # that nothing came of it is no part of what happened
             elif looked is not None and looked.at is not None and looked.at <= self.now:
                 self.fire(looked)
             elif due is not None:
                 self.looks += 1
                 self.at_once += 1
                 self.look(self.enrollments[due[1]])
+            ended_at = self.now
         return Simulation(
             zone=self.zone,
             timeline=self.timeline,
@@ -295,7 +297,7 @@ class _World:
             messages=self.messages,
             letters=tuple(self.letters),
             played=tuple(self.played),
-            ended_at=self.now,
+            ended_at=ended_at,
             unplayed=tuple(self.waiting),
             cut=self.looks >= MOST or self.at_once >= MOST_AT_ONCE,
             sequences=self.workspace.sequences,
@@ -428,8 +430,8 @@ class _World:
 
     # --- how the lead stands
 
-    def weigh(self) -> None:
-        """What signals.yaml makes of what happened: fields that were learned, a stage, readiness."""
+    def weigh(self) -> bool:
+        """What signals.yaml makes of what happened: fields that were learned, a stage, readiness. False: nothing."""
         before, last, counts = self.lead, self.ready, self.standing().counts
         taught = teaches(self.workspace, before, self.sources, counts)
         if taught is not None:
@@ -448,6 +450,7 @@ class _World:
             self.lead = changed(self.lead, {"stage": stage})
         if happened := told(before, taught, verdict, stage, number, self.now):
             self.react(happened)
+        return bool(happened)
 
     # --- who enters
 
