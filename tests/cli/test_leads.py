@@ -146,7 +146,7 @@ def test_show_in_json_has_everything_a_script_asks_for(deployed: Sequencer) -> N
     deployed("enroll", "education", "--where", 'lead.email == "ana@harbor.example"')
     found = deployed.json("leads", "show", "ana@harbor.example")
     assert {"lead", "standing", "enrollments", "messages", "events", "handoffs", "alerts"} == found.keys()
-    assert found["standing"] is None, "no signals are declared"
+    assert (0, 0, False) == tuple(found["standing"][name] for name in ("score", "fit", "sales_ready"))
     (enrollment,) = found["enrollments"]
     expected = ("education", "active", "where-invoices-go-wrong", "2026-12-01T09:00:00+00:00")
     assert expected == tuple(enrollment[key] for key in ("sequence", "status", "position", "due_at"))
