@@ -7,6 +7,7 @@ from sequencer.cli import output, plan_text
 from sequencer.cli.database import transaction
 from sequencer.cli.plan_json import as_object
 from sequencer.core.plan import Plan
+from sequencer.core.workspace import Workspace
 from sequencer.errors import SequencerError
 from sequencer.services.plan import foresee
 from sequencer.services.release import Candidate, Releases, switch
@@ -23,27 +24,29 @@ confirm_option = click.option(
 
 def land(to: Candidate, code: str | None, as_json: bool, command: str) -> tuple[int, bool]:
     """The deployment's number, and whether it is a new one. What is to be confirmed and is not ends the command."""
-    seen, plan = _planned(to)
+    seen, plan, before = _planned(to)
     if plan is not None and plan.dangers and (given := code or deploy_confirm()) != plan.code:
         _refuse(plan, given, as_json, command)
     try:
         with transaction() as conn:
             if releases.current(conn) != seen:
                 raise _overtaken()
-            return switch(conn, to, clock.now(conn))
+            return switch(conn, to, clock.now(conn), before)
     except IntegrityError as error:
         raise _overtaken() from error
 
 
-def _planned(to: Candidate) -> tuple[tuple[int, str] | None, Plan | None]:
-    """What runs now, and what would change; None when that cannot be told, as nothing runs that can be read."""
+def _planned(to: Candidate) -> tuple[tuple[int, str] | None, Plan | None, Workspace | None]:
+    """What runs now, what would change, and in what; None when nothing runs that can be read."""
     with transaction() as conn:
         running = releases.current(conn)
         if running is None or running[1] == to.digest:
-            return running, None
+            return running, None, None
         known = Releases()
         current = known.at(conn, running[0])
-        return running, foresee(conn, known, current, to, clock.now(conn)) if current is not None else None
+        if current is None:
+            return running, None, None
+        return running, foresee(conn, known, current, to, clock.now(conn)), current.workspace
 
 
 def _refuse(plan: Plan, given: str | None, as_json: bool, command: str) -> None:

@@ -122,6 +122,17 @@ def touches(trigger: Trigger, asks: Asks, e: Event) -> bool:
     return trigger.kind in ("before", "at") and (changed == trigger.name or changed in _CALENDAR)
 
 
+def widened(old: Workspace, new: Workspace) -> set[tuple[str, str]]:
+    """Triggers (sequence, name) that stay and have another `if`: whoever fits it now is to be looked at."""
+    before = {(sequence.id, name_of(trigger)): trigger for sequence, trigger in watched(old)}
+    now = {(sequence.id, name_of(trigger)): trigger for sequence, trigger in watched(new)}
+    return {key for key in before.keys() & now.keys() if _asked(before[key]) != _asked(now[key])}
+
+
+def _asked(trigger: Trigger) -> str | None:
+    return trigger.condition.source if trigger.condition is not None else None
+
+
 def watched(workspace: Workspace) -> list[tuple[Series, Trigger]]:
     """Every trigger of the sequences that somebody may enter, that time fires."""
     return [

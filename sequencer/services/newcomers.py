@@ -1,7 +1,7 @@
 """Who of the leads known now a deployment would let in, or finds fitting: what an edit of `enroll` means for them.
 
 Only time lets leads in who did nothing (`silent`, `before`, `at`). Whoever a new `became` or `sales_ready()` fits
-already stays outside, as nothing happens to them; so does whoever a wider `if` fits now.
+already stays outside, as nothing happens to them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,8 +37,6 @@ class _Door(NamedTuple):
 
     series: Series
     trigger: Trigger
-    fresh: bool
-    """Nobody was looked at for it yet, so everybody is once it is deployed."""
 
 
 def newcomers(conn: Connection, current: Release, to: Release, now: datetime) -> tuple[Newcomers, ...]:
@@ -70,14 +68,13 @@ def newcomers(conn: Connection, current: Release, to: Release, now: datetime) ->
 
 
 def _doors(old: Workspace, new: Workspace) -> list[_Door]:
-    watched = {(series.id, watch.name_of(trigger)) for series, trigger in watch.watched(old)}
     found = []
     for series in new.sequences.values():
         before = old.sequences.get(series.id)
         same = [plain(one) for one in before.enroll] if before is not None and before.takes_in else []
         for trigger in series.enroll if series.takes_in else ():
             if plain(trigger) not in same and trigger.kind in {*watch.WATCHED, "became", "sales_ready"}:
-                found.append(_Door(series, trigger, (series.id, watch.name_of(trigger)) not in watched))
+                found.append(_Door(series, trigger))
     return found
 
 
@@ -85,7 +82,7 @@ def _found(
     conn: Connection, to: Release, door: _Door, page: Sequence[Lead], now: datetime
 ) -> tuple[set[int], set[int], set[int]]:
     """Whom it lets in at once, whom at its moment, and who fits and stays outside."""
-    series, trigger, _ = door
+    series, trigger = door
     at = dict[int, datetime]()
     if trigger.kind in watch.WATCHED:
         waiting = not_yet(conn, to, series, trigger, page, now)
@@ -96,13 +93,13 @@ def _found(
     seen = snapshots.load(conn, to.workspace, asks, [(None, lead) for lead in page], now, mails=False)
     before: Mapping[int, Sequence[Enrollment]] = of_sequence(conn, series, page)
     fitting = {one.lead.id for one in seen if _fits(to, door, one, before.get(one.lead.id, ()), now)}
-    if not door.fresh or trigger.kind not in watch.WATCHED:
+    if trigger.kind not in watch.WATCHED:
         return set(), set(), fitting
     return fitting - at.keys(), fitting & at.keys(), set()
 
 
 def _fits(to: Release, door: _Door, one: Snapshot, before: Sequence[Enrollment], now: datetime) -> bool:
-    series, trigger, _ = door
+    series, trigger = door
     if trigger.kind == "at":
         opens = watch.opens_at(to.workspace, series, trigger, one.lead, owner_of(to.workspace, one), None)
         if opens is None or opens < now - watch.SLACK:

@@ -16,7 +16,7 @@ from sequencer.core.mark import Problem
 from sequencer.core.pin import kept
 from sequencer.core.release import Release, Steps
 from sequencer.core.renames import lost_names
-from sequencer.core.watch import name_of, watched
+from sequencer.core.watch import name_of, watched, widened
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidWorkspace, Misconfigured
 from sequencer.services.compile import Compiled, compile_workspace
@@ -113,12 +113,14 @@ def deploy(conn: Connection, files: Mapping[str, str], now: datetime) -> tuple[i
     Raises WorkspaceProblems when `check` would.
     """
     to, running = prepare(files), releases.current(conn)
+    before = None
     if running is not None and running[1] != to.digest:
         try:
-            keep_names(Releases().current(conn).workspace, to)
+            before = Releases().current(conn).workspace
+            keep_names(before, to)
         except Misconfigured:
             log.warning("deployment %d cannot be read: whether steps have other names now is not checked", running[0])
-    return switch(conn, to, now)
+    return switch(conn, to, now, before)
 
 
 def keep_names(running: Workspace, to: Candidate) -> None:
@@ -129,8 +131,11 @@ def keep_names(running: Workspace, to: Candidate) -> None:
         raise WorkspaceProblems(tuple(lost))
 
 
-def switch(conn: Connection, to: Candidate, now: datetime) -> tuple[int, bool]:
-    """Makes it current; returns as `deploy` does. It takes milliseconds, whoever is inside."""
+def switch(conn: Connection, to: Candidate, now: datetime, before: Workspace | None = None) -> tuple[int, bool]:
+    """Makes it current; returns as `deploy` does. It takes milliseconds, whoever is inside.
+
+    `before`: what it replaces; None where that cannot be read.
+    """
     running = releases.current(conn)
     if running is not None and running[1] == to.digest:
         return running[0], False
@@ -139,7 +144,7 @@ def switch(conn: Connection, to: Candidate, now: datetime) -> tuple[int, bool]:
     wanted = {(sequence.id, name_of(trigger)) for sequence, trigger in watched(to.workspace)}
     if to.workspace.signals is not None:
         wanted.add((watches.SIGNALS, to.workspace.signals.digest))
-    watches.agree(conn, wanted, now)
+    watches.agree(conn, wanted, now, widened(before, to.workspace) if before is not None else ())
     return number, True
 
 

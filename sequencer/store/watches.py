@@ -35,13 +35,17 @@ class Rule(NamedTuple):
 _RULE = tuple(getattr(watch_rule.c, name) for name in Rule._fields)
 
 
-def agree(conn: Connection, wanted: Collection[Key], now: datetime) -> None:
-    """Makes rules of what is deployed, and has those go that are not any more."""
+def agree(conn: Connection, wanted: Collection[Key], now: datetime, anew: Collection[Key] = ()) -> None:
+    """Makes rules of what is deployed, and has those go that are not any more.
+
+    `anew`: of these, those that begin again from the first lead, as they let in others now.
+    """
     rows = conn.execute(select(*_RULE).where(~watch_rule.c.gone)).all()
     known = {(row.sequence, row.trigger): row.id for row in rows}
-    gone = [number for key, number in known.items() if key not in wanted]
+    kept = {key: number for key, number in known.items() if key in wanted and key not in anew}
+    gone = [number for key, number in known.items() if key not in kept]
     conn.execute(update(watch_rule).where(watch_rule.c.id == func.any(gone)).values(gone=True))
-    new = [{"sequence": s, "trigger": t, "since": now} for s, t in sorted(set(wanted) - known.keys())]
+    new = [{"sequence": s, "trigger": t, "since": now} for s, t in sorted(set(wanted) - kept.keys())]
     if new:
         conn.execute(watch_rule.insert(), new)
 

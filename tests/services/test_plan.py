@@ -286,8 +286,7 @@ def entered(triggers: str, state: str = "live") -> dict[str, str]:
     [
         (files(other=HEAD + "  - email: two\n"), entered(SILENT + FITTING), (3, 0, 0)),
         (entered(SILENT, "draft"), entered(SILENT + FITTING), (3, 0, 0)),
-        # It was looked at before: the edit alone has nobody looked at.
-        (entered(SILENT + '      if: lead.stage == "sql"\n'), entered(SILENT + FITTING), (0, 0, 3)),
+        (entered(SILENT + '      if: lead.stage == "sql"\n'), entered(SILENT + FITTING), (3, 0, 0)),
         (entered("    - when: manual\n"), entered('    - when: became("stage", "lead")\n'), (0, 0, 5)),
         (entered("    - when: manual\n"), entered("    - at: 2026-12-10 10:00\n" + FITTING), (0, 5, 0)),
         (entered("    - when: manual\n"), entered("    - at: 2026-11-10 10:00\n" + FITTING), None),

@@ -62,6 +62,18 @@ def test_who_does_not_fit_when_the_time_comes_enters_once_they_do(world: World) 
     assert days(world) == [("kim", 65)]
 
 
+def test_whoever_fits_by_another_condition_enters_once_it_is_deployed_and_nobody_twice(world: World) -> None:
+    world.deploy(files(idle=IDLE))
+    world.lead(stage="mql")
+    world.lead("lee@harbor.example", stage="lead")
+    world.lead("new@harbor.example", stage="customer")
+    world.pass_(days=65)
+    world.deploy(files(idle=IDLE.replace('lead.stage == "mql"', 'lead.stage in ["mql", "lead"]')))
+    world.pass_(days=30, hours=1)
+    # Who entered before enters again when that was so long ago, and no sooner.
+    assert [(who, round(at)) for who, at in days(world)] == [("kim", 60), ("lee", 65), ("kim", 90), ("lee", 95)]
+
+
 def test_a_date_lets_in_once_also_when_it_was_told_late_and_again_when_it_moves(world: World) -> None:
     world.deploy(files(renewal=RENEWAL))
     world.lead(next_attempt="2027-01-22")  # day 60
