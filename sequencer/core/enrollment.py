@@ -88,7 +88,10 @@ class Enrollment(NamedTuple):
 
     def passed(self, step: str) -> Outcome | None:
         """How this enrollment passed a step, or None."""
-        return next((o for o in self.outcomes if o.step == step), None)
+        for outcome in self.outcomes:
+            if outcome.step == step:
+                return outcome
+        return None
 
     def ended(self, status: Status, reason: str, now: datetime) -> "Enrollment":
         """The enrollment as it ends now."""
