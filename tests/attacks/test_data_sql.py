@@ -178,7 +178,6 @@ def test_a_question_made_of_strings_is_noticed(town: World, monkeypatch: pytest.
 
 PUT_TOGETHER = {
     ("cli/dev_checks.py", "checks"),  # from a constant table
-    ("sandbox/mailbox.py", "message"),
     ("sandbox/mailbox.py", "page"),
     ("sandbox/mailbox.py", "messages"),  # with or without one condition, whose value is bound
     ("services/due.py", "_exists"),  # around constants
