@@ -169,6 +169,7 @@ def _banner(made: dev_stack.Plan, choices: Choices, virtual: bool, now: datetime
     lines = [
         f"inbox      {made.inbox_url}",
         f"dashboard  {made.web_url}/dashboard   (password: {environ['DASHBOARD_PASSWORD']})",
+        *[f"forms      {made.web_url}/f/{name}" for name in dev_stack.forms(made)],
         f"API        {made.web_url}/api   (bearer token: {environ['API_TOKEN']})",
         f"database   {environ['DATABASE_URL']}",
     ]

@@ -21,7 +21,10 @@ from sequencer.settings import Settings
 from sequencer.store import clock, migrate, partitions, tables
 from sequencer.store.engine import connect
 from sequencer.workspace.load import read_files
+from sequencer.workspace.nodes import Map, Problems
+from sequencer.workspace.parse import parse
 
+FORMS = Path("sequences/forms.yaml")
 EXAMPLE_LEADS = Path("examples/leads.csv")
 EXAMPLE_ENROLLMENTS = {
     "education": 'lead.stage in ["subscriber", "lead"]',
@@ -161,6 +164,13 @@ def refuse_leads(engine: Engine) -> None:
     with engine.connect() as conn:
         if conn.execute(select(func.count()).select_from(tables.lead)).scalar_one():
             raise SequencerError("--until needs an empty database: the one of DATABASE_URL holds leads; give another")
+
+
+def forms(made: Plan) -> list[str]:
+    """The names of the workspace's forms, as pages of the web process have them."""
+    file = Path(made.environ["WORKSPACE_DIR"]) / FORMS
+    node = parse(str(FORMS), file.read_text("utf-8"), Problems()) if file.exists() else None
+    return list(node.entries) if isinstance(node, Map) else []
 
 
 def is_virtual(engine: Engine) -> bool:

@@ -30,6 +30,7 @@ from sequencer.store import (
     reviews,
     suppressions,
     tasks,
+    visits,
     watches,
 )
 from sequencer.store.enrollments import Count
@@ -58,6 +59,7 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
     Steps are called as in the release.
     """
     company = leads.companies(conn, [lead.company_id] if lead.company_id is not None else []).get(lead.company_id or 0)
+    first_touch, last_touch = visits.touches_of(conn, lead.id)
     of_lead = enrollments.all_of(conn, [lead.id])
     sent = messages.described(conn, [e.id for e in of_lead])
     ledger = messages.of_enrollments(conn, [e.id for e in of_lead])
@@ -82,6 +84,8 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
             "stage": lead.stage,
             "status": lead.status,
             "campaign": lead.campaign,
+            "first_touch": first_touch,
+            "last_touch": last_touch,
             "owner_email": lead.owner,
             "suppressed": lead.suppressed,
             "suppressions": [

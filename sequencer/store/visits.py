@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, text
@@ -152,19 +152,26 @@ def keep(conn: Connection, visits: Sequence[Visit]) -> None:
         conn.execute(_KEEP, {"visitors": array(visitors), "ats": array(ats), "pages": array(pages)})
 
 
+MOST: Final = 1000
+"""Visits of before that become a lead's; who has more is no reader."""
+
 _JOIN = text(
     """
-    DELETE FROM visit WHERE visitor = ANY (CAST(CAST(:ids AS text[]) AS uuid[]))
-    RETURNING replace(CAST(visitor AS text), '-', ''), at, page
+    WITH gone AS (
+        DELETE FROM visit WHERE visitor = ANY (CAST(CAST(:ids AS text[]) AS uuid[])) RETURNING visitor, at, page
+    )
+    SELECT replace(CAST(visitor AS text), '-', ''), at, page
+    FROM (SELECT *, row_number() OVER (PARTITION BY visitor ORDER BY at DESC, page) AS number FROM gone) numbered
+    WHERE number <= :most
     """
 )
 
 
 def join(conn: Connection, ids: Sequence[str]) -> list[Visit]:
-    """Takes away what these visitors, whom the caller has met, looked at before."""
+    """Takes away what these visitors, whom the caller has met, looked at before, and gives the last of it."""
     if not ids:
         return []
-    return sorted(Visit(*row) for row in conn.execute(_JOIN, {"ids": array(sorted(ids))}))
+    return sorted(Visit(*row) for row in conn.execute(_JOIN, {"ids": array(sorted(ids)), "most": MOST}))
 
 
 _TOUCHED = text(

@@ -1,13 +1,17 @@
 """What forms ask, and what they say of answers that do not fit."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sequencer.core import challenge
 from sequencer.core.form import DoubleOptIn, Form
+from sequencer.core.lead_input import read
 from sequencer.core.mark import Mark
 from sequencer.core.questions import Unanswered, answers, every, questions
 from sequencer.core.workspace import Workspace
@@ -100,6 +104,20 @@ def test_whose_country_nobody_knows_confirms(countries: frozenset[str] | None, c
     assert DoubleOptIn(countries).asks(country) is asks
 
 
+ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["email", "role", "employees", "renewal", "tool", "message"]), st.lists(ANYTHING, max_size=3)
+    )
+)
+def test_whatever_is_sent_is_taken_or_answered_in_words(workspace: Workspace, given: dict[str, list[str]]) -> None:
+    wanted = form(workspace, ask_up_to=9, message="What?")
+    with suppress(Unanswered):
+        read(dict(answers(wanted, every(wanted, workspace), given)), workspace)
+
+
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
@@ -114,6 +132,12 @@ def test_a_challenge_holds_for_its_form_and_for_some_hours() -> None:
         *(challenge.valid(b"s", "ebook", odd, NOW) for odd in ("", ".", "..", "é.1.x", "a" * 10_000)),
     ):
         assert wrong is False
+
+
+@given(st.text(max_size=300), st.text(max_size=20))
+def test_no_challenge_and_no_proof_makes_asking_fail(text: str, proof: str) -> None:
+    assert challenge.valid(b"s", "ebook", text, NOW) is False
+    assert challenge.proves(f"x.{int(NOW.timestamp())}.y", proof, NOW) is False
 
 
 def test_only_work_proves_and_some_time() -> None:

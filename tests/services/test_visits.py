@@ -195,7 +195,8 @@ def test_what_led_here_first_and_last_is_the_leads_and_a_campaign_is_kept(shop: 
         first, last = store.touches_of(conn, kim.id)
     assert (first["campaign"], first["source"], first["at"][:10]) == ("autumn", "search", "2026-11-23")
     assert (last["campaign"], last["gclid"], last["at"][:10]) == ("winter", "x", "2026-11-25")
-    assert shop.view(kim)["lead"]["campaign"] == "autumn"
+    lead = shop.view(kim)["lead"]
+    assert (lead["campaign"], lead["first_touch"], lead["last_touch"]) == ("autumn", first, last)
 
 
 def test_strangers_are_forgotten_after_the_declared_time_and_leads_are_not(shop: World) -> None:
@@ -227,3 +228,13 @@ def test_a_visit_happened_when_the_page_was_seen_and_at_most_an_hour_ago(shop: W
         "/a": timedelta(seconds=90),
         "/b": timedelta(hours=1),
     }
+
+
+def test_of_a_flood_only_the_last_becomes_a_leads(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST", 3)
+    kim = shop.lead()
+    for number in range(5):
+        tells(shop, A, f"/{number}")
+        shop.pass_(hours=1)
+    sends_form(shop, A, kim)
+    assert ([page for page, _ in seen(shop, kim)], rows(shop, "visit")) == (["/2", "/3", "/4"], 0)
