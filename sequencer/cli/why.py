@@ -14,6 +14,7 @@ from sequencer.core.release import Release
 from sequencer.errors import NotFound
 from sequencer.services.inspect import lead_by_email
 from sequencer.services.release import Releases
+from sequencer.services.standing import sentences, standing_view
 from sequencer.services.why import Answer, Sentence, handed, suppressed, why
 from sequencer.store import clock
 
@@ -24,6 +25,8 @@ from sequencer.store import clock
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def command(email: str, step: str | None, as_json: bool) -> None:
     """Explain why the lead with the address EMAIL did or did not get a mail, and when the next comes.
+
+    Before that it says how the lead stands: the score, what it mostly comes from, and colleagues who are engaged.
 
     Every reason names the file and line that it follows from. With STEP, the id of a step as in the sequence's file,
     only what concerns that step is said. Times are those of the lead's own time zone, named in brackets.
@@ -41,10 +44,13 @@ def command(email: str, step: str | None, as_json: bool) -> None:
         barred = suppressed(conn, lead)
         told = handed(conn, release, lead)
         answers = why(conn, release, lead, step, clock.now(conn))
+        view = standing_view(conn, release, lead, clock.now(conn)) if step is None else None
+    zone = ZoneInfo(lead.zone or release.workspace.zone)
+    stands = sentences(view, zone) if view is not None else []
     if as_json:
-        output.json(as_object(lead.email, barred, told, answers))
+        output.json(as_object(lead.email, barred, told, stands, answers))
     else:
-        say([*barred, *told], answers, ZoneInfo(lead.zone or release.workspace.zone))
+        say([*barred, *told, *stands], answers, zone)
 
 
 def known_step(release: Release, step: str) -> None:
@@ -58,20 +64,25 @@ def known_step(release: Release, step: str) -> None:
 
 
 def as_object(
-    email: str, barred: Sequence[Sentence], told: Sequence[Sentence], answers: Sequence[Answer]
+    email: str,
+    barred: Sequence[Sentence],
+    told: Sequence[Sentence],
+    stands: Sequence[Sentence],
+    answers: Sequence[Answer],
 ) -> Mapping[str, Any]:
-    def sentences(said: Sequence[Sentence]) -> list[Mapping[str, str | None]]:
+    def plain(said: Sequence[Sentence]) -> list[Mapping[str, str | None]]:
         return [{"text": one.text, "where": one.where or None} for one in said]
 
     return {
         "email": email,
-        "suppressed": sentences(barred),
-        "handoff": sentences(told),
+        "suppressed": plain(barred),
+        "handoff": plain(told),
+        "standing": plain(stands),
         "sequences": [
             {
                 "sequence": answer.sequence,
-                "past": sentences(answer.past),
-                "now": sentences(answer.now),
+                "past": plain(answer.past),
+                "now": plain(answer.now),
                 "next_at": answer.next_at.isoformat() if answer.next_at is not None else None,
             }
             for answer in answers
@@ -80,9 +91,9 @@ def as_object(
 
 
 def say(about: Sequence[Sentence], answers: Sequence[Answer], zone: ZoneInfo) -> None:
-    """What bars all mail and how the handoff stands comes first, then by sequence: what was, what is, what comes."""
+    """What bars all mail, how the handoff and the lead stand comes first, then by sequence: what was, is and comes."""
     for one in about:
-        output.line(one.text)
+        output.line(sentence(one))
     for number, answer in enumerate(answers):
         if number or about:
             output.line()

@@ -1,10 +1,13 @@
 """How a lead stands, down to the single event: plain data, ready for JSON and for people."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from sequencer.core import explain
 from sequencer.core.facts import LeadFacts
 from sequencer.core.intent import explained
 from sequencer.core.lead import Lead
@@ -14,6 +17,7 @@ from sequencer.core.score import UNIT, parts
 from sequencer.services import snapshots
 from sequencer.services.inspect import sentence
 from sequencer.services.weigh import asks_of
+from sequencer.services.why import Sentence
 from sequencer.store import enrollments, events, readiness
 
 
@@ -28,14 +32,18 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
     inside = {e.id: e.sequence for e in enrollments.all_of(conn, [lead.id])}
     times = readiness.of_lead(conn, lead.id)
     today = now.astimezone(UTC).date()
+    deeds = explained(release.workspace, happened, today)
+    last = {deed.signal.name: deed.event.at for deed in sorted(deeds, key=lambda deed: deed.event.at)}
     return {
         "score": facts.score(),
         "fit": facts.fit(),
         "sales_ready": bool(times) and times[-1].over_at is None,
         "waits_with": list(judged(release.workspace, snapshot, times[-1] if times else None, now).waits),
+        "company": [{"within": str(window), "people": people} for window, people in snapshot.standing.engaged.items()],
         "signals": [
             {
                 "signal": part.signal.name,
+                "last_at": last[part.signal.name].isoformat() if part.signal.name in last else None,
                 "where": str(part.signal.mark),
                 "times": part.times,
                 "points": _points(part.units),
@@ -50,7 +58,7 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
                 "points": _points(deed.units),
                 "sentence": sentence(release, inside, deed.event),
             }
-            for deed in explained(release.workspace, happened, today)
+            for deed in deeds
         ],
         "fits": [
             {"if": one.condition.source, "where": str(one.condition.mark), "points": one.points}
@@ -71,3 +79,33 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
 
 def _points(units: int) -> float:
     return round(units / UNIT, 2)
+
+
+TOLD: Final = 3
+"""Reasons of a score that are told at most."""
+
+
+def sentences(view: Mapping[str, Any], zone: ZoneInfo) -> list[Sentence]:
+    """How somebody stands, in words: the score, what it mostly comes from, and colleagues."""
+    said = [Sentence(f"score {view['score']}, fit {view['fit']}; {_ready(view, zone)}")]
+    weightiest = sorted(view["signals"], key=lambda one: -abs(one["points"]))[:TOLD]
+    for one in weightiest:
+        last = f", last {explain.moment(datetime.fromisoformat(one['last_at']), zone)}" if one["last_at"] else ""
+        cap = ", as much as counts" if one["capped"] else ""
+        what = f"{explain.behaviour(one['signal'])} {explain.times(one['times'])}{last}"
+        said.append(Sentence(f"{one['points']:+g} points{cap}: {what}", one["where"]))
+    for one in view["company"]:
+        if one["people"]:
+            people = f"{one['people']} {'person' if one['people'] == 1 else 'people'}"
+            said.append(Sentence(f"{people} of the company did something that counts, within {one['within']}"))
+    return said
+
+
+def _ready(view: Mapping[str, Any], zone: ZoneInfo) -> str:
+    if view["sales_ready"]:
+        last = view["readiness"][-1]
+        since = explain.moment(datetime.fromisoformat(last["at"]), zone)
+        return f"sales-ready since {since}: {', '.join(last['reasons'])}"
+    if view["waits_with"]:
+        return f"would be sales-ready ({', '.join(view['waits_with'])}), but something that `needs` names is missing"
+    return "not sales-ready"

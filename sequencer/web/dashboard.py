@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.release import Release
 from sequencer.services import inspect
 from sequencer.services.context import Context
+from sequencer.services.standing import sentences, standing_view
 from sequencer.services.why import handed, suppressed, why
 from sequencer.store import clock, leads
 from sequencer.web.flow import flow, slices
@@ -24,6 +26,8 @@ from sequencer.web.webhooks import inbound_url
 
 FOUND: Final = 100
 """Leads on a page."""
+DEEDS: Final = 20
+"""Events of a score on a lead's page, the weightiest first."""
 HISTORY: Final = 500
 """Events on a lead's page."""
 
@@ -101,6 +105,7 @@ class Dashboard:
             view = inspect.lead_view(conn, release, lead, HISTORY)
             answers = why(conn, release, lead, None, now)
             stops, told = suppressed(conn, lead), handed(conn, release, lead)
+            standing = standing_view(conn, release, lead, now)
         zone = ZoneInfo(lead.zone or release.workspace.zone)
         running = {e["sequence"] for e in view["enrollments"] if e["status"] in ("active", "paused")}
         return self._page(
@@ -114,6 +119,8 @@ class Dashboard:
             titles={name: series.title for name, series in release.workspace.sequences.items()},
             stops=stops,
             told=told,
+            stands=sentences(standing, zone) if standing is not None else [],
+            deeds=[(one, datetime.fromisoformat(one["at"])) for one in standing["events"][:DEEDS]] if standing else [],
             held=[mail for mail in view["messages"] if mail["state"] == "unknown"],
             days=timeline(view, zone),
             cut=len(view["events"]) == HISTORY,

@@ -16,7 +16,7 @@ from sequencer.core.intent import counted
 from sequencer.core.lead import Lead
 from sequencer.services import due, tally, weigh
 from sequencer.services.react import react
-from sequencer.services.standing import standing_view
+from sequencer.services.standing import sentences, standing_view
 from sequencer.store import clock, events, readiness
 from tests.services.conftest import START, World
 from tests.services.test_batches import counted as statements_of
@@ -342,6 +342,13 @@ def test_a_score_is_explained_down_to_the_single_event(world: World, capsys: pyt
     with world.context.engine.connect() as conn:
         ready = standing_view(conn, world.context.releases.current(conn), world.lead(), world.now())
     assert waiting is not None and ready is not None
+    assert [one.text for one in sentences(ready, ZoneInfo("Europe/London"))] == [
+        "score 100, fit 20; sales-ready since Thu 3 Dec 2026 08:00 (London): asked, price",
+        "+60 points, as much as counts: visited /pricing* 4 times, last Thu 3 Dec 2026 08:00 (London)",
+        "+46.65 points: submitted the form demo once, last Thu 3 Dec 2026 08:00 (London)",
+        "-6.53 points: visited /careers* once, last Mon 23 Nov 2026 08:00 (London)",
+        "1 person of the company did something that counts, within 30 days",
+    ]
     timeline.stands(waiting, ZoneInfo("Europe/London"))
     timeline.stands(ready, ZoneInfo("Europe/London"))
     said = capsys.readouterr().out

@@ -125,6 +125,31 @@ def test_a_leads_page_tells_the_story_in_local_time_and_what_comes_next(inside: 
     assert "Pains cost, risk" in text
 
 
+SIGNALS = """
+points:
+  - {when: visited("/pricing*"), points: 20, half_life: 14 days}
+sales_ready:
+  any:
+    warm: score >= 20
+learn:
+  - {when: visited("/pricing*"), add: {pains: cost}}
+"""
+
+
+def test_a_leads_page_says_how_the_lead_stands_and_what_was_learned(inside: Site) -> None:
+    inside.world.deploy(files(welcome=WELCOME) | {"sequences/signals.yaml": SIGNALS})
+    kim = inside.world.lead(company="Harbor")
+    inside.world.happens(kim, "visited", page="/pricing/<b>eu")
+    inside.world.work()
+    said = words(inside.http.get(f"/dashboard/leads/{kim.id}").text)
+    moment = "Mon 23 Nov 2026 08:00 (London)"
+    assert f"score 20, fit 0; sales-ready since {moment}: warm" in said
+    assert f"+20 points: visited /pricing* once, last {moment} sequences/signals.yaml:3" in said
+    assert "+20: visited /pricing/&lt;b&gt;eu" in said
+    assert "Pains cost from behaviour, 23 Nov 2026, 50 % sure: visited /pricing* once" in said
+    assert "was understood: pains became cost, 50 % sure" in said
+
+
 def test_a_suppressed_lead_says_so_first(inside: Site) -> None:
     kim = inside.world.lead()
     inside.world.enter("welcome", kim)
