@@ -566,7 +566,7 @@ class OddFacts:
 
 def _take(world: World, door: str, body: bytes, content_type: str) -> None:
     with world.context.engine.begin() as conn:
-        intake.put(conn, door, body, content_type, False, clock.now(conn))
+        intake.put(conn, door, body, content_type, False)
     for _ in range(3):
         if not ingest.process(world.context, False):
             break

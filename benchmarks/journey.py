@@ -126,7 +126,7 @@ def tell(made: Servers, *steps: str) -> None:
     with made.engine.begin() as conn:
         now = clock.now(conn)
         for body in _bodies(conn, steps, int(now.timestamp())):
-            intake.put(conn, "events", body, "application/json", False, now)
+            intake.put(conn, "events", body, "application/json", False)
     mailing.settle(made.engine)
 
 

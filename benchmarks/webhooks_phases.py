@@ -20,7 +20,7 @@ from sequencer.providers import Provider
 from sequencer.services import ingest, react
 from sequencer.services.context import Context
 from sequencer.services.release import Releases
-from sequencer.store import clock, events, intake, leads, messages
+from sequencer.store import events, intake, leads, messages
 from sequencer.store.engine import connect
 from sequencer.store.migrate import upgrade
 from sequencer.wiring import Nowhere
@@ -70,7 +70,7 @@ def _round(context: Context, postgres: Postgres, posts: Sequence[bytes], told: i
     used = _used(postgres)
     for body in posts:
         with context.engine.begin() as conn:
-            intake.put(conn, "events", body, "application/json", False, clock.now(conn))
+            intake.put(conn, "events", body, "application/json", False)
     found = {"PostgreSQL, storing the bodies": _used(postgres) - used}
     used, own = _used(postgres), time.process_time()
     with timed() as spent:

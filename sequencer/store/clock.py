@@ -7,15 +7,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.store.tables import clock
 
-_NOW = text(
-    """
-    SELECT coalesce(
+BUSINESS = """coalesce(
         (SELECT virtual + (clock_timestamp() - anchor) * speed FROM clock WHERE id = 1 AND virtual IS NOT NULL),
-        clock_timestamp())
-    """
-)
+        clock_timestamp())"""
+"""Business time as an expression, for a statement that is a transaction by itself."""
 
-
+_NOW = text(f"SELECT {BUSINESS}")
 _OPERATING = select(func.clock_timestamp())
 
 

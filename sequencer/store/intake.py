@@ -1,12 +1,13 @@
 """Webhook bodies as they came, until they are processed, and some time after."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from sequencer.store.arrays import any_in, array
+from sequencer.store.clock import BUSINESS
 from sequencer.store.tables import intake
 
 PENDING: Final = "pending"
@@ -26,14 +27,31 @@ class Body(NamedTuple):
 _BODY = (intake.c.id, intake.c.door, intake.c.body, intake.c.content_type, intake.c.at)
 
 
-# Without RETURNING: nobody asks for the id.
-_PUT = insert(intake).inline()
+_PUT = text(
+    f"""
+    INSERT INTO intake (door, body, content_type, urgent, at)
+    SELECT :door, CAST(:body AS bytea), :content_type, CAST(:urgent AS boolean), {BUSINESS}
+    WHERE CAST(:signed AS timestamptz) IS NULL OR CAST(:signed AS timestamptz)
+          BETWEEN clock_timestamp() - CAST(:oldest AS interval) AND clock_timestamp() + CAST(:ahead AS interval)
+    """
+)
+OLDEST: Final = timedelta(hours=26)
+"""Honest repeats carry the first attempt's time for up to 24 hours. What comes twice counts once anyway."""
+AHEAD: Final = timedelta(minutes=10)
+"""How far the clock of who signs may be ahead of ours."""
 
 
-def put(conn: Connection, door: str, body: bytes, content_type: str, urgent: bool, at: datetime) -> None:
-    """Stores a body raw; what is in it is looked at later."""
-    values = {"door": door, "body": body, "content_type": content_type, "urgent": urgent, "at": at}
-    conn.execute(_PUT, values)
+def put(
+    conn: Connection, door: str, body: bytes, content_type: str, urgent: bool, signed: datetime | None = None
+) -> bool:
+    """Stores a body raw, as of now; what is in it is looked at later.
+
+    False: it was not, because by operating time it was not `signed` lately. All in one statement, so that who answers
+    a webhook need not ask four times.
+    """
+    values = {"door": door, "body": body, "content_type": content_type, "urgent": urgent}
+    values |= {"signed": signed, "oldest": OLDEST, "ahead": AHEAD}
+    return conn.execute(_PUT, values).rowcount == 1
 
 
 _CLAIM = (

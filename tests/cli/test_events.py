@@ -6,7 +6,7 @@ from sqlalchemy import Engine, text
 
 from sequencer.services import ingest
 from sequencer.settings import Settings
-from sequencer.store import clock, intake
+from sequencer.store import intake
 from sequencer.wiring import build
 
 from .conftest import Sequencer
@@ -19,7 +19,7 @@ def take(deployed: Sequencer, *bodies: bytes, door: str = "events", content_type
     context = build(Settings.read(deployed.environ), connections=1)
     with context.engine.begin() as conn:
         for body in bodies:
-            intake.put(conn, door, body, content_type, False, clock.now(conn))
+            intake.put(conn, door, body, content_type, False)
     ingest.process(context, False)
     context.engine.dispose()
     context.provider.close()

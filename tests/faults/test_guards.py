@@ -141,7 +141,7 @@ def test_bodies_that_may_stop_mail_are_hinted_first(world: World) -> None:
     world.deploy(files(quick=EXEMPT))
     with world.context.engine.begin() as conn:
         for urgent in (False, True):
-            intake.put(conn, "events", b"[]", "", urgent, clock.now(conn))
+            intake.put(conn, "events", b"[]", "", urgent)
     assert [hint for hint in due.work(world.context) if hint[0] == "intake"] == [
         ("intake", (True,)),
         ("intake", (False,)),

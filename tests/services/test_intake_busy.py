@@ -12,7 +12,7 @@ from sequencer.errors import SequencerError
 from sequencer.providers import sendgrid_events
 from sequencer.services import ingest
 from sequencer.services.alone import Alone
-from sequencer.store import clock, intake, leads
+from sequencer.store import intake, leads
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH, EXEMPT
 from tests.services.webhooks import bodies, event, links, post
@@ -124,7 +124,7 @@ def test_urgent_bodies_written_on_several_lines_are_sifted_too(world: World) -> 
     kim, _ = two(world, BRANCH)
     said = [event(world, kind, 0) for kind in ("delivered", "unsubscribe", "open")]
     with world.context.engine.begin() as conn:
-        intake.put(conn, "events", json.dumps(said, indent=1).encode(), "", True, clock.now(conn))
+        intake.put(conn, "events", json.dumps(said, indent=1).encode(), "", True)
     ingest.process(world.context, True)
     assert told(world, kim) == ["unsubscribed"]
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from sequencer.core.lead import Lead
 from sequencer.services import ingest
-from sequencer.store import clock, intake
+from sequencer.store import intake
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH, EXEMPT
 from tests.services.webhooks import bodies, event, post, reply_form, take
@@ -84,7 +84,7 @@ def test_a_poisonous_body_is_set_aside_alone(world: World) -> None:
         poison: list[dict[str, Any]] = [{"sg_event_id": "poison"}, {}, {"sg_event_id": "more"}]
         for said in poison:
             body = orjson.dumps([event(world, "unsubscribe", **said)])
-            intake.put(conn, "events", body, "", True, clock.now(conn))
+            intake.put(conn, "events", body, "", True)
     for urgent in (True, False):
         while ingest.process(world.context, urgent):
             pass

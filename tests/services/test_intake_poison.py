@@ -14,7 +14,7 @@ from sequencer.core import aside
 from sequencer.core.lead import Lead
 from sequencer.services import bisect, due, ingest, replay, tidy
 from sequencer.services.judge import UNRECORDED
-from sequencer.store import clock, intake
+from sequencer.store import intake
 from tests.services.conftest import World
 from tests.services.test_advance import EXEMPT
 from tests.services.webhooks import bodies, event, post
@@ -69,7 +69,7 @@ def test_other_bodies_of_the_batch_are_done(world: World, kim: Lead) -> None:
     poison(world, "b", "e")
     with world.context.engine.begin() as conn:
         for keys in ("abc", "d", "ef"):
-            intake.put(conn, "events", orjson.dumps(opens(world, *keys)), "", False, clock.now(conn))
+            intake.put(conn, "events", orjson.dumps(opens(world, *keys)), "", False)
     ingest.process(world.context, False)
     assert [state for state, _ in bodies(world)] == ["set_aside", "done", "set_aside"]
     assert [aside.numbers(problem or "") for _, problem in bodies(world)] == [[2], [], [1]]
@@ -119,14 +119,14 @@ def test_what_strict_json_has_no_room_for_costs_one_event_nothing(world: World, 
     with world.context.engine.begin() as conn:
         for odd in (b'"\\ud800 half"', b'"\xff\xfe"', b"1" * 5000, b"NaN"):
             body = fine[:-1] + b',{"event":"open","useragent":' + odd + b"}]"
-            intake.put(conn, "events", body, "", False, clock.now(conn))
+            intake.put(conn, "events", body, "", False)
     ingest.process(world.context, False)
     assert (stored(world, kim), [state for state, _ in bodies(world)]) == (1, ["done"] * 4)
 
 
 def test_webhooks_wait_until_something_is_deployed(world: World) -> None:
     with world.context.engine.begin() as conn:
-        intake.put(conn, "events", b"[]", "", False, clock.now(conn))
+        intake.put(conn, "events", b"[]", "", False)
     assert ingest.process(world.context, False) is False
     assert bodies(world) == [("pending", None)]
 
@@ -188,7 +188,7 @@ def test_of_urgent_bodies_only_what_stops_mail_takes_effect_first(world: World, 
     said = [event(world, kind, sg_event_id=kind) for kind in ("open", "unsubscribe", "delivered")]
     with world.context.engine.begin() as conn:
         for urgent, body in ((False, []), (True, said)):
-            intake.put(conn, "events", orjson.dumps(body), "", urgent, clock.now(conn))
+            intake.put(conn, "events", orjson.dumps(body), "", urgent)
     ingest.process(world.context, True)
     assert [e["event"] for e in world.view(kim)["events"]] == ["unsubscribed"]
     assert world.view(kim)["lead"]["suppressed"] is True
@@ -202,7 +202,7 @@ def test_of_urgent_bodies_only_what_stops_mail_takes_effect_first(world: World, 
 def test_what_another_worker_holds_is_passed_over(world: World, kim: Lead) -> None:
     with world.context.engine.begin() as conn:
         for _ in range(2):
-            intake.put(conn, "events", b"[]", "", False, clock.now(conn))
+            intake.put(conn, "events", b"[]", "", False)
     with world.context.engine.begin() as other:
         assert len(intake.claim(other, False, 1, 1)) == 1
         ingest.process(world.context, False)
@@ -212,6 +212,6 @@ def test_what_another_worker_holds_is_passed_over(world: World, kim: Lead) -> No
 def test_a_batch_is_bounded_in_bytes_and_locks_no_more_than_it_takes(world: World) -> None:
     with world.context.engine.begin() as conn:
         for _ in range(3):
-            intake.put(conn, "events", b"x" * 600, "", False, clock.now(conn))
+            intake.put(conn, "events", b"x" * 600, "", False)
     with world.context.engine.begin() as one, world.context.engine.begin() as two:
         assert [len(intake.claim(conn, False, 10, 1000)) for conn in (one, two)] == [1, 1]

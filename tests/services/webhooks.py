@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from sequencer.core.lead import Lead
 from sequencer.services import ingest
-from sequencer.store import clock, intake
+from sequencer.store import intake
 from tests.services.conftest import World
 
 
@@ -19,7 +19,7 @@ def post(world: World, *events: dict[str, Any], urgent: bool = False) -> None:
 
 def take(world: World, body: bytes, urgent: bool = False, door: str = "events", content_type: str = "") -> None:
     with world.context.engine.begin() as conn:
-        intake.put(conn, door, body, content_type, urgent, clock.now(conn))
+        intake.put(conn, door, body, content_type, urgent)
     if urgent:
         ingest.process(world.context, True)
     ingest.process(world.context, False)

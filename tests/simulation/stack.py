@@ -234,7 +234,7 @@ class Stack:
 
     def put(self, door: str, body: bytes, content_type: str) -> None:
         with self.engine.begin() as conn:
-            intake.put(conn, door, body, content_type, False, clock.now(conn))
+            intake.put(conn, door, body, content_type, False)
         ingest.process(self.context, False)
         with self.engine.connect() as conn:
             states = conn.execute(text("SELECT state, problem FROM intake WHERE state <> 'done'")).all()

@@ -535,7 +535,7 @@ class House:
     def _put(self, door: str, body: bytes, content_type: str, urgent: bool, said: list[Any]) -> None:
         with self.engine.begin() as conn:
             now = clock.now(conn)
-            intake.put(conn, door, body, content_type, urgent, now)
+            intake.put(conn, door, body, content_type, urgent)
             number = conn.execute(text("SELECT max(id) FROM intake")).scalar_one()
             self.bodies[number] = Posted(door, now, urgent, said)
 

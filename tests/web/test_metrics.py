@@ -8,7 +8,7 @@ from sequencer.core.enrollment import Status
 from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.core.message import State
 from sequencer.services import ingest
-from sequencer.store import clock, intake, pauses
+from sequencer.store import intake, pauses
 from tests.web.conftest import BEARER, Site
 
 _SAMPLE = re.compile(r'([a-z_]+)(?:\{([a-z_]+)="([^"\\\n]*)"\})? (\d+(?:\.\d+)?(?:e-\d+)?)')
@@ -68,13 +68,13 @@ def test_mails_people_webhooks_and_what_is_held_are_counted(site: Site) -> None:
     world.enter("welcome", world.lead("lee@harbor.example"))
     world.work()
     with world.context.engine.begin() as conn:
-        intake.put(conn, "events", b"not json", "", True, clock.now(conn))
+        intake.put(conn, "events", b"not json", "", True)
         pauses.begin(conn, pauses.Reason.OPERATOR, "kim@harbor.example asked")
     for urgent in (True, False):
         while ingest.process(world.context, urgent):
             pass
     with world.context.engine.begin() as conn:
-        intake.put(conn, "events", b"[]", "", False, clock.now(conn))
+        intake.put(conn, "events", b"[]", "", False)
         conn.exec_driver_sql(
             "UPDATE intake SET received_at = clock_timestamp() - interval '90 s' WHERE state = 'pending'"
         )
