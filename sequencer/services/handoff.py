@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
 from sequencer.core import handoff as rules
+from sequencer.core.enrollment import Status
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff, Looked, State
 from sequencer.core.lead import Company, Lead, channels
@@ -23,7 +24,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.services import targets
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
-from sequencer.store import alerts, clock, handoffs, leads, readiness
+from sequencer.store import alerts, clock, enrollments, handoffs, leads, readiness
 from sequencer.store.alerts import NewAlert
 
 LATELY: Final = timedelta(days=30)
@@ -159,13 +160,30 @@ def write(conn: Connection, release: Release, locked: Mapping[int, Lead], writte
     """Everything, and what follows from it; the caller holds the leads' locks."""
     handoffs.write(conn, written.handoffs)
     handoffs.own_company(conn, written.owners)
+    awake = _inherit(conn, release, written.owners, now)
     leads.write(conn, written.values.items(), SOURCE, now)
     alerts.insert(conn, written.told, now)
     if not written.happened:
-        return set()
+        return awake
     after = {i: changed(lead, written.values.get(i, {})) for i, lead in locked.items()}
     targets.tell(conn, release, after.values(), written.happened, now)
-    return follow(conn, release, interests(release), after, written.happened, now).awake
+    return awake | follow(conn, release, interests(release), after, written.happened, now).awake
+
+
+def _inherit(conn: Connection, release: Release, owners: Mapping[int, str], now: datetime) -> Awake:
+    """Colleagues whose mail waited for a rep have one by their company: it is looked at now.
+
+    Whoever is locked is passed over, as a company's holder never waits for leads; they are looked at within a day.
+    """
+    free = leads.lock(conn, handoffs.heirs(conn, list(owners)), wait=False)
+    known = release.workspace.sequences
+    waiting = [
+        e
+        for e in (enrollments.running_of(conn, sorted(free)) if free else ())
+        if e.sequence in known and known[e.sequence].sender == "owner" and e.status is Status.ACTIVE
+    ]
+    woken = enrollments.redate(conn, {e.id: now for e in waiting}, wait=False)
+    return {(e.sequence, e.position) for e in waiting if e.id in woken}
 
 
 def event_of(one: Handoff, kind: str, now: datetime, **data: object) -> Event:

@@ -164,6 +164,14 @@ def spoke_first(conn: Connection, lead_id: int, company_id: int | None, reps: Co
     return str(found) if found is not None else None
 
 
+_OWNERLESS = text("SELECT id FROM lead WHERE company_id = ANY(CAST(:ids AS bigint[])) AND owner IS NULL ORDER BY id")
+
+
+def heirs(conn: Connection, company_ids: Collection[int]) -> list[int]:
+    """People of companies who have no rep of their own."""
+    return list(conn.execute(_OWNERLESS, {"ids": array(sorted(company_ids))}).scalars()) if company_ids else []
+
+
 def own_company(conn: Connection, owners: Mapping[int, str]) -> None:
     """Gives companies without an owner one; the caller holds their locks."""
     for company_id, owner in sorted(owners.items()):

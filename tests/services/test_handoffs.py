@@ -215,3 +215,14 @@ def test_events_of_colleagues_at_the_same_time_lose_no_handoff_and_make_none_twi
     assert found == {lead.email: [(1, ("together",), True)] for lead in leads}
     by_company = {(lead.company_id, of(world, lead)[0].rep) for lead in leads}
     assert len(by_company) == 3, "the people of one company have one rep"
+
+
+def test_a_colleague_whose_mail_waited_for_a_rep_gets_it_at_once(world: World) -> None:
+    owned = STEPS[: STEPS.index("steps:")].replace("from: marketing", "from: owner") + "steps:\n  - email: one\n"
+    world.deploy(workspace() | {"sequences/owned.yaml": owned})
+    kim, lee = (world.lead(f"{name}@harbor.example", company="Harbor") for name in ("kim", "lee"))
+    world.enter("owned", lee)
+    world.work()
+    assert world.provider.mails == []
+    asks(world, kim)
+    assert world.provider.mails == [("lee@harbor.example", "one")], "Kim's rep is the company's, and so Lee's"
