@@ -31,6 +31,7 @@ STRANGERS_MAY = {
     "/t.js",
     "/t",
     "/f.js",
+    "/h/{token}",
     "/f/{form}",
     "/c/{token}",
     "/d/{token}",
