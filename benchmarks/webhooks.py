@@ -21,11 +21,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -164,9 +165,9 @@ def run(events: int, seed: int = 1) -> dict[str, Any]:
         }
 
 
-def prepare(engine: Engine, world: World, leads: int) -> None:
-    """A deployed workspace, and leads who were sent its first mails."""
-    files = chaos_workspace.files(1, 1)
+def prepare(engine: Engine, world: World, leads: int, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """A deployed workspace, with `more` files, and leads who were sent its first mails."""
+    files = chaos_workspace.files(1, 1) | dict(more)
     del files[f"sequences/{chaos_workspace.SEQUENCE}.yaml"]
     files["sequences/webhooks.yaml"] = _SEQUENCE
     files["content/five.md"] = files["content/four.md"]

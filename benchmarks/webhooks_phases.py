@@ -67,16 +67,16 @@ def measure(prepare: Callable[[Engine], None], posts: Sequence[bytes], events_to
 
 
 def _round(context: Context, postgres: Postgres, posts: Sequence[bytes], told: int) -> dict[str, float]:
-    used = _used(postgres)
+    before = used(postgres)
     for body in posts:
         with context.engine.begin() as conn:
             intake.put(conn, "events", body, "application/json", False)
-    found = {"PostgreSQL, storing the bodies": _used(postgres) - used}
-    used, own = _used(postgres), time.process_time()
+    found = {"PostgreSQL, storing the bodies": used(postgres) - before}
+    before, own = used(postgres), time.process_time()
     with timed() as spent:
         while ingest.process(context, False):
             pass
-    found |= {"PostgreSQL, processing": _used(postgres) - used, "Python, processing": time.process_time() - own}
+    found |= {"PostgreSQL, processing": used(postgres) - before, "Python, processing": time.process_time() - own}
     found |= {f"phase: {name}, both": spent[name] for name in PHASES}
     return {name: round(value * 1e6 / told, 1) for name, value in found.items()}
 
@@ -108,7 +108,7 @@ def _counting(work: Callable[..., Any], name: str, spent: dict[str, float]) -> C
     return counted
 
 
-def _used(postgres: Postgres) -> float:
+def used(postgres: Postgres) -> float:
     """Seconds of processor time so far."""
     server = psutil.Process(postgres.pid)
     total = 0.0
