@@ -241,7 +241,6 @@ def _judge(
     _engage(conn, signals, number, claimed, now)
     last = readiness.last(conn, [lead.id for lead in claimed])
     looked = looked_at(conn, release, signals, claimed, now)
-    watches.date(conn, number, {one.before.id: one.following for one in looked})
     numbers = {one.before.id: last[one.before.id].number + 1 if one.before.id in last else 1 for one in looked}
     began = {
         one.before.id: Readiness(numbers[one.before.id], now, None, one.verdict.reasons)
@@ -255,10 +254,12 @@ def _judge(
     leads.teach(conn, {one.before.id: one.taught for one in looked if one.taught is not None}, now)
     leads.write(conn, ((lead_id, {"stage": stage}) for lead_id, stage in stages.items()), SOURCE, now)
     told = [e for one in looked for e in said_of(one, stages.get(one.before.id), numbers[one.before.id], now)]
-    if not told:
-        return set()
     locked = {one.before.id: one.moved(stages.get(one.before.id)) for one in looked}
-    return follow(conn, release, interests(release), locked, told, now).awake
+    awake = follow(conn, release, interests(release), locked, told, now).awake if told else set()
+    # What was learned is in the verdict already; only whoever moved to a stage may stand otherwise by that.
+    dues = {one.before.id: now if one.before.id in stages else one.following for one in looked}
+    watches.date(conn, number, dues)
+    return awake
 
 
 def said_of(one: Looked, stage: str | None, number: int, now: datetime) -> list[Event]:
