@@ -344,8 +344,7 @@ class _Run:
         if said is not None:
             self.skip(step, "review", "")
             return True
-        if step.unless is not None and step.unless.test(self.facts):
-            self.skip(step, "unless", step.unless.source)
+        if self.unneeded(step):
             return True
         due = shift(asked.at, review.within, self.zone, self.quiet)
         if due > self.now:
@@ -456,12 +455,18 @@ class _Run:
         message = self.snapshot.messages.get(last.step) if last and last.outcome == "sent" else None
         return max(since, message.accepted_at) if message and message.accepted_at else since
 
+    def unneeded(self, step: Email | Task | Tell | Set | Handoff | Start | Exit) -> bool:
+        """Whether the step's `unless` skips it."""
+        if step.unless is None or not step.unless.test(self.facts):
+            return False
+        self.skip(step, "unless", step.unless.source)
+        return True
+
     def task(self, step: Task) -> bool:
         if self.enrollment.held_out:
             self.skip(step, "holdout", "")
             return True
-        if step.unless is not None and step.unless.test(self.facts):
-            self.skip(step, "unless", step.unless.source)
+        if self.unneeded(step):
             return True
         due = shift(self.now, step.due, self.zone, self.quiet)
         self.effects.append(Assign(step, due))
@@ -490,8 +495,7 @@ class _Run:
         if self.enrollment.held_out and not isinstance(step, Exit):
             self.skip(step, "holdout", "")
             return
-        if step.unless is not None and step.unless.test(self.facts):
-            self.skip(step, "unless", step.unless.source)
+        if self.unneeded(step):
             return
         if isinstance(step, Exit):
             self.note(step, "exit", step.reason)

@@ -70,3 +70,8 @@ class Event(NamedTuple):
     data: Mapping[str, Any] = _NOTHING
     """clicked: url, link, content · submitted: form, answers, text (their own words)
     visited: page · changed: field, before, after"""
+
+
+def change(at: datetime, lead_id: int, key: str, source: str, name: str, before: Any, after: Any) -> Event:
+    """A field of the lead got another value."""
+    return Event(CHANGED, at, lead_id, key, source, data={"field": name, "before": before, "after": after})

@@ -98,16 +98,9 @@ def wakes(sequence: Series, told: Sequence[Event]) -> bool:
 def written(effect: Change, enrollment: Enrollment, lead: Lead, now: datetime) -> list[Event]:
     """What a sequence does by writing fields: an event for each that gets another value. `lead`: as it was before."""
     return [
-        Event(
-            kind=kinds.CHANGED,
-            at=now,
-            lead_id=lead.id,
-            key=f"{enrollment.id}.{effect.step.id}.{name}",
-            source="sequence",
-            enrollment_id=enrollment.id,
-            step=effect.step.id,
-            data={"field": name, "before": lead.get(name), "after": value},
-        )
+        kinds.change(
+            now, lead.id, f"{enrollment.id}.{effect.step.id}.{name}", "sequence", name, lead.get(name), value
+        )._replace(enrollment_id=enrollment.id, step=effect.step.id)
         for name, value in effect.values.items()
         if lead.get(name) != value
     ]

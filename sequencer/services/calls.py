@@ -107,5 +107,4 @@ def _next_attempt(
     if declared is None or declared.type != "date" or before == after:
         return []
     leads.write(conn, [(lead.id, {NEXT_ATTEMPT: after})], SOURCE, now)
-    data = {"field": NEXT_ATTEMPT, "before": before, "after": after}
-    return [Event(kinds.CHANGED, now, lead.id, f"{key}.{NEXT_ATTEMPT}", SOURCE, data=data)]
+    return [kinds.change(now, lead.id, f"{key}.{NEXT_ATTEMPT}", SOURCE, NEXT_ATTEMPT, before, after)]

@@ -1,7 +1,7 @@
 """What services are given: values and open things, never the environment."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -64,3 +64,8 @@ class Context:
     """Set when this process is told to go: what is under way is finished, and nothing further is begun."""
     lease: float = 60.0
     """Seconds of operating time that an attempt to send may take; at least twice the provider's total timeout."""
+
+    def wake(self, places: Iterable[tuple[str, str]]) -> None:
+        """Hints at places, a sequence and a position each, where somebody may be due now; after the commit."""
+        for place in sorted(set(places)):
+            self.hint("drain", *place)

@@ -17,6 +17,7 @@ from sequencer.core.event import Event
 from sequencer.core.form import UNCONFIRMED, Form
 from sequencer.core.lead import BUILT_IN, Lead
 from sequencer.core.lead_input import read
+from sequencer.core.learn import is_inferred
 from sequencer.core.release import Release
 from sequencer.services.leads import enter, save
 from sequencer.services.react import react
@@ -189,7 +190,7 @@ def _locked(conn: Connection, email: str) -> Lead | None:
 
 def _known(conn: Connection, lead: Lead) -> frozenset[str]:
     """The fields that somebody filled; what was only inferred is not among them."""
-    inferred = {name for name, said in leads.sources(conn, [lead.id]).get(lead.id, {}).items() if "confidence" in said}
+    inferred = {name for name, said in leads.sources(conn, [lead.id]).get(lead.id, {}).items() if is_inferred(said)}
     own = {name for name in BUILT_IN if lead.get(name) is not None}
     return frozenset((own | lead.fields.keys()) - inferred)
 

@@ -50,8 +50,7 @@ class Written:
         for name, value in values.items():
             if lead.get(name) != value:
                 self.values.setdefault(lead.id, {})[name] = value
-                data = {"field": name, "before": lead.get(name), "after": value}
-                self.happened.append(Event(kinds.CHANGED, now, lead.id, f"{key}.{name}", SOURCE, data=data))
+                self.happened.append(kinds.change(now, lead.id, f"{key}.{name}", SOURCE, name, lead.get(name), value))
 
 
 def look(context: Context) -> bool:
@@ -69,7 +68,7 @@ def look(context: Context) -> bool:
         due = [one for one in standing.values() if one.due_at is not None and one.due_at <= now]
         written = _looked_at(conn, release, locked, sorted(due, key=lambda one: (one.at, one.lead_id)), now)
         awake = write(conn, release, locked, written, now)
-    _hint(context, awake)
+    context.wake(awake)
     return len(found) == context.batch and bool(due)
 
 
@@ -193,8 +192,3 @@ def event_of(one: Handoff, kind: str, now: datetime, **data: object) -> Event:
 
 def key_of(one: Handoff, kind: str) -> str:
     return f"handoff.{one.number}.{kind}.{len(one.asked)}.{one.turns}"
-
-
-def _hint(context: Context, awake: Awake) -> None:
-    for place in sorted(awake):
-        context.hint("drain", *place)

@@ -201,8 +201,7 @@ def _store(
             later, awake = _apply(conn, release, batch, len(part), saved, result, patient=not first)
         left = {line: row for line, row in left.items() if line in later or line not in part}
         first = False
-        for place in sorted(awake):
-            context.hint("drain", *place)
+        context.wake(awake)
     if sequence is not None:
         _enter(context, sequence, saved, result)
     return release, result

@@ -70,9 +70,7 @@ def changes(before: Lead | None, lead_id: int, after: LeadInput, source: str, no
         old = before.get(name) if before is not None else None
         if old != value and not (name == "campaign" and old is not None):
             key = f"{source}.{name}.{now.timestamp()}"
-            events.append(
-                Event(kinds.CHANGED, now, lead_id, key, source, data={"field": name, "before": old, "after": value})
-            )
+            events.append(kinds.change(now, lead_id, key, source, name, old, value))
     return events
 
 

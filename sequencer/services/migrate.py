@@ -44,8 +44,7 @@ def migrate(context: Context) -> bool:
             moved[number] = moved[number]._replace(due_at=slot)
         enrollments.carry(conn, same, release.number)
         enrollments.update(conn, moved)
-    for place in sorted({(e.sequence, e.position) for e in moved if e.due_at is not None and e.due_at <= now}):
-        context.hint("drain", *place)
+    context.wake((e.sequence, e.position) for e in moved if e.due_at is not None and e.due_at <= now)
     return len(rows) == context.batch
 
 

@@ -69,8 +69,7 @@ def resolve(
             enrollments.redate(conn, dict.fromkeys(moved, now))
         done.resolved += len(moved)
         done.ended += len(some) - len(able)
-        for place in sorted({(running[i].sequence, running[i].position) for i in moved if i in running}):
-            context.hint("drain", *place)
+        context.wake((running[i].sequence, running[i].position) for i in moved if i in running)
 
 
 def _steps(context: Context, name: str) -> list[tuple[str, str]]:

@@ -58,8 +58,7 @@ def _process(context: Context) -> bool:
             log.error("%d beacons cannot be processed and are dropped", len(poison.items), exc_info=poison.error)
         for part in done:
             awake |= part
-    for place in sorted(awake):
-        context.hint("drain", *place)
+    context.wake(awake)
     return len(told) == AT_ONCE
 
 
@@ -147,14 +146,7 @@ def touch(conn: Connection, led: Collection[Visitor], locked: Mapping[int, Lead]
     }
     leads.write(conn, ((lead_id, {"campaign": campaign}) for lead_id, campaign in named.items()), SOURCE, now)
     return [
-        Event(
-            kinds.CHANGED,
-            now,
-            lead_id,
-            f"site.campaign.{now.isoformat()}",
-            SOURCE,
-            data={"field": "campaign", "before": None, "after": campaign},
-        )
+        kinds.change(now, lead_id, f"site.campaign.{now.isoformat()}", SOURCE, "campaign", None, campaign)
         for lead_id, campaign in named.items()
     ]
 

@@ -55,7 +55,7 @@ class ApiDoor:
                     saved.awake.add((name, series.start))
                 why = next(iter(entered.refused), None)
                 enrolled[name] = {"entered": True} if entered.leads else {"entered": False, "why": why}
-        self._hint(saved.awake)
+        self.context.wake(saved.awake)
         answer = {"id": lead_id, "email": wanted.lead.email, "new": bool(saved.new), "enrolled": enrolled}
         return _json(answer, 201 if saved.new else 200)
 
@@ -78,7 +78,7 @@ class ApiDoor:
             reaction = react(conn, release, [event], now)
             if reaction.strange:
                 raise Refused(422, *(f"at: {problem}" for _, problem in reaction.strange))
-        self._hint(reaction.awake)
+        self.context.wake(reaction.awake)
         return _json({"lead": lead.id, "recorded": bool(reaction.new)})
 
     def lead(self, request: Request) -> Response:
@@ -94,10 +94,6 @@ class ApiDoor:
 
     def description(self, request: Request) -> Response:
         return _json(describe(self.context.public_url))
-
-    def _hint(self, awake: set[tuple[str, str]]) -> None:
-        for place in sorted(awake):
-            self.context.hint("drain", *place)
 
 
 def refused(request: Request, error: Exception) -> Response:

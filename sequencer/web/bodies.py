@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -86,3 +87,16 @@ async def read_form(request: Request, most: int = FORM) -> Mapping[str, list[str
 def first(form: Mapping[str, list[str]], name: str) -> str:
     """The field's first value; empty when there is none."""
     return form.get(name, [""])[0]
+
+
+def line(form: Mapping[str, list[str]], name: str, longest: int) -> str:
+    """The same as one line, and no longer than so many characters."""
+    return " ".join(first(form, name).replace("\0", "").split())[:longest]
+
+
+def day(form: Mapping[str, list[str]], name: str) -> date | None:
+    """The day that a field for dates holds."""
+    try:
+        return date.fromisoformat(first(form, name))
+    except ValueError:
+        return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,9 @@ from sequencer.errors import NotFound
 from sequencer.services import calls
 from sequencer.services.context import Context
 from sequencer.store import clock
-from sequencer.web.bodies import first, read_form
+from sequencer.web.bodies import day, first, line, read_form
 from sequencer.web.login import csrf_holds, csrf_token
-from sequencer.web.pages import page
+from sequencer.web.pages import asked_rep, page
 
 FOUND: Final = 100
 """Calls on a page."""
@@ -34,7 +34,7 @@ class CallDoor:
 
     def listed(self, request: Request) -> Response:
         """Everybody's, or one rep's with `?rep=`."""
-        rep = request.query_params.get("rep", "").replace("\0", "").strip().lower()[:200]
+        rep = asked_rep(request)
         with self.context.engine.connect() as conn:
             now, release = clock.now(conn), self.context.releases.current(conn)
             found = calls.listed(conn, release, rep or None, now, FOUND + 1)
@@ -68,19 +68,11 @@ class CallDoor:
         lead_id, do = request.path_params["id"], first(form, "do")
         if do not in ("done", "again") or lead_id >= 2**63:
             raise HTTPException(404, "There is no such call.")
-        note = " ".join(first(form, "note").replace("\0", "").split())[:NOTE]
+        note = line(form, "note", NOTE)
         try:
             with self.context.engine.begin() as conn:
-                awake = calls.log(self.context, conn, lead_id, do == "done", note, _day(first(form, "again")))
+                awake = calls.log(self.context, conn, lead_id, do == "done", note, day(form, "again"))
         except NotFound as error:
             raise HTTPException(404, str(error)) from error
-        for place in sorted(awake):
-            self.context.hint("drain", *place)
+        self.context.wake(awake)
         return RedirectResponse("/dashboard/calls?done=1", 303)
-
-
-def _day(written: str) -> date | None:
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        return None

@@ -226,8 +226,7 @@ class FormDoor:
     def _hint(self, taken: forms.Taken | None) -> None:
         if taken is None:
             return
-        for place in sorted(taken.awake):
-            self.context.hint("drain", *place)
+        self.context.wake(taken.awake)
         self.context.hint("visits")
 
     def _page(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,9 +22,9 @@ from sequencer.services.accept import Asked
 from sequencer.services.briefing import briefing
 from sequencer.services.context import Context
 from sequencer.store import clock, handoffs
-from sequencer.web.bodies import first, read_form
+from sequencer.web.bodies import day, first, line, read_form
 from sequencer.web.login import csrf_token
-from sequencer.web.pages import page
+from sequencer.web.pages import asked_rep, page
 from sequencer.web.throttle import Throttle
 
 FOUND: Final = 100
@@ -41,7 +40,7 @@ class HandoffDoor:
 
     def listed(self, request: Request) -> Response:
         """All of them, the newest first; of one rep with `?rep=`, in one state with `?state=`."""
-        rep = request.query_params.get("rep", "").replace("\0", "").strip().lower()[:200]
+        rep = asked_rep(request)
         asked = request.query_params.get("state", "")
         state = asked if asked in list(State) else None
         with self.context.engine.connect() as conn:
@@ -94,8 +93,7 @@ class HandoffDoor:
         except Impossible as error:
             with self.context.engine.connect() as conn:
                 return self._page(request, conn, self._asked(request, conn), str(error), 409)
-        for place in sorted(awake):
-            self.context.hint("drain", *place)
+        self.context.wake(awake)
         return RedirectResponse(f"/h/{request.path_params['token']}", 303)
 
     def _asked(self, request: Request, conn: Connection) -> Asked:
@@ -137,15 +135,8 @@ def _said(form: Mapping[str, list[str]], release: Release) -> Said | None:
     """What the form says; None when it says no without a reason."""
     if first(form, "do") == "accept":
         return Said(True)
-    reason, words = first(form, "reason"), " ".join(first(form, "words").replace("\0", "").split())[:LONGEST]
-    until = _day(first(form, "until"))
+    reason, words = first(form, "reason"), line(form, "words", LONGEST)
+    until = day(form, "until")
     if reason in policy_of(release.workspace).declines:
         return Said(False, reason, words, until)
     return Said(False, "", words, until) if words else None
-
-
-def _day(written: str) -> date | None:
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        return None

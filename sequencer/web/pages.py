@@ -33,6 +33,11 @@ def relative(at: datetime, now: datetime) -> str:
     return "now"
 
 
+def asked_rep(request: Request) -> str:
+    """The address of the rep whose list is asked for, by `?rep=`; empty for everybody's."""
+    return request.query_params.get("rep", "").replace("\0", "").strip().lower()[:200]
+
+
 def day(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%A %-d %B %Y}"
 

@@ -22,7 +22,7 @@ from sequencer.store import clock, reviews
 from sequencer.store.reviews import Key
 from sequencer.web.bodies import first, read_form
 from sequencer.web.login import csrf_holds, csrf_token
-from sequencer.web.pages import page
+from sequencer.web.pages import asked_rep, page
 
 FOUND: Final = 100
 """Mails on a page."""
@@ -43,7 +43,7 @@ class ReviewDoor:
 
     def waiting(self, request: Request) -> Response:
         """The mails that wait; one rep's with `?rep=`."""
-        rep = request.query_params.get("rep", "").replace("\0", "").strip().lower()[:200]
+        rep = asked_rep(request)
         with self.context.engine.connect() as conn:
             now, release = clock.now(conn), self.context.releases.current(conn)
             found = reviews.still_open(conn, rep or None, FOUND + 1)

@@ -60,7 +60,7 @@ class UnsubscribeDoor:
             release = self.context.releases.current(conn)
             if (lead := _locked(conn, ref)) is not None:
                 awake = unsubscribe(conn, release, lead, _key(request), clock.now(conn))
-        self._hint(awake)
+        self.context.wake(awake)
         return page(request, "unsubscribe.html", brand=release.workspace.brand.name, done=True)
 
     def preferences(self, request: Request) -> Response:
@@ -90,7 +90,7 @@ class UnsubscribeDoor:
                     awake = choose(conn, release, lead, chosen, key, now)
                 else:
                     awake = unsubscribe(conn, release, lead, key, now)
-        self._hint(awake)
+        self.context.wake(awake)
         return _preferences(request, release, chosen, saved=True)
 
     def _release(self) -> Release:
@@ -103,10 +103,6 @@ class UnsubscribeDoor:
         if ref is None and not self.by_caller.allows(caller):
             raise HTTPException(429, "Too many requests. Please try again in a minute.", {"Retry-After": "60"})
         return ref
-
-    def _hint(self, awake: Awake) -> None:
-        for place in sorted(awake):
-            self.context.hint("drain", *place)
 
 
 def unsubscribe(conn: Connection, release: Release, lead: Lead, key: str, now: datetime) -> Awake:
