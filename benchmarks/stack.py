@@ -160,6 +160,18 @@ class Stack:
         self.valkey.stop()
         _again(self.valkey)
 
+    def processor_seconds(self) -> dict[str, float]:
+        """Of web, worker and PostgreSQL so far, however many others wait for the processors."""
+        groups = {name: self.dynos[name].processes() for name in ("web", "worker")}
+        groups["PostgreSQL"] = [psutil.Process(self.postgres.pid)]
+        groups["PostgreSQL"] += groups["PostgreSQL"][0].children()
+        found = dict.fromkeys(groups, 0.0)
+        for name, processes in groups.items():
+            for one in processes:
+                with suppress(psutil.Error):
+                    found[name] += sum(one.cpu_times()[:2])
+        return found
+
     def postgres_log(self) -> str:
         """All that the product's PostgreSQL has logged; each start begins its file anew."""
         return "".join([*self._logged, self._log_file().read_text(errors="replace")])

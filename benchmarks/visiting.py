@@ -18,12 +18,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import orjson
-import psutil
 import urllib3
 from sqlalchemy import text
 
@@ -79,7 +77,7 @@ def run(events: int) -> dict[str, Any]:
         watch = Watch(made)
         watch.start()
         try:
-            began, used = time.monotonic(), _used(made)
+            began, used = time.monotonic(), made.processor_seconds()
             asked = {
                 "url": f"{made.web}/t",
                 "visitors": visitors,
@@ -98,7 +96,7 @@ def run(events: int) -> dict[str, Any]:
             during = dashboard(made)
             made.until("the end of the processing", lambda: not _count(made, "beacon"), 60 + events / 500)
             seconds = time.monotonic() - began
-            used = {name: now - used[name] for name, now in _used(made).items()}
+            used = {name: now - used[name] for name, now in made.processor_seconds().items()}
             afterwards = dashboard(made)
         finally:
             watch.stop()
@@ -154,19 +152,6 @@ _PEOPLE = (
     FROM generate_series(1, :leads) n
     """,
 )
-
-
-def _used(made: Stack) -> dict[str, float]:
-    """Seconds of processor time so far, however many others wait for the processors."""
-    groups = {name: made.dynos[name].processes() for name in ("web", "worker")}
-    groups["PostgreSQL"] = [psutil.Process(made.postgres.pid)]
-    groups["PostgreSQL"] += groups["PostgreSQL"][0].children()
-    found = dict.fromkeys(groups, 0.0)
-    for name, processes in groups.items():
-        for process in processes:
-            with suppress(psutil.Error):
-                found[name] += sum(process.cpu_times()[:2])
-    return found
 
 
 def _count(made: Stack, table: str) -> int:

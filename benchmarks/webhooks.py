@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -224,16 +223,8 @@ def _send(made: Stack, folder: Path, posts: int, seed: int) -> dict[str, Any]:
 
 def _used(made: Stack) -> dict[str, float]:
     """Seconds of processor time so far: of ours, and of the whole machine, which others may be using too."""
-    groups = {name: made.dynos[name].processes() for name in ("web", "worker")}
-    groups["PostgreSQL"] = [psutil.Process(made.postgres.pid)]
-    groups["PostgreSQL"] += groups["PostgreSQL"][0].children()
-    found = dict.fromkeys(groups, 0.0)
-    for name, processes in groups.items():
-        for process in processes:
-            with suppress(psutil.Error):
-                found[name] += sum(process.cpu_times()[:2])
     machine = psutil.cpu_times()
-    return found | {ALL: sum(machine[:3]) + sum(machine[5:7])}
+    return made.processor_seconds() | {ALL: sum(machine[:3]) + sum(machine[5:7])}
 
 
 def _pending(made: Stack) -> int:
