@@ -6,7 +6,7 @@ from sequencer.core.target_call import FORMS, Form, HandoffTarget
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.nodes import Map, Node, Text, as_map, as_text, as_texts
-from sequencer.workspace.settings import WORKSPACE_FILE, read_webhook
+from sequencer.workspace.settings import WORKSPACE_FILE, read_labelled, read_webhook
 from sequencer.workspace.steps import HANDOFF_STAGE
 
 
@@ -49,14 +49,8 @@ def _declines(block: Map, workspace: Workspace) -> list[tuple[str, Decline]]:
 
 
 def _decline(name: Text, node: Node, workspace: Workspace) -> Decline:
-    if isinstance(node, Text):
-        return Decline(name.value, node.value)
-    block = as_map(node, "a label, or `label` with `status`")
-    if block is None:
-        return Decline(name.value, name.value)
-    block.expect("decline")
-    label = block.need_text("label", "Not now")
-    return Decline(name.value, label.value if label else name.value, _status(block.text("status"), workspace))
+    label, block = read_labelled(name, node, "status", "decline", "Not now")
+    return Decline(name.value, label, _status(block.text("status"), workspace) if block is not None else None)
 
 
 def _status(text: Text | None, workspace: Workspace) -> str | None:

@@ -144,15 +144,22 @@ def read_stages(root: Map) -> tuple[str, ...]:
 def read_status(name: Text, node: Node) -> StatusMeaning | None:
     if values.identifier(name, "a status") is None:
         return None
+    label, block = read_labelled(name, node, "stops", "status", "Bad fit")
+    return StatusMeaning(
+        name.value, label, block is not None and values.choice(block.text("stops"), ("all",)) is not None
+    )
+
+
+def read_labelled(name: Text, node: Node, further: str, place: str, example: str) -> tuple[str, Map | None]:
+    """A label, alone or with further keys beside it, and these. Without one, the name stands for it."""
     if isinstance(node, Text):
-        return StatusMeaning(name.value, node.value)
-    block = as_map(node, "a label, or `label` with `stops`")
+        return node.value, None
+    block = as_map(node, f"a label, or `label` with `{further}`")
     if block is None:
-        return StatusMeaning(name.value, name.value)
-    block.expect("status")
-    label = block.need_text("label", "Bad fit")
-    stops = values.choice(block.text("stops"), ("all",)) is not None
-    return StatusMeaning(name.value, label.value if label else name.value, stops)
+        return name.value, None
+    block.expect(place)
+    label = block.need_text("label", example)
+    return label.value if label else name.value, block
 
 
 def read_field(name: Text, node: Node) -> Field | None:
