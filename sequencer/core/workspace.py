@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from sequencer.core.condition import Condition
+from sequencer.core.crm import Crm
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 from sequencer.core.form import Form
@@ -113,6 +114,8 @@ class Workspace:
     site: Site | None = None
     """Whose pages may tell of visits; None: no one's."""
     forms: Mapping[str, Form] = field(default_factory=dict)
+    crm: Crm | None = None
+    """The CRM that sales works in, and who is right where it and we differ; None: there is none."""
     reply_domain: str | None = None
     """Where SendGrid's Inbound Parse listens; None: replies go to the sender's own address."""
 

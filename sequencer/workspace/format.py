@@ -7,6 +7,7 @@ it into its place, and a test wants it explained in docs/sequences.md.
 from collections.abc import Mapping
 from typing import Final
 
+from sequencer.workspace.format_crm import CRM
 from sequencer.workspace.format_forms import FORMS, WHOLE
 from sequencer.workspace.format_scenarios import SCENARIOS
 from sequencer.workspace.format_sequence import SEQUENCE
@@ -14,7 +15,7 @@ from sequencer.workspace.format_signals import SIGNALS
 from sequencer.workspace.format_workspace import WORKSPACE
 from sequencer.workspace.shapes import Block, Key, Shape
 
-FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {**WORKSPACE, **SIGNALS, **FORMS, **SEQUENCE, **SCENARIOS}
+FORMAT: Final[Mapping[str, tuple[Key, ...]]] = {**WORKSPACE, **CRM, **SIGNALS, **FORMS, **SEQUENCE, **SCENARIOS}
 
 STEP_PLACES: Final = tuple(place for place in FORMAT if place.startswith("step: "))
 

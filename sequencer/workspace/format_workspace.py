@@ -38,6 +38,12 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             "{new: New, working: Working}",
         ),
         Key(
+            "crm",
+            Block("crm"),
+            "The CRM that sales works in: what it calls our stages, and who is right where it and we differ.",
+            "{truth: {stage: crm, pains: ours}, stages: {Lead: lead, Customer: customer}}",
+        ),
+        Key(
             "fields",
             Named(NAME, Block("field")),
             "What else is known of a lead: everything a condition, a CSV column or a mail may name.",

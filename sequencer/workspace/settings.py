@@ -15,6 +15,7 @@ from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_days
 from sequencer.core.workspace import Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace import values
+from sequencer.workspace.crm import read_crm
 from sequencer.workspace.nodes import (
     Items,
     Map,
@@ -56,9 +57,10 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
     zone, zone_of_owner = read_zone(root)
     reply_pause, unknown, at_most = read_silences(root)
     quiet_days, holidays, holidays_unknown = read_quiet(root)
+    stages = read_stages(root)
     workspace = Workspace(
         brand=read_brand(root),
-        stages=read_stages(root),
+        stages=stages,
         statuses=named(root, "statuses", read_status),
         fields=fields,
         topics=named(root, "topics", read_topic),
@@ -78,6 +80,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         out_of_office_at_most=at_most,
         reply_domain=values.domain(root.text("reply_domain")),
         site=read_site(section(root, "site")),
+        crm=read_crm(section(root, "crm"), stages, fields, WORKSPACE_FILE),
     )
     return workspace, problems.sorted()
 

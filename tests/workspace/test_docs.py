@@ -52,6 +52,6 @@ def test_the_examples_of_the_workspace_make_a_whole_one() -> None:
         key = example.partition(":")[0]
         if key in KEYS["workspace"]:
             found[key] = example
-    found["stages"] = "stages: [lead, sql]\n"
+    found["stages"] = "stages: [lead, sql, customer]\n"
     _, problems = load_settings({"sequences/workspace.yaml": "".join(found.values())})
     assert problems == ()

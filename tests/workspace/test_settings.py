@@ -20,7 +20,11 @@ Load = Callable[[Mapping[str, str]], tuple[Problem, ...]]
 # What is changed in which file, and what must be reported: line, column and code (with the file, if it is another).
 MISTAKES = [
     ("unknown key", "locale: en", "local: en", ["6:1 unknown-key"]),
-    ("later key", "locale: en", "crm: {truth: ours}", ["6:1 not-in-this-version"]),
+    ("later key", "locale: en", "colleagues: {reply: pause 5 days}", ["6:1 not-in-this-version"]),
+    ("crm's side", "locale: en", "crm: {truth: {stage: our}}", ["6:22 bad-value"]),
+    ("crm's field", "locale: en", "crm: {truth: {stages: crm}}", ["6:15 unknown-field"]),
+    ("crm's stage", "locale: en", "crm: {stages: {Won: custommer}}", ["6:21 unknown-stage"]),
+    ("crm's key", "locale: en", "crm: {stage: {Won: customer}}", ["6:7 unknown-key"]),
     ("no brand", "brand:", "brand_:", ["1:1 unknown-key"]),
     (
         "brand without address",
