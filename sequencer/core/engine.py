@@ -93,7 +93,7 @@ def open_message(messages: Mapping[str, Message], now: datetime) -> Message | No
 
 def last_places(workspace: Workspace, sequence: Sequence) -> frozenset[str]:
     """Where an enrollment may stand after a mail so that, once the provider took it, `decide` could only end it."""
-    if sequence.ends_by_mailing or sequence.reviews or sequence.id in workspace.rivals:
+    if sequence.ends_by_mailing or sequence.reviews or sequence.id in workspace.rivals | workspace.waits_by_status:
         return frozenset()
     return sequence.ending
 
@@ -220,7 +220,9 @@ class _Run:
         return True
 
     def is_paused(self) -> bool:
-        """By an operator; by what the lead did, until a moment; or because another sequence goes first, until then."""
+        """By an operator; by what the lead did, until a moment; by the lead's status, as long as they have it; or
+        because another sequence goes first, until then.
+        """
         e = self.enrollment
         if is_held(e):
             self.hold("sequence-paused" if e.reason == SEQUENCE else "held", self.sequence.mark, None)
@@ -228,11 +230,14 @@ class _Run:
         if e.resume_at is not None and e.resume_at > self.now:
             self.hold("paused", self.sequence.mark, e.resume_at, detail=e.reason)
             return True
+        status = self.workspace.statuses.get(self.snapshot.lead.status or "")
+        if status is not None and self.sequence.id in status.pauses:
+            self.pause(f"status {status.id}")
+            self.hold("status-pauses", self.sequence.mark, self.now + RELOOK, detail=status.label)
+            return True
         others, sequences = self.snapshot.others, self.workspace.sequences
         if others and (ahead := holder(sequences, self.sequence, e, others)) is not None:
-            self.enrollment = e._replace(
-                status=Status.PAUSED, reason=f"behind {ahead}", paused_at=e.paused_at or self.now, resume_at=None
-            )
+            self.pause(f"behind {ahead}")
             self.hold("behind", self.sequence.mark, self.now + RELOOK, detail=ahead)
             return True
         if e.paused_at is not None:
@@ -240,6 +245,13 @@ class _Run:
             since = e.since + (self.now - e.paused_at)
             self.enrollment = e._replace(status=Status.ACTIVE, reason="", since=since, paused_at=None, resume_at=None)
         return False
+
+    def pause(self, reason: str) -> None:
+        """As long as that is so: for no moment that is known."""
+        e = self.enrollment
+        self.enrollment = e._replace(
+            status=Status.PAUSED, reason=reason, paused_at=e.paused_at or self.now, resume_at=None
+        )
 
     # --- the mail before
 

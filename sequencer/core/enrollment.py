@@ -69,7 +69,8 @@ class Enrollment(NamedTuple):
     outcomes: tuple[Outcome, ...] = ()
     paused_at: datetime | None = None
     resume_at: datetime | None = None
-    """When the pause is over; None: none is on, or it lasts as long as another sequence goes first."""
+    """When the pause is over; None: none is on, or it lasts as long as another sequence goes first or the lead has its
+    status."""
     ended_at: datetime | None = None
     expected_at: datetime | None = None
     """When it was due before catching up after a downtime put it off; None: it was not put off."""

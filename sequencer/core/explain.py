@@ -28,6 +28,7 @@ _REASONS = {
     "paused": "is paused ({detail}) until {until}",
     "held": "is paused by an operator, until `sequencer resume EMAIL`",
     "sequence-paused": "is due, and waits: an operator paused the sequence, until `sequencer resume --sequence`",
+    "status-pauses": "waits as long as the lead's status is {detail}",
     "behind": "waits until the lead is through with {detail}, which goes first",
     "sequence-stopped": "holds: the sequence is {detail}",
     "sent": "sends {step}",

@@ -12,6 +12,7 @@ from sequencer.core.event import Event
 from sequencer.core.halts import after_out_of_office, after_reply
 from sequencer.core.interest import Interest
 from sequencer.core.lead import Lead
+from sequencer.core.operate import is_held
 from sequencer.core.people import owner_of, zone_of
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
@@ -68,11 +69,19 @@ def settled(
             after = after_reply(workspace, sequence, after, snapshot.lead, zone, now)
         elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
             after = after_out_of_office(workspace, sequence, after, snapshot.lead, _back(e.data), zone, now)
-    if after.status is not Status.ACTIVE or not wakes(sequence, told):
+    wakes_up = wakes(sequence, told) if after.status is Status.ACTIVE else _may_go_on(after, told)
+    if not wakes_up:
         return Settled(after, reasons=_why(sequence, before, after))
     if after.due_at is None or after.due_at > now:
         after = after._replace(due_at=now)
     return Settled(after, True)
+
+
+def _may_go_on(paused: Enrollment, told: Sequence[Event]) -> bool:
+    """Whether this pause, which is until no moment, may be over: the lead has another status."""
+    if paused.status is not Status.PAUSED or paused.resume_at is not None or is_held(paused):
+        return False
+    return any(e.kind == kinds.CHANGED and e.data.get("field") == "status" for e in told)
 
 
 def _why(sequence: Series, before: Enrollment, after: Enrollment) -> tuple[Reason, ...]:

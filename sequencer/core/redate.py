@@ -41,7 +41,7 @@ class Redating:
     everybody: bool
     """All are to be looked at: what ends a passage, or holds all of them, is another."""
     freed: bool
-    """Who goes before whom is another: those who wait behind another sequence are to be looked at."""
+    """Who goes before whom, or which statuses pause it, is another: those who wait for that are to be looked at."""
     same_dates: bool
     """The same waits end at the same time."""
     mails_otherwise: bool
@@ -108,7 +108,7 @@ def redating(old: Version | None, new: Version) -> Redating:
     ends = _ends(before, one) != _ends(after, other)
     ends = ends or (audiences and any(map(_names_people, _ending(other))))
     begins = one.state not in MAILING and other.state in MAILING
-    freed = (one.lane, before.held_by.get(one.id)) != (other.lane, after.held_by.get(other.id))
+    freed = _ahead(before, one) != _ahead(after, other)
     same_dates = _calendar(before, one) == _calendar(after, other)
     mails_otherwise = not same_dates or _mailing(before, one) != _mailing(after, other)
     same = plain(one) == plain(other) and not (ends or freed or audiences or mails_otherwise)
@@ -127,6 +127,12 @@ def _ends(workspace: Workspace, sequence: Sequence) -> object:
     goal = sequence.goal.source if sequence.goal is not None else None
     sources = ([c.source for c in sequence.exit_on], [c.source for c in sequence.never])
     return goal, sources, sequence.topic, topic.default if topic is not None else None, stops
+
+
+def _ahead(workspace: Workspace, sequence: Sequence) -> object:
+    """What a passage waits for until no moment that is known: other sequences, or another status."""
+    statuses = {status.id for status in workspace.statuses.values() if sequence.id in status.pauses}
+    return sequence.lane, workspace.held_by.get(sequence.id), statuses
 
 
 def _known(workspace: Workspace) -> object:

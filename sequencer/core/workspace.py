@@ -13,6 +13,7 @@ from sequencer.core.field import Field
 from sequencer.core.form import Form
 from sequencer.core.lanes import holders
 from sequencer.core.lead import Rep, Sender
+from sequencer.core.mark import Mark
 from sequencer.core.sequence import Sequence
 from sequencer.core.signals import Signals
 from sequencer.core.site import Site
@@ -39,6 +40,10 @@ class StatusMeaning:
     label: str
     stops: bool = False
     """`stops: all`: a lead in this status is in no sequence."""
+    runs: Mapping[str, Mark] = field(default_factory=dict)
+    """Sequences that a lead enters who gets this status, and where they are named."""
+    pauses: frozenset[str] = frozenset()
+    """Sequences that wait as long as their lead has this status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,11 @@ class Workspace:
     def rivals(self) -> frozenset[str]:
         """Sequences that hold others up, or are held up."""
         return frozenset(self.held_by).union(*self.held_by.values())
+
+    @cached_property
+    def waits_by_status(self) -> frozenset[str]:
+        """Sequences that some status makes wait."""
+        return frozenset[str]().union(*(status.pauses for status in self.statuses.values()))
 
     def stage_rank(self, stage: str | None) -> int:
         """The place of a stage in the buying cycle; -1 when unknown."""

@@ -146,6 +146,8 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
     "status": (
         Key("label", ANY, "What people read.", "Bad fit", True),
         Key("stops", Choice(("all",)), "`all`: a lead in this status is in no sequence.", "all"),
+        Key("runs", Several(ID), "Sequences that a lead enters who gets this status.", "[education]"),
+        Key("pauses", Several(ID), "Sequences that wait as long as their lead has this status.", "[education]"),
     ),
     "field": (
         Key("text", Choice(("true",)), "Any text.", "true"),

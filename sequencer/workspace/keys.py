@@ -13,7 +13,7 @@ STEP_KINDS: Final = tuple(place.removeprefix("step: ") for place in STEP_PLACES)
 
 LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "workspace": ("colleagues",),
-    "status": ("runs", "pauses", "needs"),
+    "status": ("needs",),
     "owner": ("changed",),
     "pressure": ("counts",),
     "contact": ("call", "meeting", "mail"),

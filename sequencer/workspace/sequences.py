@@ -1,6 +1,6 @@
 """sequences/NAME.yaml: one sequence a file, the file's stem its id."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -9,7 +9,7 @@ from sequencer.core.condition_names import STANDING
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.quiet import NEVER_QUIET, Quiet
-from sequencer.core.sequence import MIDDLE, Arm, Email, Fork, Lane, Rounds, Sequence, SequenceState
+from sequencer.core.sequence import MIDDLE, Arm, Email, Fork, Lane, Rounds, Sequence, SequenceState, Trigger
 from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
@@ -174,7 +174,7 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
         topic=topic or "",
         sender=sender or "owner",
         body=read_body(root, around),
-        enroll=enroll,
+        enroll=(*enroll, *run_by(workspace, around.sequence)),
         again=again,
         goal=around.condition(goal),
         exit_on=tuple(c for c in map(around.condition, exits) if c is not None),
@@ -191,6 +191,13 @@ def read_sequence(root: Map, file: str, around: Surroundings) -> Sequence:
     refuse_goal_in_exits(goal, exits)
     around.problems.extend(check_paths(sequence))
     return sequence
+
+
+def run_by(workspace: Workspace, sequence: str) -> Iterator[Trigger]:
+    """The statuses that have their leads enter this sequence: a door of its own each, beside those of the file."""
+    for status in workspace.statuses.values():
+        if (mark := status.runs.get(sequence)) is not None:
+            yield Trigger("became", mark, "status", status.id)
 
 
 def read_body(root: Map, around: Surroundings) -> Arm:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final, Literal, TypeVar
 
 from sequencer.core import target
@@ -16,6 +17,7 @@ from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_day
 from sequencer.core.workspace import Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace import values
 from sequencer.workspace.crm import read_crm
+from sequencer.workspace.load import sequence_files
 from sequencer.workspace.nodes import (
     Items,
     Map,
@@ -61,7 +63,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
     workspace = Workspace(
         brand=read_brand(root),
         stages=stages,
-        statuses=named(root, "statuses", read_status),
+        statuses=named(root, "statuses", partial(read_status, sequence_files(files))),
         fields=fields,
         topics=named(root, "topics", read_topic),
         senders=senders,
@@ -144,13 +146,31 @@ def read_stages(root: Map) -> tuple[str, ...]:
     return tuple(stages)
 
 
-def read_status(name: Text, node: Node) -> StatusMeaning | None:
+def read_status(sequences: Collection[str], name: Text, node: Node) -> StatusMeaning | None:
     if values.identifier(name, "a status") is None:
         return None
     label, block = read_labelled(name, node, "stops", "status", "Bad fit")
-    return StatusMeaning(
-        name.value, label, block is not None and values.choice(block.text("stops"), ("all",)) is not None
-    )
+    if block is None:
+        return StatusMeaning(name.value, label)
+    stops = values.choice(block.text("stops"), ("all",)) is not None
+    runs, pauses = (read_concerned(block, key, sequences) for key in ("runs", "pauses"))
+    for key in ("runs", "pauses") if stops else ():
+        if key in block.entries:
+            message = f"`stops: all` ends every sequence of such a lead: take `{key}` out, or `stops`"
+            block.problems.error(block.entries[key].mark, "bad-value", message)
+    for one in runs.keys() & pauses.keys():
+        message = f"whoever entered `{one}` would wait in it: take it out of `runs` or of `pauses`"
+        block.problems.error(pauses[one], "bad-value", message)
+    return StatusMeaning(name.value, label, stops, runs, frozenset(pauses))
+
+
+def read_concerned(status: Map, key: str, sequences: Collection[str]) -> dict[str, Mark]:
+    """The sequences that a status runs or pauses, and where they are named."""
+    found = {}
+    for text in as_texts(status.take(key), "a list of sequences, as `[education]`"):
+        if values.declared(text, sequences, "sequence", "the folder sequences/") is not None:
+            found[text.value] = text.mark
+    return found
 
 
 def read_labelled(name: Text, node: Node, further: str, place: str, example: str) -> tuple[str, Map | None]:

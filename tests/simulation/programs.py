@@ -18,8 +18,8 @@ brand:
   postal_address: Acme Ltd, 1 Street, London
 stages: [subscriber, lead, mql, sql, customer]
 statuses:
-  working: Working
-  idle: Idle
+  working: {label: Working, pauses: [main]}
+  idle: {label: Idle, runs: [other]}
   bad-fit: {label: Bad fit, stops: all}
 fields:
   pains: {some_of: [cost, risk]}
@@ -265,6 +265,7 @@ DEEDS = (
     *("unsubscribed", "unsubscribed sales", "unsubscribed guides", "resubscribed news", "resubscribed guides"),
     *("submitted form", "call_logged", "visited /pricing/plans", "visited /bye", "asked", "asked", "meeting_booked"),
     *("changed stage mql", "changed stage customer", "changed status idle", "changed status bad-fit"),
+    *("changed status working", "changed status working", "changed status idle"),
     *(
         "changed pains cost",
         "changed renewal 2026-12-01",

@@ -37,7 +37,8 @@ MISTAKES = [
     ("bad locale", "locale: en", "locale: English please", ["6:9 bad-value"]),
     ("stage twice", "customer, lost]", "customer, lead, lost]", ["7:48 duplicate-key"]),
     ("status stops", "stops: all", "stops: some", ["11:36 bad-value"]),
-    ("status of a later version", "stops: all", "pauses: [guide]", ["11:29 not-in-this-version"]),
+    ("status pauses", "stops: all", "pauses: [giude]", ["11:38 unknown-sequence"]),
+    ("status stops and runs", "stops: all", "stops: all, runs: [guide]", ["11:41 bad-value"]),
     (
         "field of two types",
         "number: true",
