@@ -139,6 +139,7 @@ def test_a_visitor_who_agreed_is_known_by_a_link_of_ours_and_by_a_form(stack: St
     form.get_by_label("Your email address").fill("jo@harbor.example")
     form.get_by_role("button").click()
     form.get_by_text("Please fill this in.").wait_for()
+    # Corrected within a second, which people's browsers do, too.
     form.get_by_label("First name").fill("Jo")
     form.get_by_label("What is it about?").fill("How much would it be?")
     form.get_by_role("button").click()

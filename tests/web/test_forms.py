@@ -203,6 +203,12 @@ def test_a_form_without_a_confirmation_needs_the_script(door: Site) -> None:
     assert found(door, "kim@harbor.example") is None
 
 
+def test_the_script_is_run_before_anybody_can_send_the_form(door: Site) -> None:
+    page = door.http.get("/f/contact").text
+    assert re.search(r"<script[^>]*>", page[: page.index("<body")]) is not None
+    assert not re.search(r"<script[^>]* (defer|async)", page)
+
+
 @pytest.mark.parametrize(("country", "step"), [("DE", "confirm"), ("Germany", "confirm"), ("GB", "delivery")])
 def test_double_opt_in_by_country(door: Site, country: str, step: str) -> None:
     send(door, "german", email="kim@harbor.example", country=country)
