@@ -61,7 +61,10 @@ class _Chart:
     def step(self, step: Step, tails: list[_Tail]) -> Iterator[str]:
         self.count += 1
         name = f"s{self.count}"
-        before, after = ("{", "}") if isinstance(step, Fork) else ("([", "])") if isinstance(step, Exit) else ("[", "]")
+        # A hexagon takes a third of the room that a diamond takes around a condition.
+        before, after = (
+            ("{{", "}}") if isinstance(step, Fork) else ("([", "])") if isinstance(step, Exit) else ("[", "]")
+        )
         yield f"  {name}{before}{_text(*_words(step, self.sequence.shown(step.id)))}{after}"
         waits = tuple(map(_wait, step.waits))
         yield from self.arrows([_Tail(node, (*label, *waits)) for node, label in tails], name)
