@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -59,6 +60,8 @@ def _serve(workspace: Path, port: int, reader: str) -> None:
     from sequencer.services import shelves
     from sequencer.settings import Mailing, cache_dir
 
+    # A page asked for while all is checked has to wait for its turn a dozen times: each time this long, in seconds.
+    sys.setswitchinterval(0.001)
     shelf = shelves.opened(cache_dir())
     start = Start(workspace, ports.free(port), secrets.token_urlsafe(24), Mailing.read(), reader, shelf)
     # Whoever reads the address may call at once: it takes callers before the server serves them.

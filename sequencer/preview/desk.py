@@ -21,7 +21,7 @@ from sequencer.preview.readers import NOBODY, Reader
 from sequencer.preview.sheet import Sheet, flat
 from sequencer.preview.watch import Print, fingerprint
 from sequencer.rendering.names import TemplateNames
-from sequencer.services.compile import compile_contents, compile_workspace
+from sequencer.services.compile import Compiled, compile_contents, compile_workspace
 from sequencer.services.shelves import Memory
 from sequencer.workspace.load import APART, read_files
 
@@ -42,7 +42,8 @@ class Desk:
         self._due: Mapping[str, str] | None = None
         """Files that were read and not checked yet."""
         self._shelf = Memory(shelf)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._checking = threading.Lock()
         self._read_examples: tuple[object, tuple[Reader, ...]] | None = None
         """Those of the last time, and all that they depend on."""
         self._pasted: Reader | None = None
@@ -70,16 +71,26 @@ class Desk:
             except InvalidWorkspace as error:
                 self._show(replace(self.sheet, unreadable=str(error)))
                 return
-            self._shelf.round()
             with self._surprised():
                 self._show_mails(self._due)
 
     def check(self) -> None:
-        """Compiles all that a glance has left over, and finds every problem."""
-        with self._lock, self._surprised():
-            files, self._due = self._due, None
-            if files is not None:
-                self._show_all(files)
+        """Compiles all that a glance has left over, and finds every problem.
+
+        Glances go on meanwhile: what is saved while it works is shown at once, and checked by the next one.
+        """
+        with self._checking, self._surprised():
+            with self._lock:
+                files, self._due, of = self._due, None, self._print
+            if files is None:
+                return
+            self._shelf.round()
+            # Several processes at the start only: later there are threads, which a fork would not take along.
+            processes = 1 if self.sheet.number else os.cpu_count() or 1
+            compiled = compile_workspace(files, shelf=self._shelf, processes=processes)
+            with self._lock:
+                if self._print == of:
+                    self._show_all(files, compiled)
 
     @contextmanager
     def _surprised(self) -> Iterator[None]:
@@ -88,7 +99,8 @@ class Desk:
             yield
         except Exception as error:
             said = f"a mistake of ours, please report it: {type(error).__name__}: {error}"
-            self._show(replace(self.sheet, unreadable=said))
+            with self._lock:
+                self._show(replace(self.sheet, unreadable=said))
 
     def _show(self, sheet: Sheet) -> None:
         self.sheet = replace(sheet, number=self.sheet.number + 1)
@@ -114,11 +126,8 @@ class Desk:
         self.over = True
         self.tell()
 
-    def _show_all(self, files: Mapping[str, str]) -> None:
+    def _show_all(self, files: Mapping[str, str], compiled: Compiled) -> None:
         last = self.sheet
-        # Several processes at the start only: later there are threads, which a fork would not take along.
-        processes = 1 if last.number else os.cpu_count() or 1
-        compiled = compile_workspace(files, shelf=self._shelf, processes=processes)
         contents = flat(compiled.contents)
         workspace = compiled.draft or last.workspace
         found = Sheet(

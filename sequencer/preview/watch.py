@@ -14,6 +14,8 @@ from typing import Final, TypeAlias
 
 EVERY: Final = 0.04
 """Seconds between two looks; more where a look takes long, so that looking takes a twentieth of one processor."""
+LATER: Final = 0.15
+"""Seconds after which `after` begins: meanwhile the pages that were told are served."""
 
 Print: TypeAlias = frozenset[tuple[str, int, int, int]]
 """Path, modification time, size and number of each file."""
@@ -50,9 +52,10 @@ def _seen(found: os.stat_result) -> tuple[int, int, int]:
 
 
 class Watch:
-    """Looks in a thread of its own: calls `changed` when the fingerprint is another, and `after` one look later.
+    """Looks in a thread of its own: calls `changed` when the fingerprint is another.
 
-    What may wait a moment belongs into `after`: meanwhile the pages that were told can be served.
+    What may wait a moment belongs into `after`, which is called in a thread of its own somewhat later: another change
+    meanwhile does not wait for it.
     """
 
     def __init__(self, look: Callable[[], Print], changed: Callable[[], None], after: Callable[[], None]) -> None:
@@ -60,24 +63,35 @@ class Watch:
         self._changed = changed
         self._after = after
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._came = threading.Event()
+        """Something changed, and `after` is still to be called."""
+        targets = {"watch": self._run, "watch-after": self._run_after}
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in targets.items()]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         self._ended.set()
-        self._thread.join()
+        self._came.set()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
         last: Print | None = None
-        took = 0.0
-        while not self._ended.wait(max(EVERY, 20 * took)):
-            began = time.monotonic()
+        pause = EVERY
+        while not self._ended.wait(pause):
+            began, used = time.monotonic(), time.thread_time()
             found = self._look()
-            took = time.monotonic() - began
+            # A look that had to wait for a processor is no reason to look less often, a slow disk is.
+            pause = max(EVERY, 20 * (time.thread_time() - used), time.monotonic() - began)
             if found != last:
                 self._changed()
                 last = found
-            else:
-                self._after()
+                self._came.set()
+
+    def _run_after(self) -> None:
+        while self._came.wait() and not self._ended.wait(LATER):
+            self._came.clear()
+            self._after()

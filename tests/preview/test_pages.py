@@ -1,7 +1,10 @@
 """What the pages show: every mail as an inbox and as any lead has it, live, whatever is wrong with the files."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -9,6 +12,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from sequencer.cli import main
+from sequencer.preview import desk as looking
 from sequencer.preview.courier import Courier
 from sequencer.preview.desk import Desk
 from sequencer.preview.door import Door
@@ -143,21 +147,53 @@ def test_a_saved_file_is_shown_and_everything_else_is_not_compiled_again(
     assert (["two"], before) == (compiled, person.get("/frame/one").text)
 
 
-def test_with_a_layout_the_mail_that_is_looked_at_comes_first_and_then_all_others(
-    person: TestClient, folder: Path
-) -> None:
-    desk, layout = desk_of(person), folder / "content/layouts/default.mjml"
-    assert "Hello Ana" in person.get("/frame/two").text
+def test_with_a_layout_the_mail_that_is_looked_at_comes_first_and_then_all_others(folder: Path) -> None:
+    desk, layout = Desk(folder), folder / "content/layouts/default.mjml"
+    desk.look()
+    desk.looked_at = "two"
     layout.write_text(layout.read_text("utf-8").replace("Unsubscribe", "Good-bye"), "utf-8")
     desk.glance()
-    shown = [item for item in ("one", "two", "three") if "Good-bye" in desk.sheet.contents[item].html]
-    assert ["two"] == shown
+    assert ["two"] == [item for item in ("one", "two", "three") if "Good-bye" in desk.sheet.contents[item].html]
     desk.check()
-    assert "Good-bye" in person.get("/frame/one").text
+    assert "Good-bye" in desk.sheet.contents["one"].html
+
+
+def test_a_layout_with_a_mistake_leaves_the_mails_as_they_were(person: TestClient, folder: Path) -> None:
+    layout = folder / "content/layouts/default.mjml"
     layout.write_text(layout.read_text("utf-8").replace("{{ content }}", ""), "utf-8")
-    desk.look()
-    assert "Good-bye" in person.get("/frame/one").text
+    desk_of(person).look()
+    assert "Hello Ana" in person.get("/frame/two").text
     assert "layout-place" in person.get("/problems").text and "how the mail was" in person.get("/mails/one").text
+
+
+def test_what_is_saved_while_all_is_checked_is_shown_at_once_and_checked_next(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checking, go_on = threading.Event(), threading.Event()
+    real = looking.compile_workspace
+
+    def slow(*given: Any, **more: Any) -> Any:
+        checking.set()
+        assert go_on.wait(60)
+        return real(*given, **more)
+
+    desk, two = Desk(folder), folder / "content/two.md"
+    desk.look()
+    monkeypatch.setattr(looking, "compile_workspace", slow)
+    two.write_text("---\nsubject: New\nkind: guide\n---\nNew words.\n", "utf-8")
+    desk.glance()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(desk.check)
+        assert checking.wait(60)
+        two.write_text("---\nsubject: Newer\nkind: guide\n---\nNewer words, {{ lead.nonsense }}.\n", "utf-8")
+        desk.glance()
+        assert ["unknown-name"] == [problem.code for problem in desk.sheet.problems_of("content/two.md")]
+        go_on.set()
+        done.result(60)
+    assert ["unknown-name"] == [problem.code for problem in desk.sheet.problems_of("content/two.md")]
+    two.write_text("---\nsubject: Newest\nkind: guide\n---\nNewest words.\n", "utf-8")
+    desk.look()
+    assert "Newest words." in desk.sheet.contents["two"].html and not desk.sheet.problems_of("content/two.md")
 
 
 def test_a_mistake_is_shown_in_its_place_above_the_mail_as_it_was(person: TestClient, folder: Path) -> None:
