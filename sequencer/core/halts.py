@@ -1,15 +1,26 @@
-"""What a reply, or an automatic one, does to a lead's enrollments unless their sequence declares otherwise."""
+"""What a reply, an automatic one, or a rep's own contact does to a lead's enrollments."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sequencer.core.enrollment import Enrollment, Status
+from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.operate import is_held
 from sequencer.core.people import quiet_of
 from sequencer.core.schedule import shift
-from sequencer.core.sequence import Sequence
+from sequencer.core.sequence import DONE_BY, Sequence, Task
 from sequencer.core.workspace import Workspace
+
+TOUCHES: Final[Mapping[str, str]] = {
+    "call_logged": "call",
+    "meeting_booked": "meeting",
+    "meeting_held": "meeting",
+    "mail_logged": "mail",
+}
+"""By the event that tells of it: how a rep was in touch with the lead, as `contact` in workspace.yaml names it."""
 
 
 def after_reply(
@@ -19,6 +30,34 @@ def after_reply(
     if sequence.sender == "owner":
         return enrollment.ended(Status.LEFT, "replied", now)
     return _paused(enrollment, "replied", shift(now, workspace.reply_pause, zone, quiet_of(workspace, lead)), now)
+
+
+def after_touch(
+    workspace: Workspace,
+    sequence: Sequence,
+    enrollment: Enrollment,
+    lead: Lead,
+    touch: Event,
+    zone: ZoneInfo,
+    now: datetime,
+) -> Enrollment:
+    """A rep called, met or wrote: sequences are silent for as long as workspace.yaml says, from then on.
+
+    But for transactional ones, and for the one that waits for this very call.
+    """
+    silence = workspace.silences.get(TOUCHES.get(touch.kind, ""))
+    if silence is None or sequence.exempt or _waits_for(sequence, enrollment, touch.kind):
+        return enrollment
+    until = shift(min(touch.at, now), silence, zone, quiet_of(workspace, lead))
+    return _paused(enrollment, TOUCHES[touch.kind], until, now) if until > now else enrollment
+
+
+def _waits_for(sequence: Sequence, enrollment: Enrollment, kind: str) -> bool:
+    """Whether it stands at a task that is done by such an event."""
+    step = sequence.steps.get(enrollment.position)
+    if not isinstance(step, Task) or not step.hold:
+        return False
+    return DONE_BY[step.kind] == kind and enrollment.passed(step.given) is not None
 
 
 def after_out_of_office(

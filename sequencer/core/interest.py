@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from sequencer.core import event as kinds
 from sequencer.core.entry import asks_of
+from sequencer.core.halts import TOUCHES
 from sequencer.core.sequence import Sequence
 from sequencer.core.signals import Signals
 from sequencer.core.watch import WATCHED
+from sequencer.core.workspace import Workspace
 
 ALWAYS = frozenset(
     {kinds.UNSUBSCRIBED, kinds.COMPLAINED, kinds.BOUNCED, kinds.REPLIED, kinds.AUTO_REPLIED, kinds.CHANGED}
@@ -41,7 +43,7 @@ class Interest:
         )
 
 
-def interest(sequences: Iterable[Sequence], signals: Signals | None = None) -> Interest:
+def interest(workspace: Workspace, sequences: Iterable[Sequence], signals: Signals | None = None) -> Interest:
     """Of some sequences: in what happens to those inside, in what lets others in; and in what counts."""
     found = list(sequences)
     nothing: frozenset[str] = frozenset()
@@ -49,9 +51,10 @@ def interest(sequences: Iterable[Sequence], signals: Signals | None = None) -> I
     triggers = {names.get(t.kind, t.name) for s in found for t in s.enroll if t.kind not in WATCHED}
     # Whoever does not fit where time lets leads in is looked at again when that changes.
     fitting = [asks_of(s, t.condition) for s in found for t in s.enroll if t.kind in WATCHED]
+    silences = {kind for kind, touch in TOUCHES.items() if touch in workspace.silences}
     return Interest(
         nothing.union(
-            triggers, *(s.asks.events | s.asks.awaits for s in found), *(a.events | a.awaits for a in fitting)
+            triggers, silences, *(s.asks.events | s.asks.awaits for s in found), *(a.events | a.awaits for a in fitting)
         ),
         nothing.union(*(s.asks.steps for s in found)),
         bool(fitting) or any(s.asks.topics for s in found),

@@ -73,7 +73,7 @@ def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send
         return send
     earliest = next_open(max(due, it.now), it.sequence.hours, it.zone, quiet)
     rule = ""
-    if it.snapshot.mailed_at and not it.sequence.exempt:
+    if it.snapshot.mailed_at and it.workspace.counts(it.sequence):
         while True:
             at, why = allowed(it.workspace.pressure, it.snapshot.mailed_at, earliest, it.zone)
             rule = why or rule

@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from sequencer.core.halts import TOUCHES
 from sequencer.core.lead import Company, Lead, Rep
 from sequencer.core.people import back_from, owner_of
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 
 TERRITORY: Final = "territory "
-CONTACTS: Final = ("call_logged", "meeting_booked", "meeting_held", "mail_logged")
+CONTACTS: Final = tuple(TOUCHES)
 """Events that tell of a person who spoke to the lead; `rep` in their data says who."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)

@@ -238,7 +238,7 @@ class _World:
         self.events += past.events
         self.mailed_at += past.mailed_at
         self.interests: dict[str, Interest] = {
-            name: interest([sequence]) for name, sequence in self.workspace.sequences.items()
+            name: interest(self.workspace, [sequence]) for name, sequence in self.workspace.sequences.items()
         }
         self.zone = zone_of(self.workspace, self.sequence, self.lead, owner_of(self.workspace, self.snapshot(None)))
         self.timeline = Timeline(self.zone)
@@ -403,7 +403,7 @@ class _World:
         )
         self.mailed.append((enrollment.id, step))
         self.received |= {send.step.content}
-        if not series.exempt:
+        if self.workspace.counts(series):
             self.mailed_at.append(self.now)
         self.letters.append(Letter(self.now, series.id, send, snapshot))
         for at, deed in self.audience(Sent(self.lead, series.id, step, send.step.content, self.now)):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from sequencer.core.condition import Condition
 from sequencer.core.crm import Crm
@@ -46,6 +46,10 @@ class StatusMeaning:
     """Sequences that wait as long as their lead has this status."""
 
 
+STREAMS: Final = ("marketing", "sales")
+"""Mail from shared senders, and mail from the lead's rep."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pressure:
     """How many mails a lead gets at most, and what happens to one too many."""
@@ -55,6 +59,8 @@ class Pressure:
     gap: timedelta = timedelta(hours=20)
     wait: Duration = field(default_factory=lambda: Duration(5, "business day"))
     """A mail over the cap waits so long at most, then is skipped."""
+    counts: frozenset[str] = frozenset(STREAMS)
+    """Whose mails count, and are held up."""
     catch_up: int | None = 5000
     """How many people an hour are looked at of those who fell due during a downtime; None: all at once."""
 
@@ -105,6 +111,8 @@ class Workspace:
     """Whose holidays count for leads whose country is unknown; None: no one's."""
     reply_pause: Duration = field(default_factory=lambda: Duration(14, "day"))
     """A reply pauses the lead's other sequences so long."""
+    silences: Mapping[str, Duration] = field(default_factory=dict)
+    """By how a rep was in touch (`call`, `meeting`, `mail`): the lead's sequences are silent so long from then on."""
     out_of_office: Duration = field(default_factory=lambda: Duration(7, "day"))
     """Pause after an automatic reply that names no return date."""
     out_of_office_at_most: Duration = field(default_factory=lambda: Duration(30, "day"))
@@ -138,6 +146,11 @@ class Workspace:
     def waits_by_status(self) -> frozenset[str]:
         """Sequences that some status makes wait."""
         return frozenset[str]().union(*(status.pauses for status in self.statuses.values()))
+
+    def counts(self, sequence: Sequence) -> bool:
+        """Whether its mails count for gap and caps, and keep them."""
+        stream = "sales" if sequence.sender == "owner" else "marketing"
+        return not sequence.exempt and stream in self.pressure.counts
 
     def stage_rank(self, stage: str | None) -> int:
         """The place of a stage in the buying cycle; -1 when unknown."""

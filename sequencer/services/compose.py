@@ -217,7 +217,7 @@ def _attempt(
         sender=sender.email,
         subject=subject,
         message_id=message_id,
-        exempt=sequence.exempt,
+        exempt=not release.workspace.counts(sequence),
         state=state,
         attempt=send.attempt,
         request_id=request_id,

@@ -49,7 +49,8 @@ class Reaction:
 def interests(release: Release) -> Interest:
     """What the release's sequences wait for, also for those inside who keep older steps."""
     older = (steps.sequence for steps in release.kept.values())
-    return interest([*release.workspace.sequences.values(), *older], release.workspace.signals)
+    workspace = release.workspace
+    return interest(workspace, [*workspace.sequences.values(), *older], workspace.signals)
 
 
 def react(conn: Connection, release: Release, happened: Iterable[Event], now: datetime) -> Reaction:
@@ -173,7 +174,7 @@ def settle(
     known = release.workspace.sequences
     found = [e for e in enrollments.running_of(conn, sorted(told)) if e.sequence in known]
     inside = [(e, release.steps_of(e).sequence) for e in found]
-    asked = {id(series): interest([series]) for _, series in inside}
+    asked = {id(series): interest(release.workspace, [series]) for _, series in inside}
     running = [
         (e, series)
         for e, series in inside

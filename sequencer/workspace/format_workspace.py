@@ -236,6 +236,13 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("day", either(Count(), Choice(("none",))), "Mails a day at most; `none` for no limit.", "1"),
         Key("week", either(Count(), Choice(("none",))), "Mails in seven days at most; `none` for no limit.", "2"),
         Key("gap", DURATION, "At least so long between two mails.", "20 hours"),
+        Key(
+            "counts",
+            Several(Choice(("marketing", "sales"))),
+            "Whose mails count, and are held up: those from shared senders (`marketing`), those from the lead's rep "
+            "(`sales`); both unless you say so.",
+            "[marketing, sales]",
+        ),
         Key("over", Block("over"), "What happens to a mail too many.", "{wait: 5 business days, then: skip}"),
         Key(
             "catch_up",
@@ -263,7 +270,12 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             "GB",
         ),
     ),
-    "contact": (Key("reply", DURATION, "A reply pauses the lead's other sequences so long.", "14 days"),),
+    "contact": (
+        Key("call", DURATION, "After a rep's call the lead's sequences are silent so long.", "3 days"),
+        Key("meeting", DURATION, "The same after a meeting was booked or held.", "2 days"),
+        Key("mail", DURATION, "The same after a rep's own mail.", "5 business days"),
+        Key("reply", DURATION, "A reply pauses the lead's other sequences so long.", "14 days"),
+    ),
     "out_of_office": (
         Key("unknown", DURATION, "The pause when no return date is named.", "7 days"),
         Key("at_most", DURATION, "The longest pause, whatever date is named.", "30 days"),

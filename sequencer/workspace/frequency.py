@@ -32,7 +32,7 @@ def check_frequency(workspace: Workspace, sequences: Mapping[str, Sequence]) -> 
         name: busiest_week(workspace, sequence)
         for name, sequence in sorted(sequences.items())
         # A single mail waits a few days at most; and by itself a sequence is never too fast, it only becomes slower.
-        if not sequence.exempt and sequence.state is not SequenceState.STOPPED and _is_series(sequence.body)
+        if workspace.counts(sequence) and sequence.state is not SequenceState.STOPPED and _is_series(sequence.body)
     }
     names = list(worst)
     for number, name in enumerate(names):

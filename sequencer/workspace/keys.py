@@ -15,7 +15,5 @@ LATER: Final[Mapping[str, tuple[str, ...]]] = {
     "workspace": ("colleagues",),
     "status": ("needs",),
     "owner": ("changed",),
-    "pressure": ("counts",),
-    "contact": ("call", "meeting", "mail"),
 }
 """Keys of the format that this version does not know yet: they are named as such, not called unknown."""

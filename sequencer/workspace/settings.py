@@ -9,12 +9,13 @@ from typing import Final, Literal, TypeVar
 from sequencer.core import target
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field, FieldType
+from sequencer.core.halts import TOUCHES
 from sequencer.core.lead import BUILT_IN, Away, Rep, Sender
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.owner import TERRITORY
 from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_days
-from sequencer.core.workspace import Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
+from sequencer.core.workspace import STREAMS, Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace import values
 from sequencer.workspace.crm import read_crm
 from sequencer.workspace.load import sequence_files
@@ -29,6 +30,7 @@ from sequencer.workspace.nodes import (
     as_text,
     as_texts,
     did_you_mean,
+    listed,
 )
 from sequencer.workspace.parse import parse
 from sequencer.workspace.site import read_site
@@ -57,7 +59,8 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
     senders = named(root, "senders", read_sender)
     fields = named(root, "fields", read_field)
     zone, zone_of_owner = read_zone(root)
-    reply_pause, unknown, at_most = read_silences(root)
+    reply_pause, silences = read_contact(root)
+    unknown, at_most = read_out_of_office(root)
     quiet_days, holidays, holidays_unknown = read_quiet(root)
     stages = read_stages(root)
     workspace = Workspace(
@@ -78,6 +81,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         holidays=holidays,
         holidays_unknown=holidays_unknown,
         reply_pause=reply_pause,
+        silences=silences,
         out_of_office=unknown,
         out_of_office_at_most=at_most,
         reply_domain=values.domain(root.text("reply_domain")),
@@ -402,8 +406,19 @@ def read_pressure(root: Map) -> Pressure:
         week=read_cap(block, "week", default.week),
         gap=read_gap(block),
         wait=wait,
+        counts=read_counts(block),
         catch_up=read_cap(block, "catch_up", default.catch_up),
     )
+
+
+def read_counts(block: Map) -> frozenset[str]:
+    node = block.take("counts")
+    if node is None:
+        return frozenset(STREAMS)
+    named = as_texts(node, f"a list of {listed(STREAMS)}")
+    if isinstance(node, Items) and not named:
+        node.problems.error(node.mark, "bad-value", "expected at least one; no limits are `{day: none, week: none}`")
+    return frozenset(filter(None, (values.choice(text, STREAMS) for text in named)))
 
 
 def read_cap(block: Map, key: str, default: int | None) -> int | None:
@@ -450,11 +465,17 @@ def read_days(node: Node) -> frozenset[int]:
     return frozenset(found)
 
 
-def read_silences(root: Map) -> tuple[Duration, Duration, Duration]:
-    """How long a reply and an automatic reply pause the other sequences: reply, unknown return date, at most."""
-    contact = section(root, "contact")
-    away = section(root, "out_of_office")
-    reply = values.duration(contact.text("reply")) if contact else None
-    unknown = values.duration(away.text("unknown")) if away else None
-    at_most = values.duration(away.text("at_most")) if away else None
-    return reply or Duration(14, "day"), unknown or Duration(7, "day"), at_most or Duration(30, "day")
+def read_contact(root: Map) -> tuple[Duration, dict[str, Duration]]:
+    """How long a reply pauses the other sequences, and for how long a rep's own contact silences all."""
+    block = section(root, "contact")
+    given = {key: values.duration(block.text(key)) for key in ("reply", *TOUCHES.values())} if block else {}
+    found = {key: duration for key, duration in given.items() if duration is not None}
+    return found.pop("reply", Duration(14, "day")), found
+
+
+def read_out_of_office(root: Map) -> tuple[Duration, Duration]:
+    """How long an automatic reply pauses: when it names no date of return, and at most."""
+    block = section(root, "out_of_office")
+    unknown = values.duration(block.text("unknown")) if block else None
+    at_most = values.duration(block.text("at_most")) if block else None
+    return unknown or Duration(7, "day"), at_most or Duration(30, "day")

@@ -38,6 +38,7 @@ reps:
 zone: {owner_mail: rep, otherwise: Europe/London}
 reply_domain: reply.acme.example
 quiet: {days: [sat, sun], unknown: GB}
+contact: {call: 2 days, meeting: 1 day, mail: 3 business days}
 """
 
 CONTENTS = {
@@ -263,6 +264,7 @@ DEEDS = (
     *("opened s1", "clicked s1", "clicked", "opened", "clicked", "clicked"),
     *("replied", "auto_replied", "auto_replied until 2026-11-16", "bounced", "complained"),
     *("unsubscribed", "unsubscribed sales", "unsubscribed guides", "resubscribed news", "resubscribed guides"),
+    *("meeting_held", "mail_logged"),
     *("submitted form", "call_logged", "visited /pricing/plans", "visited /bye", "asked", "asked", "meeting_booked"),
     *("changed stage mql", "changed stage customer", "changed status idle", "changed status bad-fit"),
     *("changed status working", "changed status working", "changed status idle"),
@@ -290,6 +292,7 @@ def examples(draw: st.DrawFn) -> Drawn:
             st.sampled_from(
                 (
                     "{day: 1, week: 3, gap: 20 hours, catch_up: none}",
+                    "{day: 1, week: 2, counts: [marketing], catch_up: none}",
                     "{day: 2, week: none, gap: 2 hours, over: {wait: 1 day, then: skip}, catch_up: none}",
                 )
             )
