@@ -37,6 +37,8 @@ class Settings:
     """Where people reach the web process, without a slash at the end."""
     api_token: str | None = field(default=None, repr=False)
     dashboard_password: str | None = field(default=None, repr=False)
+    crm_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """By webhook of workspace.yaml what proves that the CRM posts: two while one is being replaced."""
     port: int = 8000
     web_concurrency: int = 1
     worker_processes: int = 2
@@ -88,6 +90,7 @@ class Settings:
             public_url=_url(values, "PUBLIC_URL"),
             api_token=_text(values, "API_TOKEN"),
             dashboard_password=_text(values, "DASHBOARD_PASSWORD"),
+            crm_secrets=_crm_secrets(values),
             port=_number(values, "PORT", 8000, most=65535),
             web_concurrency=_number(values, "WEB_CONCURRENCY", 1, most=64),
             worker_processes=_number(values, "WORKER_PROCESSES", 2, most=64),
@@ -259,3 +262,18 @@ def _keys(values: Mapping[str, str]) -> tuple[str, ...]:
             f"SENDGRID_WEBHOOK_PUBLIC_KEY: expected one key, or two separated by a comma, got {len(keys)}"
         )
     return keys
+
+
+_CRM_SECRET = "CRM_SECRET_"
+
+
+def _crm_secrets(values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """CRM_SECRET_NAME, by the name as workspace.yaml writes it: `our-crm` for OUR_CRM."""
+    found = {}
+    for variable in sorted(name for name in values if name.startswith(_CRM_SECRET)):
+        secrets = tuple(one.strip() for one in (_text(values, variable) or "").split(",") if one.strip())
+        if len(secrets) > 2:
+            raise Misconfigured(f"{variable}: expected one secret, or two separated by a comma, got {len(secrets)}")
+        if secrets:
+            found[variable.removeprefix(_CRM_SECRET).lower().replace("_", "-")] = secrets
+    return found

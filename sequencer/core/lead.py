@@ -101,6 +101,8 @@ class Rep:
     """Whose holidays the rep keeps."""
     territory: tuple[str, ...] = ()
     """Whose leads come to this rep, by the field that `assign` names."""
+    crm: str | None = None
+    """The rep's user id in the CRM."""
     webhook: str | None = field(default=None, repr=False)
     """Where alerts go beside the mail. Whoever knows the address can post there: it is never shown."""
 

@@ -14,13 +14,15 @@ from sqlalchemy import Connection
 
 from sequencer.core import aside
 from sequencer.core import event as kinds
+from sequencer.core.crm_said import NotSaid, Told
 from sequencer.core.event import Event
 from sequencer.core.interest import Interest
 from sequencer.core.reaction import concerns
 from sequencer.core.release import Release
+from sequencer.core.workspace import Workspace
 from sequencer.providers import inbound, sendgrid_events
 from sequencer.providers.sendgrid_events import Incoming
-from sequencer.services import accept, heartbeat, reply, tally
+from sequencer.services import accept, crm, heartbeat, reply, tally
 from sequencer.services.bisect import bisect, reason
 from sequencer.services.context import Context
 from sequencer.services.judge import UNRECORDED, judge, recognise
@@ -42,7 +44,7 @@ second."""
 
 Place = tuple[int, int]
 """A body's id, and the number of an event in it."""
-Item = tuple[int, Incoming | Answer]
+Item = tuple[int, Incoming | Answer | Told]
 """A body's id, and one thing that it says."""
 
 
@@ -51,7 +53,7 @@ class Opened:
     """A body that was read."""
 
     id: int
-    said: Sequence[Incoming | Answer]
+    said: Sequence[Incoming | Answer | Told]
     problems: dict[int, str]
     """What cannot be read, by the number of the event."""
     whole: bool = True
@@ -97,7 +99,8 @@ def _process(context: Context) -> bool:
     with context.engine.begin() as conn:
         if releases.current(conn) is None:
             return False  # nobody was written to yet, so this waits until it can be understood
-        opened = [_open(body) for body in intake.claim(conn, False, BODIES, BYTES)]
+        workspace = context.releases.current(conn).workspace
+        opened = [_open(body, workspace) for body in intake.claim(conn, False, BODIES, BYTES)]
         proven = _prove(conn, opened)
     take_up(context, opened, proven, intake.PENDING)
     return bool(opened)
@@ -112,7 +115,8 @@ def _sift(context: Context) -> bool:
     with context.engine.begin() as conn:
         if releases.current(conn) is None:
             return False
-        opened = [_open(body, sendgrid_events.urgent) for body in intake.claim(conn, True, BODIES, SIFTED)]
+        workspace = context.releases.current(conn).workspace
+        opened = [_open(body, workspace, sendgrid_events.urgent) for body in intake.claim(conn, True, BODIES, SIFTED)]
     items = [(body.id, said) for body in opened for said in body.said]
     ours = {body.id for body in opened}
     whole = {body.id for body in opened if body.whole and not body.problems}
@@ -137,7 +141,8 @@ def again(context: Context, body_id: int) -> Taken | None:
         if body_id not in intake.retake(conn, [body_id], intake.SET_ASIDE):
             return None
         body = intake.by_id(conn, body_id)
-        opened = [_open(body)] if body is not None else []
+        workspace = context.releases.current(conn).workspace
+        opened = [_open(body, workspace)] if body is not None else []
         proven = _prove(conn, opened)
     return take_up(context, opened, proven, intake.SET_ASIDE)
 
@@ -194,7 +199,7 @@ def _wake(context: Context, proven: Iterable[int]) -> None:
             enrollments.redate(conn, dict.fromkeys(proven, now))
 
 
-def _open(body: Body, sift: Callable[[bytes], list[Incoming]] | None = None) -> Opened:
+def _open(body: Body, workspace: Workspace, sift: Callable[[bytes], list[Incoming]] | None = None) -> Opened:
     """Reads a body. Whatever goes wrong in it is its own fault: nothing else is asked.
 
     `sift`: reads only some of a provider's events; what is wrong with others is left to be found later.
@@ -202,10 +207,12 @@ def _open(body: Body, sift: Callable[[bytes], list[Incoming]] | None = None) -> 
     try:
         if body.door == "inbound":
             return Opened(body.id, [Answer(inbound.parse(body.body, body.content_type), body.at)], {})
+        if body.door.startswith(crm.DOOR):
+            return Opened(body.id, crm.opened(workspace, body), {})
         if sift is not None:
             return Opened(body.id, sift(body.body), {}, whole=False)
         return Opened(body.id, *sendgrid_events.parse(body.body))
-    except (sendgrid_events.NotEvents, inbound.NotAnEmail) as error:
+    except (sendgrid_events.NotEvents, inbound.NotAnEmail, NotSaid) as error:
         return Opened(body.id, [], {aside.WHOLE: str(error)})
     except Exception as error:
         log.exception("webhook body %d cannot be read", body.id)
@@ -251,10 +258,12 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
     fresh = _fresh(conn, items)
     found = recognise(conn, [said for _, said in fresh])
     answered = _answered(context, conn, items, taken)
+    told = crm.recognise(conn, [(body_id, said) for body_id, said in items if isinstance(said, Told)])
 
     waited_for = interests(release)
     wanted = {said.lead_id for said, _ in found.ours if _needs_lead(waited_for, said)}
     wanted |= {e.lead_id for e in found.respected} | {e.lead_id for _, e in answered}
+    wanted |= {lead_id for _, lead_id in told}
     locked = leads.lock(conn, wanted, wait=patient)
     if missing := wanted - locked.keys():
         without: list[Item] = [
@@ -262,6 +271,8 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
         ]
         without += [item for item, e in answered if e.lead_id in missing]
         answered = [(item, e) for item, e in answered if e.lead_id not in missing]
+        without += [item for item, lead_id in told if lead_id in missing]
+        told = [(item, lead_id) for item, lead_id in told if lead_id not in missing]
         found = found.but(said for _, said in without)
         if patient:
             taken.problems |= {(body_id, said.number): NO_LEAD for body_id, said in without}
@@ -269,8 +280,10 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
             taken.left = without
 
     judged = judge(conn, context.releases, found.ours)
-    arrived = [*judged.events, *found.respected, *(e for _, e in answered)]
-    reaction = follow(conn, release, waited_for, locked, arrived, now, found.sure)
+    heard = crm.hear(conn, release, locked, told, now)
+    arrived = [*judged.events, *found.respected, *(e for _, e in answered), *heard.happened]
+    reaction = follow(conn, release, waited_for, {**locked, **heard.leads}, arrived, now, found.sure)
+    taken.problems |= {(body_id, said.number): problem for (body_id, said), problem in heard.problems}
     if judged.mistaken:
         events.call_machine(conn, judged.mistaken)
         tally.count(conn, release, judged.mistaken, now, times=-1)
@@ -280,6 +293,7 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
 
     if reaction.strange or found.unrecorded:
         places = {(said.lead_id, said.key): (body_id, said.number) for body_id, said in fresh}
+        places |= {of: (body_id, said.number) for of, (body_id, said) in heard.places.items()}
         places |= {(e.lead_id, e.key): (body_id, said.number) for (body_id, said), e in answered}
         taken.problems |= {places[e.lead_id, e.key]: problem for e, problem in reaction.strange}
         taken.problems |= {places[said.lead_id, said.key]: UNRECORDED for said in found.unrecorded}

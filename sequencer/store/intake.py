@@ -17,7 +17,7 @@ SET_ASIDE: Final = "set_aside"
 class Body(NamedTuple):
     id: int
     door: str
-    """events | inbound"""
+    """events | inbound | crm:NAME"""
     body: bytes
     content_type: str
     at: datetime

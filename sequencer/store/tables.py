@@ -363,6 +363,23 @@ call_out = Table(
     Index("ix_call_out_open", "id", postgresql_where=text("state IN ('pending', 'sending')")),
 )
 
+crm_contact = Table(
+    "crm_contact",
+    metadata,
+    Column("lead_id", BigInteger, nullable=False),
+    Column("crm", Text, nullable=False),
+    Column("contact", Text, comment="the lead's id there; NULL: not known"),
+    Column(
+        "said",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="by field, when its last word about it was spoken, and the keys of what was said then",
+    ),
+    PrimaryKeyConstraint("lead_id", "crm"),
+    Index("ix_crm_contact", "crm", "contact", postgresql_where=text("contact IS NOT NULL")),
+)
+
 message = Table(
     "message",
     metadata,
@@ -429,7 +446,7 @@ intake = Table(
     "intake",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
-    Column("door", Text, nullable=False, comment="events | inbound"),
+    Column("door", Text, nullable=False, comment="events | inbound | crm:NAME, as workspace.yaml names it"),
     Column("body", LargeBinary, nullable=False, comment="raw, as it was signed"),
     Column("content_type", Text, nullable=False, server_default=""),
     Column("urgent", Boolean, nullable=False, server_default=text("false")),

@@ -27,6 +27,7 @@ from sequencer.web.api import ApiDoor, refused
 from sequencer.web.api_input import Refused
 from sequencer.web.callers import Callers
 from sequencer.web.calls import CallDoor
+from sequencer.web.crm import CrmDoor
 from sequencer.web.dashboard import Dashboard
 from sequencer.web.forms import FormDoor
 from sequencer.web.gate import Gate, Headers, harden
@@ -82,6 +83,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/webhooks/sendgrid/events", webhooks.events, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound", webhooks.inbound, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound/{key:path}", webhooks.inbound, methods=["POST"]),
+        Route("/webhooks/crm/{name}", CrmDoor(context, web_settings.crm_secrets).take, methods=["POST"]),
         Route("/u/{token}", unsubscribe.show),
         Route("/u/{token}", unsubscribe.act, methods=["POST"]),
         Route("/preferences/{token}", unsubscribe.preferences),

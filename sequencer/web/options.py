@@ -1,5 +1,6 @@
 """What the doors need of the environment, beside the Context."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ class WebSettings:
     dashboard_password: str | None = field(default=None, repr=False)
     folder: Path = Path()
     """The workspace's: files that forms give access to lie below it."""
+    crm_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """By webhook of workspace.yaml what proves that the CRM posts."""
 
     @classmethod
     def of(cls, settings: Settings) -> "WebSettings":
@@ -28,4 +31,4 @@ class WebSettings:
             keys = tuple(public_key(text) for text in settings.webhook_public_keys)
         except ValueError as error:
             raise Misconfigured(f"SENDGRID_WEBHOOK_PUBLIC_KEY: {error}") from error
-        return cls(keys, settings.api_token, settings.dashboard_password, settings.workspace_dir)
+        return cls(keys, settings.api_token, settings.dashboard_password, settings.workspace_dir, settings.crm_secrets)

@@ -189,6 +189,7 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
         Key("country", _COUNTRY, "Whose national holidays the rep keeps.", "ES"),
         Key("territory", Several(ANY), "Whose leads come to this rep, see `assign`.", "[ES, PT]"),
+        Key("crm", ANY, "The rep's user id in the CRM, as its webhooks and its interface know them.", "50123456"),
         Key("away", Several(Block("away")), "Absences.", "[{from: 2026-12-21, to: 2027-01-02}]"),
     ),
     "away": (

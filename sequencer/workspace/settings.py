@@ -282,6 +282,7 @@ def read_reps(root: Map) -> dict[str, Rep]:
             country=values.country(keys.text("country")),
             territory=tuple(text.value for text in as_texts(keys.take("territory"), "a list, as `[ES, PT]`")),
             webhook=read_webhook(keys),
+            crm=text_of(keys.text("crm")),
         )
     for deputy in deputies:
         if deputy.value.lower() not in reps:

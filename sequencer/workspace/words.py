@@ -35,4 +35,5 @@ HOST: Final = Words("a host as `www.example.com`", r"^[A-Za-z0-9\-.]+(:[0-9]{1,5
 LOCALE: Final = Words("a language as `en` or `de-AT`", r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{2,8})*$")
 POINTS: Final = Words("a whole number of points, as `25` or `-30`", "^-?[0-9]{1,4}$")
 PERCENT: Final = Words("a whole number of per cent from 0 to 100, as `50`", "^(100|[0-9]{1,2})%?$")
+PATH: Final = Words("where a value stands in JSON, as `data.emails.0.value`", r"^[^\s.]+(\.[^\s.]+)*$")
 CONTENT: Final = Words("a content item as `sales/pricing`")

@@ -26,6 +26,7 @@ STRANGERS_MAY = {
     "/webhooks/sendgrid/events",
     "/webhooks/sendgrid/inbound",
     "/webhooks/sendgrid/inbound/{key:path}",
+    "/webhooks/crm/{name}",
     "/u/{token}",
     "/preferences/{token}",
     "/t.js",

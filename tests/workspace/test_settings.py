@@ -24,6 +24,17 @@ MISTAKES = [
     ("crm's side", "locale: en", "crm: {truth: {stage: our}}", ["6:22 bad-value"]),
     ("crm's field", "locale: en", "crm: {truth: {stages: crm}}", ["6:15 unknown-field"]),
     ("crm's stage", "locale: en", "crm: {stages: {Won: custommer}}", ["6:21 unknown-stage"]),
+    ("crm's webhook like", "locale: en", "crm: {webhooks: {h: {like: hubspott}}}", ["6:28 bad-value"]),
+    ("crm's webhook of its own", "locale: en", "crm: {webhooks: {h: {email: mail}}}", ["6:21 missing-key"] * 2),
+    ("crm's path", "locale: en", "crm: {webhooks: {h: {like: hubspot, at: a..b}}}", ["6:41 bad-value"]),
+    (
+        "crm's event",
+        "locale: en",
+        "crm: {webhooks: {h: {like: hubspot, events: {opened: {a: b}}}}}",
+        ["6:46 bad-value"],
+    ),
+    ("crm's value", "locale: en", "crm: {webhooks: {h: {like: hubspot, fields: {stag: a}}}}", ["6:46 unknown-field"]),
+    ("crm's name", "locale: en", "crm: {webhooks: {Hub: {like: hubspot}}}", ["6:18 bad-id"]),
     ("crm's key", "locale: en", "crm: {stage: {Won: customer}}", ["6:7 unknown-key"]),
     ("no brand", "brand:", "brand_:", ["1:1 unknown-key"]),
     (

@@ -1,0 +1,149 @@
+"""What the CRM says by its webhooks takes effect here, set by set, beside what the mail provider says."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from sequencer.core import event as kinds
+from sequencer.core.crm_said import NotSaid, Told, read_body, rep_of, typed
+from sequencer.core.crm_truth import settled
+from sequencer.core.event import Event
+from sequencer.core.lead import Lead
+from sequencer.core.lead_input import InvalidLead
+from sequencer.core.people import changed
+from sequencer.core.release import Release
+from sequencer.core.workspace import Workspace
+from sequencer.store import crm_contacts, events, leads
+from sequencer.store.crm_contacts import Known, Word
+from sequencer.store.intake import Body
+
+DOOR: Final = "crm:"
+SOURCE: Final = "crm"
+
+Item = tuple[int, Told]
+"""A body's id, and one thing that it says."""
+
+
+def opened(workspace: Workspace, body: Body) -> list[Told]:
+    """What a body says that concerns us. Raises NotSaid."""
+    name = body.door.removeprefix(DOOR)
+    source = workspace.crm.webhooks.get(name) if workspace.crm is not None else None
+    if source is None:
+        raise NotSaid(f"`webhooks` of `crm` in workspace.yaml declares no `{name}`")
+    return read_body(source, body.body, body.at)
+
+
+def recognise(conn: Connection, told: Sequence[Item]) -> list[tuple[Item, int]]:
+    """Each with its lead; who is no lead of ours is left out. The contact's id goes first: addresses change."""
+    by_contact = crm_contacts.lead_ids(conn, {(one.system, one.contact) for _, one in told if one.contact is not None})
+    emails = {one.email for _, one in told if one.email is not None}
+    by_email = leads.ids_by_email(conn, sorted(emails)) if emails else {}
+    found = []
+    for item in told:
+        one = item[1]
+        lead_id = by_contact.get((one.system, one.contact or "")) or by_email.get(one.email or "")
+        if lead_id is not None:
+            found.append((item, lead_id))
+    return found
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came of it."""
+
+    happened: list[Event] = field(default_factory=list)
+    leads: dict[int, Lead] = field(default_factory=dict)
+    """Those of whom a field got another value, as they are now."""
+    places: dict[tuple[int, str], Item] = field(default_factory=dict)
+    """Which thing an event came from, by its lead and key."""
+    problems: list[tuple[Item, str]] = field(default_factory=list)
+
+
+def hear(
+    conn: Connection, release: Release, locked: Mapping[int, Lead], told: Sequence[tuple[Item, int]], now: datetime
+) -> Heard:
+    """Writes what counts of the fields, and gives the events; the caller holds the leads' locks.
+
+    In the order in which it happened: of a field, what was said before its last word is past, however late it comes.
+    """
+    workspace, heard = release.workspace, Heard()
+    crm = workspace.crm
+    if crm is None or not told:
+        return heard
+    ordered = sorted(told, key=lambda one: (one[0][1].at, one[0][0], one[0][1].number))
+    said = crm_contacts.said(conn, sorted({lead_id for _, lead_id in ordered}))
+    known = _known(conn, ordered)
+    written: list[tuple[int, Mapping[str, Any]]] = []
+    noted: dict[tuple[int, str], Known] = {}
+    for item, lead_id in ordered:
+        if (kinds_of := item[1].kinds) and all((lead_id, _key(item[1], kind)) in known for kind in kinds_of):
+            continue  # a repeat, although it bears another time
+        one, lead = item[1], heard.leads.get(lead_id, locked[lead_id])
+        place = (lead_id, one.system)
+        last = said.setdefault(place, {})
+        fresh = {name: value for name, value in one.values.items() if _is_news(one, last.get(name))}
+        try:
+            values = settled(workspace, crm, lead, typed(workspace, crm, lead.email, fresh))
+        except InvalidLead as error:
+            heard.problems.append((item, str(error)))
+            continue
+        last |= {name: _heard(one, last.get(name)) for name in fresh}
+        before = noted.get(place)
+        contact = one.contact or (before.contact if before is not None else None)
+        noted[place] = Known(lead_id, one.system, contact, last)
+        if values:
+            written.append((lead_id, values))
+            heard.leads[lead_id] = changed(lead, values)
+        _note(heard, item, _events(workspace, one, lead, values, known, now))
+    crm_contacts.put(conn, noted.values())
+    leads.write(conn, written, SOURCE, now)
+    return heard
+
+
+def _is_news(one: Told, last: Word | None) -> bool:
+    return last is None or one.at > last.at or (one.at == last.at and one.key not in last.keys)
+
+
+def _heard(one: Told, last: Word | None) -> Word:
+    return Word(one.at, (*last.keys, one.key) if last is not None and one.at == last.at else (one.key,))
+
+
+def _events(
+    workspace: Workspace,
+    one: Told,
+    lead: Lead,
+    values: Mapping[str, Any],
+    known: Collection[tuple[int, str]],
+    now: datetime,
+) -> list[Event]:
+    rep = rep_of(workspace, one.rep)
+    data = {name: value for name, value in (("rep", rep), ("note", one.note)) if value}
+    found = [
+        Event(kind, one.at, lead.id, _key(one, kind), SOURCE, data=data)
+        for kind in one.kinds
+        if (lead.id, _key(one, kind)) not in known
+    ]
+    return found + [
+        kinds.change(now, lead.id, _key(one, name), SOURCE, name, lead.get(name), value)
+        for name, value in values.items()
+    ]
+
+
+def _known(conn: Connection, told: Sequence[tuple[Item, int]]) -> set[tuple[int, str]]:
+    """Events that are stored already, at whatever time: a repeat need not bear the same."""
+    return events.stored_at_any_time(
+        conn, {(lead_id, _key(one, kind)) for (_, one), lead_id in told for kind in one.kinds}
+    )
+
+
+def _key(one: Told, of: str) -> str:
+    return f"{one.key}.{of}"
+
+
+def _note(heard: Heard, item: Item, happened: Sequence[Event]) -> None:
+    heard.happened += happened
+    for e in happened:
+        heard.places[e.lead_id, e.key] = item

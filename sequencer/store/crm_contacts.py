@@ -1,0 +1,85 @@
+"""Who leads are in the CRM, and when it last said something of each of their fields."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, text
+
+from sequencer.store.arrays import array
+
+
+class Word(NamedTuple):
+    """A CRM's last word about a field."""
+
+    at: datetime
+    keys: tuple[str, ...]
+    """Of what was said of it at that moment: several things may bear the same second."""
+
+
+class Known(NamedTuple):
+    """What a CRM said of a lead."""
+
+    lead_id: int
+    crm: str
+    contact: str | None
+    """Their id there, as far as this says it."""
+    said: Mapping[str, Word]
+    """By field."""
+
+
+_PUT = text(
+    """
+    INSERT INTO crm_contact AS c (lead_id, crm, contact, said)
+    SELECT v.lead_id, v.crm, v.contact, CAST(v.said AS jsonb)
+    FROM unnest(CAST(:lead_id AS bigint[]), CAST(:crm AS text[]), CAST(:contact AS text[]), CAST(:said AS text[]))
+         v(lead_id, crm, contact, said)
+    ORDER BY v.lead_id, v.crm
+    ON CONFLICT (lead_id, crm) DO UPDATE SET
+        contact = coalesce(excluded.contact, c.contact), said = c.said || excluded.said
+    """
+)
+
+
+def put(conn: Connection, known: Iterable[Known]) -> None:
+    """Notes it, each lead and CRM once; the caller holds the leads' locks."""
+    rows = list(known)
+    if rows:
+        columns: dict[str, Any] = {
+            name: array([getattr(row, name) for row in rows]) for name in ("lead_id", "crm", "contact")
+        }
+        columns["said"] = array(orjson.dumps(dict(row.said), default=list).decode() for row in rows)
+        conn.execute(_PUT, columns)
+
+
+_BY_CONTACT = text(
+    """
+    SELECT DISTINCT ON (c.crm, c.contact) c.crm, c.contact, c.lead_id
+    FROM unnest(CAST(:crm AS text[]), CAST(:contact AS text[])) v(crm, contact)
+    JOIN crm_contact c ON c.crm = v.crm AND c.contact = v.contact
+    ORDER BY c.crm, c.contact, c.lead_id DESC
+    """
+)
+
+
+def lead_ids(conn: Connection, contacts: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Leads by CRM and id there."""
+    if not contacts:
+        return {}
+    crm, contact = zip(*sorted(contacts), strict=True)
+    rows = conn.execute(_BY_CONTACT, {"crm": array(crm), "contact": array(contact)})
+    return {(row.crm, row.contact): row.lead_id for row in rows}
+
+
+_SAID = text("SELECT lead_id, crm, said FROM crm_contact WHERE lead_id = ANY(CAST(:ids AS bigint[]))")
+
+
+def said(conn: Connection, ids: Sequence[int]) -> dict[tuple[int, str], dict[str, Word]]:
+    """By lead and CRM, its last word about each field."""
+    return {
+        (row.lead_id, row.crm): {
+            name: Word(datetime.fromisoformat(at), tuple(keys)) for name, (at, keys) in row.said.items()
+        }
+        for row in conn.execute(_SAID, {"ids": array(ids)})
+    }

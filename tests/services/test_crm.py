@@ -1,0 +1,132 @@
+"""What the CRM says takes effect once, in the order in which it happened, and where it is the CRM's to say."""
+
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from sequencer.core.lead import Lead
+from sequencer.services import replay
+from tests.services.conftest import World
+from tests.services.webhooks import bodies, take
+from tests.workspaces import WORKSPACE, files
+
+CRM = """
+crm:
+  truth: {pains: ours}
+  stages: {Working: mql, "Closed Won": customer}
+  webhooks:
+    sales:
+      signed: standard
+      email: email
+      contact: id
+      key: key
+      at: at
+      rep: by
+      events:
+        call_logged: {did: call}
+        deal_won: {did: won}
+      fields: {stage: stage, owner: owner, pains: pains, next_attempt: again}
+"""
+WELCOME = """
+title: Welcome
+state: live
+topic: guides
+enroll:
+  any:
+    - when: manual
+    - when: became("stage", "mql")
+from: marketing
+exit_on:
+  - lead.stage == "customer"
+  - did("call_logged")
+steps:
+  - email: one
+  - wait: 3 days
+  - email: two
+"""
+
+
+def workspace(**truth: str) -> dict[str, str]:
+    told = CRM.replace("{pains: ours}", "{" + ", ".join(f"{k}: {v}" for k, v in truth.items()) + "}") if truth else CRM
+    return {**files(welcome=WELCOME), "sequences/workspace.yaml": WORKSPACE + told}
+
+
+def says(world: World, *things: dict[str, Any]) -> None:
+    take(world, orjson.dumps([{"email": "kim@harbor.example", **thing} for thing in things]), door="crm:sales")
+
+
+def at(hour: int) -> str:
+    return f"2026-11-23T0{hour}:00:00Z"
+
+
+def found(world: World, lead: Lead) -> dict[str, Any]:
+    return dict(world.view(lead)["lead"])
+
+
+def events(world: World, lead: Lead) -> list[str]:
+    return sorted(e["event"] for e in world.view(lead)["events"])
+
+
+@pytest.fixture
+def kim(world: World) -> Lead:
+    world.deploy(workspace())
+    return world.lead(stage="lead", pains=["cost"])
+
+
+def test_stage_and_owner_are_the_crms_to_say_and_what_follows_happens_with_it(world: World, kim: Lead) -> None:
+    says(world, {"stage": "Working", "owner": "ben@acme.example", "pains": ["risk"], "key": "1", "at": at(7)})
+    view = found(world, kim)
+    assert (view["stage"], view["owner_email"], view["fields"]["pains"]) == ("mql", "ben@acme.example", ["cost"])
+    assert world.status(kim, "welcome") == ("active", None), "became(stage, mql) lets them in"
+    says(world, {"did": "won", "stage": "Closed Won", "key": "2", "at": at(7)})
+    assert world.status(kim, "welcome")[0] == "left"
+    assert bodies(world) == [("done", None), ("done", None)]
+
+
+def test_the_crm_moves_a_lead_backwards_and_where_the_stage_is_ours_only_forward(world: World, kim: Lead) -> None:
+    says(world, {"stage": "subscriber", "at": at(6)})
+    assert found(world, kim)["stage"] == "subscriber"
+    world.deploy(workspace(stage="ours"))
+    says(world, {"stage": "Working", "at": at(7)})
+    says(world, {"stage": "subscriber", "at": at(8)})
+    assert found(world, kim)["stage"] == "mql"
+
+
+def test_each_thing_counts_once_whatever_comes_twice_or_late(world: World, kim: Lead) -> None:
+    first = {"stage": "Working", "did": "call", "by": "ana@acme.example", "key": "1", "at": at(5)}
+    second = {"stage": "customer", "key": "2", "at": at(6)}
+    says(world, second, first)
+    assert found(world, kim)["stage"] == "customer", "in the order in which it happened"
+    before = events(world, kim)
+    says(world, first, second, first)
+    says(world, {**first, "at": at(7)})
+    assert events(world, kim) == before and before.count("call_logged") == 1
+    [call] = [e for e in world.view(kim)["events"] if e["event"] == "call_logged"]
+    assert call["data"] == {"rep": "ana@acme.example"}
+
+
+def test_who_is_known_by_the_contacts_id_needs_no_address(world: World, kim: Lead) -> None:
+    says(world, {"id": 77, "did": "call", "key": "1"})
+    take(world, orjson.dumps({"id": "77", "stage": "Working"}), door="crm:sales")
+    assert found(world, kim)["stage"] == "mql"
+    take(world, orjson.dumps({"id": "78", "stage": "customer"}), door="crm:sales")
+    take(world, orjson.dumps({"email": "nobody@harbor.example", "stage": "customer"}), door="crm:sales")
+    assert found(world, kim)["stage"] == "mql"
+    assert {state for state, _ in bodies(world)} == {"done"}, "who is no lead of ours is nobody's problem"
+
+
+def test_what_cannot_be_kept_is_set_aside_and_the_rest_of_the_body_counts(world: World, kim: Lead) -> None:
+    says(world, {"again": "tomorrow", "key": "1"}, {"stage": "Working", "key": "2"})
+    assert found(world, kim)["stage"] == "mql"
+    [(state, problem)] = bodies(world)
+    assert state == "set_aside" and "next_attempt: expected a date" in str(problem)
+    take(world, b"<xml/>", door="crm:sales")
+    take(world, b"[]", door="crm:gone")
+    assert [state for state, _ in bodies(world)] == ["set_aside"] * 3
+    with world.context.engine.connect() as conn:
+        ids = conn.execute(text("SELECT id FROM intake ORDER BY id")).scalars().all()
+        assert [one["door"] for one in replay.listed(conn)["bodies"]] == ["crm:sales", "crm:sales", "crm:gone"]
+    world.deploy({**workspace(), "sequences/workspace.yaml": WORKSPACE + CRM.replace("sales:", "gone:")})
+    assert replay.replay(world.context, ids[-1]).problem is None

@@ -1,0 +1,37 @@
+"""docs/crm.md: its examples load, and do what the page says."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sequencer.core.crm_ready import READY
+from sequencer.core.crm_said import read_body, typed
+from sequencer.workspace.settings import load_settings
+
+from .test_docs import EXAMPLES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "crm.md").read_text("utf-8")
+YAML = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+JSON = re.findall(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+AROUND = {example.partition(":")[0]: example for example in EXAMPLES if re.match("(brand|fields):", example)}
+BASE = "".join(AROUND.values()) + "stages: [subscriber, lead, mql, sql, customer]\n"
+REPS = "reps:\n  ana@kestrel.example: {name: Ana Ruiz}\n"
+
+
+def test_every_ready_mapping_stands_in_the_table_and_in_the_example() -> None:
+    workspace, problems = load_settings({"sequences/workspace.yaml": BASE + YAML[0]})
+    assert problems == () and workspace is not None and workspace.crm is not None
+    assert (
+        set(workspace.crm.webhooks)
+        == set(READY)
+        == set(re.findall(r"^\| `([\w-]+)` \|", PAGE, re.MULTILINE)) - {"like"}
+    )
+
+
+def test_the_mapping_of_ones_own_reads_the_body_that_the_page_shows() -> None:
+    workspace, problems = load_settings({"sequences/workspace.yaml": BASE + REPS + YAML[1]})
+    assert problems == () and workspace is not None and workspace.crm is not None
+    [told] = read_body(workspace.crm.webhooks["our-crm"], JSON[0].encode(), datetime(2026, 11, 24, tzinfo=UTC))
+    assert (told.email, told.contact, told.kinds) == ("kim@harbor.example", "5", ("call_logged",))
+    assert (told.rep, told.note) == ("ana@kestrel.example", "Wants an offer")
+    assert typed(workspace, workspace.crm, "kim@harbor.example", told.values) == {"stage": "sql"}
