@@ -43,7 +43,7 @@ _FILLED = text(
     ) tables WHERE size > 0
     """
 )
-"""Truncating makes new files for a table and each of its indexes: five milliseconds, where to delete takes a fifth of one."""
+"""Truncating makes new files for a table and each of its indexes: five milliseconds, deleting takes a fifth of one."""
 _WITHOUT_TRIGGERS = text("SET session_replication_role = replica")
 _WITH_TRIGGERS = text("RESET session_replication_role")
 _COUNT_ANEW = text(

@@ -4,9 +4,10 @@ import click
 
 from sequencer.cli import output, problems
 from sequencer.cli.landing import confirm_option, land
+from sequencer.services import shelves
 from sequencer.services.compile import Compiled
 from sequencer.services.release import WorkspaceProblems, prepare
-from sequencer.settings import workspace_dir
+from sequencer.settings import cache_dir, workspace_dir
 from sequencer.workspace.load import read_files
 
 
@@ -25,7 +26,7 @@ def command(code: str | None, as_json: bool) -> None:
     """
     files = read_files(workspace_dir())
     try:
-        to = prepare(files)
+        to = prepare(files, shelves.opened(cache_dir()))
         number, new = land(to, code, as_json, "sequencer deploy")
     except WorkspaceProblems as wrong:
         compiled = Compiled(None, {}, wrong.problems)

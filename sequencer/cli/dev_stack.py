@@ -15,9 +15,9 @@ from sequencer.errors import SequencerError
 from sequencer.local import Postgres, Valkey, ports, postgresql, process, valkeyd
 from sequencer.local.children import Children
 from sequencer.local.state import State
-from sequencer.services import heartbeat
+from sequencer.services import heartbeat, shelves
 from sequencer.services.release import deploy
-from sequencer.settings import Settings
+from sequencer.settings import Settings, cache_dir
 from sequencer.store import clock, migrate, partitions, tables
 from sequencer.store.engine import connect
 from sequencer.workspace.load import read_files
@@ -148,7 +148,7 @@ def prepare(engine: Engine, url: str, workspace: Path, say: Say) -> None:
     migrate.upgrade(url)
     with engine.begin() as conn:
         heartbeat.start_fresh(conn)
-        number, new = deploy(conn, read_files(workspace), clock.now(conn))
+        number, new = deploy(conn, read_files(workspace), clock.now(conn), shelves.opened(cache_dir()))
     say("dev", f"deployment {number}" + ("" if new else ": the workspace has not changed"))
 
 

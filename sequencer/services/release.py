@@ -16,6 +16,7 @@ from sequencer.core.mark import Problem
 from sequencer.core.pin import kept
 from sequencer.core.release import Release, Steps
 from sequencer.core.renames import lost_names
+from sequencer.core.shelf import BARE, Shelf
 from sequencer.core.watch import name_of, watched, widened
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidWorkspace, Misconfigured
@@ -94,9 +95,9 @@ class Candidate:
     digest: str
 
 
-def prepare(files: Mapping[str, str]) -> Candidate:
-    """Checks and compiles. Raises WorkspaceProblems when `check` would."""
-    return candidate(files, compile_workspace(files))
+def prepare(files: Mapping[str, str], shelf: Shelf = BARE) -> Candidate:
+    """Checks and compiles what does not stand on the shelf. Raises WorkspaceProblems when `check` would."""
+    return candidate(files, compile_workspace(files, shelf=shelf))
 
 
 def candidate(files: Mapping[str, str], compiled: Compiled) -> Candidate:
@@ -106,13 +107,13 @@ def candidate(files: Mapping[str, str], compiled: Compiled) -> Candidate:
     return Candidate(files, compiled.workspace, compiled.contents, *pack(files, compiled.contents))
 
 
-def deploy(conn: Connection, files: Mapping[str, str], now: datetime) -> tuple[int, bool]:
+def deploy(conn: Connection, files: Mapping[str, str], now: datetime, shelf: Shelf = BARE) -> tuple[int, bool]:
     """Checks, compiles and stores the workspace and makes it current.
 
     Returns the deployment's number, and whether it is a new one: the same workspace again changes nothing.
     Raises WorkspaceProblems when `check` would.
     """
-    to, running = prepare(files), releases.current(conn)
+    to, running = prepare(files, shelf), releases.current(conn)
     before = None
     if running is not None and running[1] != to.digest:
         try:

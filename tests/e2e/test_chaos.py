@@ -1,7 +1,11 @@
 """A small chaos run: every kind of fault at least once, on real processes. The large ones: `benchmarks.chaos`."""
 
+import pytest
+
 from benchmarks.chaos import Limits, run
 from benchmarks.chaos_faults import Periods
+
+pytestmark = pytest.mark.long
 
 
 def test_nothing_is_lost_doubled_or_sent_after_a_halt_while_everything_is_killed_and_spoilt() -> None:

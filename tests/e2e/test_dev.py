@@ -12,6 +12,8 @@ import pytest
 
 from sequencer.settings import variables
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 

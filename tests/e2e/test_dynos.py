@@ -19,6 +19,8 @@ from tests.databases import dialect
 from tests.e2e.conftest import HTTP, Stack, stacked
 from tests.workspaces import files
 
+pytestmark = pytest.mark.long
+
 PLAIN = """
 title: Plain
 state: live

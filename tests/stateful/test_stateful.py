@@ -9,6 +9,8 @@ from tests.stateful.machine import RULES, Machine
 from tests.stateful.provider import HOWS
 from tests.stateful.run import EXAMPLES, STEPS, run
 
+pytestmark = pytest.mark.long
+
 
 def test_nothing_lost_nothing_doubled_nobody_let_in_whatever_happens(
     database_url: str, capsys: pytest.CaptureFixture[str]
