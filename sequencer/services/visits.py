@@ -29,8 +29,8 @@ from sequencer.store.visits import Told, Visit, Visitor
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 1000
-"""Beacons in one transaction: leads stay locked for a tenth of a second."""
+AT_ONCE: Final = 50
+"""Rows of beacons in one transaction, a thousand beacons at most: leads stay locked for a tenth of a second."""
 BROWSER: Final = timedelta(days=400)
 """A lead's browser that was not seen for so long is forgotten; no cookie lives longer (RFC 6265bis, 5.5)."""
 FORGOTTEN: Final = 5000
@@ -51,7 +51,7 @@ def _process(context: Context) -> bool:
         if releases.current(conn) is None:
             return False
         release = context.releases.current(conn)
-        told = visits.take(conn, AT_ONCE)
+        told, more = visits.take(conn, AT_ONCE)
         done, failed = bisect(conn, told, lambda part: _count(conn, context.secret, release, part))
         for poison in failed:
             # A stranger wrote it, and may write it again: keeping it would fill the disk.
@@ -59,7 +59,7 @@ def _process(context: Context) -> bool:
         for part in done:
             awake |= part
     context.wake(awake)
-    return len(told) == AT_ONCE
+    return more
 
 
 @dataclass(slots=True)

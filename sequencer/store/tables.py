@@ -463,7 +463,8 @@ beacon = Table(
     "beacon",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
-    Column("body", LargeBinary, nullable=False, comment="raw, until it is looked into; then it is gone"),
+    Column("bodies", ARRAY(LargeBinary), comment="what pages told within a moment, raw; gone once it is looked into"),
+    Column("body", LargeBinary, comment="of a form"),
     Column("lead_id", BigInteger, comment="who sent a form with this browser; NULL: it came from a page"),
     _at("at", nullable=False, comment="business time of arrival"),
 )

@@ -13,7 +13,6 @@ from sequencer.store.arrays import array
 class Told(NamedTuple):
     """A beacon as it came."""
 
-    id: int
     body: bytes
     lead_id: int | None
     """Who sent a form with this browser; None: a page told it."""
@@ -39,12 +38,20 @@ class Visit(NamedTuple):
     page: str
 
 
-_PUT = text("INSERT INTO beacon (body, lead_id, at) SELECT b, NULL, :at FROM unnest(CAST(:bodies AS bytea[])) b")
+TOGETHER: Final = 20
+"""Bodies in a row."""
+
+_PUT = text(
+    """
+    INSERT INTO beacon (bodies, at) SELECT array_agg(body ORDER BY place), :at
+    FROM unnest(CAST(:bodies AS bytea[])) WITH ORDINALITY v(body, place) GROUP BY (place - 1) / :together
+    """
+)
 
 
 def put(conn: Connection, bodies: Sequence[bytes], at: datetime) -> None:
-    """Stores beacons raw; what is in them is looked at later."""
-    conn.execute(_PUT, {"bodies": list(bodies), "at": at})
+    """Stores what pages tell raw; what is in it is looked at later."""
+    conn.execute(_PUT, {"bodies": list(bodies), "at": at, "together": TOGETHER})
 
 
 def put_ours(conn: Connection, body: bytes, lead_id: int, at: datetime) -> None:
@@ -60,14 +67,18 @@ WAITING = "SELECT 1 FROM beacon ORDER BY id LIMIT 1"
 _TAKE = text(
     """
     WITH c AS MATERIALIZED (SELECT id FROM beacon ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
-    DELETE FROM beacon b USING c WHERE b.id = c.id RETURNING b.id, b.body, b.lead_id, b.at
+    DELETE FROM beacon b USING c WHERE b.id = c.id RETURNING b.id, coalesce(b.bodies, ARRAY[b.body]), b.lead_id, b.at
     """
 )
 
 
-def take(conn: Connection, limit: int) -> list[Told]:
-    """Takes beacons away, in the order they came; what others are at is passed over."""
-    return sorted(Told(*row) for row in conn.execute(_TAKE, {"limit": limit}))
+def take(conn: Connection, limit: int) -> tuple[list[Told], bool]:
+    """Takes so many rows of beacons away, in the order they came; what others are at is passed over.
+
+    And whether there may be more of them.
+    """
+    rows = sorted(conn.execute(_TAKE, {"limit": limit}).all())
+    return [Told(body, lead_id, at) for _, bodies, lead_id, at in rows for body in bodies], len(rows) == limit
 
 
 # In the order of the ids: nobody who meets some of the same waits for us while we wait for them.

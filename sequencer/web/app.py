@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -38,6 +38,8 @@ from sequencer.web.metrics import MetricsDoor
 from sequencer.web.options import WebSettings
 from sequencer.web.pages import STATIC, page
 from sequencer.web.reviews import ReviewDoor
+from sequencer.web.shortcut import Shortcut
+from sequencer.web.site import PATH as BEACONS
 from sequencer.web.site import SiteDoor
 from sequencer.web.unsubscribe import UnsubscribeDoor
 from sequencer.web.webhooks import WebhookDoor
@@ -70,7 +72,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     webhooks = WebhookDoor(context, web_settings.webhook_keys)
     unsubscribe = UnsubscribeDoor(context)
     api = ApiDoor(context)
-    site = SiteDoor(context)
+    site = SiteDoor(context, secure)
     form = FormDoor(context, web_settings.folder)
     login = LoginDoor(web_settings.dashboard_password)
     dashboard = Dashboard(context)
@@ -78,8 +80,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     handoffs = HandoffDoor(context)
     calls = CallDoor(context)
     routes = [
-        # Asked for most of all, and the first that fits is taken.
-        Route("/t", site.take, methods=["POST", "OPTIONS"]),
+        Route(BEACONS, site.allow, methods=["OPTIONS"]),  # what is posted there takes the shortcut
         Route("/webhooks/sendgrid/events", webhooks.events, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound", webhooks.inbound, methods=["POST"]),
         Route("/webhooks/sendgrid/inbound/{key:path}", webhooks.inbound, methods=["POST"]),
@@ -126,10 +127,28 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         harden(answer.headers, request.url.path, secure)
         return answer
 
+    handlers: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+        HTTPException: _refused,
+        Refused: refused,
+        Misconfigured: _not_ready,
+        SQLAlchemyError: _database,
+        ClientDisconnect: _gone,
+    }
+
+    def refuse(request: Request, error: Exception) -> Response:
+        """The same answer for who took the shortcut."""
+        handler = next((handler for kind, handler in handlers.items() if isinstance(error, kind)), None)
+        if handler is None:
+            raise error
+        answer = handler(request, error)
+        harden(answer.headers, request.url.path, secure)
+        return answer
+
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[
+            Middleware(Shortcut, path=BEACONS, take=site.take, refuse=refuse, proxied=secure),
             Middleware(Headers, secure=secure),
             # Nothing here speaks TLS: where people come by HTTPS, a router ends it before us.
             Middleware(Callers, proxied=secure),
@@ -143,14 +162,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
             ),
             Middleware(Gate, api_token=web_settings.api_token),
         ],
-        exception_handlers={
-            HTTPException: _refused,
-            Refused: refused,
-            Misconfigured: _not_ready,
-            SQLAlchemyError: _database,
-            ClientDisconnect: _gone,
-            Exception: broken,
-        },
+        exception_handlers={**handlers, Exception: broken},
     )
     # It would lead to whatever the Host header says.
     app.router.redirect_slashes = False
@@ -175,15 +187,21 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 def _not_ready(request: Request, error: Exception) -> Response:
-    log.error("%s %s: %s", request.method, request.scope["route"].path, error)
+    log.error("%s %s: %s", request.method, _route(request), error)
     return _answer(request, 503, str(error))
 
 
 def _database(request: Request, error: Exception) -> Response:
     if isinstance(error, OURS):
         raise error
-    log.error("%s %s: the database does not answer: %s", request.method, request.scope["route"].path, describe(error))
+    log.error("%s %s: the database does not answer: %s", request.method, _route(request), describe(error))
     return _answer(request, 503, "The database does not answer. Please try again in a minute.")
+
+
+def _route(request: Request) -> str:
+    """The path without what makes it somebody's. Who took the shortcut has one that is everybody's."""
+    route = request.scope.get("route")
+    return route.path if route is not None else request.url.path
 
 
 def _gone(request: Request, error: Exception) -> Response:

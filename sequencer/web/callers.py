@@ -1,8 +1,8 @@
 """Who calls, as rate limits count: one address, however many a caller could make up."""
 
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network
+import socket
+from ipaddress import AddressValueError, IPv6Address, IPv6Network
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -20,18 +20,28 @@ class Callers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            named = Headers(scope=scope).getlist("x-forwarded-for") if self.proxied else []
-            peer = scope["client"][0] if scope.get("client") else ""
-            scope["client"] = (one_caller(named[-1].rpartition(",")[2].strip() if named else peer), 0)
+            name(scope, self.proxied)
         await self.app(scope, receive, send)
+
+
+def name(scope: Scope, proxied: bool) -> None:
+    """Puts the caller's address where it belongs."""
+    named = [value for key, value in scope["headers"] if key == b"x-forwarded-for"] if proxied else []
+    if named:
+        address = named[-1].rpartition(b",")[2].strip().decode("latin-1")
+    else:
+        address = scope["client"][0] if scope.get("client") else ""
+    scope["client"] = (one_caller(address), 0)
 
 
 def one_caller(address: str) -> str:
     """The address as one caller has it: of IPv6 the first 64 bits, since everybody is given that many at least."""
     try:
-        return str(IPv4Address(address))
-    except AddressValueError:
+        socket.inet_pton(socket.AF_INET, address)
+    except (OSError, ValueError):
         pass
+    else:
+        return address
     try:
         found = IPv6Address(address)
     except AddressValueError:

@@ -5,7 +5,7 @@ want to be followed is not: by Do Not Track and Global Privacy Control, which th
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -22,13 +22,17 @@ from sequencer.core.site import Site
 from sequencer.services.context import Context
 from sequencer.store import clock, visits
 from sequencer.web.bodies import Room, read
+from sequencer.web.gate import harden
 from sequencer.web.throttle import Throttle
 from sequencer.web.together import Together
 
+PATH: Final = "/t"
 LARGEST: Final = 8 * 1024
 """Bytes of a beacon."""
 ROOM: Final = 4 * 1024 * 1024
 """Bytes of beacons that a process holds at a time."""
+PATIENCE: Final = 0.02
+"""Seconds for which a beacon waits for others to share its transaction: nobody waits for the answer."""
 REMEMBERED: Final = 5.0
 """Seconds for which what a deployment declares is not looked up again."""
 FOLDER: Final = Path(__file__).parent / "scripts"
@@ -40,6 +44,8 @@ class SiteDoor:
     """Each method answers one route. Where no `site` is declared, there is no such route."""
 
     context: Context
+    secure: bool
+    """Whether people reach us by HTTPS only."""
     by_caller: Throttle = field(default_factory=lambda: Throttle(600, 60.0))
     """Everybody in one office has one address."""
     room: Room = field(default_factory=lambda: Room(ROOM))
@@ -48,7 +54,7 @@ class SiteDoor:
     _ask_at: float = 0.0
 
     def __post_init__(self) -> None:
-        self._together = Together(self._store)
+        self._together = Together(self._store, patience=PATIENCE)
 
     async def script(self, request: Request) -> Response:
         declared = await self._site()
@@ -57,22 +63,37 @@ class SiteDoor:
         headers = {"Cache-Control": KEPT}
         return Response(_script(declared.asks), media_type="text/javascript", headers=headers)
 
+    async def allow(self, request: Request) -> Response:
+        """Answers a browser that asks whose pages may post here."""
+        self._count(request)
+        origin = request.headers.get("origin", "")
+        await self._check(origin)
+        return Response(status_code=204, headers=allowing(origin))
+
     async def take(self, request: Request) -> Response:
+        """Of headers that somebody repeats, the last counts."""
+        self._count(request)
+        headers = dict(request.scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        await self._check(origin)
+        with self.room.share() as share:
+            body = await read(request, LARGEST, share)
+            if body and not unwanted(headers):
+                await self._together.add(body)
+        return taken(origin, self.secure)
+
+    def _count(self, request: Request) -> None:
+        """Raises HTTPException 429."""
         if not self.by_caller.allows(request.client.host if request.client else ""):
             raise HTTPException(429, "Too many requests.", {"Retry-After": "60", "Connection": "close"})
-        origin = request.headers.get("origin", "")
+
+    async def _check(self, origin: str) -> None:
+        """Raises HTTPException 404 and 403."""
         declared = await self._site()
         if declared is None:
             raise HTTPException(404)
         if host_of(origin) not in declared.hosts:
             raise HTTPException(403, "expected a page of a host that workspace.yaml names", {"Connection": "close"})
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=allowing(origin))
-        with self.room.share() as share:
-            body = await read(request, LARGEST, share)
-            if body and not unwanted(request):
-                await self._together.add(body)
-        return Response(status_code=204, headers=allowing(origin))
 
     def _store(self, bodies: Sequence[bytes]) -> None:
         """Wakes nobody: the clock finds them within a second, and many at a time cost the workers a seventh."""
@@ -102,11 +123,18 @@ def allowing(origin: str) -> dict[str, str]:
     }
 
 
-def unwanted(request: Request) -> bool:
+@lru_cache(maxsize=256)
+def taken(origin: str, secure: bool) -> Response:
+    """The answer to a beacon, made once for each host that may tell: it goes past what puts headers on all others."""
+    answer = Response(status_code=204, headers=allowing(origin))
+    harden(answer.headers, PATH, secure)
+    return answer
+
+
+def unwanted(headers: Mapping[bytes, bytes]) -> bool:
     """Whether it is software that tells, or somebody who does not want to be followed."""
-    headers = request.headers
-    agent = headers.get("user-agent", "")
-    return not agent or is_machine(agent) or "1" in (headers.get("dnt"), headers.get("sec-gpc"))
+    agent = headers.get(b"user-agent", b"").decode("latin-1")
+    return not agent or is_machine(agent) or b"1" in (headers.get(b"dnt"), headers.get(b"sec-gpc"))
 
 
 @lru_cache(maxsize=2)

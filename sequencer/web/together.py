@@ -17,10 +17,14 @@ Item = TypeVar("Item")
 class Together(Generic[Item]):
     """Used from one event loop alone."""
 
-    def __init__(self, write: Callable[[Sequence[Item]], None], most: int = 500) -> None:
-        """`write` stores up to `most` items; it runs in another thread, one at a time."""
+    def __init__(self, write: Callable[[Sequence[Item]], None], most: int = 500, patience: float = 0.0) -> None:
+        """`write` stores up to `most` items; it runs in another thread, one at a time.
+
+        `patience`: seconds for which the first of them waits for others.
+        """
         self._write = write
         self._most = most
+        self._patience = patience
         self._waiting: deque[tuple[Item, asyncio.Future[None]]] = deque()
         self._writer: asyncio.Task[None] | None = None
 
@@ -35,6 +39,8 @@ class Together(Generic[Item]):
     async def _work(self) -> None:
         try:
             while self._waiting:
+                if self._patience and len(self._waiting) < self._most:
+                    await asyncio.sleep(self._patience)
                 part = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
                 error: Exception | None = None
                 try:

@@ -172,7 +172,7 @@ def test_what_is_told_twice_or_at_once_counts_once(shop: World) -> None:
     with shop.context.engine.begin() as conn:
         store.put(conn, bodies, clock.now(conn))
         store.put(conn, [orjson.dumps({"v": f"{n:032x}", "p": [["/x", 0]]}) for n in range(40)], clock.now(conn))
-    original, visits.AT_ONCE = visits.AT_ONCE, 7  # type: ignore[misc]
+    original, visits.AT_ONCE = visits.AT_ONCE, 1  # type: ignore[misc]
     try:
         with ThreadPoolExecutor(3) as pool:
             for _ in range(6):
@@ -216,6 +216,16 @@ def test_an_odd_beacon_is_dropped_and_the_others_count(shop: World) -> None:
         store.put(conn, [b"\x00\xff", b"[" * 3000, b"{}"], clock.now(conn))
     tells(shop, A, "/pricing", "/ok")
     assert (rows(shop, "beacon"), rows(shop, "visit")) == (0, 2)
+
+
+def test_beacons_share_rows_and_keep_their_order_also_with_those_of_the_version_before(shop: World) -> None:
+    bodies = [b"%d" % n for n in range(45)]
+    with shop.context.engine.begin() as conn:
+        store.put(conn, bodies, clock.now(conn))
+        conn.execute(text("INSERT INTO beacon (body, at) VALUES ('45', clock_timestamp())"))
+        assert conn.execute(text("SELECT count(*) FROM beacon")).scalar_one() == 4
+        told, more = store.take(conn, 10)
+        assert ([one.body for one in told], more) == ([*bodies, b"45"], False)
 
 
 def test_a_visit_happened_when_the_page_was_seen_and_at_most_an_hour_ago(shop: World) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -36,7 +37,7 @@ def door(site: Site) -> Iterator[Site]:
 
 def stored(site: Site) -> list[bytes]:
     with site.world.context.engine.connect() as conn:
-        return list(map(bytes, conn.execute(text("SELECT body FROM beacon ORDER BY id")).scalars()))
+        return list(map(bytes, conn.execute(text("SELECT unnest(bodies) FROM beacon ORDER BY id")).scalars()))
 
 
 def test_a_beacon_is_stored_raw_and_the_clock_finds_it(door: Site) -> None:
@@ -47,6 +48,10 @@ def test_a_beacon_is_stored_raw_and_the_clock_finds_it(door: Site) -> None:
     assert answer.headers["access-control-allow-origin"] == PAGE
     assert answer.headers["vary"] == "Origin"
     assert "access-control-allow-credentials" not in answer.headers
+    # It takes a way of its own, and carries what every answer does.
+    for either in (answer, door.http.post("/t", content=BODY)):
+        assert {"content-security-policy", "strict-transport-security", "x-content-type-options"} <= {*either.headers}
+        assert either.headers["cross-origin-resource-policy"] == "cross-origin"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +104,8 @@ def test_too_much_at_once_is_sent_again(door: Site, monkeypatch: pytest.MonkeyPa
 
 def test_one_address_tells_600_times_a_minute(door: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(throttle.time, "monotonic", lambda: now)
+    # Not the clock of all: the door waits by it, too.
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: now))
     statuses = [door.http.post("/t", headers={"Origin": "null"}).status_code for _ in range(601)]
     assert (statuses[:600], statuses[600]) == ([403] * 600, 429)
     other = {**HONEST, "X-Forwarded-For": "203.0.113.7"}
@@ -144,6 +150,20 @@ def test_requests_share_a_transaction_and_each_learns_what_became_of_its_own() -
 
     assert asyncio.run(run()) == [[None] * 6, ["no", "no"]]
     assert written == [[0, 1, 2, 3], [4, 5], [20]]
+
+
+def test_who_is_patient_shares_with_those_who_come_a_moment_later() -> None:
+    written: list[Sequence[int]] = []
+
+    async def run() -> None:
+        together: Together[int] = Together(written.append, patience=0.02)
+        first = asyncio.ensure_future(together.add(1))
+        await asyncio.sleep(0)
+        await together.add(2)
+        await first
+
+    asyncio.run(run())
+    assert written == [[1, 2]]
 
 
 def test_who_hangs_up_harms_no_other() -> None:
