@@ -30,6 +30,7 @@ COMMANDS = {
     "reviews": "Show the mails that wait for a rep to look at them, and send or skip one.",
     "tasks": "Show the calls that reps are to make, and log one.",
     "targets": "Show what other systems were not told of handoffs, and tell them again.",
+    "keys": "Make, show and revoke keys of the API.",
     "messages": "Show and resolve messages of which nobody knows whether they went.",
     "events": "Show webhooks that were set aside, and take them up again.",
     "status": "Count enrollments by sequence and status, and messages by state.",

@@ -533,3 +533,16 @@ alert = Table(
     PrimaryKeyConstraint("enrollment_id", "step", "channel"),
     Index("ix_alert_open", "at", postgresql_where=text("state IN ('pending', 'sending')")),
 )
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Text, primary_key=True, comment="the part of the key that is no secret"),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("digest", LargeBinary, nullable=False, comment="SHA-256 of the key, which is kept nowhere"),
+    Column("per_minute", Integer, nullable=False, comment="requests that it may make"),
+    _at("created_at", nullable=False, comment="operating time"),
+    _at("used_at", comment="operating time, to the minute"),
+    _at("revoked_at", comment="operating time; NULL: it may be used"),
+)

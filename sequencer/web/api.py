@@ -1,4 +1,4 @@
-"""The API for forms, sites and CRMs: `/api/leads` and `/api/events`. The gate has checked the bearer token."""
+"""The API for forms, sites and CRMs: `/api/leads` and `/api/events`. The gate has checked the key and its scope."""
 
 import hashlib
 import uuid
@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import InvalidLead, normal_email
@@ -22,6 +23,7 @@ from sequencer.store import clock, events, leads
 from sequencer.web.api_description import describe
 from sequencer.web.api_input import Refused, event_request, lead_request
 from sequencer.web.bodies import read
+from sequencer.web.programs import lacks
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a body."""
@@ -38,13 +40,15 @@ class ApiDoor:
 
     async def put_lead(self, request: Request) -> Response:
         body = await read(request, LARGEST)
-        return await run_in_threadpool(self._put_lead, body)
+        return await run_in_threadpool(self._put_lead, request, body)
 
-    def _put_lead(self, body: bytes) -> Response:
+    def _put_lead(self, request: Request, body: bytes) -> Response:
         """Saves a lead and lets it into sequences, all or nothing."""
         with self.context.engine.begin() as conn:
             now, release = clock.now(conn), self.context.releases.current(conn)
             wanted = lead_request(body, release)
+            if wanted.enroll:
+                must(request, "enrollments:write")
             saved = save(conn, release, [wanted.lead], SOURCE, now, announce_new=True)
             [lead_id] = saved.all
             enrolled: dict[str, dict[str, Any]] = {}
@@ -61,13 +65,15 @@ class ApiDoor:
 
     async def put_event(self, request: Request) -> Response:
         body = await read(request, LARGEST)
-        return await run_in_threadpool(self._put_event, body)
+        return await run_in_threadpool(self._put_event, request, body)
 
-    def _put_event(self, body: bytes) -> Response:
+    def _put_event(self, request: Request, body: bytes) -> Response:
         """Records an event once; everything that follows from it happens in the same transaction."""
         with self.context.engine.begin() as conn:
             now, release = clock.now(conn), self.context.releases.current(conn)
             told = event_request(body, release, now)
+            if told.kind in (kinds.UNSUBSCRIBED, kinds.COMPLAINED):
+                must(request, "suppressions:write")
             lead = _known(leads.by_email(conn, told.email), told.email)
             leads.lock(conn, [lead.id])
             key = f"api.{hashlib.sha256(told.key.encode()).hexdigest()[:32]}" if told.key else f"api.{uuid.uuid4().hex}"
@@ -100,6 +106,13 @@ def refused(request: Request, error: Exception) -> Response:
     """How a refusal looks to the caller."""
     assert isinstance(error, Refused)
     return _json({"problems": list(error.problems)}, error.status)
+
+
+def must(request: Request, scope: str) -> None:
+    """What a request does beside what its path says needs the scope of that. Raises Refused."""
+    scopes = request.state.scopes
+    if scopes is not None and scope not in scopes:
+        raise Refused(403, lacks(scope))
 
 
 def _known(lead: Lead | None, email: str) -> Lead:

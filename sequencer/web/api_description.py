@@ -40,7 +40,11 @@ def describe(url: str) -> dict[str, Any]:
         },
         "components": {
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "The value of API_TOKEN."}
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key of `sequencer keys create`, or the value of API_TOKEN, which may everything.",
+                }
             },
             "schemas": {
                 "Lead": _LEAD_SCHEMA,
@@ -73,17 +77,25 @@ def _problem(description: str, *problems: str) -> dict[str, Any]:
     return _answer(description, "Problems", {"problems": list(problems)})
 
 
+def _limited() -> dict[str, Any]:
+    refusal = _problem("The key's requests of this minute are used up.", "expected at most 600 requests a minute …")
+    seconds = {"description": "Seconds until it may ask again.", "schema": {"type": "integer"}}
+    return refusal | {"headers": {"Retry-After": seconds}}
+
+
 _VALUE: Final = {"type": ["string", "number", "boolean", "null"], "maxLength": 1000}
 _TEXT: Final = {"type": ["string", "null"], "maxLength": 1000}
 _REFUSALS: Final = {
     "400": _problem("Not JSON.", "expected a JSON object"),
-    "401": _problem("No token, or a wrong one.", "expected the header `Authorization: Bearer …`"),
+    "401": _problem("No key, or a wrong one.", "expected the header `Authorization: Bearer …`"),
+    "403": _problem("The key may not do that.", "this key may not do that: it has not the scope enrollments:write"),
     "408": _problem("The body came too slowly.", "expected the whole body sooner"),
     "413": _problem("More than 1 MB.", "expected a body of at most 1,048,576 bytes"),
     "422": _problem(
         "Something in it is wrong; all problems are listed and nothing was done.",
         "time_zone: expected an IANA zone such as Europe/Madrid, got `Madrid`",
     ),
+    "429": _limited(),
     "503": _problem("The database is away, or nothing is deployed: try again later.", "try again later"),
 }
 _NO_LEAD: Final = _problem("No such lead.", "there is no lead with the address jane@acme.example")
@@ -203,7 +215,7 @@ _GET_LEAD: Final = {
             "description": "As `sequencer leads show EMAIL --json` prints it.",
             "content": {"application/json": {"schema": {"type": "object"}}},
         },
-        "401": _REFUSALS["401"],
+        **{status: _REFUSALS[status] for status in ("401", "403", "429")},
         "404": _NO_LEAD,
         "422": _problem("Not an address.", "email: expected an address, got `jane`"),
         "503": _REFUSALS["503"],

@@ -37,6 +37,7 @@ from sequencer.web.login import LoginDoor
 from sequencer.web.metrics import MetricsDoor
 from sequencer.web.options import WebSettings
 from sequencer.web.pages import STATIC, page
+from sequencer.web.programs import Programs
 from sequencer.web.reviews import ReviewDoor
 from sequencer.web.shortcut import Shortcut
 from sequencer.web.site import PATH as BEACONS
@@ -160,7 +161,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
                 same_site="lax",
                 https_only=secure,
             ),
-            Middleware(Gate, api_token=web_settings.api_token),
+            Middleware(Gate, programs=Programs(context, web_settings.api_token)),
         ],
         exception_handlers={**handlers, Exception: broken},
     )

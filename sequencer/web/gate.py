@@ -3,19 +3,19 @@
 Deny by default: a route that somebody adds and forgets to guard asks for the dashboard's password.
 """
 
-import hashlib
-import hmac
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sequencer.web.programs import Programs
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/login", "/api/openapi.json", "/t", "/t.js", "/f.js"})
 BY_TOKEN: Final = ("/api", "/metrics")
-"""What programs ask for, with the bearer token; all else that is shut is for people with a session."""
+"""What programs ask for, with a key; all else that is shut is for people with a session."""
 OPEN_FOLDERS: Final = ("/webhooks/", "/u/", "/preferences/", "/static/", "/f/", "/c/", "/d/", "/h/")
 """What strangers may ask for. Webhooks, unsubscribe pages and reps' answers have proofs of their own in them."""
 
@@ -45,34 +45,39 @@ def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
-def same(given: str, expected: str) -> bool:
-    """Compares secrets in a time that tells nothing, not even their lengths."""
-    return hmac.compare_digest(
-        *(hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (given, expected))
-    )
-
-
 class Gate:
-    """Refuses who has no business here: programs without the bearer token, people without a session of the dashboard.
+    """Refuses who has no business here: programs without a key, people without a session of the dashboard.
 
     And what other sites make the browser of somebody with a session send: it would be taken for theirs.
     """
 
-    def __init__(self, app: ASGIApp, api_token: str | None) -> None:
+    def __init__(self, app: ASGIApp, programs: Programs) -> None:
         self.app = app
-        self.api_token = api_token
+        self.programs = programs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and is_open(scope["path"])):
             await self.app(scope, receive, send)
             return
+        if scope["type"] == "http" and (scope["path"] in BY_TOKEN or scope["path"].startswith("/api/")):
+            await self._let_program(scope, receive, send)
+            return
         refusal = self._refusal(Request(scope)) if scope["type"] == "http" else Response(status_code=403)
         await (refusal or self.app)(scope, receive, send)
 
+    async def _let_program(self, scope: Scope, receive: Receive, send: Send) -> None:
+        admitted = await self.programs.admit(Request(scope))
+        scope.setdefault("state", {})["scopes"] = admitted.scopes
+
+        async def limited(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(admitted.headers)
+            await send(message)
+
+        await (admitted.refusal or self.app)(scope, receive, limited)
+
     def _refusal(self, request: Request) -> Response | None:
         path = request.scope["path"]
-        if path in BY_TOKEN or path.startswith("/api/"):
-            return self._without_token(request)
         if request.session.get("in") is True:
             acts = request.method not in ("GET", "HEAD")
             return (
@@ -84,15 +89,6 @@ class Gate:
             return Response("Log in first.\n", 403, media_type="text/plain")
         query = f"?next={quote(path)}" if path.startswith("/dashboard/") else ""
         return RedirectResponse(f"/login{query}", 303)
-
-    def _without_token(self, request: Request) -> Response | None:
-        if self.api_token is None:
-            return JSONResponse({"problems": ["the API is shut: API_TOKEN is not set"]}, 503)
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and same(token.strip(), self.api_token):
-            return None
-        problem = "expected the header `Authorization: Bearer …` with the value of API_TOKEN"
-        return JSONResponse({"problems": [problem]}, 401, {"WWW-Authenticate": "Bearer"})
 
 
 def foreign(request: Request) -> bool:

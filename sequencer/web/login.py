@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sequencer.web.bodies import first, read_form
-from sequencer.web.gate import same
 from sequencer.web.pages import page
+from sequencer.web.same import same
 from sequencer.web.throttle import Throttle
 
 log = logging.getLogger(__name__)

@@ -4,6 +4,16 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Spent(NamedTuple):
+    """What a call leaves."""
+
+    left: int
+    """Calls that are left; below 0: this one was too many."""
+    anew: float
+    """Seconds until all are there again."""
 
 
 @dataclass(slots=True)
@@ -18,6 +28,10 @@ class Throttle:
 
     def allows(self, key: str) -> bool:
         """Counts a call, and says whether it is within the limit."""
+        return self.spend(key, self.most).left >= 0
+
+    def spend(self, key: str, most: int) -> Spent:
+        """Counts a call against a limit of the key's own."""
         now = time.monotonic()
         with self._lock:
             began, count = self._windows.pop(key, (now, 0))
@@ -26,7 +40,7 @@ class Throttle:
             self._windows[key] = (began, count + 1)
             if len(self._windows) > self.places:
                 self._windows.popitem(last=False)
-        return count < self.most
+        return Spent(most - count - 1, began + self.seconds - now)
 
     def forget(self, key: str) -> None:
         """The key starts anew."""

@@ -21,7 +21,7 @@ from sequencer.providers import sendgrid_events
 from sequencer.services.context import Context
 from sequencer.store import intake
 from sequencer.web.bodies import Room, read
-from sequencer.web.gate import same
+from sequencer.web.same import same
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from sequencer.core import token
-from sequencer.web import gate, throttle
+from sequencer.web import gate, same, throttle
 from sequencer.web.login import LoginDoor
 from sequencer.web.options import WebSettings
 from sequencer.web.throttle import Throttle
 from sequencer.web.webhooks import inbound_url
 from tests.attacks.conftest import rebuilt
-from tests.web.conftest import ADDRESS, BEARER, KEY, PASSWORD, TOKEN, Site, csrf
+from tests.web.conftest import ADDRESS, BEARER, KEY, PASSWORD, TOKEN, Site, bearer, csrf, key_of
 
 STRANGERS_MAY = {
     "/webhooks/sendgrid/events",
@@ -118,6 +118,8 @@ def compare(site: Site, seen: list[tuple[Any, Any]]) -> None:
     """Each secret, guessed: the guess must have gone through a comparison whose time tells nothing."""
     guesses: dict[str, Callable[[], Any]] = {
         "API_TOKEN": lambda: site.http.get("/api/leads/a@b.example", headers={"Authorization": f"Bearer {TOKEN}x"}),
+        "unknown key": lambda: site.http.get("/api/leads/a@b.example", headers=bearer(f"sq_aaaaaaaa_{'a' * 32}")),
+        "key": lambda: site.http.get("/api/leads/a@b.example", headers=bearer(f"{key_of(site)[:-1]}a")),
         "password": lambda: site.log_in(f"{PASSWORD}x"),
         "csrf": lambda: site.http.post("/login", data={"csrf": "x", "password": PASSWORD}),
         "inbound key": lambda: site.http.post("/webhooks/sendgrid/inbound/x", content=b"mail"),
@@ -139,7 +141,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
         found.append((one, other))
         return hmac.compare_digest(one, other)
 
-    for module in (gate, token):
+    for module in (same, token):
         monkeypatch.setattr(module, "hmac", SimpleNamespace(compare_digest=recording, digest=hmac.digest))
     return found
 
@@ -148,7 +150,7 @@ def test_every_secret_is_compared_in_constant_time(site: Site, seen: list[tuple[
     compare(site, seen)
 
 
-@pytest.mark.parametrize("module", ["gate", "login", "webhooks"])
+@pytest.mark.parametrize("module", ["programs", "login", "webhooks"])
 def test_a_secret_compared_otherwise_is_noticed(
     site: Site, seen: list[tuple[Any, Any]], monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:

@@ -1,6 +1,7 @@
 """The web application on a real database, and a caller who can sign, log in and bear the token."""
 
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from sequencer.core.api_key import ID_BYTES, PER_MINUTE, SECRET_BYTES
+from sequencer.core.api_key import mint as mint_key
 from sequencer.core.token import mint
 from sequencer.sandbox import signing
-from sequencer.store import clock
+from sequencer.store import api_keys, clock
 from sequencer.store.tables import intake
 from sequencer.web.app import build
 from sequencer.web.options import WebSettings
@@ -102,6 +105,18 @@ def csrf(page: str) -> str:
     found = re.search(r'name="csrf" value="([^"]+)"', page)
     assert found is not None, page
     return found[1]
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def key_of(site: Site, *scopes: str, per_minute: int = PER_MINUTE) -> str:
+    """A new key that may do this."""
+    minted = mint_key(secrets.token_bytes(ID_BYTES), secrets.token_bytes(SECRET_BYTES))
+    with site.world.context.engine.begin() as conn:
+        api_keys.put(conn, minted, "tests", scopes, per_minute)
+    return minted.token
 
 
 def forged() -> str:

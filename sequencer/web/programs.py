@@ -1,0 +1,102 @@
+"""Which programs may use the API: by API_TOKEN, which opens all of it, or by a key, which may what it was made for.
+
+A key has so many requests a minute, which every answer tells as the IETF's draft-ietf-httpapi-ratelimit-headers has it.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Final
+
+from sqlalchemy.exc import OperationalError, TimeoutError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sequencer.core.api_key import ApiKey, digest_of, id_of, scope_of
+from sequencer.logs import describe
+from sequencer.services.context import Context
+from sequencer.store import api_keys
+from sequencer.web.same import same
+from sequencer.web.throttle import Throttle
+
+log = logging.getLogger(__name__)
+
+NOBODY: Final = bytes(32)
+"""The digest of a key that does not exist."""
+MINUTE: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """refusal: what is answered instead, when it may not come in."""
+
+    refusal: Response | None = None
+    scopes: frozenset[str] | None = frozenset()
+    """What it may; None: everything."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    context: Context
+    api_token: str | None = field(repr=False)
+    by_key: Throttle = field(default_factory=lambda: Throttle(0, MINUTE))
+
+    async def admit(self, request: Request) -> Admitted:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        token = given.strip() if scheme.lower() == "bearer" else ""
+        id_ = id_of(token)
+        if id_ is None:
+            return self._by_token(token)
+        try:
+            key = await run_in_threadpool(self._key, id_, token)
+        except (OperationalError, TimeoutError) as error:
+            log.error("%s %s: the database does not answer: %s", request.method, "/api", describe(error))
+            return Admitted(_refusal(503, "The database does not answer. Please try again in a minute."))
+        if key is None:
+            return _unknown("this key is unknown, or was revoked")
+        return self._by_key(key, scope_of(request.method, request.scope["path"]))
+
+    def _by_token(self, token: str) -> Admitted:
+        if self.api_token is None:
+            shut = "the API is shut: API_TOKEN is not set, and this is no key of `sequencer keys create`"
+            return Admitted(_refusal(503, shut))
+        if same(token, self.api_token):
+            return Admitted(scopes=None)
+        return _unknown("expected the header `Authorization: Bearer …` with a key, or the value of API_TOKEN")
+
+    def _key(self, id_: str, token: str) -> ApiKey | None:
+        with self.context.engine.begin() as conn:
+            found = api_keys.find(conn, id_)
+            if not same(digest_of(token).hex(), (found.digest if found is not None else NOBODY).hex()):
+                return None
+            api_keys.used(conn, id_)
+            return found
+
+    def _by_key(self, key: ApiKey, needed: str) -> Admitted:
+        spent = self.by_key.spend(key.id, key.per_minute)
+        anew = ceil(spent.anew)
+        headers = {
+            "RateLimit-Policy": f'"key";q={key.per_minute};w={MINUTE}',
+            "RateLimit": f'"key";r={max(spent.left, 0)};t={anew}',
+        }
+        if spent.left < 0:
+            told = f"expected at most {key.per_minute:,} requests a minute with this key"
+            return Admitted(_refusal(429, told), headers=headers | {"Retry-After": str(anew)})
+        if needed not in key.scopes:
+            return Admitted(_refusal(403, lacks(needed)), headers=headers)
+        return Admitted(scopes=key.scopes, headers=headers)
+
+
+def lacks(scope: str) -> str:
+    return f"this key may not do that: it has not the scope {scope}"
+
+
+def _unknown(problem: str) -> Admitted:
+    return Admitted(_refusal(401, problem, {"WWW-Authenticate": "Bearer"}))
+
+
+def _refusal(status: int, problem: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"problems": [problem]}, status, headers)
