@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from sequencer.core.crm import Signed
-from sequencer.web.gate import same
+from sequencer.web.same import same
 
 
 class Posted(NamedTuple):
