@@ -48,9 +48,9 @@ def test_what_they_run_passes_for_the_shipped_workspace(
     monkeypatch.setenv("WORKSPACE_DIR", str(ROOT))
     positions = tmp_path / "positions.json"
     files = dict(read_files(ROOT))
-    positions.write_text(
-        json.dumps({"format": 2, "deployment": 1, "files": files, "standing": [], "older": {}}), "utf-8"
-    )
+    written = {"format": 3, "deployment": 1, "at": "2026-11-24T08:00:00+00:00", "files": files, "older": {}}
+    nobody = dict.fromkeys(("dates", "fields", "standing", "dated", "told"), ())
+    positions.write_text(json.dumps({**written, **nobody}), "utf-8")
     done = CliRunner().invoke(main, command.replace('"$POSITIONS"', str(positions)).split()[1:])
     assert 0 == done.exit_code, done.output
 

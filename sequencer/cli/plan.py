@@ -40,7 +40,7 @@ FORMATS = ("text", "json", "github")
     "--export-positions",
     "export_to",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write who stands where, counted, and the deployed workspace into this file instead.",
+    help="Write who stands where since when, counted, and the deployed workspace into this file instead.",
 )
 def command(form: str, path: Path | None, export_to: Path | None) -> None:
     """Say what a deploy of the workspace would change, and for how many people.
@@ -70,7 +70,7 @@ def export(path: Path) -> None:
     with transaction() as conn:
         known = Releases()
         current = known.current(conn)
-        written = positions.export(conn, known, current)
+        written = positions.export(conn, known, current, clock.now(conn))
     path.write_bytes(written)
     output.line(f"who stands where in deployment {current.number}: {path}")
 

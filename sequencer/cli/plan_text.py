@@ -27,7 +27,6 @@ _OF: Final[Mapping[StepKind, str]] = {
 }
 _WIDE: Final = 24
 DEPLOY: Final = "sequencer deploy"
-UNCOUNTED: Final = "a file of positions does not tell who falls due, leaves or enters at once: only the database does"
 SIGNALS: Final = "signals"
 LOOKS: Final = "looks different: layout, pictures or where links go"
 
@@ -130,6 +129,8 @@ def fates(inside: Inside, rate: int | None) -> Iterator[str]:
         yield f"  {inside.looks.soon:>8,}  fall due at once, and are looked at one after another{spread}"
     if inside.looks.leaving:
         yield f"  {inside.looks.leaving:>8,}  of them leave at that: what ends it is true of them"
+    for asked in inside.looks.untold:
+        yield f"            whom `{asked}` concerns is not counted: a file of positions does not tell"
 
 
 def entering(plan: Plan, sequence: str) -> Iterator[str]:
@@ -204,8 +205,11 @@ def _workspace(edit: Edit) -> Iterator[str]:
 
 
 def uncounted(plan: Plan) -> Iterator[str]:
-    if plan.newcomers is None:
-        yield from (UNCOUNTED, "")
+    """How far a file of positions tells."""
+    if plan.as_of is not None:
+        counted_at = f"{plan.as_of:%a %-d %b %Y %H:%M} UTC"
+        yield f"as of {counted_at}; who enters or becomes sales-ready at once only the database tells"
+        yield ""
 
 
 def _signals(plan: Plan) -> Iterator[str]:

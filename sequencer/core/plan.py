@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
@@ -38,6 +39,8 @@ class Looks:
     """They were not due, and are now."""
     leaving: int = 0
     """They end at that look: the goal, `exit_on` or `never` as it is now is true of them."""
+    untold: tuple[str, ...] = ()
+    """What also may let them leave or fall due, and could not be asked: a file of positions does not hold it."""
 
 
 class Move(NamedTuple):
@@ -191,6 +194,8 @@ class Plan:
     """What confirms the dangers: of this edit of this deployment, and no other. Empty: nothing is to be confirmed."""
     readying: Readying | None = None
     """None: signals.yaml says what it said, or nobody was counted."""
+    as_of: datetime | None = None
+    """When a file of positions counted people, to the hour; None: they are counted now."""
 
     @property
     def people(self) -> int:
@@ -206,6 +211,7 @@ def plan(
     older: Mapping[tuple[str, int], Sequence[Series | None]] = MappingProxyType({}),
     newcomers: tuple[Newcomers, ...] | None = None,
     readying: Readying | None = None,
+    as_of: datetime | None = None,
 ) -> Plan:
     """`standing`: who is inside, as they stand in the old version. `looks` by sequence, `newcomers`; None: not counted.
 
@@ -217,7 +223,7 @@ def plan(
     for one in standing:
         by_sequence.setdefault(one.sequence, []).append(one)
     changed = {change.id for change in edit.sequences}
-    changed |= {name for name, one in (looks or {}).items() if one.soon or one.leaving}
+    changed |= {name for name, one in (looks or {}).items() if one.soon or one.leaving or one.untold}
     inside: list[Inside] = []
     dangers: list[Danger] = []
     rate = new.workspace.pressure.catch_up
@@ -229,7 +235,7 @@ def plan(
         inside.append(found)
         dangers += _dangers(found, before, after, rate)
     code = confirmation(old.files, new.files, dangers) if dangers else ""
-    return Plan(deployment, edit, tuple(inside), tuple(dangers), newcomers, rate, code, readying)
+    return Plan(deployment, edit, tuple(inside), tuple(dangers), newcomers, rate, code, readying, as_of)
 
 
 def confirmation(old: Mapping[str, str], new: Mapping[str, str], dangers: Iterable[Danger]) -> str:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
@@ -98,8 +99,8 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
             if sequence not in current.workspace.sequences:
                 enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
                 return _Claimed([], fence, first_due, len(rows) == size, set(), trial)
-            edits = Edits(context.releases, current)
-            parts = _by_steps(current, [(edits.migrated(conn, e), lead) for e, lead in rows])
+            edits = Edits(partial(context.releases.at, conn), current)
+            parts = _by_steps(current, [(edits.migrated(e), lead) for e, lead in rows])
             asks = merged(steps.sequence.asks for steps, _ in parts)
             known = snapshots.load(conn, current.workspace, asks, [one for _, part in parts for one in part], now)
             awake: set[tuple[str, str]] = set()

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -28,7 +29,7 @@ def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, 
     keep_names(current.workspace, to)
     next_one = known.with_kept(conn, Release(current.number + 1, to.digest, to.workspace, to.contents, to.files))
     inside = enrollments.standing(conn)
-    looks = _looks(conn, Edits(known, next_one), next_one, inside, now)
+    looks = _looks(conn, Edits(partial(known.at, conn), next_one), next_one, inside, now)
     here = _here(conn, known, current, inside)
     before, entering = older(conn, known, current, here), newcomers(conn, current, next_one, now)
     ready = readying(conn, current, next_one, now)
@@ -39,16 +40,11 @@ def version(of: Release | Candidate) -> Version:
     return Version(of.workspace, of.contents, of.files)
 
 
-def standing(conn: Connection, known: Releases, current: Release) -> list[Standing]:
-    """Who is inside, as they stand in the deployment that runs, also those who were not taken to it yet."""
-    return _here(conn, known, current, enrollments.standing(conn))
-
-
 def _here(conn: Connection, known: Releases, current: Release, inside: Iterable[Standing]) -> list[Standing]:
     found: Counter[Standing] = Counter()
-    edits = Edits(known, current)
+    edits = Edits(partial(known.at, conn), current)
     for one in inside:
-        here = edits.migrated(conn, one.enrollment())
+        here = edits.migrated(one.enrollment())
         stands = one._replace(deployment=current.number, position=here.position, pinned=here.pinned, people=0)
         found[stands] += one.people
     return [one._replace(people=people) for one, people in found.items()]
@@ -69,7 +65,7 @@ def _looks(
     conn: Connection, edits: Edits, to: Release, inside: Iterable[Standing], now: datetime
 ) -> Mapping[str, Looks]:
     """By sequence, who has to be looked at, and who of them leaves at that."""
-    touched = {one.sequence for one in inside if not edits.untouched(conn, one.enrollment())}
+    touched = {one.sequence for one in inside if not edits.untouched(one.enrollment())}
     wanted = sorted(touched & to.workspace.sequences.keys())
     found: dict[str, Looks] = {}
     last = 0
@@ -80,11 +76,11 @@ def _looks(
         for snapshot in with_companies(conn, page):
             before = snapshot.enrollment
             assert before is not None
-            after = edits.migrated(conn, before)
-            at = None if edits.untouched(conn, before) else edits.due(conn, before, after, snapshot, now)
+            after = edits.migrated(before)
+            at = None if edits.untouched(before) else edits.due(before, after, snapshot, now)
             if at is not None and at <= now:
                 soon[before.sequence] += 1
-                if edits.may_end(conn, before, after):
+                if edits.may_end(before, after):
                     ending.setdefault(before.sequence, []).append((after, snapshot.lead))
         for name, people in soon.items():
             so_far = found.get(name, Looks())

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -65,11 +66,11 @@ def _look(
 ) -> None:
     workspace = release.workspace
     known: dict[int, list[Enrollment]] = defaultdict(list)
-    edits = Edits(context.releases, release)
+    edits = Edits(partial(context.releases.at, conn), release)
     for e in enrollments.all_of(conn, ids):
         if e.sequence not in workspace.sequences:
             continue
-        moved = edits.migrated(conn, e) if e.status in RUNNING else e
+        moved = edits.migrated(e) if e.status in RUNNING else e
         if e.status not in RUNNING or moved.position in release.steps_of(moved).sequence.places:
             known[e.lead_id].append(moved)
     found = {lead.id: lead for lead in leads.by_ids(conn, ids)}

@@ -1,11 +1,14 @@
 """`sequencer plan`, what `deploy` wants confirmed, and `sequencer rollback`."""
 
+import re
 import zlib
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
+from sequencer.cli.plan_text import fates
+from sequencer.core.plan import Inside, Looks
 from sequencer.store import tables
 from tests.workspaces import content, files
 
@@ -124,7 +127,15 @@ def test_a_plan_needs_no_database_when_it_has_a_file_of_positions(folder: Path, 
     write(folder, {"sequences/quick.yaml": SERIES.replace("  - wait: 3 days\n  - email: two\n", "")})
     said = sequencer("plan", "--positions", str(path))
     assert "     2  never get `two`: gone from the file\n" in said
-    assert "a file of positions does not tell who falls due, leaves or enters at once" in said
+    assert re.search(r"^as of .* UTC; who enters or becomes sales-ready at once only the database tells$", said, re.M)
+
+
+def test_what_a_file_of_positions_cannot_tell_is_named() -> None:
+    inside = Inside("quick", 2, 0, looks=Looks(2, 0, ('did("bought")',)))
+    assert list(fates(inside, None))[1:] == [
+        "         2  fall due at once, and are looked at one after another",
+        '            whom `did("bought")` concerns is not counted: a file of positions does not tell',
+    ]
 
 
 def test_a_plan_says_who_enters_and_who_keeps_their_steps(folder: Path, sequencer: Sequencer) -> None:

@@ -1,9 +1,11 @@
 """What `plan` says of ten thousand people is what a deploy does with them, number by number."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -202,7 +204,7 @@ def test_a_fix_of_copy_moves_and_dates_nobody(world: World) -> None:
 def offline(world: World, edited: dict[str, str]) -> Plan:
     with world.context.engine.connect() as conn:
         known = world.context.releases
-        raw = positions.export(conn, known, known.current(conn))
+        raw = positions.export(conn, known, known.current(conn), clock.now(conn))
     return positions.foresee(raw, prepare(edited))
 
 
@@ -232,7 +234,7 @@ def test_what_is_planned_for_those_who_kept_older_steps_is_what_happens(world: W
     follows = {**edited, "sequences/long.yaml": pinned.replace("edits: pin", "edits: follow")}
     plan, other = planned(world, follows), offline(world, follows)
     (long,) = plan.inside
-    assert (replace(long, looks=None), plan.code) == (other.inside[0], other.code)
+    assert (long, plan.code) == (other.inside[0], other.code)
     assert Lost("two", 100, "removed", 0) in long.never
     world.deploy(follows)
     taken_over(world)
@@ -241,19 +243,52 @@ def test_what_is_planned_for_those_who_kept_older_steps_is_what_happens(world: W
         assert not conn.execute(text("SELECT count(pinned) FROM enrollment")).scalar_one()
 
 
-def test_a_plan_by_a_file_says_the_same_but_for_who_falls_due(world: World) -> None:
-    edited = inside(world, 200)
-    with world.context.engine.connect() as conn:
-        known = world.context.releases
-        raw = positions.export(conn, known, known.current(conn))
+CUSTOMER = 'exit_on:\n  - lead.stage == "customer"\n'
+
+
+@pytest.mark.parametrize(
+    ("edit", "looks"),
+    [
+        (lambda series: HEAD + EDITED, Looks(75)),
+        (lambda series: series.replace("wait: 5 days", "wait: 2 days"), Looks(25)),
+        (lambda series: series.replace(CUSTOMER, CUSTOMER + '  - lead.stage == "sql"\n'), Looks(175, 50)),
+        (lambda series: series.replace(CUSTOMER, CUSTOMER + '  - known("country")\n'), None),
+        (lambda series: series.replace(CUSTOMER, 'goal: did("bought")\n' + CUSTOMER), None),
+    ],
+)
+def test_a_plan_by_a_file_says_the_same_and_names_what_it_cannot_tell(
+    world: World, edit: Callable[[str], str], looks: Looks | None
+) -> None:
+    """None: what ends the sequence now asks for more than is counted."""
+    deployed = inside(world, 200) | files(long=HEAD + BODY)
+    with world.context.engine.begin() as conn:
+        conn.execute(text("UPDATE lead SET stage = 'sql' WHERE id % 4 = 0"))
+    taken_over(world)
+    edited = {**deployed, "sequences/long.yaml": edit((HEAD + BODY).replace("within: 3 days", "within: 4 days"))}
     here, there = planned(world, edited), offline(world, edited)
-    assert (here.edit, here.dangers, here.code) == (there.edit, there.dangers, there.code)
-    assert [one.moves for one in here.inside] == [one.moves for one in there.inside]
-    assert [None] == [one.looks for one in there.inside]
-    assert b"@one.example" not in raw
+    told = [replace(one, looks=one.looks and replace(one.looks, untold=())) for one in there.inside]
+    assert (here.edit, here.dangers, here.code, list(here.inside)) == (there.edit, there.dangers, there.code, told)
+    (found,) = (one.looks for one in there.inside)
+    assert found is not None and (found == looks or (looks is None and len(found.untold) == 1))
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"format": 2, "deployment": 1, "files": {}, "standing": [[1]]}'])
+def test_a_file_of_positions_holds_nobody(world: World) -> None:
+    """Who it is and when exactly they came is not in it; nor is what their stage is joined with where they stand."""
+    world.deploy(files(long=HEAD + BODY))
+    world.deploy(files(long=HEAD + BODY, other=HEAD + "  - email: one\n"))
+    people(world, 200)
+    with world.context.engine.connect() as conn:
+        raw = positions.export(conn, world.context.releases, world.context.releases.current(conn), clock.now(conn))
+    written = orjson.loads(raw)
+    assert b"@one.example" not in raw and b"lead1" not in raw
+    assert (["stage", "status"], []) == (written["fields"], written["dates"])
+    assert [["long", None, ["lead", None], 200]] == written["told"]
+    assert 200 == sum(people for *_, people in written["dated"])
+    # 4 places, 4 days, 3 zones: fewer rows than people.
+    assert len(written["dated"]) <= 48 and {int} == {type(row[1]) for row in written["dated"]}
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"format": 3, "deployment": 1, "files": {}, "standing": [[1]]}'])
 def test_what_is_no_file_of_positions_is_refused(raw: bytes) -> None:
     with pytest.raises(Exception, match="expected a file that `sequencer plan --export-positions` wrote"):
         positions.foresee(raw, prepare(files(long=HEAD + BODY)))
