@@ -12,7 +12,20 @@ from dramatiq import Broker
 
 from sequencer.hints import DEFAULT, QUEUES, Hints
 from sequencer.logs import describe
-from sequencer.services import advance, alerts, handoff, ingest, migrate, reconcile, targets, tidy, visits, watch, weigh
+from sequencer.services import (
+    advance,
+    alerts,
+    colleagues,
+    handoff,
+    ingest,
+    migrate,
+    reconcile,
+    targets,
+    tidy,
+    visits,
+    watch,
+    weigh,
+)
 from sequencer.services.context import Context
 
 _log = logging.getLogger(__name__)
@@ -33,6 +46,7 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
     register(broker, hints, "recount", lambda number: weigh.recount(context, number))
     register(broker, hints, "weigh", lambda number: weigh.look(context, number))
     register(broker, hints, "handoff", lambda: handoff.look(context))
+    register(broker, hints, "colleagues", lambda: colleagues.tell(context))
     register(broker, hints, "migrate", lambda: migrate.migrate(context))
     register(broker, hints, "visits", lambda: visits.process(context))
     register(broker, hints, "alerts", lambda: alerts.deliver(context))

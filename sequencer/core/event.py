@@ -31,6 +31,10 @@ HANDOFF_EXPIRED: Final = "handoff_expired"
 """Nobody accepted it in time: data = {…, reason}."""
 REP_WROTE: Final = "rep_wrote"
 """The rep answered the mail that told of a handoff: data = {number, rep, text}."""
+COLLEAGUE_HANDED_OFF: Final = "colleague_handed_off"
+"""Somebody else of the lead's company was handed to sales: data = {colleague}, that lead's id."""
+COLLEAGUE_REPLIED: Final = "colleague_replied"
+"""Somebody else of the company answered a mail: data as above."""
 CHANGED: Final = "changed"
 """A field of the lead got another value: data = {field, before, after}."""
 
@@ -42,8 +46,15 @@ ENGAGEMENT: Final = frozenset({OPENED, CLICKED, REPLIED, SUBMITTED, VISITED})
 HANDOFF: Final = frozenset({HANDED_OFF, HANDOFF_ACCEPTED, HANDOFF_DECLINED, HANDOFF_EXPIRED, REP_WROTE})
 """What is said between us and sales about a handoff."""
 
+OF_COLLEAGUES: Final = frozenset({COLLEAGUE_HANDED_OFF, COLLEAGUE_REPLIED})
+"""What leads are told of others of their company."""
+
 BUILT_IN: Final = (
-    DELIVERY | ENGAGEMENT | HANDOFF | {UNSUBSCRIBED, RESUBSCRIBED, COMPLAINED, AUTO_REPLIED, SALES_READY, CHANGED}
+    DELIVERY
+    | ENGAGEMENT
+    | HANDOFF
+    | OF_COLLEAGUES
+    | {UNSUBSCRIBED, RESUBSCRIBED, COMPLAINED, AUTO_REPLIED, SALES_READY, CHANGED}
 )
 """Names the system itself gives; any other name (`meeting_booked`) comes from the API."""
 
@@ -62,7 +73,7 @@ class Event(NamedTuple):
     lead_id: int
     key: str
     source: str
-    """sendgrid | inbound | api | form | site | sequence | signals | sales | operator"""
+    """sendgrid | inbound | api | form | site | sequence | signals | sales | company | operator"""
     enrollment_id: int | None = None
     step: str | None = None
     machine: bool = False

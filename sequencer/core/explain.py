@@ -129,6 +129,8 @@ _EVENTS = {
     "handoff_declined": "{rep} declined the handoff: {reason}",
     "handoff_expired": "went back to nurture: {reason}",
     "rep_wrote": "{rep} wrote about the handoff",
+    "colleague_handed_off": "a colleague was handed to sales",
+    "colleague_replied": "a colleague answered a mail",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a reply, an automatic one, or a rep's own contact does to a lead's enrollments."""
+"""What a reply, an automatic one, a rep's own contact or what a colleague did does to a lead's enrollments."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
@@ -58,6 +58,26 @@ def _waits_for(sequence: Sequence, enrollment: Enrollment, kind: str) -> bool:
     if not isinstance(step, Task) or not step.hold:
         return False
     return DONE_BY[step.kind] == kind and enrollment.passed(step.given) is not None
+
+
+def after_colleague(
+    workspace: Workspace,
+    sequence: Sequence,
+    enrollment: Enrollment,
+    lead: Lead,
+    kind: str,
+    zone: ZoneInfo,
+    now: datetime,
+) -> Enrollment:
+    """What somebody else of the company did pauses marketing's sequences; the owner's talk goes on with everybody.
+
+    Nor does what is free of caps wait: the lead asked for that.
+    """
+    pause = workspace.colleagues.pauses(kind)
+    if pause is None or sequence.sender == "owner" or sequence.exempt:
+        return enrollment
+    until = shift(now, pause, zone, quiet_of(workspace, lead))
+    return _paused(enrollment, kind.replace("_", " "), until, now)
 
 
 def after_out_of_office(

@@ -11,9 +11,14 @@ from sequencer.core.signals import Signals
 from sequencer.core.watch import WATCHED
 from sequencer.core.workspace import Workspace
 
-ALWAYS = frozenset(
-    {kinds.UNSUBSCRIBED, kinds.COMPLAINED, kinds.BOUNCED, kinds.REPLIED, kinds.AUTO_REPLIED, kinds.CHANGED}
-)
+ALWAYS = kinds.OF_COLLEAGUES | {
+    kinds.UNSUBSCRIBED,
+    kinds.COMPLAINED,
+    kinds.BOUNCED,
+    kinds.REPLIED,
+    kinds.AUTO_REPLIED,
+    kinds.CHANGED,
+}
 """What ends or pauses enrollments whatever their sequences ask, and any field of a lead that changes."""
 
 

@@ -9,7 +9,7 @@ from sequencer.core.decision import Change, Reason
 from sequencer.core.engine import departure
 from sequencer.core.enrollment import RUNNING, Enrollment, Status
 from sequencer.core.event import Event
-from sequencer.core.halts import after_out_of_office, after_reply, after_touch
+from sequencer.core.halts import after_colleague, after_out_of_office, after_reply, after_touch
 from sequencer.core.interest import Interest
 from sequencer.core.lead import Lead
 from sequencer.core.operate import is_held
@@ -69,6 +69,8 @@ def settled(
             after = after_reply(workspace, sequence, after, snapshot.lead, zone, now)
         elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
             after = after_out_of_office(workspace, sequence, after, snapshot.lead, _back(e.data), zone, now)
+        elif e.kind in kinds.OF_COLLEAGUES and after.status in RUNNING:
+            after = after_colleague(workspace, sequence, after, snapshot.lead, e.kind, zone, now)
         elif after.status in RUNNING:
             after = after_touch(workspace, sequence, after, snapshot.lead, e, zone, now)
     wakes_up = wakes(sequence, told) if after.status is Status.ACTIVE else _may_go_on(after, told)

@@ -50,6 +50,8 @@ FORMS: Final[Mapping[str, _Form]] = {
     kinds.SUBMITTED: _Form("submitted handbook", 1, 1),
     kinds.VISITED: _Form("visited /pricing", 1, 1),
     kinds.CHANGED: _Form("changed stage sql", 2, 40),
+    kinds.COLLEAGUE_HANDED_OFF: _Form("colleague_handed_off"),
+    kinds.COLLEAGUE_REPLIED: _Form("colleague_replied"),
     HALTED: _Form("halted"),
 }
 """What people and mail servers do, by its first word. Any other single word is an event that the API is told of."""

@@ -331,7 +331,7 @@ class _World:
         )
 
     def standing(self) -> Standing:
-        """How the lead stands by what happened; of colleagues nothing is known."""
+        """How the lead stands by what happened; of colleagues nothing is known but what they are said to do."""
         found = standing(self.workspace, self.events)
         return found if self.ready is None else found._replace(ready=self.ready.over_at is None)
 

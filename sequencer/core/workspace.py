@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Final, Literal
 
+from sequencer.core.colleagues import Colleagues
 from sequencer.core.condition import Condition
 from sequencer.core.crm import Crm
 from sequencer.core.duration import Duration
@@ -109,6 +110,7 @@ class Workspace:
     """Whether the public holidays of the lead's country are such days as well."""
     holidays_unknown: str | None = None
     """Whose holidays count for leads whose country is unknown; None: no one's."""
+    colleagues: Colleagues = field(default_factory=Colleagues)
     reply_pause: Duration = field(default_factory=lambda: Duration(14, "day"))
     """A reply pauses the lead's other sequences so long."""
     silences: Mapping[str, Duration] = field(default_factory=dict)

@@ -7,7 +7,19 @@ from sqlalchemy import Connection, text
 
 from sequencer.services import tidy
 from sequencer.services.context import Context
-from sequencer.store import alerts, calls_out, clock, enrollments, handoffs, intake, pauses, releases, visits, watches
+from sequencer.store import (
+    alerts,
+    calls_out,
+    clock,
+    colleague_news,
+    enrollments,
+    handoffs,
+    intake,
+    pauses,
+    releases,
+    visits,
+    watches,
+)
 
 Hint = tuple[str, tuple[object, ...]]
 
@@ -34,6 +46,8 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         number=current[0],
     ):
         hints.append(("migrate", ()))
+    if _exists(conn, colleague_news.WAITING):
+        hints.append(("colleagues", ()))
     hints += [("recount" if of == watches.SIGNALS else "plant", (rule,)) for rule, of in watches.unplanted(conn)]
     if not pauses.is_shut(conn):
         hints += [("weigh" if of == watches.SIGNALS else "look", (rule,)) for rule, of in watches.due(conn, now)]
@@ -72,6 +86,7 @@ _REST = text(
            EXISTS (SELECT 1 FROM request WHERE lease_until IS NOT NULL)
            OR EXISTS ({watches.PLANTING})
            OR EXISTS ({visits.WAITING})
+           OR EXISTS ({colleague_news.WAITING})
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
            OR EXISTS ({calls_out.DUE})
            OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')

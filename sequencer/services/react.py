@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
+from sequencer.core.colleagues import news
 from sequencer.core.condition import merged
 from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.entry import entrances
@@ -23,7 +24,7 @@ from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.services import lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
-from sequencer.store import enrollments, events, leads, messages, reviews, suppressions, tasks
+from sequencer.store import colleague_news, enrollments, events, leads, messages, reviews, suppressions, tasks
 from sequencer.store.messages import Engagement
 from sequencer.store.partitions import event_span
 
@@ -99,6 +100,8 @@ def follow(
         return reaction
     reaction.proven = messages.apply(conn, engagement(reaction.new, sure))
     tally.count(conn, release, reaction.new, now)
+    asked = waited_for.kinds | waited_for.counted
+    colleague_news.add(conn, news(release.workspace.colleagues, asked, locked, reaction.new))
     telling = [e for e in reaction.new if not e.machine and concerns(waited_for, e.kind, e.step, e.data)]
     if telling:
         locked = suppress(conn, locked, telling, now)

@@ -345,6 +345,18 @@ handoff = Table(
     Index("ix_handoff_at", "at", "lead_id"),
 )
 
+colleague_news = Table(
+    "colleague_news",
+    metadata,
+    Column("lead_id", BigInteger, nullable=False, comment="who did it"),
+    _at("at", nullable=False),
+    Column("key", Text, nullable=False, comment="of the event"),
+    Column("kind", Text, nullable=False, comment="colleague_handed_off | colleague_replied"),
+    Column("company_id", BigInteger, nullable=False),
+    Column("told_to", BigInteger, nullable=False, server_default="0", comment="every colleague up to this id knows"),
+    PrimaryKeyConstraint("lead_id", "at", "key"),
+)
+
 call_out = Table(
     "call_out",
     metadata,

@@ -21,6 +21,7 @@ SKEW: Final = timedelta(hours=1)
 PROVIDERS: Final = (
     kinds.DELIVERY
     | kinds.HANDOFF
+    | kinds.OF_COLLEAGUES
     | {kinds.OPENED, kinds.CLICKED, kinds.AUTO_REPLIED, kinds.CHANGED, kinds.RESUBSCRIBED, kinds.SALES_READY}
 )
 """What only the provider, or this system itself, knows."""

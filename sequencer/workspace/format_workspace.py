@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sequencer.workspace.shapes import Block, Choice, Condition, Count, Flag, Key, Named, Several, Words, either
-from sequencer.workspace.words import ANY, DATE, DAYS, DOMAIN, DURATION, EMAIL, HOST, ID, LOCALE, NAME, URL, ZONE
+from sequencer.workspace.words import ANY, DATE, DAYS, DOMAIN, DURATION, EMAIL, HOST, ID, LOCALE, NAME, PAUSE, URL, ZONE
 
 _COUNTRY: Final = Words("a country's code as `GB`", "^[A-Za-z][A-Za-z ]*$")
 
@@ -88,6 +88,12 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             "{days: [sat, sun]}",
         ),
         Key("contact", Block("contact"), "How long people's own contact silences the sequences.", "{reply: 14 days}"),
+        Key(
+            "colleagues",
+            Block("colleagues"),
+            "What one person of a company does to marketing's sequences of the others.",
+            "{handoff: pause 14 days, reply: pause 5 business days}",
+        ),
         Key(
             "out_of_office",
             Block("out_of_office"),
@@ -276,6 +282,20 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("meeting", DURATION, "The same after a meeting was booked or held.", "2 days"),
         Key("mail", DURATION, "The same after a rep's own mail.", "5 business days"),
         Key("reply", DURATION, "A reply pauses the lead's other sequences so long.", "14 days"),
+    ),
+    "colleagues": (
+        Key(
+            "handoff",
+            either(PAUSE, Choice(("none",))),
+            "Somebody is handed to sales: `pause 14 days`, so unless you say otherwise, or `none`.",
+            "pause 14 days",
+        ),
+        Key(
+            "reply",
+            either(PAUSE, Choice(("none",))),
+            "Somebody answers a mail: `none`, so unless you say otherwise, or a pause.",
+            "pause 5 business days",
+        ),
     ),
     "out_of_office": (
         Key("unknown", DURATION, "The pause when no return date is named.", "7 days"),

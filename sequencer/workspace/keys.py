@@ -12,7 +12,6 @@ EVERY_KEY: Final = frozenset(key for keys in KEYS.values() for key in keys)
 STEP_KINDS: Final = tuple(place.removeprefix("step: ") for place in STEP_PLACES)
 
 LATER: Final[Mapping[str, tuple[str, ...]]] = {
-    "workspace": ("colleagues",),
     "status": ("needs",),
     "owner": ("changed",),
 }

@@ -17,6 +17,7 @@ from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_days
 from sequencer.core.workspace import STREAMS, Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace import values
+from sequencer.workspace.colleagues import read_colleagues
 from sequencer.workspace.crm import read_crm
 from sequencer.workspace.load import sequence_files
 from sequencer.workspace.nodes import (
@@ -82,6 +83,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         holidays_unknown=holidays_unknown,
         reply_pause=reply_pause,
         silences=silences,
+        colleagues=read_colleagues(section(root, "colleagues")),
         out_of_office=unknown,
         out_of_office_at_most=at_most,
         reply_domain=values.domain(root.text("reply_domain")),

@@ -9,10 +9,12 @@ from sequencer.workspace.shapes import Words, anycase
 ANY: Final = Words()
 ID: Final = Words("small letters, digits and single hyphens, as `price-faq`", "^[a-z0-9]+(-[a-z0-9]+)*$")
 NAME: Final = Words("small letters, digits and underscores, as `current_tool`", "^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
+_UNITS: Final = anycase(*UNITS).replace(" ", chr(92) + "s+")
 DURATION: Final = Words(
     "a duration as `2 hours`, `3 business days` or `1 week`",
-    rf"^\s*[0-9]{{1,9}}\s+({anycase(*UNITS).replace(' ', chr(92) + 's+')})[sS]?\s*$",
+    rf"^\s*[0-9]{{1,9}}\s+({_UNITS})[sS]?\s*$",
 )
+PAUSE: Final = Words("`pause` and a duration, as `pause 14 days`", rf"^pause\s+[0-9]{{1,9}}\s+({_UNITS})[sS]?\s*$")
 _WITHIN_UNITS: Final = anycase("business hour", "business minute", *UNITS).replace(" ", chr(92) + "s+")
 WITHIN: Final = Words(
     "a duration as `4 business hours`, `1 business day` or `2 days`",

@@ -13,7 +13,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import read
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, join
-from sequencer.services import advance, due, handoff, inspect, watch, weigh
+from sequencer.services import advance, colleagues, due, handoff, inspect, watch, weigh
 from sequencer.services.context import Context
 from sequencer.services.enroll import Entered
 from sequencer.services.leads import enter, save
@@ -34,6 +34,7 @@ DONE: dict[str, Callable[..., bool]] = {
     "recount": weigh.recount,
     "weigh": weigh.look,
     "handoff": handoff.look,
+    "colleagues": colleagues.tell,
 }
 """What `work` does of what is due."""
 
@@ -103,15 +104,19 @@ class World:
     def work(self) -> None:
         """Does everything that is due now, as ticker and workers would."""
         for _ in range(50):
-            hints = [(name, args) for name, args in due.work(self.context) if name in DONE]
-            if not hints:
+            if not self.turn():
                 return
-            for name, args in hints:
-                if name == "drain":
-                    advance.drain(self.context, *map(str, args))
-                else:
-                    DONE[name](self.context, *map(int, args))
         raise AssertionError("work does not come to an end")
+
+    def turn(self) -> bool:
+        """What is due now, each once. False: nothing was."""
+        hints = [(name, args) for name, args in due.work(self.context) if name in DONE]
+        for name, args in hints:
+            if name == "drain":
+                advance.drain(self.context, *map(str, args))
+            else:
+                DONE[name](self.context, *map(int, args))
+        return bool(hints)
 
     def pass_(self, **span: float) -> None:
         """Lets business time pass and does what falls due on the way, at its time."""

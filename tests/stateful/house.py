@@ -26,6 +26,7 @@ from sequencer.core.watch import name_of, watched
 from sequencer.services import (
     advance,
     alerts,
+    colleagues,
     due,
     handoff,
     heartbeat,
@@ -429,6 +430,7 @@ class House:
             "migrate": migrate.migrate,
             "alerts": alerts.deliver,
             "handoff": handoff.look,
+            "colleagues": colleagues.tell,
             "targets": targets.deliver,
             "tidy": tidy.tidy,
             "plant": watch.plant,

@@ -1,6 +1,6 @@
 """What happens unless it is declared otherwise: every row of the table, in a workspace that declares little.
 
-Not among them: the rep of a company's first lead, and handoffs.
+Not among them: the rep of a company's first lead, which tests/services/test_handoffs.py holds.
 """
 
 from collections.abc import Mapping
@@ -36,6 +36,7 @@ ROWS = {
     "time zone",
     "holidays",
     "owner",
+    "company",
     "already received",
     "stage",
     "edits",

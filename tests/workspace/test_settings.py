@@ -20,7 +20,9 @@ Load = Callable[[Mapping[str, str]], tuple[Problem, ...]]
 # What is changed in which file, and what must be reported: line, column and code (with the file, if it is another).
 MISTAKES = [
     ("unknown key", "locale: en", "local: en", ["6:1 unknown-key"]),
-    ("later key", "locale: en", "colleagues: {reply: pause 5 days}", ["6:1 not-in-this-version"]),
+    ("later key", "owner:\n", "owner:\n  changed: hold\n", ["30:3 not-in-this-version"]),
+    ("no pause", "locale: en", "colleagues: {reply: 5 days}", ["6:21 bad-duration"]),
+    ("what pauses", "locale: en", "colleagues: {answer: pause 5 days}", ["6:14 unknown-key"]),
     ("crm's side", "locale: en", "crm: {truth: {stage: our}}", ["6:22 bad-value"]),
     ("crm's field", "locale: en", "crm: {truth: {stages: crm}}", ["6:15 unknown-field"]),
     ("crm's stage", "locale: en", "crm: {stages: {Won: custommer}}", ["6:21 unknown-stage"]),

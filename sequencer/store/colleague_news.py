@@ -1,0 +1,53 @@
+"""What the others of a company have yet to hear of somebody."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, func, select, text
+
+from sequencer.core.colleagues import News
+from sequencer.store.tables import colleague_news, lead
+
+WAITING: Final = "SELECT 1 FROM colleague_news"
+"""Whether somebody has yet to hear something."""
+
+
+def add(conn: Connection, new: Iterable[News]) -> None:
+    """In the transaction that stores the events themselves."""
+    if rows := [one._asdict() for one in new]:
+        conn.execute(colleague_news.insert(), rows)
+
+
+# The company's lock comes before those of its people, as wherever both are taken.
+_CLAIM = text(
+    """
+    SELECT n.lead_id, n.at, n.key, n.kind, n.company_id, n.told_to
+    FROM colleague_news n JOIN company c ON c.id = n.company_id
+    ORDER BY n.at, n.lead_id, n.key LIMIT 1 FOR NO KEY UPDATE OF c, n SKIP LOCKED
+    """
+)
+
+
+def claim(conn: Connection) -> News | None:
+    """The oldest one, with its company's lock; None when there is none, or others have them all."""
+    row = conn.execute(_CLAIM).first()
+    return News(*row) if row is not None else None
+
+
+def listeners(conn: Connection, one: News, limit: int) -> list[int]:
+    """Who is to hear it next, ascending."""
+    c = lead.c
+    query = select(c.id).where(c.company_id == one.company_id, c.id > one.told_to, c.id != one.lead_id)
+    return list(conn.execute(query.order_by(c.id).limit(limit)).scalars())
+
+
+_KEY = (colleague_news.c.lead_id, colleague_news.c.at, colleague_news.c.key)
+
+
+def told(conn: Connection, one: News, to: int | None) -> None:
+    """Everybody up to that id has heard it; None: all have."""
+    mine = [column == getattr(one, column.name) for column in _KEY]
+    if to is None:
+        conn.execute(colleague_news.delete().where(*mine))
+    else:
+        conn.execute(colleague_news.update().where(*mine).values(told_to=func.greatest(to, one.told_to)))
