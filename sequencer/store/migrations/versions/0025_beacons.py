@@ -6,7 +6,7 @@
 from alembic import op
 
 revision = "0025"
-down_revision = "0024"
+down_revision = "0023"
 
 
 def upgrade() -> None:
