@@ -69,6 +69,7 @@ Code: TypeAlias = Literal[
     "pauses-circle",
     "same-priority",
     "starts-itself",
+    "status-needs",
     "unreachable",
     "unused-content",
     # Conditions

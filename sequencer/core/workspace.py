@@ -45,6 +45,8 @@ class StatusMeaning:
     """Sequences that a lead enters who gets this status, and where they are named."""
     pauses: frozenset[str] = frozenset()
     """Sequences that wait as long as their lead has this status."""
+    needs: tuple[str, ...] = ()
+    """Fields that are to be known of a lead in this status."""
 
 
 STREAMS: Final = ("marketing", "sales")

@@ -13,6 +13,7 @@ from sequencer.core.calls import NEXT_ATTEMPT
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff, State
 from sequencer.core.lead import Lead
+from sequencer.core.needs import lacks
 from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
 from sequencer.core.rep_answer import Said, understood
@@ -88,6 +89,21 @@ def _unclear(conn: Connection, release: Release, one: Handoff, e: Event, now: da
     alerts.insert(conn, [alert], now)
 
 
+def demands_date(release: Release, lead: Lead, said: Said) -> bool:
+    """Whether a lead who goes back so would get a status that needs a next attempt, and nobody said when."""
+    status = None if said.accepts else _returns_with(release, said)
+    if status is None or said.until is not None:
+        return False
+    return NEXT_ATTEMPT in lacks(release.workspace, lead._replace(status=status))
+
+
+def _returns_with(release: Release, said: Said) -> str | None:
+    """The status that a declined lead gets."""
+    policy = rules.policy_of(release.workspace)
+    declared = policy.declines.get(said.reason)
+    return (declared.status if declared is not None else None) or policy.return_status
+
+
 def _answered(
     conn: Connection,
     release: Release,
@@ -113,7 +129,7 @@ def _answered(
         policy = rules.policy_of(release.workspace)
         declared = policy.declines.get(said.reason)
         after = rules.closed(one, State.DECLINED, now, said.reason or said.words, said.until)
-        status = (declared.status if declared is not None else None) or policy.return_status
+        status = _returns_with(release, said)
         values: dict[str, Any] = {"status": status} if status else {}
         field_ = release.workspace.fields.get(NEXT_ATTEMPT)
         if said.until is not None and field_ is not None and field_.type == "date":

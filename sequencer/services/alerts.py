@@ -48,6 +48,7 @@ _TITLES = {
     "reminder": "Still waiting for you: {name} is ready for a talk",
     "reassigned": "{name} is ready for a talk, and is yours now",
     "unclear": "Not understood: your answer about {name}",
+    "needs": "{name}: {note}",
     "task": "To do: call {name}",
     "review": "To review: the mail to {name}",
     "reply": "{name} answered",

@@ -75,7 +75,7 @@ def compile_workspace(
     problems.update(found)
     sequences = declarations.sequences
     if written:
-        problems.update(check_across(sequences, contents, whole=whole))
+        problems.update(check_across(declarations, sequences, contents, whole=whole))
         problems.update(check_frequency(declarations, sequences))
     ordered = tuple(sorted(problems))
     draft = declarations

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Table
 
 from sequencer.core.cell import unguarded
 from sequencer.core.event import Event
-from sequencer.core.lead_input import InvalidLead, RowReader, is_text
+from sequencer.core.lead_input import OWN, InvalidLead, RowReader, is_text
+from sequencer.core.needs import refused
 from sequencer.core.release import Release
 from sequencer.errors import InvalidInput
 from sequencer.services.context import Context
@@ -32,6 +33,8 @@ CHANGED = 1000
 """Leads that are changed, or enrolled, in one transaction at most: so long their locks are kept."""
 LONGEST_LINE = 1_000_000
 """Characters."""
+_STATUS = 3 + OWN.index("status")
+"""Its place in a row as it is staged, behind address, domain and company."""
 REPORTED = 1000
 """Rejected rows that are kept with their reasons."""
 
@@ -88,6 +91,7 @@ def import_csv(
         size = 0
         for part in _parts(table.rows):
             batch = _checked(RowReader(table.names, release.workspace), part, result)
+            _refuse_unmet(context, release, batch, result)
             if last is not None:
                 release, stored = last.result()
                 result += stored
@@ -179,6 +183,25 @@ def _checked(reader: RowReader, part: Sequence[tuple[int, list[str]]], result: I
         cells[line] = row
         rows[line] = [email, domain, company, *own, fields]
     return Batch(reader, cells, rows)
+
+
+def _refuse_unmet(context: Context, release: Release, batch: Batch, result: Imported) -> None:
+    """Rows that give a status without what it needs, of leads of whom that is not known either."""
+    demanding = {status.id for status in release.workspace.statuses.values() if status.needs}
+    given = {
+        line: batch.reader.full(batch.cells[line])
+        for line, row in batch.rows.items()
+        if demanding and row[_STATUS] in demanding
+    }
+    if not given:
+        return
+    with context.engine.connect() as conn:
+        ids = leads.ids_by_email(conn, [one.email for one in given.values()])
+        known = {lead.email: lead for lead in leads.by_ids(conn, sorted(ids.values()))}
+    for line, one in given.items():
+        if missing := refused(release.workspace, known.get(one.email), one):
+            result.reject(line, "; ".join(missing))
+            del batch.rows[line]
 
 
 def _store(

@@ -15,8 +15,10 @@ from sequencer.core.enrollment import RUNNING, Enrollment
 from sequencer.core.entry import entrances
 from sequencer.core.event import Event
 from sequencer.core.interest import Interest, interest
-from sequencer.core.lead import Lead
+from sequencer.core.lead import Lead, channels
 from sequencer.core.message import State
+from sequencer.core.needs import lacks, says
+from sequencer.core.people import owner_of
 from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
 from sequencer.core.sequence import DONE_BY
@@ -24,7 +26,8 @@ from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.services import lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
-from sequencer.store import colleague_news, enrollments, events, leads, messages, reviews, suppressions, tasks
+from sequencer.store import alerts, colleague_news, enrollments, events, leads, messages, reviews, suppressions, tasks
+from sequencer.store.alerts import NewAlert
 from sequencer.store.messages import Engagement
 from sequencer.store.partitions import event_span
 
@@ -107,6 +110,7 @@ def follow(
         locked = suppress(conn, locked, telling, now)
         settle(conn, release, locked, telling, now, reaction)
         enter(conn, release, locked, telling, now, reaction)
+        ask_for(conn, release, locked, telling, now)
         watch.touch(conn, release, telling, now)
         for kind, event in DONE_BY.items():
             if called := [e.lead_id for e in telling if e.kind == event]:
@@ -231,3 +235,31 @@ def enter(
         entered = enroll(conn, release, sequence, [locked[i] for i in fitting], origin, now, trigger)
         if entered.leads:
             reaction.awake.add((sequence.id, sequence.start))
+
+
+def ask_for(
+    conn: Connection, release: Release, locked: Mapping[int, Lead], telling: Sequence[Event], now: datetime
+) -> None:
+    """Tells owners of leads who got a status that needs to be known what nobody knows; doors ask for it beforehand."""
+    workspace = release.workspace
+    got = [e for e in telling if e.kind == kinds.CHANGED and e.data.get("field") == "status"]
+    lacking = [(e, locked[e.lead_id]) for e in got if lacks(workspace, locked[e.lead_id])]
+    if not lacking:
+        return
+    companies = leads.companies(conn, (lead.company_id for _, lead in lacking if lead.company_id is not None))
+    told = []
+    for e, lead in lacking:
+        rep = owner_of(workspace, Snapshot(lead, companies.get(lead.company_id or 0), None))
+        told.append(
+            NewAlert(
+                enrollment_id=0,
+                step=f"status:{lead.id}:{e.key}",
+                kind="needs",
+                lead_id=lead.id,
+                rep=rep.email if rep is not None else None,
+                note=says(workspace, lead),
+                reasons=(),
+                channels=channels(rep),
+            )
+        )
+    alerts.insert(conn, told, now)

@@ -15,6 +15,7 @@ from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import InvalidLead, normal_email
+from sequencer.core.needs import refused as refused_by
 from sequencer.services import inspect
 from sequencer.services.context import Context
 from sequencer.services.leads import enter, save
@@ -49,6 +50,8 @@ class ApiDoor:
             wanted = lead_request(body, release)
             if wanted.enroll:
                 must(request, "enrollments:write")
+            if missing := refused_by(release.workspace, leads.by_email(conn, wanted.lead.email), wanted.lead):
+                raise Refused(422, *missing)
             saved = save(conn, release, [wanted.lead], SOURCE, now, announce_new=True)
             [lead_id] = saved.all
             enrolled: dict[str, dict[str, Any]] = {}

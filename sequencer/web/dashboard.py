@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from sequencer.core import explain
 from sequencer.core.lead import Lead
+from sequencer.core.needs import lacks, says
 from sequencer.core.release import Release
 from sequencer.services import inspect
 from sequencer.services.context import Context
@@ -140,9 +141,10 @@ def _facts(
     """What is known of a lead, with the labels that people use, and who said so."""
     rep = release.workspace.reps.get(lead.owner or "")
     status = release.workspace.statuses.get(lead.status or "")
+    missing = says(release.workspace, lead) if lacks(release.workspace, lead) else ""
     known = [
         ("Stage", lead.stage, ""),
-        ("Status", status.label if status is not None else lead.status, ""),
+        ("Status", status.label if status is not None else lead.status, missing),
         ("Owner", rep.name if rep is not None else lead.owner, ""),
         ("First touch", lead.campaign, ""),
         ("Country", lead.country, ""),

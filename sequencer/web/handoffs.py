@@ -21,7 +21,7 @@ from sequencer.services import accept
 from sequencer.services.accept import Asked
 from sequencer.services.briefing import briefing
 from sequencer.services.context import Context
-from sequencer.store import clock, handoffs
+from sequencer.store import clock, handoffs, leads
 from sequencer.web.bodies import day, first, line, read_form
 from sequencer.web.login import csrf_token
 from sequencer.web.pages import asked_rep, page
@@ -83,10 +83,14 @@ class HandoffDoor:
         try:
             with self.context.engine.begin() as conn:
                 asked = self._asked(request, conn)
-                said = _said(form, self.context.releases.current(conn))
+                release = self.context.releases.current(conn)
+                said = _said(form, release)
                 if said is None:
                     return self._page(request, conn, asked, "Choose why, or say it in a few words.", 400)
                 one = asked.handoff
+                known = leads.by_ids(conn, [one.lead_id])
+                if known and accept.demands_date(release, known[0], said):
+                    return self._page(request, conn, asked, "Say when to try again: that status needs a date.", 400)
                 awake = accept.answer(self.context, conn, (one.lead_id, one.number), asked.rep, said)
         except NotFound as error:
             raise HTTPException(404, str(error)) from error

@@ -29,6 +29,7 @@ _ALERTS: Final = {
     "handoff": "the handoff is told to",
     "reminder": "a reminder of the handoff goes to",
     "reassigned": "the handoff goes on to",
+    "needs": "what the status needs to be known is asked of",
     "unclear": "the answer about the handoff was not understood, which is told to",
 }
 """Of what no step of a sequence tells."""

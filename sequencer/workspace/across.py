@@ -7,16 +7,18 @@ from typing import Final
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.sequence import Handoff, Sequence, SequenceState, Set, Start, contents_of
+from sequencer.core.workspace import Workspace
 from sequencer.workspace.ahead import check_ahead
+from sequencer.workspace.nodes import listed
 
 STRING: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 
 def check_across(
-    sequences: Mapping[str, Sequence], contents: Mapping[str, Content], whole: bool
+    workspace: Workspace, sequences: Mapping[str, Sequence], contents: Mapping[str, Content], whole: bool
 ) -> tuple[Problem, ...]:
     """Mostly warnings. `whole`: every sequence was read without a mistake, so that what is named nowhere is missing."""
-    found = [*_circles(sequences), *_mailed_twice(sequences), *check_ahead(sequences)]
+    found = [*_circles(sequences), *_mailed_twice(sequences), *check_ahead(sequences), *_unmet(workspace, sequences)]
     if whole:
         found += _unused(sequences, contents)
     return tuple(found)
@@ -73,6 +75,22 @@ def _way_back(name: str, starts: Mapping[str, Mapping[str, Mark]]) -> tuple[str,
                 seen.add(target)
                 ways.append((*way, target))
     return None
+
+
+def _unmet(workspace: Workspace, sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
+    """Steps that give a status without what it needs, where no step of the sequence gives that either."""
+    for _, sequence in sorted(sequences.items()):
+        steps = [step for step in sequence.steps.values() if isinstance(step, Set)]
+        written = {name for step in steps for name in step.values}
+        for step in steps:
+            status = workspace.statuses.get(str(step.values.get("status")))
+            missing = [name for name in status.needs if name not in written] if status is not None else []
+            if status is not None and missing:
+                message = (
+                    f"the status `{status.id}` needs {listed(missing)}: set it here too, or every owner of a lead who "
+                    "comes here is asked for it"
+                )
+                yield Problem(step.mark, "status-needs", message, "warning")
 
 
 def _mailed_twice(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:

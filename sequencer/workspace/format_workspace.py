@@ -154,6 +154,12 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("stops", Choice(("all",)), "`all`: a lead in this status is in no sequence.", "all"),
         Key("runs", Several(ID), "Sequences that a lead enters who gets this status.", "[education]"),
         Key("pauses", Several(ID), "Sequences that wait as long as their lead has this status.", "[education]"),
+        Key(
+            "needs",
+            either(NAME, Several(NAME)),
+            "Fields that are to be known of a lead who gets this status: they are asked for, else the owner is told.",
+            "next_attempt",
+        ),
     ),
     "field": (
         Key("text", Choice(("true",)), "Any text.", "true"),

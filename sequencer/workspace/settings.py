@@ -28,6 +28,7 @@ from sequencer.workspace.nodes import (
     Text,
     as_items,
     as_map,
+    as_names,
     as_text,
     as_texts,
     did_you_mean,
@@ -67,7 +68,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
     workspace = Workspace(
         brand=read_brand(root),
         stages=stages,
-        statuses=named(root, "statuses", partial(read_status, sequence_files(files))),
+        statuses=named(root, "statuses", partial(read_status, sequence_files(files), fields)),
         fields=fields,
         topics=named(root, "topics", read_topic),
         senders=senders,
@@ -152,7 +153,7 @@ def read_stages(root: Map) -> tuple[str, ...]:
     return tuple(stages)
 
 
-def read_status(sequences: Collection[str], name: Text, node: Node) -> StatusMeaning | None:
+def read_status(sequences: Collection[str], fields: Collection[str], name: Text, node: Node) -> StatusMeaning | None:
     if values.identifier(name, "a status") is None:
         return None
     label, block = read_labelled(name, node, "stops", "status", "Bad fit")
@@ -167,7 +168,9 @@ def read_status(sequences: Collection[str], name: Text, node: Node) -> StatusMea
     for one in runs.keys() & pauses.keys():
         message = f"whoever entered `{one}` would wait in it: take it out of `runs` or of `pauses`"
         block.problems.error(pauses[one], "bad-value", message)
-    return StatusMeaning(name.value, label, stops, runs, frozenset(pauses))
+    named = (values.declared(text, fields, "field", WORKSPACE_FILE) for text in as_names(block.take("needs")))
+    needs = tuple(dict.fromkeys(field for field in named if field is not None))
+    return StatusMeaning(name.value, label, stops, runs, frozenset(pauses), needs)
 
 
 def read_concerned(status: Map, key: str, sequences: Collection[str]) -> dict[str, Mark]:
