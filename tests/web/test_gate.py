@@ -21,6 +21,7 @@ OPEN = {
     "/webhooks/sendgrid/events",
     "/webhooks/sendgrid/inbound",
     "/webhooks/sendgrid/inbound/{key:path}",
+    "/webhooks/crm/{name}",
     "/u/{token}",
     "/preferences/{token}",
     "/h/{token}",
