@@ -66,10 +66,12 @@ def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
 
 def collect_rarely() -> None:
     """A batch makes some ten thousand objects that end with it; looking for circles among them took a tenth of the
-    time. What is loaded already is never looked through again."""
+    time. What is loaded already is never looked through again.
+
+    More than the batches of a few threads hold at once: else each batch is looked through once, for nothing."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(100_000, 10, 10)
 
 
 def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -210,44 +211,51 @@ def insert(
 _UPDATE = text(
     """
     UPDATE enrollment e
-    SET position = v.position, since = v.since, due_at = v.due_at, status = v.status, reason = v.reason,
-        outcomes = CAST(v.outcomes AS jsonb), paused_at = v.paused_at, resume_at = v.resume_at, ended_at = v.ended_at,
-        deployment = v.deployment, expected_at = v.expected_at, pinned = v.pinned
-    FROM unnest(
-        CAST(:ids AS bigint[]), CAST(:positions AS text[]), CAST(:sinces AS timestamptz[]),
-        CAST(:dues AS timestamptz[]),
-        CAST(:statuses AS text[]), CAST(:reasons AS text[]), CAST(:outcomes AS text[]), CAST(:paused AS timestamptz[]),
-        CAST(:resumes AS timestamptz[]), CAST(:ended AS timestamptz[]), CAST(:deployments AS int[]),
-        CAST(:expected AS timestamptz[]), CAST(:pinned AS int[])
-    ) v(id, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at, deployment, expected_at,
-        pinned)
+    SET position = s.position, since = s.since, due_at = s.due_at, status = s.status, reason = s.reason,
+        outcomes = CAST(s.outcomes AS jsonb), paused_at = s.paused_at, resume_at = s.resume_at, ended_at = s.ended_at,
+        deployment = s.deployment, expected_at = s.expected_at, pinned = s.pinned
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:stands AS int[])) v(id, stand)
+    JOIN unnest(
+        CAST(:deployment AS int[]), CAST(:position AS text[]), CAST(:since AS timestamptz[]),
+        CAST(:due_at AS timestamptz[]), CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:outcomes AS text[]),
+        CAST(:paused_at AS timestamptz[]), CAST(:resume_at AS timestamptz[]), CAST(:ended_at AS timestamptz[]),
+        CAST(:expected_at AS timestamptz[]), CAST(:pinned AS int[])
+    ) WITH ORDINALITY s(deployment, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at,
+                        expected_at, pinned, number) ON s.number = v.stand
     WHERE e.id = v.id
     """
 )
+_STANDS = (
+    "deployment",
+    "position",
+    "since",
+    "due_at",
+    "status",
+    "reason",
+    "outcomes",
+    "paused_at",
+    "resume_at",
+    "ended_at",
+    "expected_at",
+    "pinned",
+)
+_stand = attrgetter(*_STANDS)
 
 
 def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
-    """Writes enrollments whose leads the caller has locked, in one statement."""
+    """Writes enrollments whose leads the caller has locked, in one statement.
+
+    Most of a batch stand alike afterwards: how they stand is told once for all who do.
+    """
     if not changed:
         return
-    conn.execute(
-        _UPDATE,
-        {
-            "ids": array(e.id for e in changed),
-            "positions": array(e.position for e in changed),
-            "sinces": array(e.since for e in changed),
-            "dues": array(e.due_at for e in changed),
-            "statuses": array(e.status.value for e in changed),
-            "reasons": array(e.reason for e in changed),
-            "outcomes": array(_history(e.outcomes) for e in changed),
-            "paused": array(e.paused_at for e in changed),
-            "resumes": array(e.resume_at for e in changed),
-            "ended": array(e.ended_at for e in changed),
-            "deployments": array(e.deployment for e in changed),
-            "expected": array(e.expected_at for e in changed),
-            "pinned": array(e.pinned for e in changed),
-        },
-    )
+    stands: dict[tuple[Any, ...], int] = {}
+    numbers = [stands.setdefault(_stand(e), len(stands) + 1) for e in changed]
+    told = dict(zip(_STANDS, zip(*stands, strict=True), strict=True))
+    told["outcomes"] = tuple(map(_history, told["outcomes"]))
+    told["status"] = tuple(status.value for status in told["status"])
+    values = {name: array(column) for name, column in told.items()}
+    conn.execute(_UPDATE, values | {"ids": array(e.id for e in changed), "stands": array(numbers)})
 
 
 _FINISH = text(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Text, bindparam, func, select, text, tuple_
@@ -114,18 +115,28 @@ class Attempt(NamedTuple):
     failure: str | None = None
 
 
+_OWN = ("enrollment_id", "lead_id", "email", "subject", "message_id")
+_KIND = tuple(name for name in Attempt._fields if name not in _OWN)
+"""What most rows of a batch have in common; it is told once for all who do."""
+_own, _kind = attrgetter(*_OWN), attrgetter(*_KIND)
+
 _BEGIN = text(
     """
     INSERT INTO message (
         enrollment_id, step, lead_id, sequence, deployment, content, email, sender, subject, message_id, exempt, state,
         attempt, request_id, failure, fence, sent_at)
-    SELECT v.*, :fence, :now
+    SELECT v.enrollment_id, s.step, v.lead_id, s.sequence, s.deployment, s.content, v.email, s.sender, v.subject,
+           v.message_id, s.exempt, s.state, s.attempt, s.request_id, s.failure, :fence, :now
     FROM unnest(
-        CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]), CAST(:lead_id AS bigint[]), CAST(:sequence AS text[]),
-        CAST(:deployment AS int[]), CAST(:content AS text[]), CAST(:email AS text[]), CAST(:sender AS text[]),
-        CAST(:subject AS text[]), CAST(:message_id AS text[]), CAST(:exempt AS boolean[]), CAST(:state AS text[]),
-        CAST(:attempt AS smallint[]), CAST(:request_id AS text[]), CAST(:failure AS text[])
-    ) v
+        CAST(:enrollment_id AS bigint[]), CAST(:lead_id AS bigint[]), CAST(:email AS text[]), CAST(:subject AS text[]),
+        CAST(:message_id AS text[]), CAST(:kinds AS int[])
+    ) v(enrollment_id, lead_id, email, subject, message_id, kind)
+    JOIN unnest(
+        CAST(:step AS text[]), CAST(:sequence AS text[]), CAST(:deployment AS int[]), CAST(:content AS text[]),
+        CAST(:sender AS text[]), CAST(:exempt AS boolean[]), CAST(:state AS text[]), CAST(:attempt AS smallint[]),
+        CAST(:request_id AS text[]), CAST(:failure AS text[])
+    ) WITH ORDINALITY s(step, sequence, deployment, content, sender, exempt, state, attempt, request_id, failure,
+                        number) ON s.number = v.kind
     ON CONFLICT (enrollment_id, step) DO UPDATE
     SET state = excluded.state, attempt = excluded.attempt, fence = excluded.fence,
         request_id = excluded.request_id, sent_at = excluded.sent_at, email = excluded.email, sender = excluded.sender,
@@ -153,7 +164,11 @@ def begin(
     """
     if not attempts:
         return set()
-    columns = {name: array(values) for name, values in zip(Attempt._fields, zip(*attempts, strict=True), strict=True)}
+    kinds: dict[tuple[Any, ...], int] = {}
+    numbers = [kinds.setdefault(_kind(a), len(kinds) + 1) for a in attempts]
+    columns = {name: array(values) for name, values in zip(_OWN, zip(*map(_own, attempts), strict=True), strict=True)}
+    columns |= {name: array(values) for name, values in zip(_KIND, zip(*kinds, strict=True), strict=True)}
+    columns["kinds"] = array(numbers)
     done = conn.execute(_BEGIN, {**columns, "fence": fence, "now": now}).rowcount
     requests.begin(conn, [(a.request_id, a.enrollment_id) for a in attempts if a.state is State.SENDING], lease)
     if done == len(attempts):
