@@ -37,13 +37,16 @@ def not_among(value: Any, values: Set[Any], sort: int) -> bool:
     return SORTS.get(type(value)) == sort and value not in values
 
 
+_SEVERAL: Final = (list, tuple)
+
+
 def holds(values: Any, value: Any) -> bool:
     """Whether a field of several values has this one."""
-    return isinstance(values, list | tuple) and type(value) in SORTS and value in values
+    return isinstance(values, _SEVERAL) and type(value) in SORTS and value in values
 
 
 def lacks(values: Any, value: Any) -> bool:
-    return isinstance(values, list | tuple) and type(value) in SORTS and value not in values
+    return isinstance(values, _SEVERAL) and type(value) in SORTS and value not in values
 
 
 def known(value: Any) -> bool:

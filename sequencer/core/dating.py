@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sequencer.core.condition_run import day
@@ -13,6 +14,9 @@ from sequencer.core.schedule import Every, UntilDate, next_open, shift
 from sequencer.core.sequence import Email, Place, Rounds, Sequence, Wait
 from sequencer.core.workspace import Workspace
 
+_MAILING: Final = (Email, Rounds)
+"""As a union these would be put together for each mail anew."""
+
 
 def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None, now: datetime) -> datetime:
     """When someone who enters now falls due."""
@@ -23,7 +27,7 @@ def first_due(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep |
 def due_at(sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, quiet: Quiet, lead: Lead) -> datetime:
     """When whoever came to a place at `since` falls due there: after the waits, and for a mail in the hours."""
     due = after_waits(place.waits, since, zone, quiet, lead)
-    if isinstance(place.step, Email | Rounds):
+    if isinstance(place.step, _MAILING):
         due = next_open(due, sequence.hours, zone, NEVER_QUIET if sequence.exempt else quiet)
     return due
 

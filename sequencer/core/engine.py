@@ -130,7 +130,8 @@ class _Run:
     def go(self) -> None:
         if self.leaves() or self.is_stopped() or self.is_paused():
             return
-        if (message := open_message(self.snapshot.messages, self.now)) is not None:
+        messages = self.snapshot.messages
+        if messages and (message := open_message(messages, self.now)) is not None:
             if message.state is not State.RETRY:
                 self.settle(message)
                 return
@@ -148,7 +149,7 @@ class _Run:
             if self.over(step, place):
                 return True
         lead, since = self.snapshot.lead, self.enrollment.since
-        due = after_waits(place.waits, since, self.zone, self.quiet, lead)
+        due = after_waits(place.waits, since, self.zone, self.quiet, lead) if place.waits else since
         if due > self.now:
             self.wait("wait", due_at(self.sequence, place, since, self.zone, self.quiet, lead), place)
             return False
@@ -189,27 +190,28 @@ class _Run:
     # --- what ends or holds an enrollment
 
     def leaves(self) -> bool:
-        topic = self.workspace.topics.get(self.sequence.topic)
-        consent = self.snapshot.consent
-        status = self.workspace.statuses.get(self.snapshot.lead.status or "")
-        if self.snapshot.lead.suppressed:
-            return self.end(Status.STOPPED, "suppressed", self.sequence.mark)
+        sequence, facts = self.sequence, self.facts
+        topic, consent, lead = sequence.topic, self.snapshot.consent, self.snapshot.lead
+        if lead.suppressed:
+            return self.end(Status.STOPPED, "suppressed", sequence.mark)
+        status = self.workspace.statuses.get(lead.status) if lead.status else None
         if status is not None and status.stops:
-            return self.end(Status.STOPPED, "status", self.sequence.mark, status.id)
-        for condition in self.sequence.never:
-            if condition.test(self.facts):
+            return self.end(Status.STOPPED, "status", sequence.mark, status.id)
+        for condition in sequence.never:
+            if condition.test(facts):
                 return self.end(Status.STOPPED, "never", condition.mark, condition.source)
-        if self.sequence.topic in consent.refused:
-            return self.end(Status.LEFT, "unsubscribed", self.sequence.mark, self.sequence.topic)
-        if topic is not None and not topic.default and self.sequence.topic not in consent.given:
-            return self.end(Status.LEFT, "no-consent", self.sequence.mark, self.sequence.topic)
-        if self.sequence.goal is not None and self.sequence.goal.test(self.facts):
-            return self.end(Status.CONVERTED, "goal", self.sequence.goal.mark, self.sequence.goal.source)
-        for condition in self.sequence.exit_on:
-            if condition.test(self.facts):
+        if topic in consent.refused:
+            return self.end(Status.LEFT, "unsubscribed", sequence.mark, topic)
+        declared = self.workspace.topics.get(topic)
+        if declared is not None and not declared.default and topic not in consent.given:
+            return self.end(Status.LEFT, "no-consent", sequence.mark, topic)
+        if sequence.goal is not None and sequence.goal.test(facts):
+            return self.end(Status.CONVERTED, "goal", sequence.goal.mark, sequence.goal.source)
+        for condition in sequence.exit_on:
+            if condition.test(facts):
                 return self.end(Status.LEFT, "exit_on", condition.mark, condition.source)
         others, sequences = self.snapshot.others, self.workspace.sequences
-        if others and (reached := converted(sequences, self.sequence, self.enrollment, others)) is not None:
+        if others and (reached := converted(sequences, sequence, self.enrollment, others)) is not None:
             return self.end(Status.LEFT, "goal-elsewhere", sequences[reached].mark, reached)
         return False
 
@@ -590,8 +592,7 @@ class _Run:
 
     def move(self, position: str, *passed: Outcome) -> None:
         """To that position. `passed`: what became of the step before."""
-        outcomes = (*self.enrollment.outcomes, *passed)
-        self.enrollment = self.enrollment._replace(position=position, since=self.now, outcomes=outcomes)
+        self.enrollment = self.enrollment.moved(position, self.now, *passed)
 
     def arrive(self, position: str) -> None:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
@@ -602,7 +603,7 @@ class _Run:
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
             due = self.look_again(step, shift(self.now, step.within, self.zone, self.quiet))
-        self.enrollment = self.enrollment._replace(since=self.now, due_at=due)
+        self.enrollment = self.enrollment.dated(self.now, due)
 
     def holds(self, step: Branch) -> bool:
         return step.condition.test(self.facts)

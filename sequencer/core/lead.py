@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from sequencer.core.schedule import Hours
 
@@ -41,10 +41,8 @@ class Lead(NamedTuple):
 
     def get(self, name: str) -> Any:
         """The value of a built-in or declared field; None when unknown."""
-        if name in BUILT_IN:
-            value = getattr(self, "zone" if name == "time_zone" else name)
-        else:
-            value = self.fields.get(name)
+        place = _PLACES.get(name)
+        value = self.fields.get(name) if place is None else self[place]
         return None if value == "" else value
 
 
@@ -64,6 +62,8 @@ BUILT_IN = frozenset(
     }
 )
 """Fields every lead has, next to those that workspace.yaml declares."""
+
+_PLACES: Final = {name: Lead._fields.index("zone" if name == "time_zone" else name) for name in BUILT_IN}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ the clocks. Hours and below are elapsed time. Every result is an aware datetime 
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -165,6 +166,8 @@ def shift(moment: datetime, wait: Duration | Until, zone: ZoneInfo, quiet: Quiet
     return instant(wall + wait.elapsed, zone)
 
 
+# Of a batch most ask for the same moment, the present one, and live by one of few clocks.
+@lru_cache(maxsize=1_000)
 def next_open(moment: datetime, hours: Hours | None, zone: ZoneInfo, quiet: Quiet) -> datetime:
     """The first moment, from the given one on, that is inside the window and not on a quiet day.
 
