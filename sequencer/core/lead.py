@@ -37,7 +37,8 @@ class Lead(NamedTuple):
     @property
     def name(self) -> str:
         """First and last name, as far as known; empty when neither is."""
-        return " ".join(filter(None, (self.first_name, self.last_name)))
+        first, last = self.first_name, self.last_name
+        return f"{first} {last}" if first and last else first or last or ""
 
     def get(self, name: str) -> Any:
         """The value of a built-in or declared field; None when unknown."""

@@ -25,7 +25,7 @@ class Skeleton:
 
 def join(parts: Sequence[str | int], values: Sequence[str]) -> str:
     """The full text for one recipient."""
-    return "".join(values[part] if isinstance(part, int) else part for part in parts)
+    return "".join([values[part] if isinstance(part, int) else part for part in parts])
 
 
 class Recipient(NamedTuple):

@@ -23,7 +23,7 @@ from sequencer.services.compose import RENDERING, Outgoing
 from sequencer.services.context import Context
 from sequencer.services.deliver import deliver, release
 from sequencer.services.migrate import Edits
-from sequencer.store import clock, enrollments, messages, pauses
+from sequencer.store import enrollments, opening, pauses
 from sequencer.store import heartbeat as beats
 from sequencer.store.pauses import Gate
 
@@ -80,12 +80,11 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
     outgoing: list[Outgoing] = []
     try:
         with context.engine.begin() as conn:
-            now = clock.now(conn)
-            gate = pauses.gate(conn, sequence)
+            now, fence, newest, gate = opening.ask(conn, sequence)
             if gate is Gate.SHUT:
                 return None
             trial = gate is Gate.TRIAL
-            current = context.releases.current(conn)
+            current = context.releases.running(conn, newest)
             rows = enrollments.claim(conn, sequence, position, now, floor, 1 if trial else size)
             if not rows:
                 if trial:
@@ -95,7 +94,6 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
             if gate is Gate.HELD:
                 enrollments.update(conn, [operate.set_aside(e, now) for e, _ in rows])
                 return _Claimed([], 0, first_due, len(rows) == size, set(), trial)
-            fence = messages.next_fence(conn)
             if sequence not in current.workspace.sequences:
                 enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
                 return _Claimed([], fence, first_due, len(rows) == size, set(), trial)

@@ -92,8 +92,7 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
     """
     request_id = out.batch.request_id
     with context.engine.begin() as conn:
-        now = clock.now(conn)
-        requests.take(conn, [request_id])
+        now = requests.begun(conn, request_id)
         accepted = [
             attempt.enrollment_id
             for attempt, outcome in zip(out.attempts, outcomes, strict=True)
@@ -106,15 +105,9 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
         ]
         if accepted:
             provider_id = next(o.provider_id for o in outcomes if o.answer is Answer.ACCEPTED)
-            messages.accept(conn, request_id, accepted, provider_id, now)
-        ours = messages.settle(conn, request_id, fence, settled)
-        # What is not ours any more the reaper has called unknown.
-        if len(ours) == len(settled) and not any(s.state is State.UNKNOWN for s in settled):
-            requests.close(conn, [request_id])
-        else:
-            requests.doubt(conn, [request_id])
-        again = {s.enrollment_id: s.retry_at for s in settled if s.enrollment_id in ours and s.retry_at is not None}
-        _again(conn, {attempt.enrollment_id: attempt.step for attempt in out.attempts}, again)
+            messages.accept(conn, request_id, accepted, provider_id, now, close=not settled)
+        if settled:
+            _settle(conn, out, settled, fence)
         refused = next((o for o in outcomes if o.scope == "credentials"), None)
         if refused is not None:
             pause(conn, Reason.CREDENTIALS, refused.detail, CREDENTIALS_PAUSE)
@@ -132,6 +125,19 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
             worst.answer,
             worst.detail,
         )
+
+
+def _settle(conn: Connection, out: Outgoing, settled: Sequence[Settled], fence: int) -> None:
+    """Writes what was not accepted, and closes the request if it is known of all what became of them."""
+    request_id = out.batch.request_id
+    ours = messages.settle(conn, request_id, fence, settled)
+    # What is not ours any more the reaper has called unknown.
+    if len(ours) == len(settled) and not any(s.state is State.UNKNOWN for s in settled):
+        requests.close(conn, [request_id])
+    else:
+        requests.doubt(conn, [request_id])
+    again = {s.enrollment_id: s.retry_at for s in settled if s.enrollment_id in ours and s.retry_at is not None}
+    _again(conn, {attempt.enrollment_id: attempt.step for attempt in out.attempts}, again)
 
 
 def settlement(enrollment_id: int, attempt: int, outcome: Outcome, now: datetime) -> Settled:

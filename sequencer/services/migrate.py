@@ -81,6 +81,8 @@ class Edits:
 
         Where the file says `edits: pin` it stays at its place, and keeps its steps.
         """
+        if enrollment.deployment == self._current.number:
+            return enrollment
         name = enrollment.sequence
         for number in range(enrollment.deployment, self._current.number):
             old, new = (self._at(one) for one in (number, number + 1))

@@ -39,7 +39,10 @@ class Releases:
 
     def current(self, conn: Connection) -> Release:
         """What runs now. Raises Misconfigured before the first deploy."""
-        found = releases.current(conn)
+        return self.running(conn, releases.current(conn))
+
+    def running(self, conn: Connection, found: tuple[int, str] | None) -> Release:
+        """The same of whom was asked already for number and hash of the newest deployment; None: there is none."""
         if found is None:
             raise Misconfigured("nothing is deployed yet: run `sequencer deploy` in the folder of your workspace")
         current = self._current

@@ -121,7 +121,8 @@ _KIND = tuple(name for name in Attempt._fields if name not in _OWN)
 _own, _kind = attrgetter(*_OWN), attrgetter(*_KIND)
 
 _BEGIN = text(
-    """
+    f"""
+    WITH opened AS ({requests.BEGIN})
     INSERT INTO message (
         enrollment_id, step, lead_id, sequence, deployment, content, email, sender, subject, message_id, exempt, state,
         attempt, request_id, failure, fence, sent_at)
@@ -150,11 +151,6 @@ _BEGUN = select(message.c.enrollment_id, message.c.step).where(
 )
 
 
-def next_fence(conn: Connection) -> int:
-    number: int = conn.execute(text("SELECT nextval('fence_number')")).scalar_one()
-    return number
-
-
 def begin(
     conn: Connection, attempts: Sequence[Attempt], fence: int, lease: float, now: datetime
 ) -> set[tuple[int, str]]:
@@ -169,17 +165,16 @@ def begin(
     columns = {name: array(values) for name, values in zip(_OWN, zip(*map(_own, attempts), strict=True), strict=True)}
     columns |= {name: array(values) for name, values in zip(_KIND, zip(*kinds, strict=True), strict=True)}
     columns["kinds"] = array(numbers)
-    done = conn.execute(_BEGIN, {**columns, "fence": fence, "now": now}).rowcount
-    requests.begin(conn, [(a.request_id, a.enrollment_id) for a in attempts if a.state is State.SENDING], lease)
+    opened = requests.opened((a.request_id, a.enrollment_id) for a in attempts if a.state is State.SENDING)
+    done = conn.execute(_BEGIN, columns | opened | {"lease": lease, "fence": fence, "now": now}).rowcount
     if done == len(attempts):
         return {(a.enrollment_id, a.step) for a in attempts}
     ours = conn.execute(_BEGUN, {"ids": columns["enrollment_id"], "fence": fence})
     return {(enrollment_id, step) for enrollment_id, step in ours.all()}
 
 
-_ACCEPT = text(
-    """
-    WITH ours AS MATERIALIZED (
+_ACCEPT = """
+    WITH %s ours AS MATERIALIZED (
         SELECT enrollment_id, step FROM message
         WHERE request_id = :request_id AND state IN ('sending', 'unknown')
             AND enrollment_id = ANY(CAST(:ids AS bigint[]))
@@ -189,13 +184,17 @@ _ACCEPT = text(
                          failure = NULL
     FROM ours WHERE m.enrollment_id = ours.enrollment_id AND m.step = ours.step
     """
-)
+_ACCEPT_SOME = text(_ACCEPT % "")
+_ACCEPT_ALL = text(_ACCEPT % "closed AS (DELETE FROM request WHERE id = :request_id),")
 
 
-def accept(conn: Connection, request_id: str, ids: Sequence[int], provider_id: str, now: datetime) -> int:
-    """The provider took them. Always wins over `unknown`, also after a lost lease; later states are left alone."""
+def accept(conn: Connection, request_id: str, ids: Sequence[int], provider_id: str, now: datetime, close: bool) -> int:
+    """The provider took them. Always wins over `unknown`, also after a lost lease; later states are left alone.
+
+    `close`: these are all that the request was about, which is over with it.
+    """
     values = {"request_id": request_id, "ids": array(ids), "provider_id": provider_id, "now": now}
-    return conn.execute(_ACCEPT, values).rowcount
+    return conn.execute(_ACCEPT_ALL if close else _ACCEPT_SOME, values).rowcount
 
 
 _SETTLE = text(

@@ -3,6 +3,7 @@
 Times are operating time unless they are said to be business time.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -74,21 +75,12 @@ def current(conn: Connection) -> list[Pause]:
     return [_of(row) for row in conn.execute(query)]
 
 
-_WAITING = text(
+def gate(conn: Connection, waiting: Sequence[bool | None], held: bool) -> Gate:
+    """What that claim may do. `waiting`: of every pause of all sending, whether one mail may try by now; None: only
+    people end it. `held`: its sequence is paused. See `opening.ask`.
     """
-    SELECT false AS of_sequence, retry_at <= clock_timestamp() FROM pause
-    UNION ALL
-    SELECT true, NULL FROM sequence_pause WHERE sequence = :sequence
-    """
-)
-
-
-def gate(conn: Connection, sequence: str) -> Gate:
-    """Asked by every claim, in its transaction. A trial is given to one claim at a time."""
-    found = conn.execute(_WAITING, {"sequence": sequence}).all()
-    waiting = [may_try for of_sequence, may_try in found if not of_sequence]
     if not waiting:
-        return Gate.HELD if found else Gate.OPEN
+        return Gate.HELD if held else Gate.OPEN
     if not all(waiting):
         return Gate.SHUT
     taken = conn.execute(
@@ -100,7 +92,7 @@ def gate(conn: Connection, sequence: str) -> Gate:
     )
     if taken.rowcount != len(waiting):
         return Gate.SHUT
-    if len(found) > len(waiting):
+    if held:
         give_back(conn)
         return Gate.HELD
     return Gate.TRIAL

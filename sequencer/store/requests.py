@@ -6,32 +6,46 @@ request first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 from sequencer.store.arrays import array
+from sequencer.store.clock import BUSINESS
 
 SWEPT = 100
 """Requests that are looked at for being over, in one go."""
 
-_BEGIN = text(
-    """
+BEGIN = """
     INSERT INTO request (id, lease_until, enrollment_ids)
-    SELECT v.request_id, clock_timestamp() + make_interval(secs => :lease), array_agg(v.id ORDER BY v.id)
-    FROM unnest(CAST(:request_ids AS text[]), CAST(:ids AS bigint[])) v(request_id, id)
-    GROUP BY v.request_id
+    SELECT r.id, clock_timestamp() + make_interval(secs => :lease), CAST(r.ids AS bigint[])
+    FROM unnest(CAST(:requests AS text[]), CAST(:members AS text[])) r(id, ids)
+    """
+"""Opens requests (see `opened`), as part of the statement that begins their messages. `lease`: seconds of operating
+time after which whoever makes a request is taken for gone.
+"""
+
+
+def opened(messages: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """The requests that these messages (request, enrollment) are about to go by, as BEGIN takes them."""
+    members: dict[str, list[int]] = {}
+    for request_id, number in messages:
+        members.setdefault(request_id, []).append(number)
+    return {"requests": array(members), "members": array([array(sorted(ids)) for ids in members.values()])}
+
+
+def begun(conn: Connection, id: str) -> datetime:
+    """Locks one if it is open still, waiting for whoever holds it; gives the business time."""
+    moment: datetime = conn.execute(_BEGUN, {"id": id}).scalar_one()
+    return moment
+
+
+_BEGUN = text(
+    f"""
+    WITH taken AS MATERIALIZED (SELECT id FROM request WHERE id = :id FOR NO KEY UPDATE)
+    SELECT {BUSINESS} FROM (SELECT count(*) FROM taken) waited
     """
 )
-
-
-def begin(conn: Connection, messages: Sequence[tuple[str, int]], lease: float) -> None:
-    """Opens the requests that these messages (request, enrollment) are about to go by.
-
-    `lease`: seconds of operating time after which whoever makes a request is taken for gone.
-    """
-    if messages:
-        values = {"request_ids": array(m[0] for m in messages), "ids": array(m[1] for m in messages), "lease": lease}
-        conn.execute(_BEGIN, values)
 
 
 def take(conn: Connection, ids: Iterable[str]) -> list[int]:

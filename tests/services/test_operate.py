@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sequencer.services import operate
 from sequencer.services.why import why
-from sequencer.store import pauses
+from sequencer.store import opening, pauses
 from sequencer.store.pauses import Gate, Reason
 from tests.services.conftest import World
 from tests.workspaces import WORKSPACE, files
@@ -72,8 +72,8 @@ def test_while_all_sending_and_a_sequence_are_paused_the_one_mail_that_tries_is_
     pause(world, "guide")
     with world.context.engine.begin() as conn:
         pauses.begin(conn, Reason.CREDENTIALS, "401", retry_after=-1)
-        assert pauses.gate(conn, "guide") is Gate.HELD
-        assert pauses.gate(conn, "other") is Gate.TRIAL
+        assert opening.ask(conn, "guide").gate is Gate.HELD
+        assert opening.ask(conn, "other").gate is Gate.TRIAL
 
 
 def pause(world: World, sequence: str) -> None:

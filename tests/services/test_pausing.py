@@ -11,7 +11,7 @@ from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.services import advance, heartbeat, inspect
 from sequencer.services.heartbeat import check, resume
 from sequencer.services.seldom import Seldom
-from sequencer.store import clock, pauses
+from sequencer.store import clock, opening, pauses
 from sequencer.store import heartbeat as beats
 from sequencer.store.pauses import Gate, Reason
 from workers.clock import tick
@@ -131,16 +131,16 @@ def test_a_trial_that_mails_nobody_is_given_back(world: World) -> None:
     retry_now(world)
     world.work()
     with world.context.engine.begin() as conn:
-        assert pauses.gate(conn, "guide") is Gate.TRIAL
+        assert opening.ask(conn, "guide").gate is Gate.TRIAL
 
 
 def test_only_one_process_tries(world: World) -> None:
     with world.context.engine.begin() as conn:
         pauses.begin(conn, Reason.CREDENTIALS, "401", retry_after=-1)
     with world.context.engine.begin() as conn:
-        assert pauses.gate(conn, "guide") is Gate.TRIAL
+        assert opening.ask(conn, "guide").gate is Gate.TRIAL
     with world.context.engine.begin() as conn:
-        assert pauses.gate(conn, "guide") is Gate.SHUT
+        assert opening.ask(conn, "guide").gate is Gate.SHUT
 
 
 # --- an operator's word
@@ -170,7 +170,7 @@ def test_a_trial_of_credentials_does_not_pass_an_operators_pause(world: World) -
         pauses.begin(conn, Reason.OPERATOR, "hold on")
         pauses.begin(conn, Reason.CREDENTIALS, "401", retry_after=-1)
     with world.context.engine.begin() as conn:
-        assert pauses.gate(conn, "guide") is Gate.SHUT
+        assert opening.ask(conn, "guide").gate is Gate.SHUT
 
 
 # --- a restored backup
