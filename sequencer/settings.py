@@ -39,6 +39,12 @@ class Settings:
     dashboard_password: str | None = field(default=None, repr=False)
     crm_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     """By webhook of workspace.yaml what proves that the CRM posts: two while one is being replaced."""
+    hubspot_token: str | None = field(default=None, repr=False)
+    salesforce_url: str | None = None
+    salesforce_client_id: str | None = field(default=None, repr=False)
+    salesforce_client_secret: str | None = field(default=None, repr=False)
+    pipedrive_url: str | None = None
+    pipedrive_token: str | None = field(default=None, repr=False)
     port: int = 8000
     web_concurrency: int = 1
     worker_processes: int = 2
@@ -91,6 +97,12 @@ class Settings:
             api_token=_text(values, "API_TOKEN"),
             dashboard_password=_text(values, "DASHBOARD_PASSWORD"),
             crm_secrets=_crm_secrets(values),
+            hubspot_token=_token(values, "HUBSPOT_TOKEN"),
+            salesforce_url=_url(values, "SALESFORCE_URL"),
+            salesforce_client_id=_text(values, "SALESFORCE_CLIENT_ID"),
+            salesforce_client_secret=_text(values, "SALESFORCE_CLIENT_SECRET"),
+            pipedrive_url=_url(values, "PIPEDRIVE_URL"),
+            pipedrive_token=_token(values, "PIPEDRIVE_TOKEN"),
             port=_number(values, "PORT", 8000, most=65535),
             web_concurrency=_number(values, "WEB_CONCURRENCY", 1, most=64),
             worker_processes=_number(values, "WORKER_PROCESSES", 2, most=64),
@@ -99,6 +111,17 @@ class Settings:
             log_level=_level(values),
             workspace_dir=workspace_dir(values),
         )
+
+    @property
+    def crms(self) -> tuple[str, ...]:
+        """Those for which credentials are set."""
+        salesforce = self.salesforce_url and self.salesforce_client_id and self.salesforce_client_secret
+        set_for = {
+            "hubspot": self.hubspot_token,
+            "salesforce": salesforce,
+            "pipedrive": self.pipedrive_url and self.pipedrive_token,
+        }
+        return tuple(name for name, known in set_for.items() if known)
 
     def need(self, *variables: str) -> None:
         """Raises Misconfigured, naming all of these variables that are not set."""
@@ -262,6 +285,14 @@ def _keys(values: Mapping[str, str]) -> tuple[str, ...]:
             f"SENDGRID_WEBHOOK_PUBLIC_KEY: expected one key, or two separated by a comma, got {len(keys)}"
         )
     return keys
+
+
+def _token(values: Mapping[str, str], name: str) -> str | None:
+    """It is sent in a header."""
+    text = _text(values, name)
+    if text is not None and not (text.isascii() and text.isprintable()):
+        raise Misconfigured(f"{name}: expected printable ASCII")
+    return text
 
 
 _CRM_SECRET = "CRM_SECRET_"

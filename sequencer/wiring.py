@@ -1,13 +1,18 @@
 """The composition root: from Settings to the Context that services are given. One per process, built after any fork."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt
 from sequencer.hints import Hints
 from sequencer.providers import Provider
+from sequencer.providers.crm import Crm
+from sequencer.providers.hubspot import HubSpot
 from sequencer.providers.outgoing import Outgoing
+from sequencer.providers.pipedrive import Pipedrive
+from sequencer.providers.salesforce import Salesforce
 from sequencer.providers.sendgrid import SendGrid
 from sequencer.providers.smtp import Smtp
 from sequencer.services.context import Context
@@ -36,6 +41,7 @@ def build(settings: Settings, connections: int | None = None, hints: Hints | Non
         engine=engine,
         provider=provider_of(settings),
         webhooks=outgoing_of(settings),
+        crms=crms_of(settings),
         releases=Releases(),
         secret=(settings.secret_key or "").encode(),
         public_url=settings.public_url or "",
@@ -59,6 +65,24 @@ def outgoing_of(settings: Settings) -> Outgoing:
         return Outgoing()
     parts = urlsplit(settings.webhooks_to)
     return Outgoing(frozenset({(parts.hostname or "", parts.port or 0)}), instead=settings.webhooks_to)
+
+
+def crms_of(settings: Settings) -> dict[str, Crm]:
+    """By name those whose credentials are known. In development none: it is the real one that would be written to."""
+    if settings.webhooks_to is not None:
+        return {}
+    outgoing = Outgoing()
+    make: dict[str, Callable[[], Crm]] = {
+        "hubspot": lambda: HubSpot(outgoing, settings.hubspot_token or ""),
+        "salesforce": lambda: Salesforce(
+            outgoing,
+            settings.salesforce_url or "",
+            settings.salesforce_client_id or "",
+            settings.salesforce_client_secret or "",
+        ),
+        "pipedrive": lambda: Pipedrive(outgoing, settings.pipedrive_url or "", settings.pipedrive_token or ""),
+    }
+    return {name: make[name]() for name in settings.crms}
 
 
 class Nowhere:

@@ -96,7 +96,15 @@ def test_secrets_do_not_show() -> None:
         SECRET_KEY="hunter2",
         API_TOKEN="hunter2",
         DASHBOARD_PASSWORD="hunter2",
+        CRM_SECRET_OUR_CRM="hunter2, hunter2b",
+        HUBSPOT_TOKEN="hunter2",
+        SALESFORCE_URL="https://acme.my.salesforce.com",
+        SALESFORCE_CLIENT_ID="hunter2",
+        SALESFORCE_CLIENT_SECRET="hunter2",
+        PIPEDRIVE_TOKEN="hunter2",
     )
+    assert settings.crm_secrets == {"our-crm": ("hunter2", "hunter2b")}
+    assert settings.crms == ("hubspot", "salesforce"), "of Pipedrive the address is missing"
     assert "hunter2" not in repr(settings)
     assert "pw" not in repr(settings)
 

@@ -27,11 +27,12 @@ def command(as_json: bool) -> None:
 
     Example: sequencer status --json
     """
-    budget = Settings.read().connection_budget
+    settings = Settings.read()
     with transaction() as conn:
         release = Releases().current(conn) if releases.current(conn) is not None else None
         found = status(conn, release)
-        found["connections"] = {"budget": budget, **taken(conn)}
+        found["connections"] = {"budget": settings.connection_budget, **taken(conn)}
+        found["crms"] = list(settings.crms)
     if as_json:
         output.json(found)
     else:
@@ -84,6 +85,8 @@ def say(found: Mapping[str, Any]) -> None:
     section("alerts", found["alerts"])
     section("calls to make: `sequencer tasks list`", {what: count for what, count in found["tasks"].items() if count})
     section("handoffs", found["handoffs"])
+    if found["crms"]:
+        output.line(f"credentials are set for {', '.join(found['crms'])}")
     section("calls to targets: see `sequencer targets list`", found["targets"])
     section("mails to review: `sequencer reviews list`", {"open": found["reviews"]} if found["reviews"] else {})
     waiting = {

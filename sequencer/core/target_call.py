@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-Form: TypeAlias = Literal["slack", "webhook"]
+Form: TypeAlias = Literal["slack", "webhook", "crm"]
 
-FORMS: Final[tuple[Form, ...]] = ("slack", "webhook")
+FORMS: Final[tuple[Form, ...]] = ("slack", "webhook", "crm")
+
+SYSTEMS: Final = ("hubspot", "salesforce", "pipedrive")
+"""CRMs that are known."""
 
 AGAIN: Final = (60.0, 300.0, 1800.0, 7200.0, 28800.0, 86400.0)
 """Seconds of operating time after each failed attempt; after the last one a call is dead until somebody replays it."""
@@ -21,9 +24,11 @@ class HandoffTarget:
 
     name: str
     form: Form
-    """`slack`: `{"text": …}`, as chats take it; `webhook`: signed JSON."""
+    """`slack`: `{"text": …}`, as chats take it; `webhook`: signed JSON; `crm`: a contact with a task."""
     url: str = field(repr=False)
-    """Whoever knows a chat's address can post there: it is never shown."""
+    """Whoever knows a chat's address can post there: it is never shown. Empty for a CRM."""
+    system: str = ""
+    """Which CRM."""
 
 
 def key_of(secret: bytes, target: str) -> bytes:

@@ -1,10 +1,10 @@
-"""Outgoing webhooks: POSTs to addresses from the workspace that cannot be turned against our own network.
+"""Outgoing requests: to addresses that were given to us, and that cannot be turned against our own network.
 
 Whoever writes an address, or answers for its host name, must not make us talk to what only we can reach. So the name
 is looked up once, every address found must be public, and the connection goes to an address that was checked: a name
 that points elsewhere a moment later (rebinding) changes nothing. Redirects are not followed, proxies of the
-environment not used, and of the answer only the head is read. What is said of an attempt never holds the webhook's
-address, which is a secret, nor anything that the other side chose, but the status.
+environment not used, and of a webhook's answer only the head is read. What is said of an attempt never holds a
+webhook's address, which is a secret, nor anything that the other side chose, but the status.
 """
 
 import re
@@ -15,16 +15,32 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import cache
+from http.client import HTTPException, HTTPResponse
 from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from sequencer.core.mail import Answer, Outcome
 from sequencer.core.target import NONE_ALLOWED, Address, Allowed, Target, parse, public
 from sequencer.providers.leash import Leash
 
 HEAD: Final = 16 * 1024
-"""Bytes of an answer's status line and headers that are read at most; its body never is."""
+"""Bytes of a webhook's answer that are read at most: its status line and headers, never its body."""
+ANSWER: Final = 1024 * 1024
+"""Bytes that the body of an answer to `ask` may have."""
+JSON: Final = "application/json"
+
+T = TypeVar("T")
+
+
+class Reply(NamedTuple):
+    """What was answered."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+    """Seconds."""
+
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -62,9 +78,24 @@ class Outgoing:
 
         `headers`: further ones, of our own making: names and values are not escaped.
         """
+        return self._talk("POST", self._instead or url, body, {"Content-Type": JSON, **headers}, self._judged)
+
+    def ask(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | Outcome:
+        """The same, where the answer matters: what was answered, else why there is nothing."""
+        if self._instead is not None:
+            return _refused("not asked: in development nobody else is spoken to")
+        return self._talk(method, url, body, headers, lambda link: _reply(link, method))
+
+    @staticmethod
+    def _judged(link: socket.socket) -> Outcome:
+        return _judge(_head(link))
+
+    def _talk(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], read: Callable[[socket.socket], T]
+    ) -> T | Outcome:
         deadline = time.monotonic() + self._total
         try:
-            target = parse(self._instead or url, self._allowed)
+            target = parse(url, self._allowed)
         except ValueError as error:
             return _refused(f"not posted: {error}")
         try:
@@ -73,7 +104,7 @@ class Outgoing:
             return Outcome(Answer.RETRY, detail=f"the host's name was not found: {type(error).__name__}")
         if not all(public(address) or (str(address), target.port) in self._allowed for address in addresses):
             return _refused("not posted: the host's name leads into a private network")
-        return self._post(target, addresses, _request(target, body, headers), deadline)
+        return self._converse(target, addresses, _request(method, target, body, headers), deadline, read)
 
     def _addresses(self, target: Target, deadline: float) -> list[Address]:
         """Asks for the name once. The thread that asks may outlive us: nothing else ends a look-up."""
@@ -93,7 +124,14 @@ class Outgoing:
             raise OSError("no address")
         return [ip_address(text) for text in texts]
 
-    def _post(self, target: Target, addresses: list[Address], request: bytes, deadline: float) -> Outcome:
+    def _converse(
+        self,
+        target: Target,
+        addresses: list[Address],
+        request: bytes,
+        deadline: float,
+        read: Callable[[socket.socket], T],
+    ) -> T | Outcome:
         try:
             plain = _connect(addresses, target.port, deadline)
         except OSError as error:
@@ -112,8 +150,8 @@ class Outgoing:
                     return Outcome(Answer.RETRY, detail=f"no secure connection: {type(error).__name__}")
             try:
                 link.sendall(request)
-                return _judge(_head(link))
-            except OSError as error:
+                return read(link)
+            except (OSError, HTTPException) as error:
                 return Outcome(Answer.UNKNOWN, detail=f"no answer: {type(error).__name__}")
         finally:
             watchdog.cancel()
@@ -149,13 +187,12 @@ def _connect(addresses: list[Address], port: int, deadline: float) -> socket.soc
     raise failure
 
 
-def _request(target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
+def _request(method: str, target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
     host = f"[{target.host}]" if ":" in target.host else target.host
     lines = (
-        f"POST {target.path} HTTP/1.1",
+        f"{method} {target.path} HTTP/1.1",
         f"Host: {host}" if target.port == 443 else f"Host: {host}:{target.port}",
         "User-Agent: sequencer",
-        "Content-Type: application/json",
         f"Content-Length: {len(body)}",
         *(f"{name}: {value}" for name, value in headers.items()),
         "Connection: close",
@@ -179,6 +216,18 @@ def _head(link: socket.socket) -> bytes:
             return b""
         data += more
     return b""
+
+
+def _reply(link: socket.socket, method: str) -> Reply | Outcome:
+    """The whole answer. Raises OSError and HTTPException."""
+    with HTTPResponse(link, method=method) as answer:
+        answer.begin()
+        body = answer.read(ANSWER + 1)
+        wait = answer.getheader("Retry-After", "").strip()
+    if len(body) > ANSWER:
+        return Outcome(Answer.UNKNOWN, detail="the answer is too long")
+    known = wait.isascii() and wait.isdigit() and len(wait) <= 6
+    return Reply(answer.status, body, float(wait) if known else None)
 
 
 def _judge(head: bytes) -> Outcome:

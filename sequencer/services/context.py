@@ -1,12 +1,13 @@
 """What services are given: values and open things, never the environment."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
 from sequencer.providers import Provider
+from sequencer.providers.crm import Crm
 from sequencer.providers.outgoing import Outgoing
 from sequencer.services.alone import Alone
 from sequencer.services.pace import Pace
@@ -45,6 +46,8 @@ class Context:
     respite: Respite = field(default_factory=Respite)
     webhooks: Outgoing = field(default_factory=Outgoing)
     """Posts to the reps' webhooks."""
+    crms: Mapping[str, Crm] = field(default_factory=dict)
+    """By name, those that handoffs are left in and that are written to."""
     intake: Alone = field(default_factory=Alone)
     """Takes in webhooks, but for what may have to stop mail: several at a time would hold the same leads and messages,
     and leave nobody to send."""

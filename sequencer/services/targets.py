@@ -1,7 +1,7 @@
 """Tells other systems of handoffs: chats, and whatever takes signed webhooks. Tried again for a day and a half."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +18,7 @@ from sequencer.core.mail import Answer, Outcome
 from sequencer.core.release import Release
 from sequencer.core.target_call import HandoffTarget
 from sequencer.logs import describe
+from sequencer.services import crm_leave
 from sequencer.services.alerts import posted
 from sequencer.services.context import Context
 from sequencer.store import calls_out, clock, leads, pauses
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 20
 """Calls that are made side by side."""
-LEASE: Final = 30.0
-"""Seconds of operating time for making them; a multiple of what one may take."""
+LEASE: Final = 90.0
+"""Seconds of operating time for making them; a multiple of what one may take, of a CRM half a dozen requests."""
 TOLD: Final = {
     kinds.HANDED_OFF: "handoff.created",
     kinds.HANDOFF_ACCEPTED: "handoff.accepted",
@@ -79,17 +80,25 @@ def deliver(context: Context) -> bool:
     with context.engine.begin() as conn:
         if pauses.is_for_people(conn):
             return False
-        targets = policy_of(context.releases.current(conn).workspace).targets
+        release = context.releases.current(conn)
+        targets = policy_of(release.workspace).targets
         rows = calls_out.claim(conn, LEASE, AT_ONCE)
         at = int(clock.operating(conn).timestamp())
+        left = {
+            row.id: crm_leave.prepare(conn, release, context.public_url, row)
+            for row in rows
+            if row.target in targets and targets[row.target].form == "crm"
+        }
     if not rows:
         return False
-    call = _caller(context, targets.get, at)
+    call = _caller(context, targets.get, at, left)
     with ThreadPoolExecutor(len(rows)) as threads:
         outcomes = list(threads.map(call, rows))
     with context.engine.begin() as conn:
-        for row, outcome in zip(rows, outcomes, strict=True):
+        for row, (outcome, contact) in zip(rows, outcomes, strict=True):
             target = targets.get(row.target)
+            if target is not None and contact is not None:
+                crm_leave.remember(conn, row.lead_id, target.system, contact)
             if outcome.answer is Answer.ACCEPTED:
                 calls_out.settle(conn, row.id, row.attempts, "sent", None)
                 continue
@@ -103,22 +112,32 @@ def deliver(context: Context) -> bool:
     return len(rows) == AT_ONCE
 
 
-def _caller(context: Context, target_of: Callable[[str], HandoffTarget | None], at: int) -> Callable[[Any], Outcome]:
-    """What makes one call. It never raises, so that no call's failure leaves another's outcome unrecorded."""
+def _caller(
+    context: Context,
+    target_of: Callable[[str], HandoffTarget | None],
+    at: int,
+    left: Mapping[int, crm_leave.Left | None],
+) -> Callable[[Any], tuple[Outcome, str | None]]:
+    """What makes one call: what came of it, and by which id a CRM knows the lead now.
 
-    def call(row: Any) -> Outcome:
+    It never raises, so that no call's failure leaves another's outcome unrecorded.
+    """
+
+    def call(row: Any) -> tuple[Outcome, str | None]:
         target = target_of(row.target)
         if target is None:
-            return Outcome(Answer.REFUSED, detail="the target is not declared any more")
+            return Outcome(Answer.REFUSED, detail="the target is not declared any more"), None
         try:
+            if target.form == "crm":
+                return crm_leave.leave(context.crms.get(target.system), left.get(row.id), row.attempts)
             if target.form == "slack":
-                return context.webhooks.post(target.url, orjson.dumps({"text": _words(context, row)}))
+                return context.webhooks.post(target.url, orjson.dumps({"text": _words(context, row)})), None
             body = bytes(row.body)
             key = rules.key_of(context.secret, target.name)
-            return context.webhooks.post(target.url, body, rules.signed(key, row.id, at, body))
+            return context.webhooks.post(target.url, body, rules.signed(key, row.id, at, body)), None
         except Exception as error:
             log.error("calling the target %s failed: %s", target.name, describe(error))
-            return Outcome(Answer.UNKNOWN, detail=f"failed in posting: {type(error).__name__}")
+            return Outcome(Answer.UNKNOWN, detail=f"failed in posting: {type(error).__name__}"), None
 
     return call
 

@@ -24,7 +24,7 @@ ANY_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "enroll": ("when", "any", "at"),
     "trigger": ("when", "at"),
     "step: if": ("then", "else"),
-    "target": ("slack", "webhook"),
+    "target": ("slack", "webhook", "crm"),
     "lesson": ("add", "set"),
 }
 """Places where at least one of these keys is needed."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sequencer.core.handoff_policy import TURNS
+from sequencer.core.target_call import SYSTEMS
 from sequencer.workspace.shapes import Block, Choice, Condition, Count, Key, Named, Several, Words, either
 from sequencer.workspace.words import ANY, BEHAVIOUR, DURATION, ID, LOCALE, POINTS, WITHIN
 
@@ -97,6 +98,7 @@ SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
     "target": (
         Key("slack", _HOOK, "An incoming webhook of Slack, or of a chat that takes the same.", _HOOK_EXAMPLE),
         Key("webhook", _HOOK, "Where signed JSON is posted, as Standard Webhooks describes.", _HOOK_EXAMPLE),
+        Key("crm", Choice(SYSTEMS), "The CRM that gets the lead as a contact, with a task for the rep.", "hubspot"),
     ),
     "decline": (
         Key("label", ANY, "What people read.", "Not now", True),

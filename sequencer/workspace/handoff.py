@@ -2,7 +2,7 @@
 
 from sequencer.core.handoff_policy import TURNS, Decline, HandoffPolicy, Turn, Within
 from sequencer.core.signals import SalesReady
-from sequencer.core.target_call import FORMS, Form, HandoffTarget
+from sequencer.core.target_call import FORMS, SYSTEMS, Form, HandoffTarget
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.nodes import Map, Node, Text, as_map, as_text, as_texts
@@ -63,13 +63,18 @@ def _targets(block: Map) -> list[tuple[str, HandoffTarget]]:
     found = []
     named = as_map(block.take("targets"), "names with an address each, as `team: {slack: https://…}`")
     for name, node in named.items() if named is not None else ():
-        keys = as_map(node, "`slack` or `webhook` with an address")
+        keys = as_map(node, "`slack` or `webhook` with an address, or `crm`")
         if keys is None or values.identifier(name, "a target") is None:
             continue
         keys.expect("target")
         forms: list[Form] = [form for form in FORMS if form in keys.entries]
         if len(forms) != 1:
-            name.wrong("bad-value", f"expected `slack` or `webhook` for {name.got}, got {len(forms)} of them")
+            name.wrong("bad-value", f"expected `slack`, `webhook` or `crm` for {name.got}, got {len(forms)} of them")
+            continue
+        if forms == ["crm"]:
+            system = values.choice(keys.text("crm"), SYSTEMS)
+            if system is not None:
+                found.append((name.value, HandoffTarget(name.value, "crm", "", system)))
             continue
         url = read_webhook(keys, forms[0])
         if url is not None:

@@ -21,11 +21,9 @@ REPS = "reps:\n  ana@kestrel.example: {name: Ana Ruiz}\n"
 def test_every_ready_mapping_stands_in_the_table_and_in_the_example() -> None:
     workspace, problems = load_settings({"sequences/workspace.yaml": BASE + YAML[0]})
     assert problems == () and workspace is not None and workspace.crm is not None
-    assert (
-        set(workspace.crm.webhooks)
-        == set(READY)
-        == set(re.findall(r"^\| `([\w-]+)` \|", PAGE, re.MULTILINE)) - {"like"}
-    )
+    table = PAGE.partition("### Another CRM")[0]
+    named = set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) - {"like"}
+    assert set(workspace.crm.webhooks) == set(READY) == named
 
 
 def test_the_mapping_of_ones_own_reads_the_body_that_the_page_shows() -> None:

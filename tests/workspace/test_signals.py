@@ -256,6 +256,7 @@ def test_a_handoff_is_read_with_its_time_its_turns_and_its_reasons() -> None:
         ("status: idle-timing", "status: nowhere", ["8:37 bad-value"]),
         ("working", "never", ["10:18 bad-value"]),
         ("  return_status: working", "  targets: {a: {slack: http://x.example/}}", ["10:17 bad-webhook"]),
+        ("  return_status: working", "  targets: {a: {crm: hubspott}}", ["10:22 bad-value"]),
         ("  return_status: working", "  targets: {a: {}}", ["10:13 bad-value"]),
         ("{asked: Ask back}", "{other: Ask back}", ["11:9 bad-value"]),
         ("  accept_within: 4 business hours", "  stage: nope", ["5:10 unknown-stage"]),

@@ -1,0 +1,97 @@
+"""HubSpot's CRM API, v3. Source: developers.hubspot.com, "Contacts", "Tasks", "Notes" and "Search" (CRM objects)."""
+
+from collections.abc import Collection, Sequence
+from html import escape
+from typing import Any, Final
+from urllib.parse import quote
+
+from sequencer.providers.crm import Activity, Api, Change, Contact, given, identity, need
+from sequencer.providers.outgoing import Outgoing
+
+URL: Final = "https://api.hubapi.com"
+CONTACTS: Final = "/crm/v3/objects/contacts"
+_TO_CONTACT: Final = {"tasks": 204, "notes": 202}
+"""Association types that HubSpot defines ("Association type id values")."""
+
+
+class HubSpot:
+    most = 100
+
+    def __init__(self, outgoing: Outgoing, token: str, url: str = URL) -> None:
+        self._ask = Api(outgoing, url, lambda: {"Authorization": f"Bearer {token}"})
+
+    def leave(self, contact: Contact, activity: Activity, repeat: bool) -> str:
+        found = self._contact(contact)
+        kind = "tasks" if activity.open else "notes"
+        if not (repeat and self._is_left(kind, found, activity)):
+            self._ask(
+                "POST",
+                f"/crm/v3/objects/{kind}",
+                {
+                    "properties": _properties(activity) | given(hubspot_owner_id=contact.owner),
+                    "associations": [
+                        {
+                            "to": {"id": found},
+                            "types": [
+                                {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": _TO_CONTACT[kind]}
+                            ],
+                        }
+                    ],
+                },
+            )
+        return found
+
+    def update(self, changes: Sequence[Change]) -> Collection[str]:
+        """Contacts that are gone are named in `errors` of a 207; the others were written."""
+        inputs = [{"id": one.contact, "properties": dict(one.values)} for one in changes]
+        _, found = self._ask("POST", f"{CONTACTS}/batch/update", {"inputs": inputs})
+        return {str(one.get("id")) for one in need(found, "results") if isinstance(one, dict)}
+
+    def _contact(self, contact: Contact) -> str:
+        one = f"/{quote(contact.email, safe='@')}?idProperty=email&properties=hubspot_owner_id"
+        status, found = self._ask("GET", CONTACTS, but=(404,), more=one)
+        if status == 404:
+            values = given(
+                email=contact.email,
+                firstname=contact.first_name,
+                lastname=contact.last_name,
+                jobtitle=contact.title,
+                company=contact.company,
+                hubspot_owner_id=contact.owner,
+            )
+            status, made = self._ask("POST", CONTACTS, {"properties": values}, but=(409,))
+            if status != 409:
+                return identity(made, "id")
+            # Somebody else has just made it.
+            _, found = self._ask("GET", CONTACTS, more=one)
+        known = identity(found, "id")
+        owned = (found.get("properties") or {}).get("hubspot_owner_id")
+        if contact.owner is not None and owned != contact.owner and (contact.owner_is_ours or not owned):
+            self._ask("PATCH", f"{CONTACTS}/{known}", {"properties": {"hubspot_owner_id": contact.owner}})
+        return known
+
+    def _is_left(self, kind: str, contact: str, activity: Activity) -> bool:
+        sought: dict[str, Any] = (
+            {"propertyName": "hs_task_subject", "operator": "EQ", "value": activity.subject}
+            if kind == "tasks"
+            else {"propertyName": "hs_note_body", "operator": "CONTAINS_TOKEN", "value": activity.subject}
+        )
+        of = {"propertyName": "associations.contact", "operator": "EQ", "value": contact}
+        body = {"filterGroups": [{"filters": [sought, of]}], "limit": 1}
+        _, found = self._ask("POST", f"/crm/v3/objects/{kind}/search", body)
+        return bool(need(found, "total"))
+
+
+def _properties(activity: Activity) -> dict[str, Any]:
+    at = activity.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    html = "<br>".join(escape(line, quote=False) for line in activity.text.splitlines())
+    if not activity.open:
+        return {"hs_timestamp": at, "hs_note_body": f"{escape(activity.subject, quote=False)}<br>{html}"}
+    return {
+        "hs_timestamp": at,
+        "hs_task_subject": activity.subject,
+        "hs_task_body": html,
+        "hs_task_status": "NOT_STARTED",
+        "hs_task_priority": "HIGH",
+        "hs_task_type": "TODO",
+    }

@@ -1,0 +1,100 @@
+"""Handoffs are left in the CRM: by the outbox of all targets, each once, with what the rep has to know."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from sequencer.core import target_call
+from sequencer.core.mail import Answer, Outcome
+from sequencer.core.rep_answer import Said
+from sequencer.providers.crm import Activity, Change, Contact, Failed
+from sequencer.services import accept, targets
+from sequencer.store import calls_out, crm_contacts
+from tests.services.conftest import World
+from tests.services.test_handoffs import SIGNALS, asks, workspace
+
+TARGETS = "\n  targets:\n    sales: {crm: hubspot}\n"
+
+
+@dataclass
+class Kept:
+    """A CRM that keeps what it is given."""
+
+    most: int = 100
+    left: list[tuple[Contact, Activity, bool]] = field(default_factory=list)
+    fails: list[Outcome] = field(default_factory=list)
+
+    def leave(self, contact: Contact, activity: Activity, repeat: bool) -> str:
+        self.left.append((contact, activity, repeat))
+        if self.fails:
+            raise Failed(self.fails.pop(0))
+        return "1246965"
+
+    def update(self, changes: Sequence[Change]) -> Collection[str]:
+        return [one.contact for one in changes]
+
+
+@pytest.fixture
+def kept(world: World) -> Kept:
+    found = Kept()
+    world.context = replace(world.context, crms={"hubspot": found})
+    files = workspace(SIGNALS.rstrip() + TARGETS)
+    name = "sequences/workspace.yaml"
+    world.deploy({**files, name: files[name].replace("{name: Ana Ruiz,", '{name: Ana Ruiz, crm: "77",')})
+    return found
+
+
+def open_calls(world: World) -> list[tuple[str, str, int, str | None]]:
+    with world.context.engine.connect() as conn:
+        return [(row.kind, row.state, row.attempts, row.failure) for row in calls_out.listed(conn, 100)]
+
+
+def test_the_rep_gets_a_task_with_the_reasons_and_the_lead_is_known_by_its_id_from_then_on(
+    world: World, kept: Kept
+) -> None:
+    kim = world.lead(first_name="Kim", last_name="Weiss", company="Harbor", owner="ana@acme.example")
+    asks(world, kim)
+    targets.deliver(world.context)
+    [(contact, task, repeat)] = kept.left
+    assert contact == Contact(kim.email, "Kim", "Weiss", None, "Harbor", "77", False) and not repeat
+    assert (task.subject, task.open) == ("Talk to Kim Weiss (handoff 1)", True)
+    assert "Why now: asked" in task.text and task.text.endswith(f"/dashboard/leads/{kim.id}")
+    with world.context.engine.begin() as conn:
+        assert crm_contacts.lead_ids(conn, [("hubspot", "1246965")]) == {("hubspot", "1246965"): kim.id}
+        accept.answer(world.context, conn, (kim.id, 1), "ana@acme.example", Said(False, "no-budget"))
+    targets.deliver(world.context)
+    _, note, _ = kept.left[-1]
+    assert (note.subject, note.open) == ("ana@acme.example declined handoff 1", False)
+    assert note.text.startswith("Why: No budget") and open_calls(world) == []
+
+
+def test_what_fails_is_tried_again_as_a_repeat_and_not_before_the_crm_wants_it(world: World, kept: Kept) -> None:
+    kept.fails = [Outcome(Answer.RETRY, detail="429 to POST x", retry_after=3600.0), Outcome(Answer.UNKNOWN)]
+    asks(world, world.lead(owner="ana@acme.example"))
+    targets.deliver(world.context)
+    assert open_calls(world) == [("handoff.created", "pending", 1, "429 to POST x")]
+    with world.context.engine.begin() as conn:
+        wait = conn.exec_driver_sql("SELECT extract(epoch FROM next_at - clock_timestamp()) FROM call_out").scalar_one()
+        assert wait > 3000
+    for _ in range(2):
+        with world.context.engine.begin() as conn:
+            conn.exec_driver_sql("UPDATE call_out SET next_at = NULL")
+        targets.deliver(world.context)
+    assert [repeat for _, _, repeat in kept.left] == [False, True, True] and open_calls(world) == []
+
+
+def test_without_credentials_a_call_waits_is_dead_in_the_end_and_can_be_replayed(world: World, kept: Kept) -> None:
+    with_crm, world.context = world.context, replace(world.context, crms={})
+    asks(world, world.lead(owner="ana@acme.example"))
+    for _ in range(len(target_call.AGAIN) + 1):
+        targets.deliver(world.context)
+        with world.context.engine.begin() as conn:
+            conn.exec_driver_sql("UPDATE call_out SET next_at = NULL")
+    [(_, state, _, failure)] = open_calls(world)
+    assert state == "dead" and "credentials are not set" in str(failure)
+    world.context = with_crm
+    with world.context.engine.begin() as conn:
+        assert calls_out.replay(conn, None) == 1
+    targets.deliver(world.context)
+    assert len(kept.left) == 1 and open_calls(world) == []
