@@ -10,6 +10,7 @@ from sequencer.providers import Provider
 from sequencer.providers.crm import Crm
 from sequencer.providers.outgoing import Outgoing
 from sequencer.services.alone import Alone
+from sequencer.services.census import Census
 from sequencer.services.pace import Pace
 from sequencer.services.probe import Probe
 from sequencer.services.release import Releases
@@ -53,6 +54,8 @@ class Context:
     and leave nobody to send."""
     visits: Alone = field(default_factory=Alone)
     """Takes in visits of the site."""
+    census: Census = field(default_factory=Census)
+    """What the dashboard and `/metrics` count."""
     forgetting: Seldom = field(default_factory=lambda: Seldom(FORGETTING))
     """Whether it is time to look for visits that are to be forgotten."""
     noted: Seldom = field(default_factory=lambda: Seldom(NOTED))

@@ -15,6 +15,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.release import Release
 from sequencer.errors import NotFound
+from sequencer.services.census import Counted, count
 from sequencer.store import (
     alerts,
     calls_out,
@@ -176,12 +177,12 @@ def told_at(view: Mapping[str, Any], event: Mapping[str, Any]) -> datetime:
     return max(at, not_before(view, event) or at)
 
 
-def status(conn: Connection, release: Release | None) -> dict[str, Any]:
-    """Enrollments by sequence and status, messages by state, and what is held."""
+def status(conn: Connection, release: Release | None, counted: Counted | None = None) -> dict[str, Any]:
+    """Enrollments by sequence and status, messages by state, and what is held. `counted`: what was counted before."""
+    people, mails = counted or count(conn)
     by_sequence: dict[str, dict[str, int]] = {}
     places: dict[str, dict[str, int]] = {}
-    counted = enrollments.counts(conn)
-    for one in counted:
+    for one in people:
         in_sequence = by_sequence.setdefault(one.sequence, {})
         in_sequence[one.status] = in_sequence.get(one.status, 0) + one.people
         if one.status in RUNNING and not _keeps(release, one):
@@ -189,15 +190,15 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
             position = shown(release, one.sequence, one.position)
             at[position] = at.get(position, 0) + one.people
     by_state: dict[str, int] = {}
-    for _, _, state, count in messages.counts(conn):
-        by_state[state] = by_state.get(state, 0) + count
+    for _, _, state, number in mails:
+        by_state[state] = by_state.get(state, 0) + number
     waiting = intake.pending(conn)
     return {
         "deployment": release.number if release is not None else None,
         "taking_over": _taking_over(conn, release) if release is not None else None,
         "enrollments": by_sequence,
         "positions": places,
-        "keep_older_steps": _kept(release, counted),
+        "keep_older_steps": _kept(release, people),
         "messages": by_state,
         "without_owner": _ownerless(conn, release) if release is not None else {},
         "paused": [_pause(p) for p in pauses.current(conn)],
@@ -209,8 +210,8 @@ def status(conn: Connection, release: Release | None) -> dict[str, Any]:
         "tasks": tasks.counts(conn, clock.now(conn)),
         "reviews": reviews.counts(conn),
         "handoffs": handoffs.counts(conn),
-        "targets": {state: count for state, count in calls_out.counts(conn).items() if state != "sent"},
-        "alerts": {f"{kind} {state}": count for kind, state, count in sorted(alerts.counts(conn))},
+        "targets": {state: number for state, number in calls_out.counts(conn).items() if state != "sent"},
+        "alerts": {f"{kind} {state}": number for kind, state, number in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
         "webhooks_set_aside": intake.set_aside_count(conn),
     }
@@ -333,17 +334,18 @@ def _ownerless(conn: Connection, release: Release) -> dict[str, int]:
     return enrollments.ownerless(conn, from_owner, list(release.workspace.reps))
 
 
-def steps(conn: Connection, release: Release) -> dict[str, list[dict[str, Any]]]:
+def steps(conn: Connection, release: Release, counted: Counted | None = None) -> dict[str, list[dict[str, Any]]]:
     """By sequence: its steps in order, how many who go by them stand before each, and what became of its mails."""
+    people, mails = counted or count(conn)
     standing: dict[tuple[str, str], int] = {}
-    for one in enrollments.counts(conn):
+    for one in people:
         if one.status in RUNNING and not _keeps(release, one):
             at = one.sequence, one.position
             standing[at] = standing.get(at, 0) + one.people
     mailed: dict[tuple[str, str], dict[str, int]] = {}
-    for sequence, step, state, count in messages.counts(conn):
+    for sequence, step, state, number in mails:
         counts = mailed.setdefault((sequence, step.partition(":")[0]), {})  # the rounds of a series together
-        counts[state] = counts.get(state, 0) + count
+        counts[state] = counts.get(state, 0) + number
     return {
         name: [
             {

@@ -451,6 +451,7 @@ event = Table(
     Column("data", JSONB, nullable=False, server_default=text("'{}'")),
     # The lead first: what somebody did between two moments is looked up by it too.
     PrimaryKeyConstraint("lead_id", "at", "key"),
+    Index("ix_event_call", "at", "lead_id", postgresql_where=text("kind = 'call_logged'")),
     postgresql_partition_by="RANGE (at)",
 )
 

@@ -45,7 +45,8 @@ class Dashboard:
     def overview(self, request: Request) -> Response:
         with self.context.engine.connect() as conn:
             now, release = clock.now(conn), self.context.releases.current(conn)
-            status, rows = inspect.status(conn, release), inspect.steps(conn, release)
+            counted = self.context.census.now(conn)
+            status, rows = inspect.status(conn, release, counted), inspect.steps(conn, release, counted)
         cards = [
             {
                 "series": series,

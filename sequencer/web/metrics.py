@@ -14,8 +14,9 @@ from starlette.responses import Response
 
 from sequencer.core.enrollment import Status
 from sequencer.core.message import State
+from sequencer.services.census import Counted
 from sequencer.services.context import Context
-from sequencer.store import enrollments, intake, messages, pauses
+from sequencer.store import intake, pauses
 
 FORMAT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -26,16 +27,16 @@ class MetricsDoor:
 
     def show(self, request: Request) -> Response:
         with self.context.engine.connect() as conn:
-            lines = "".join(f"{line}\n" for line in _lines(conn))
+            lines = "".join(f"{line}\n" for line in _lines(conn, self.context.census.now(conn)))
         return Response(lines, headers={"Content-Type": FORMAT})
 
 
-def _lines(conn: Connection) -> Iterable[str]:
+def _lines(conn: Connection, counted: Counted) -> Iterable[str]:
     by_state: Counter[str] = Counter()
-    for _, _, state, count in messages.counts(conn):
+    for _, _, state, count in counted.mails:
         by_state[state] += count
     by_status: Counter[str] = Counter()
-    for _, status, _, _, count in enrollments.counts(conn):
+    for _, status, _, _, count in counted.people:
         by_status[status] += count
     waiting = intake.pending(conn)
     # States that nothing is in are told too: a curve that comes and goes cannot be watched.

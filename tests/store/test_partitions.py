@@ -86,7 +86,7 @@ def test_a_month_has_every_index_of_its_parent(engine: Engine) -> None:
     )
     with engine.begin() as conn:
         Months().keep(conn, NOW)
-        assert [("event", 1, [1]), ("message", 2, [2])] == [tuple(row) for row in conn.execute(query)]
+        assert [("event", 2, [2]), ("message", 2, [2])] == [tuple(row) for row in conn.execute(query)]
 
 
 def test_what_changes_most_is_vacuumed_after_a_fiftieth_of_it(engine: Engine) -> None:
