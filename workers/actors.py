@@ -25,6 +25,7 @@ from sequencer.services import (
     visits,
     watch,
     weigh,
+    write_back,
 )
 from sequencer.services.context import Context
 
@@ -51,6 +52,7 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
     register(broker, hints, "visits", lambda: visits.process(context))
     register(broker, hints, "alerts", lambda: alerts.deliver(context))
     register(broker, hints, "targets", lambda: targets.deliver(context))
+    register(broker, hints, "write_back", lambda: write_back.plan(context))
     register(broker, hints, "tidy", lambda: tidy.tidy(context))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 Truth: TypeAlias = Literal["crm", "ours"]
@@ -51,6 +52,22 @@ class CrmSource:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteBack:
+    """What the CRM is told of its contacts as it goes."""
+
+    to: str
+    """Which CRM."""
+    fields: Mapping[str, str]
+    """By what is told (WRITTEN), the CRM's name of the field for it."""
+    every: timedelta = timedelta(hours=1)
+    """Each contact is written to once in so long at most."""
+
+
+WRITTEN: Final = ("sequence", "step", "next_send", "activity", "active_on")
+"""What may be told of a lead."""
+
+
+@dataclass(frozen=True, slots=True)
 class Crm:
     truth: Mapping[str, Truth] = field(default_factory=dict)
     """By field, whose value counts where both know one."""
@@ -58,6 +75,8 @@ class Crm:
     """Ours by the CRM's names of them."""
     webhooks: Mapping[str, CrmSource] = field(default_factory=dict)
     """How the CRM tells us, by the name in the address."""
+    write_back: WriteBack | None = None
+    """What it is told as it goes; None: nothing."""
 
     def wins(self, name: str) -> bool:
         """Whether the CRM's value of a field replaces one that is known here."""

@@ -46,10 +46,10 @@ class Activity:
 
 
 class Change(NamedTuple):
-    """Values of one contact, by the CRM's names of the fields."""
+    """Values of one contact, by the CRM's names of the fields; None: there is none any more."""
 
     contact: str
-    values: Mapping[str, Any]
+    values: Mapping[str, str | None]
 
 
 class Crm(Protocol):

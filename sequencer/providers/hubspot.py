@@ -43,7 +43,11 @@ class HubSpot:
 
     def update(self, changes: Sequence[Change]) -> Collection[str]:
         """Contacts that are gone are named in `errors` of a 207; the others were written."""
-        inputs = [{"id": one.contact, "properties": dict(one.values)} for one in changes]
+        # Nothing is written as an empty text.
+        inputs = [
+            {"id": one.contact, "properties": {name: value or "" for name, value in one.values.items()}}
+            for one in changes
+        ]
         _, found = self._ask("POST", f"{CONTACTS}/batch/update", {"inputs": inputs})
         return {str(one.get("id")) for one in need(found, "results") if isinstance(one, dict)}
 

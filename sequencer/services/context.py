@@ -23,6 +23,7 @@ from sequencer.store.partitions import Months
 VOUCHED = 10.0
 """Seconds; and at the first claim of a process."""
 FORGETTING = 3600.0
+WRITING_BACK = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Context:
     """What the dashboard and `/metrics` count."""
     forgetting: Seldom = field(default_factory=lambda: Seldom(FORGETTING))
     """Whether it is time to look for visits that are to be forgotten."""
+    writing_back: Seldom = field(default_factory=lambda: Seldom(WRITING_BACK))
+    """Whether it is time to look for contacts that the CRM is to be told something of."""
     noted: Seldom = field(default_factory=lambda: Seldom(NOTED))
     """Whether it is time to note again that work is being done."""
     vouched: Seldom = field(default_factory=lambda: Seldom(VOUCHED))

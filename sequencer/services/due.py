@@ -12,6 +12,7 @@ from sequencer.store import (
     calls_out,
     clock,
     colleague_news,
+    crm_contacts,
     enrollments,
     handoffs,
     intake,
@@ -56,6 +57,8 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         hints.append(("visits", ()))
     if _exists(conn, "SELECT 1 FROM handoff WHERE due_at <= :now", now=now):
         hints.append(("handoff", ()))
+    if context.writing_back.due() and _exists(conn, crm_contacts.DUE):
+        hints.append(("write_back", ()))
     if _exists(conn, calls_out.DUE) and not pauses.is_for_people(conn):
         hints.append(("targets", ()))
     if alerts.due(conn) and not pauses.is_for_people(conn):

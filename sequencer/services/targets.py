@@ -18,7 +18,7 @@ from sequencer.core.mail import Answer, Outcome
 from sequencer.core.release import Release
 from sequencer.core.target_call import HandoffTarget
 from sequencer.logs import describe
-from sequencer.services import crm_leave
+from sequencer.services import crm_leave, write_back
 from sequencer.services.alerts import posted
 from sequencer.services.context import Context
 from sequencer.store import calls_out, clock, leads, pauses
@@ -89,9 +89,10 @@ def deliver(context: Context) -> bool:
             for row in rows
             if row.target in targets and targets[row.target].form == "crm"
         }
+        back = {row.id: write_back.prepare(conn, release, row) for row in rows if row.target == write_back.TARGET}
     if not rows:
         return False
-    call = _caller(context, targets.get, at, left)
+    call = _caller(context, targets.get, at, left, back)
     with ThreadPoolExecutor(len(rows)) as threads:
         outcomes = list(threads.map(call, rows))
     with context.engine.begin() as conn:
@@ -99,11 +100,15 @@ def deliver(context: Context) -> bool:
             target = targets.get(row.target)
             if target is not None and contact is not None:
                 crm_leave.remember(conn, row.lead_id, target.system, contact)
+            written = back.get(row.id)
             if outcome.answer is Answer.ACCEPTED:
+                if written is not None:
+                    write_back.remember(conn, written)
                 calls_out.settle(conn, row.id, row.attempts, "sent", None)
                 continue
             # A chat knows no repeat: what it may have shown is not said again.
-            over = target is None or (target.form == "slack" and outcome.answer is Answer.UNKNOWN)
+            gone = target is None and written is None
+            over = gone or (target is not None and target.form == "slack" and outcome.answer is Answer.UNKNOWN)
             wait = None if over else rules.again(row.attempts)
             state = "dead" if wait is None else "pending"
             calls_out.settle(
@@ -117,6 +122,7 @@ def _caller(
     target_of: Callable[[str], HandoffTarget | None],
     at: int,
     left: Mapping[int, crm_leave.Left | None],
+    back: Mapping[int, write_back.Prepared | None],
 ) -> Callable[[Any], tuple[Outcome, str | None]]:
     """What makes one call: what came of it, and by which id a CRM knows the lead now.
 
@@ -125,9 +131,11 @@ def _caller(
 
     def call(row: Any) -> tuple[Outcome, str | None]:
         target = target_of(row.target)
-        if target is None:
+        if target is None and row.id not in back:
             return Outcome(Answer.REFUSED, detail="the target is not declared any more"), None
         try:
+            if target is None:
+                return write_back.write(context.crms, back[row.id]), None
             if target.form == "crm":
                 return crm_leave.leave(context.crms.get(target.system), left.get(row.id), row.attempts)
             if target.form == "slack":
@@ -136,7 +144,7 @@ def _caller(
             key = rules.key_of(context.secret, target.name)
             return context.webhooks.post(target.url, body, rules.signed(key, row.id, at, body)), None
         except Exception as error:
-            log.error("calling the target %s failed: %s", target.name, describe(error))
+            log.error("calling the target %s failed: %s", row.target, describe(error))
             return Outcome(Answer.UNKNOWN, detail=f"failed in posting: {type(error).__name__}"), None
 
     return call

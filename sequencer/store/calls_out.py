@@ -105,6 +105,12 @@ def replay(conn: Connection, ids: Collection[int] | None) -> int:
     return int(conn.execute(_REPLAY, {"every": ids is None, "ids": array(sorted(ids or ()))}).rowcount)
 
 
+def open_to(conn: Connection, target: str) -> int:
+    """How many calls to a target are still to be made, or being made."""
+    query = select(func.count()).where(call_out.c.target == target, call_out.c.state.in_(("pending", "sending")))
+    return int(conn.execute(query).scalar_one())
+
+
 def counts(conn: Connection) -> dict[str, int]:
     """How many in each state."""
     return {row[0]: row[1] for row in conn.execute(select(call_out.c.state, func.count()).group_by(call_out.c.state))}

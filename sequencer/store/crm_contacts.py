@@ -83,3 +83,65 @@ def said(conn: Connection, ids: Sequence[int]) -> dict[tuple[int, str], dict[str
         }
         for row in conn.execute(_SAID, {"ids": array(ids)})
     }
+
+
+DUE = "SELECT 1 FROM crm_contact WHERE contact IS NOT NULL AND next_at <= clock_timestamp()"
+"""Whether there is a contact to look at, whatever is to be written back."""
+
+
+class Contact(NamedTuple):
+    lead_id: int
+    contact: str
+    written: str | None
+
+
+_LOOK = text(
+    """
+    WITH due AS MATERIALIZED (
+        SELECT lead_id FROM crm_contact
+        WHERE crm = :crm AND contact IS NOT NULL AND next_at <= clock_timestamp()
+        ORDER BY next_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE crm_contact c SET next_at = clock_timestamp() + make_interval(secs => CAST(:every AS float))
+    FROM due WHERE c.crm = :crm AND c.lead_id = due.lead_id
+    RETURNING c.lead_id, c.contact, c.written
+    """
+)
+
+
+def look(conn: Connection, crm: str, every: float, limit: int) -> list[Contact]:
+    """Takes contacts that are to be looked at; again in so many seconds of operating time."""
+    rows = conn.execute(_LOOK, {"crm": crm, "every": every, "limit": limit})
+    return sorted(Contact(*row) for row in rows)
+
+
+_OF = text(
+    """
+    SELECT lead_id, contact, written FROM crm_contact
+    WHERE crm = :crm AND contact IS NOT NULL AND lead_id = ANY(CAST(:ids AS bigint[])) ORDER BY lead_id
+    """
+)
+
+
+def of_leads(conn: Connection, crm: str, ids: Sequence[int]) -> list[Contact]:
+    return [Contact(*row) for row in conn.execute(_OF, {"crm": crm, "ids": array(ids)})]
+
+
+_WROTE = text(
+    """
+    WITH held AS MATERIALIZED (
+        SELECT lead_id FROM crm_contact WHERE crm = :crm AND lead_id = ANY(CAST(:ids AS bigint[]))
+        ORDER BY lead_id FOR NO KEY UPDATE
+    )
+    UPDATE crm_contact c SET written = v.written
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:written AS text[])) v(lead_id, written), held
+    WHERE c.crm = :crm AND c.lead_id = v.lead_id AND held.lead_id = v.lead_id
+    """
+)
+
+
+def wrote(conn: Connection, crm: str, digests: Mapping[int, str]) -> None:
+    """What was written back of leads, as digests."""
+    if digests:
+        ids = sorted(digests)
+        conn.execute(_WROTE, {"crm": crm, "ids": array(ids), "written": array(digests[one] for one in ids)})

@@ -100,6 +100,26 @@ def last_of(conn: Connection, lead_ids: Sequence[int], kind: str, since: datetim
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
+# One look-up in the index for each, as in _STORED.
+_LATEST = text(
+    f"""
+    SELECT {", ".join(f"e.{column.name}" for column in _COLUMNS)}
+    FROM unnest(CAST(:ids AS bigint[])) v(id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM event
+        WHERE lead_id = v.id AND at >= :since AND kind = ANY(CAST(:kinds AS text[])) AND NOT machine
+        ORDER BY at DESC, key LIMIT 1
+    ) e
+    """
+)
+
+
+def latest(conn: Connection, lead_ids: Collection[int], kinds: Collection[str], since: datetime) -> dict[int, Event]:
+    """By lead, the last of such events, unless that is longer ago; machines' events are left out."""
+    values = {"ids": array(sorted(lead_ids)), "kinds": array(sorted(kinds)), "since": since}
+    return {row.lead_id: Event(*row) for row in conn.execute(_LATEST, values)}
+
+
 def known_since(conn: Connection, lead_id: int, key: str, since: datetime) -> bool:
     """Whether the lead has an event of this key that is not older; for callers whose repeats bear another time."""
     e = event.c

@@ -388,8 +388,16 @@ crm_contact = Table(
         server_default=text("'{}'"),
         comment="by field, when its last word about it was spoken, and the keys of what was said then",
     ),
+    Column("written", Text, comment="digest of what was written back last"),
+    _at(
+        "next_at",
+        nullable=False,
+        server_default=func.clock_timestamp(),
+        comment="operating time at which to look again whether something is to be written back",
+    ),
     PrimaryKeyConstraint("lead_id", "crm"),
     Index("ix_crm_contact", "crm", "contact", postgresql_where=text("contact IS NOT NULL")),
+    Index("ix_crm_contact_due", "crm", "next_at", postgresql_where=text("contact IS NOT NULL")),
 )
 
 message = Table(

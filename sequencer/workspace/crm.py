@@ -3,12 +3,14 @@
 import re
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from sequencer.core import event as kinds
-from sequencer.core.crm import SIGNED, TRUTHS, Conditions, Crm, CrmSource, Path, Truth
+from sequencer.core.crm import SIGNED, TRUTHS, WRITTEN, Conditions, Crm, CrmSource, Path, Truth, WriteBack
 from sequencer.core.crm_ready import READY, path
 from sequencer.core.lead import BUILT_IN
+from sequencer.core.target_call import SYSTEMS
 from sequencer.workspace import values
 from sequencer.workspace.nodes import Items, Map, Node, Text, as_map, as_text, as_texts
 from sequencer.workspace.words import PATH
@@ -16,6 +18,8 @@ from sequencer.workspace.words import PATH
 WRITABLE: Final = tuple(sorted(BUILT_IN - {"email", "zone"}))
 """Built-in fields that the CRM may say."""
 _OURS: Final = kinds.BUILT_IN - {kinds.UNSUBSCRIBED}
+SHORTEST: Final = timedelta(minutes=10)
+"""Between two times that a contact is written to."""
 _PLACES: Final = ("each", "email", "contact", "key", "at", "rep", "note")
 
 
@@ -27,6 +31,7 @@ def read_crm(block: Map | None, stages: Collection[str], fields: Collection[str]
         dict(_truth(block, fields, where)),
         dict(_stages(block, stages, where)),
         {source.name: source for source in _webhooks(block, fields, where)},
+        _write_back(block),
     )
 
 
@@ -132,3 +137,23 @@ def _fields(keys: Map, fields: Collection[str], where: str) -> list[tuple[str, P
         if field is not None and place is not None:
             found.append((field, place))
     return found
+
+
+def _write_back(block: Map) -> WriteBack | None:
+    keys = as_map(block.take("write_back"), "`to`, `every` and `fields`")
+    if keys is None:
+        return None
+    keys.expect("crm.write_back")
+    to = values.choice(keys.need_text("to", "hubspot"), SYSTEMS)
+    text = keys.text("every")
+    every = values.duration(text)
+    if text is not None and every is not None and (every.unit == "business day" or every.elapsed < SHORTEST):
+        text.bad("10 minutes or more, as `1 hour`", "bad-duration")
+    named = as_map(keys.need("fields", "{step: sequencer_step}"), "what is told, as `step: sequencer_step`")
+    if named is None or to is None:
+        return None
+    named.expect("crm.written")
+    told = {name: text.value for name in WRITTEN if (text := named.text(name)) is not None}
+    if not told and not named.entries:
+        named.problems.error(named.mark, "missing-key", f"expected at least one of {', '.join(WRITTEN)}")
+    return WriteBack(to, told, every.elapsed) if every is not None else WriteBack(to, told)

@@ -7,6 +7,7 @@ it into its place, and a test wants it explained in docs/sequences.md.
 from collections.abc import Mapping
 from typing import Final
 
+from sequencer.core.crm import WRITTEN
 from sequencer.workspace.format_crm import CRM
 from sequencer.workspace.format_forms import FORMS, WHOLE
 from sequencer.workspace.format_scenarios import SCENARIOS
@@ -25,6 +26,7 @@ ANY_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "trigger": ("when", "at"),
     "step: if": ("then", "else"),
     "target": ("slack", "webhook", "crm"),
+    "crm.written": WRITTEN,
     "lesson": ("add", "set"),
 }
 """Places where at least one of these keys is needed."""

@@ -5,8 +5,9 @@ from typing import Final
 
 from sequencer.core.crm import SIGNED, TRUTHS
 from sequencer.core.crm_ready import READY
+from sequencer.core.target_call import SYSTEMS
 from sequencer.workspace.shapes import Block, Choice, Key, Named, Several, either
-from sequencer.workspace.words import ANY, ID, NAME, PATH
+from sequencer.workspace.words import ANY, DURATION, ID, NAME, PATH
 
 _CONDITIONS: Final = Named(PATH, either(ANY, Several(ANY)))
 
@@ -31,6 +32,35 @@ CRM: Final[Mapping[str, tuple[Key, ...]]] = {
             "How the CRM tells us: by the name in the address, how what comes there is verified and read.",
             "{hubspot: {like: hubspot}}",
         ),
+        Key(
+            "write_back",
+            Block("crm.write_back"),
+            "What the CRM is told of leads that it knows, as it goes; without it, nothing.",
+            "{to: hubspot, every: 1 hour, fields: {sequence: sequencer_sequence, next_send: sequencer_next_send}}",
+        ),
+    ),
+    "crm.write_back": (
+        Key("to", Choice(SYSTEMS), "Which CRM.", "hubspot", True),
+        Key("every", DURATION, "Each contact is written to once in so long at most; 1 hour.", "30 minutes"),
+        Key(
+            "fields",
+            Block("crm.written"),
+            "What is told, and the CRM's name of the field for it.",
+            "{step: sq_step}",
+            True,
+        ),
+    ),
+    "crm.written": (
+        Key("sequence", ANY, "The title of the sequence that the lead is in.", "sequencer_sequence"),
+        Key("step", ANY, "The step before which the lead stands.", "sequencer_step"),
+        Key(
+            "next_send",
+            ANY,
+            "The day of the next mail; where something is to be decided first, the day of that.",
+            "sequencer_next_send",
+        ),
+        Key("activity", ANY, "What the lead did last, in words: a click, a visit, a form, an answer.", "sq_activity"),
+        Key("active_on", ANY, "The day of that.", "sequencer_active_on"),
     ),
     "crm.webhook": (
         Key("like", Choice(tuple(READY)), "Ready-made; what else stands here replaces parts of it.", "hubspot"),

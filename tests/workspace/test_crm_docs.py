@@ -1,9 +1,10 @@
 """docs/crm.md: its examples load, and do what the page says."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sequencer.core.crm import WRITTEN
 from sequencer.core.crm_ready import READY
 from sequencer.core.crm_said import read_body, typed
 from sequencer.workspace.settings import load_settings
@@ -33,3 +34,12 @@ def test_the_mapping_of_ones_own_reads_the_body_that_the_page_shows() -> None:
     assert (told.email, told.contact, told.kinds) == ("kim@harbor.example", "5", ("call_logged",))
     assert (told.rep, told.note) == ("ana@kestrel.example", "Wants an offer")
     assert typed(workspace, workspace.crm, "kim@harbor.example", told.values) == {"stage": "sql"}
+
+
+def test_what_is_written_back_is_declared_as_the_page_shows() -> None:
+    [example] = [one for one in YAML if "write_back" in one]
+    workspace, problems = load_settings({"sequences/workspace.yaml": BASE + example})
+    assert problems == () and workspace is not None and workspace.crm is not None
+    declared = workspace.crm.write_back
+    assert declared is not None and (declared.to, declared.every) == ("hubspot", timedelta(minutes=30))
+    assert set(declared.fields) == set(WRITTEN)
