@@ -28,7 +28,7 @@ MISTAKES = [
     ("crm's stage", "locale: en", "crm: {stages: {Won: custommer}}", ["6:21 unknown-stage"]),
     ("crm's webhook like", "locale: en", "crm: {webhooks: {h: {like: hubspott}}}", ["6:28 bad-value"]),
     ("crm's webhook of its own", "locale: en", "crm: {webhooks: {h: {email: mail}}}", ["6:21 missing-key"] * 2),
-    ("crm's fields", "locale: en", "crm: {write_back: {to: hubspot, fields: {steps: a}}}", ["6:41 unknown-key"]),
+    ("crm's fields", "locale: en", "crm: {write_back: {to: hubspot, fields: {steps: a}}}", ["6:42 unknown-key"]),
     (
         "crm's turn",
         "locale: en",
