@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from sequencer.cli import main
+from sequencer.cli import main, plan_github
 from sequencer.workspace.load import read_files
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +61,26 @@ def test_the_workflow_writes_nothing_but_a_comment_and_cannot_be_made_to_run_wha
         name: job["permissions"] for name, job in WORKFLOW["jobs"].items() if "permissions" in job
     }
     assert [] == [script for script in SCRIPTS if "${{" in script]
+
+
+@pytest.mark.parametrize(
+    ("there", "done"),
+    [
+        ("17\n18\n", "api --silent --method PATCH repos/you/it/issues/comments/17 --field body=@{}/plan.md"),
+        ("", "pr comment 4 --body-file {}/plan.md"),
+    ],
+)
+def test_a_plan_replaces_its_own_comment_and_no_other(there: str, done: str, tmp_path: Path) -> None:
+    program, log = tmp_path / "gh", tmp_path / "log"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {log}\ncase "$*" in *--paginate*) printf "$THERE";; esac\n', "utf-8")
+    program.chmod(0o755)
+    (script,) = (script for script in SCRIPTS if "gh pr comment" in script)
+    given = {"GH_REPO": "you/it", "NUMBER": "4", "RUNNER_TEMP": str(tmp_path), "THERE": there}
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", **given}
+    subprocess.run(["bash", "-e", "-c", script], env=environ, check=True)
+    asked, acted = log.read_text("utf-8").splitlines()
+    assert f'startswith("{plan_github.MARKER}")' in asked and "repos/you/it/issues/4/comments" in asked
+    assert done.format(tmp_path) == acted
 
 
 def test_it_runs_for_every_file_of_the_workspace_and_for_others_only_itself() -> None:
