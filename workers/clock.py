@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
 
 from sequencer.errors import SequencerError
 from sequencer.logs import configure, describe
@@ -24,8 +25,14 @@ EVERY = 1.0
 SHARE = 0.1
 """Of its time that the ticker may spend looking. A look takes milliseconds; but seconds when millions of dead entries
 lie in the index because somebody holds a snapshot for hours; looking every second would take a whole processor then."""
+LATER = 0.5
+"""Of the time that an outage of the database has lasted: between two looks during it. So everything resumes soon after
+a restart, and nobody knocks every second for hours."""
 SLOWEST = 5.0
-"""Seconds between two looks during a long outage of the database: how late everything resumes at most."""
+"""Seconds between two looks during a long outage: how late everything resumes at most."""
+USUAL = 5
+"""Looks of which the quickest says what one takes: each may have to wait for a processor, all of them wait for an
+index."""
 
 
 def tick(context: Context) -> int:
@@ -42,16 +49,21 @@ def tick(context: Context) -> int:
 def run(context: Context, stopping: threading.Event, every: float = EVERY) -> None:
     """Looks until told to stop. During an outage the looks come more rarely, until one succeeds."""
     outage = Outage(_log, "no look at what is due", "looking again every few seconds")
+    took: deque[float] = deque(maxlen=USUAL)
+    away_since: float | None = None
     pause = every
     while not stopping.wait(pause):
         began = time.monotonic()
         try:
             tick(context)
         except Exception as error:
-            pause = min(SLOWEST, pause * 2)
+            away_since = away_since if away_since is not None else began
+            pause = min(SLOWEST, max(every, (time.monotonic() - away_since) * LATER))
             outage.failed(describe(error))
         else:
-            pause = max(every, (time.monotonic() - began) * (1 / SHARE - 1))
+            away_since = None
+            took.append(time.monotonic() - began)
+            pause = max(every, min(took) * (1 / SHARE - 1))
             outage.over()
 
 
