@@ -92,8 +92,13 @@ def _tags(tags: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(tag) for tag in sorted(tags, key=len, reverse=True) if tag) or r"(?!)")
 
 
+_ANGLED = re.compile(r"<\s*(https?://[^>\s]+)\s*>")
+
+
 def header(headers: Mapping[str, str], name: str) -> str | None:
     """A header's value, its name in any case."""
+    if name in headers:
+        return headers[name]
     return next((value for key, value in headers.items() if key.lower() == name.lower()), None)
 
 
@@ -101,7 +106,7 @@ def one_click_url(headers: Mapping[str, str]) -> str | None:
     """Where RFC 8058's POST goes; None when the mail does not offer it."""
     if (header(headers, "List-Unsubscribe-Post") or "").replace(" ", "").lower() != "list-unsubscribe=one-click":
         return None
-    found = re.search(r"<\s*(https?://[^>\s]+)\s*>", header(headers, "List-Unsubscribe") or "")
+    found = _ANGLED.search(header(headers, "List-Unsubscribe") or "")
     return found[1] if found else None
 
 

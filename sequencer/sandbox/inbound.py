@@ -13,14 +13,15 @@ from sequencer.sandbox.reaction import Due
 
 def fields(due: Due) -> dict[str, str]:
     """The same reaction gives the same Message-ID, so that a repeated post can be told."""
-    letter, email = due.data["letter"], due.mail.to_email
+    data, email = due.data, due.mail.to_email
+    letter = data["letter"]
     sender = formataddr((_line(letter["to_name"]), email))
     recipient = letter["to"]
     automatic = due.kind == "auto_reply"
     subject = _line(f"{'Automatic reply' if automatic else 'Re'}: {letter['subject']}")
-    text = str(due.data.get("text", ""))
+    text = str(data.get("text", ""))
     parts = {
-        "headers": _headers(due, sender, recipient, subject),
+        "headers": _headers(due, letter["message_id"], sender, recipient, subject),
         "dkim": f"{{@{email.rpartition('@')[2]} : pass}}",
         "to": recipient,
         "from": sender,
@@ -37,10 +38,10 @@ def fields(due: Due) -> dict[str, str]:
     return {**parts, "charsets": orjson.dumps(dict.fromkeys(texts, "UTF-8")).decode()}
 
 
-def _headers(due: Due, sender: str, recipient: str, subject: str) -> str:
+def _headers(due: Due, answered: str | None, sender: str, recipient: str, subject: str) -> str:
     mail = due.mail
     digest = hashlib.sha256(f"{mail.request_id} {due.id}".encode()).hexdigest()[:24]
-    original = due.data["letter"]["message_id"] or mail.common["smtp-id"]
+    original = answered or mail.smtp_id
     lines = {
         "From": sender,
         "To": recipient,

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, NamedTuple
 
-import orjson
 import urllib3
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, Engine
@@ -142,7 +141,7 @@ class Reactor:
         began = time.monotonic()
         for message in list(islice(self._mails, max(0, len(self._mails) - _REMEMBERED))):
             del self._mails[message]  # the oldest first
-        items = [Item(one, b"" if _is_alone(one) else orjson.dumps(event(one))) for one in due]
+        items = [Item(one, b"" if _is_alone(one) else event(one)) for one in due]
         if self._copies is not None:
             self._mix(self._copies, items, clock, began)
             time.sleep(max(0.0, _GATHERING - (time.monotonic() - began)))

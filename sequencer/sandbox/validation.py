@@ -324,7 +324,8 @@ def _bytes(values: object) -> int:
     """Keys and values in UTF-8."""
     if not isinstance(values, dict):
         return 0
-    return sum(len(name.encode()) + len(value.encode()) for name, value in values.items() if isinstance(value, str))
+    together = "".join([*values, *(value for value in values.values() if isinstance(value, str))])
+    return len(together) if together.isascii() else len(together.encode())
 
 
 def _domain(address: dict[str, Any]) -> str:
