@@ -103,13 +103,19 @@ def by_id(conn: Connection, body_id: int) -> Body | None:
     return Body(*row) if row is not None else None
 
 
-_BODIES = select(*_BODY).where(intake.c.id == any_in("ids")).order_by(intake.c.id)
+_BODIES = """
+    SELECT id, door, body, content_type, at FROM intake WHERE id = ANY(CAST(%(ids)s AS bigint[])) ORDER BY id
+"""
 
 
 def _bodies(conn: Connection, ids: Sequence[int]) -> list[Body]:
+    """Read in PostgreSQL's binary format: as text, each byte of a body would come as two digits."""
     if not ids:
         return []
-    return [Body(*row) for row in conn.execute(_BODIES, {"ids": array(ids)})]
+    driver = conn.connection.driver_connection
+    assert driver is not None
+    with driver.cursor(binary=True) as cursor:
+        return [Body(*row) for row in cursor.execute(_BODIES, {"ids": array(ids)})]
 
 
 _CALM = update(intake).where(intake.c.id == any_in("ids")).values(urgent=False)
