@@ -211,8 +211,8 @@ def due(conn: Connection, now: datetime, limit: int, known: dict[int, Told]) -> 
         for message, *told in conn.execute(_TOLD, {"ids": list(missing)}).all():
             known[message] = told_of(*told)
     return [
-        Due(*row, known[message])
-        for row, message in zip(rows, of, strict=True)
+        Due(number, kind, due_at, told, attempts, known[message])
+        for (number, kind, due_at, told, attempts), message in zip(rows, of, strict=True)
         if message in known  # else it was forgotten in between
     ]
 
