@@ -106,7 +106,7 @@ def _personalizations(
         if headers:
             entry["headers"] = (
                 headers
-                if all(map(str.isprintable, headers.values()))
+                if "".join(headers.values()).isprintable()
                 else {name: _on_one_line(value) for name, value in headers.items()}
             )
         if pairs:

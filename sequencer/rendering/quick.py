@@ -34,7 +34,12 @@ class Writer:
     """The source of one function over a Scope: constants and what is read once before all slots."""
 
     def __init__(self) -> None:
-        self.constants: dict[str, Any] = {"shown_html": shown_html, "shown_text": shown_text, "shown_line": shown_line}
+        self.constants: dict[str, Any] = {
+            "shown_html": shown_html,
+            "shown_text": shown_text,
+            "shown_line": shown_line,
+            "marked": _escaped_in_html,
+        }
         self.readings: dict[str, str] = {}
         """Variables by what they hold."""
         self._names: dict[str | int, str] = {}
@@ -82,7 +87,17 @@ _SHOWN: Final[Mapping[Mode, Callable[[Any], str]]] = {
     Mode.TEXT: shown_text,
     Mode.HEADER: shown_line,
 }
-_PRINTER: Final[Mapping[Mode, str]] = {mode: function.__name__ for mode, function in _SHOWN.items()}
+_PRINTED: Final[Mapping[Mode, str]] = {
+    Mode.HTML: "(t if type(t := %s) is str and t.isprintable() and not marked(t) else shown_html(t))",
+    Mode.TEXT: "(t if type(t := %s) is str and t.isprintable() else shown_text(t))",
+    Mode.HEADER: "(t if type(t := %s) is str and t.isprintable() else shown_line(t))",
+}
+"""The source of a printed value. What most values are is printed as it is, without calling anything for it."""
+
+_OPERATORS: Final = {
+    "eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">=", "in": "in", "notin": "not in",
+}  # fmt: skip
+"""What COMPARISONS do, between two variables."""
 
 
 def quick_block(body: Sequence[nodes.Node], mode: Mode, depth: int = 0) -> Emit | None:
@@ -118,7 +133,7 @@ def _written(node: nodes.Expr, mode: Mode, depth: int) -> Emit | None:
         text = shown(node.value, mode)
         return lambda writer: writer.constant(text)
     value = quick_value(node, depth)
-    return None if value is None else lambda writer: f"{_PRINTER[mode]}({value(writer)})"
+    return None if value is None else lambda writer: _PRINTED[mode] % value(writer)
 
 
 def _if(node: nodes.If, mode: Mode, depth: int) -> Emit | None:
@@ -188,7 +203,7 @@ def _filter(node: nodes.Filter, depth: int) -> Emit | None:
         return None
     function: Callable[..., Any]
     if node.name == "_compare":
-        function, known = COMPARISONS[node.args[0].as_const()], known[1:]
+        return _comparison(node.args[0].as_const(), inner, known[1])
     elif node.name in ("default", "d") and len(known) == 1:
         function = default
     elif node.name == URL_FILTER:
@@ -200,6 +215,16 @@ def _filter(node: nodes.Filter, depth: int) -> Emit | None:
     return lambda writer: (
         f"{writer.constant(function)}({', '.join([inner(writer), *(argument(writer) for argument in known)])})"
     )
+
+
+def _comparison(name: str, left: Emit, right: Emit) -> Emit:
+    def write(writer: Writer) -> str:
+        a, b = left(writer), right(writer)
+        if a.isidentifier() and b.isidentifier():
+            return f"({a} is not None and {b} is not None and {a} {_OPERATORS[name]} {b})"
+        return f"{writer.constant(COMPARISONS[name])}({a}, {b})"
+
+    return write
 
 
 def _field(writer: Writer, record: str, name: str) -> str:

@@ -78,7 +78,7 @@ def claim(
     if floor is None:
         del values["floor"]
     rows = conn.execute(_DUE_HERE if floor is None else _DUE_SINCE, values).all()
-    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in rows]
+    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in map(tuple, rows)]
 
 
 DUE_PLACES = """
