@@ -40,6 +40,8 @@ def concerns(waited_for: Interest, kind: str, step: str | None, data: Mapping[st
     """
     if kind in kinds.DELIVERY:
         return suppresses(kind, data) is not None
+    if kind == kinds.CHANGED and "field" in data and not waited_for.depends_on(str(data["field"])):
+        return False
     return waited_for.has(kind, step)
 
 

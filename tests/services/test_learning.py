@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from sequencer.cli import timeline
 from sequencer.core.lead import Lead
+from sequencer.services import due, weigh
 from sequencer.services.imports import import_csv
 from sequencer.services.standing import standing_view
 from sequencer.store import leads
@@ -228,3 +229,43 @@ def test_who_asks_about_price_is_heard_in_answers_and_forms_and_the_rep_reads_th
         standing = [standing_view(conn, release, lead, world.now()) for lead in leads.by_ids(conn, [kim.id, lee.id])]
     assert reasons == [[asked]]
     assert [one and (one["score"], one["sales_ready"], len(one["events"])) for one in standing] == [(40, True, 1)] * 2
+
+
+WAITS = """
+title: Waits
+state: live
+topic: guides
+enroll: {when: manual}
+from: marketing
+steps:
+  - id: asked
+    if: %s
+    within: 20 days
+    then:
+      - email: one
+    else:
+      - email: two
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "woken"),
+    [
+        ('has(lead.pains, "cost")', True),
+        ('known("pains")', True),
+        ("fit >= 200", True),
+        ('lead.role == "finance"', False),
+        ("replied()", False),
+    ],
+)
+def test_a_lesson_wakes_those_who_wait_for_what_it_taught(world: World, condition: str, woken: bool) -> None:
+    world.deploy(workspace() | {"sequences/waits.yaml": WAITS % condition})
+    kim = world.lead()
+    world.enter("waits", kim)
+    world.work()
+    before = [e["due_at"] for e in world.view(kim)["enrollments"] if e["sequence"] == "waits"]
+    visits(world, kim, "/cost/a", "/cost/b")
+    [number] = [args[0] for name, args in due.work(world.context) if name == "weigh"]
+    weigh.look(world.context, int(str(number)))
+    after = [e["due_at"] for e in world.view(kim)["enrollments"] if e["sequence"] == "waits"]
+    assert (profile(world, kim)["pains"][0], after != before) == (["cost"], woken)
