@@ -48,12 +48,23 @@ class Part(NamedTuple):
 
 def parts(signals: Signals, counts: Counts, today: date) -> Iterator[Part]:
     """What makes up the score of a day, by signal. Days after it do not count yet."""
-    by_name: dict[str, list[tuple[date, int]]] = {}
+    return _parts(_by_signal(signals, counts), today)
+
+
+_Days: TypeAlias = list[tuple[date, int]]
+
+
+def _by_signal(signals: Signals, counts: Counts) -> list[tuple[Signal, _Days]]:
+    by_name: dict[str, _Days] = {}
     for (name, day), times in counts.items():
-        if day <= today and times:
+        if times:
             by_name.setdefault(name, []).append((day, times))
-    for signal in signals.points:
-        days = by_name.get(signal.name)
+    return [(signal, by_name[signal.name]) for signal in signals.points if signal.name in by_name]
+
+
+def _parts(counted: Iterable[tuple[Signal, _Days]], today: date) -> Iterator[Part]:
+    for signal, every in counted:
+        days = [one for one in every if one[0] <= today]
         if days:
             units = sum(times * worth(signal, (today - day).days) for day, times in days)
             yield Part(signal, sum(times for _, times in days), units, capped(signal, units))
@@ -108,14 +119,15 @@ def changes_on(signals: Signals, counts: Counts, marks: Collection[int], today: 
     """
     if not marks or not any(counts.values()):
         return None
-    now = score(signals, counts, today)
+    counted = _by_signal(signals, counts)
+    now = sum(part.units for part in _parts(counted, today)) // UNIT
     below = max((mark for mark in marks if mark <= now), default=None)
     above = min((mark for mark in marks if mark > now), default=None)
     last = max(day for (_, day), times in counts.items() if times)
     day = today
     while True:
         day += timedelta(days=1)
-        found = list(parts(signals, counts, day))
+        found = list(_parts(counted, day))
         reached = sum(part.units for part in found) // UNIT
         if (above is not None and reached >= above) or (below is not None and reached < below):
             return day
