@@ -9,7 +9,11 @@ import pytest
 
 from sequencer.core.mail import Answer
 from sequencer.providers.crm import Activity, Change, Contact, Crm, Failed
-from tests.providers.crms import TOKEN, Account, account
+from sequencer.providers.hubspot import HubSpot
+from sequencer.providers.outgoing import Outgoing
+from sequencer.providers.pipedrive import Pipedrive
+from sequencer.providers.salesforce import Salesforce
+from tests.providers.crms import TOKEN, Account, account, client
 
 KIM = Contact("kim.o'hara+x@harbor.example", "Kim", "O'Hara", "COO", "Harbor", owner="77")
 TASK = Activity("Talk to Kim O'Hara (handoff 1)", "Why now: <price>\n- asked", datetime(2026, 11, 26, 9, tzinfo=UTC))
@@ -119,6 +123,30 @@ def test_wrong_credentials_are_refused(both: tuple[Account, Crm], name: str) -> 
     with pytest.raises(Failed) as failed:
         crm.leave(KIM, NOTE, repeat=False)
     assert failed.value.outcome.detail.startswith("401")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://api.crm.example", "https://10.0.0.1", "https://localhost", "https://api.crm.example:8443", "ftp://x"],
+)
+def test_no_crm_is_asked_at_an_address_that_is_not_public(name: str, url: str) -> None:
+    crms = {
+        "hubspot": lambda: HubSpot(Outgoing(), TOKEN, url),
+        "salesforce": lambda: Salesforce(Outgoing(), url, "id", TOKEN),
+        "pipedrive": lambda: Pipedrive(Outgoing(), url, TOKEN),
+    }
+    with pytest.raises(Failed) as failed:
+        crms[name]().leave(KIM, TASK, repeat=False)
+    assert failed.value.outcome.answer is Answer.REFUSED
+
+
+def test_no_crm_is_asked_where_its_name_leads_into_a_private_network_nor_in_development(name: str) -> None:
+    inside = Outgoing(resolve=lambda host, port: ["93.184.215.14", "169.254.169.254"])
+    instead = Outgoing(frozenset({("127.0.0.1", 9)}), instead="http://127.0.0.1:9/")
+    for outgoing in (inside, instead):
+        with pytest.raises(Failed) as failed:
+            client(name, outgoing, 443).leave(KIM, TASK, repeat=False)
+        assert failed.value.outcome.answer is Answer.REFUSED
 
 
 @pytest.mark.parametrize("said", [None, [], {"results": 3}, {"id": None}, "text"])

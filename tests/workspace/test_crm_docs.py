@@ -7,7 +7,10 @@ from pathlib import Path
 from sequencer.core.crm import WRITTEN
 from sequencer.core.crm_ready import READY
 from sequencer.core.crm_said import read_body, typed
+from sequencer.core.target_call import HandoffTarget
 from sequencer.workspace.settings import load_settings
+from sequencer.workspace.signals import SIGNALS_FILE, load_signals
+from tests.workspaces import WORKSPACE
 
 from .test_docs import EXAMPLES
 
@@ -43,3 +46,13 @@ def test_what_is_written_back_is_declared_as_the_page_shows() -> None:
     declared = workspace.crm.write_back
     assert declared is not None and (declared.to, declared.every) == ("hubspot", timedelta(minutes=30))
     assert set(declared.fields) == set(WRITTEN)
+
+
+def test_the_target_is_declared_as_the_page_shows() -> None:
+    workspace, _ = load_settings({"sequences/workspace.yaml": WORKSPACE})
+    assert workspace is not None
+    [example] = [one for one in YAML if one.startswith("handoff")]
+    ready = 'sales_ready: did("demo_requested")\n'
+    found, problems = load_signals({SIGNALS_FILE: ready + example}, workspace, {})
+    assert problems == () and found.signals is not None and found.signals.handoff is not None
+    assert found.signals.handoff.targets == {"sales": HandoffTarget("sales", "crm", "", "hubspot")}
