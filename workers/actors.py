@@ -16,6 +16,7 @@ from sequencer.services import (
     advance,
     alerts,
     colleagues,
+    companies,
     handoff,
     ingest,
     migrate,
@@ -48,6 +49,7 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
     register(broker, hints, "weigh", lambda number: weigh.look(context, number))
     register(broker, hints, "handoff", lambda: handoff.look(context))
     register(broker, hints, "colleagues", lambda: colleagues.tell(context))
+    register(broker, hints, "merge", lambda: companies.move(context))
     register(broker, hints, "migrate", lambda: migrate.migrate(context))
     register(broker, hints, "visits", lambda: visits.process(context))
     register(broker, hints, "alerts", lambda: alerts.deliver(context))

@@ -21,6 +21,7 @@ COMMANDS = {
     "deploy": "Check and compile the workspace and make it what the workers run.",
     "rollback": "Deploy an older deployment again.",
     "leads": "Import leads from CSV, or show one.",
+    "companies": "Show companies, and say which of them are one or count together.",
     "enroll": "Enrol leads into a sequence.",
     "halt": "Stop all mail to a lead.",
     "pause": "Pause all sending, or one lead.",

@@ -20,9 +20,8 @@ def tell(context: Context) -> bool:
         release = context.releases.current(conn)
         page = colleague_news.listeners(conn, one, context.batch)
         free = leads.lock(conn, page, wait=False)
-        here = {lead_id: lead for lead_id, lead in free.items() if lead.company_id == one.company_id}
-        happened = [heard(one, lead_id) for lead_id in here]
-        awake = follow(conn, release, interests(release), here, happened, now).awake
+        happened = [heard(one, lead_id) for lead_id in free]
+        awake = follow(conn, release, interests(release), free, happened, now).awake
         busy = [lead_id for lead_id in page if lead_id not in free]
         whole = not busy and len(page) < context.batch
         colleague_news.told(conn, one, None if whole else busy[0] - 1 if busy else page[-1])

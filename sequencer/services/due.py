@@ -12,6 +12,7 @@ from sequencer.store import (
     calls_out,
     clock,
     colleague_news,
+    companies,
     crm_contacts,
     enrollments,
     handoffs,
@@ -49,6 +50,8 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         hints.append(("migrate", ()))
     if _exists(conn, colleague_news.WAITING):
         hints.append(("colleagues", ()))
+    if _exists(conn, companies.STRAYS):
+        hints.append(("merge", ()))
     hints += [("recount" if of == watches.SIGNALS else "plant", (rule,)) for rule, of in watches.unplanted(conn)]
     if not pauses.is_shut(conn):
         hints += [("weigh" if of == watches.SIGNALS else "look", (rule,)) for rule, of in watches.due(conn, now)]
@@ -90,6 +93,7 @@ _REST = text(
            OR EXISTS ({watches.PLANTING})
            OR EXISTS ({visits.WAITING})
            OR EXISTS ({colleague_news.WAITING})
+           OR EXISTS ({companies.STRAYS})
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
            OR EXISTS ({calls_out.DUE})
            OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')

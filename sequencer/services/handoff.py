@@ -5,7 +5,7 @@ lead depends on what the others got.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
 from sequencer.store import alerts, clock, enrollments, handoffs, leads, readiness
 from sequencer.store.alerts import NewAlert
+from sequencer.store.companies import families
 
 LATELY: Final = timedelta(days=30)
 """How far back it counts what reps were given."""
@@ -77,7 +78,8 @@ def _looked_at(
 ) -> Written:
     written = Written()
     loads = handoffs.loads(conn, now - LATELY) if due else {}
-    companies = leads.companies(conn, (lead.company_id for lead in locked.values() if lead.company_id is not None))
+    ids = {lead.company_id for lead in locked.values() if lead.company_id is not None}
+    companies, around = leads.companies(conn, ids), families(conn, ids)
     for one in due:
         lead = locked[one.lead_id]
         company = companies.get(lead.company_id or 0)
@@ -97,7 +99,9 @@ def _looked_at(
                 written.set(lead, {"owner": found.owner.email}, key, now)
             if company is not None and company.owner is None and release.workspace.owner.of == "company":
                 written.owners[company.id] = found.owner.email
-                companies[company.id] = Company(company.id, company.domain, company.name, found.owner.email)
+                for member in around[company.id] & companies.keys():
+                    other = companies[member]
+                    companies[member] = replace(other, owner=other.owner or found.owner.email)
         _tell(release, written, one, looked, now)
         if after.state is State.EXPIRED:
             status = rules.policy_of(release.workspace).return_status

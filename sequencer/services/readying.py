@@ -19,7 +19,7 @@ from sequencer.core.signals import Signals
 from sequencer.services import weigh
 from sequencer.services.enroll import known_of
 from sequencer.services.weigh import Looked
-from sequencer.store import leads, readiness
+from sequencer.store import companies, leads, readiness
 
 PAGE: Final = 1_000
 """Leads counted together, with all that they ever did that counts."""
@@ -63,6 +63,7 @@ def _pages(conn: Connection) -> Iterator[list[Lead]]:
 def _engaged(conn: Connection, to: Release, signals: Signals) -> Mapping[int, list[date]]:
     """By company, when each of its people last did something that will count for them; empty when nobody asks."""
     found: dict[int, list[date]] = {}
+    beside: set[int] = set()
     if not weigh.asks_of(signals).windows:
         return found
     for page in _pages(conn):
@@ -71,7 +72,8 @@ def _engaged(conn: Connection, to: Release, signals: Signals) -> Mapping[int, li
             day = weigh.last_day(signals, counts.get(lead.id, {}))
             if lead.company_id is not None and day is not None:
                 found.setdefault(lead.company_id, []).append(day)
-    return found
+        beside |= {lead.company_id for lead in page if lead.company_id is not None}
+    return weigh.together(found, companies.families(conn, beside))
 
 
 def _entering(conn: Connection, to: Release, looked: Sequence[Looked], now: datetime) -> Counter[str]:

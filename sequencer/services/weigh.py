@@ -5,7 +5,7 @@ What leads do is counted with the events (`tally`). What follows is decided afte
 locks companies before leads: how many people of a company are engaged crosses leads.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.services import snapshots
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
-from sequencer.store import clock, events, handoffs, leads, readiness, watches
+from sequencer.store import clock, companies, events, handoffs, leads, readiness, watches
 from sequencer.store.handoffs import NewHandoff
 from sequencer.store.readiness import Place
 from sequencer.store.watches import Rule
@@ -144,17 +144,24 @@ def _engaged_anew(
         if (day := last_day(signals, of)) is not None:
             found.setdefault(company_id, []).append(day)
 
-    companies = {lead.id: lead.company_id for lead in people if lead.company_id is not None}
-    for lead_id, company_id in companies.items():
+    mine = {lead.id: lead.company_id for lead in people if lead.company_id is not None}
+    for lead_id, company_id in mine.items():
         note(company_id, counts.get(lead_id, {}))
-    others = leads.of_companies(conn, set(companies.values()), {lead.id for lead in people})
+    around = companies.families(conn, set(mine.values()))
+    members = {member for family in around.values() for member in family}
+    others = leads.of_companies(conn, members, {lead.id for lead in people})
     for start in range(0, len(others), PAGE):
         part = dict(others[start : start + PAGE])
         known = readiness.counts(conn, [lead_id for lead_id in part if lead_id <= planted_to])
         anew = counted_anew(conn, release, signals, [lead_id for lead_id in part if lead_id > planted_to])
         for lead_id, of in (*known.items(), *anew.items()):
             note(part[lead_id], of)
-    return found
+    return together(found, around)
+
+
+def together(days: Mapping[int, list[date]], around: Mapping[int, Iterable[int]]) -> dict[int, list[date]]:
+    """The same with what is of the others that count with each company. `around`: which these are, by company."""
+    return {one: [day for member in family for day in days.get(member, ())] for one, family in around.items()}
 
 
 class Foreseen:
@@ -300,7 +307,8 @@ def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[L
     changed = {lead_id: day for lead_id, day in days.items() if day != noted.get(lead_id)}
     readiness.engage(conn, changed)
     newly = {lead_id for lead_id, day in changed.items() if day is not None and day > noted.get(lead_id, date.min)}
-    watches.touch_companies(conn, number, {colleagues[lead_id] for lead_id in newly}, now)
+    around = companies.families(conn, {colleagues[lead_id] for lead_id in newly}).values()
+    watches.touch_companies(conn, number, {member for members in around for member in members}, now)
 
 
 def last_day(signals: Signals, counts: Counts) -> date | None:

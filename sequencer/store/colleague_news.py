@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, text
 
 from sequencer.core.colleagues import News
-from sequencer.store.tables import colleague_news, lead
+from sequencer.store.companies import FAMILY
+from sequencer.store.tables import colleague_news
 
 WAITING: Final = "SELECT 1 FROM colleague_news"
 """Whether somebody has yet to hear something."""
@@ -23,7 +24,8 @@ _CLAIM = text(
     """
     SELECT n.lead_id, n.at, n.key, n.kind, n.company_id, n.told_to
     FROM colleague_news n JOIN company c ON c.id = n.company_id
-    ORDER BY n.at, n.lead_id, n.key LIMIT 1 FOR NO KEY UPDATE OF c, n SKIP LOCKED
+    JOIN company head ON head.id = coalesce(c.parent_id, c.id)
+    ORDER BY n.at, n.lead_id, n.key LIMIT 1 FOR NO KEY UPDATE OF c, head, n SKIP LOCKED
     """
 )
 
@@ -34,11 +36,18 @@ def claim(conn: Connection) -> News | None:
     return News(*row) if row is not None else None
 
 
+_LISTENERS = text(
+    f"""
+    SELECT l.id FROM company c CROSS JOIN {FAMILY} JOIN lead l ON l.company_id = family.id
+    WHERE c.id = :company AND l.id > :told_to AND l.id <> :lead ORDER BY l.id LIMIT :limit
+    """
+)
+
+
 def listeners(conn: Connection, one: News, limit: int) -> list[int]:
-    """Who is to hear it next, ascending."""
-    c = lead.c
-    query = select(c.id).where(c.company_id == one.company_id, c.id > one.told_to, c.id != one.lead_id)
-    return list(conn.execute(query.order_by(c.id).limit(limit)).scalars())
+    """Who is to hear it next, ascending; also in those that count with the company."""
+    values = {"company": one.company_id, "told_to": one.told_to, "lead": one.lead_id, "limit": limit}
+    return list(conn.execute(_LISTENERS, values).scalars())
 
 
 _KEY = (colleague_news.c.lead_id, colleague_news.c.at, colleague_news.c.key)

@@ -515,7 +515,7 @@ def ownerless(conn: Connection, sequences: Sequence[str], reps: Sequence[str]) -
         .join(lead, lead.c.id == enrollment.c.lead_id)
         .join(company, company.c.id == lead.c.company_id, isouter=True)
         .where(enrollment.c.sequence == func.any(list(sequences)), enrollment.c.status == func.any(_RUNNING))
-        .where(~func.coalesce(lead.c.owner == owns, False), ~func.coalesce(company.c.owner == owns, False))
+        .where(~func.coalesce(lead.c.owner == owns, False), ~func.coalesce(leads.COMPANY_OWNER == owns, False))
         .group_by(enrollment.c.sequence)
     )
     return {row[0]: row[1] for row in conn.execute(query)}

@@ -12,7 +12,7 @@ from sequencer.core.event import CLICKED, Event
 from sequencer.store.arrays import array
 from sequencer.store.tables import event
 
-_COLUMNS = (
+COLUMNS = (
     event.c.kind,
     event.c.at,
     event.c.lead_id,
@@ -77,7 +77,7 @@ def of_leads(
     """What people did, oldest first; machines' events are left out."""
     e = event.c
     query = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(e.lead_id == func.any(list(lead_ids)), e.kind == func.any(list(kinds)), ~e.machine)
         .order_by(e.at, e.key)
     )
@@ -103,7 +103,7 @@ def last_of(conn: Connection, lead_ids: Sequence[int], kind: str, since: datetim
 # One look-up in the index for each, as in _STORED.
 _LATEST = text(
     f"""
-    SELECT {", ".join(f"e.{column.name}" for column in _COLUMNS)}
+    SELECT {", ".join(f"e.{column.name}" for column in COLUMNS)}
     FROM unnest(CAST(:ids AS bigint[])) v(id)
     CROSS JOIN LATERAL (
         SELECT * FROM event
@@ -176,7 +176,7 @@ class Span(NamedTuple):
 # One look-up in the index for each, as in _STORED.
 _CLICKS = text(
     f"""
-    SELECT {", ".join(f"e.{column.name}" for column in _COLUMNS)}
+    SELECT {", ".join(f"e.{column.name}" for column in COLUMNS)}
     FROM unnest(CAST(:lead_id AS bigint[]), CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]),
                 CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[])) v(lead_id, id, step, since, until)
     CROSS JOIN LATERAL (
@@ -218,7 +218,7 @@ def call_machine(conn: Connection, wrong: Sequence[Event]) -> None:
 def history(conn: Connection, lead_id: int, limit: int) -> list[Event]:
     """Everything known of one lead, newest first."""
     e = event.c
-    query = select(*_COLUMNS).where(e.lead_id == lead_id).order_by(e.at.desc(), e.key).limit(limit)
+    query = select(*COLUMNS).where(e.lead_id == lead_id).order_by(e.at.desc(), e.key).limit(limit)
     return [Event(*row) for row in conn.execute(query)]
 
 

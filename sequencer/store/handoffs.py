@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, or_, select, text, tuple_
 from sequencer.core.handoff import Handoff, State, begins
 from sequencer.core.owner import CONTACTS, Load
 from sequencer.store.arrays import array
+from sequencer.store.companies import FAMILY
 from sequencer.store.leads import NAME
 from sequencer.store.tables import company, handoff, lead
 
@@ -152,7 +153,12 @@ _SPOKE = text(
     ORDER BY at, lead_id LIMIT 1
     """
 )
-_COLLEAGUES = text("SELECT id FROM lead WHERE company_id = :company LIMIT 1000")
+_COLLEAGUES = text(
+    f"""
+    SELECT l.id FROM company c CROSS JOIN {FAMILY} JOIN lead l ON l.company_id = family.id
+    WHERE c.id = :company LIMIT 1000
+    """
+)
 
 
 def spoke_first(conn: Connection, lead_id: int, company_id: int | None, reps: Collection[str]) -> str | None:
@@ -164,19 +170,31 @@ def spoke_first(conn: Connection, lead_id: int, company_id: int | None, reps: Co
     return str(found) if found is not None else None
 
 
-_OWNERLESS = text("SELECT id FROM lead WHERE company_id = ANY(CAST(:ids AS bigint[])) AND owner IS NULL ORDER BY id")
+_OWNERLESS = text(
+    f"""
+    SELECT DISTINCT l.id FROM company c CROSS JOIN {FAMILY} JOIN lead l ON l.company_id = family.id
+    WHERE c.id = ANY(CAST(:ids AS bigint[])) AND l.owner IS NULL ORDER BY l.id
+    """
+)
 
 
 def heirs(conn: Connection, company_ids: Collection[int]) -> list[int]:
-    """People of companies who have no rep of their own."""
+    """People of companies, and of those that count with them, who have no rep of their own."""
     return list(conn.execute(_OWNERLESS, {"ids": array(sorted(company_ids))}).scalars()) if company_ids else []
 
 
+_OWN = text(
+    """
+    UPDATE company SET owner = :owner
+    WHERE id = (SELECT coalesce(parent_id, id) FROM company WHERE id = :id) AND owner IS NULL
+    """
+)
+
+
 def own_company(conn: Connection, owners: Mapping[int, str]) -> None:
-    """Gives companies without an owner one; the caller holds their locks."""
+    """Gives companies without an owner one, a subsidiary by that it counts with; the caller holds their locks."""
     for company_id, owner in sorted(owners.items()):
-        mine = (company.c.id == company_id, company.c.owner.is_(None))
-        conn.execute(company.update().where(*mine).values(owner=owner))
+        conn.execute(_OWN, {"id": company_id, "owner": owner})
 
 
 def listed(
@@ -184,7 +202,7 @@ def listed(
 ) -> list[Any]:
     """Rows with their lead's name and company, the newest first; those before a moment and lead, for paging."""
     query = (
-        select(handoff, lead.c.email, NAME, company.c.name.label("company_name"), company.c.domain)
+        select(handoff, lead.c.email, NAME, company.c.name.label("company_name"), company.c.domain, lead.c.company_id)
         .join(lead, lead.c.id == handoff.c.lead_id)
         .outerjoin(company, company.c.id == lead.c.company_id)
         .order_by(handoff.c.at.desc(), handoff.c.lead_id.desc())

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.core.lead import BUILT_IN, Company, Lead
@@ -256,7 +256,14 @@ def of_companies(conn: Connection, ids: Iterable[int], but: Collection[int] = ()
     return [(row.id, row.company_id) for row in rows if row.id not in but]
 
 
-_COMPANIES = select(company).where(company.c.id == any_in("ids"))
+_HEAD = company.alias()
+COMPANY_OWNER = func.coalesce(
+    company.c.owner, select(_HEAD.c.owner).where(_HEAD.c.id == company.c.parent_id).scalar_subquery()
+)
+"""The company's rep; a subsidiary's is the parent's, unless it has one of its own."""
+_COMPANIES = select(company.c.id, company.c.domain, company.c.name, COMPANY_OWNER.label("owner")).where(
+    company.c.id == any_in("ids")
+)
 
 
 def companies(conn: Connection, ids: Iterable[int]) -> dict[int, Company]:
@@ -267,7 +274,10 @@ def companies(conn: Connection, ids: Iterable[int]) -> dict[int, Company]:
 
 
 def put_companies(conn: Connection, named: Mapping[str, str | None]) -> dict[str, int]:
-    """Companies by domain, made where they are missing; a name is kept once it is known."""
+    """Companies by domain, made where they are missing; a name is kept once it is known.
+
+    Of a domain that was merged it is the company whose domain it is now.
+    """
     if not named:
         return {}
     statement = insert(company)
@@ -276,10 +286,10 @@ def put_companies(conn: Connection, named: Mapping[str, str | None]) -> dict[str
         .on_conflict_do_update(
             index_elements=["domain"], set_={"name": func.coalesce(company.c.name, statement.excluded.name)}
         )
-        .returning(company.c.domain, company.c.id)
+        .returning(company.c.domain, func.coalesce(company.c.merged_into, company.c.id).label("id"))
     )
     return {row.domain: row.id for row in conn.execute(query)}
 
 
-def _company(row: Row[Any] | RowMapping) -> Company:
+def _company(row: Any) -> Company:
     return Company(row.id, row.domain, row.name, row.owner)

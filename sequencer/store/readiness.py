@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sequencer.core.readiness import Readiness
 from sequencer.core.score import Counts
 from sequencer.store.arrays import any_in, array
-from sequencer.store.tables import company, readiness, signal_count
+from sequencer.store.companies import FAMILY
+from sequencer.store.tables import readiness, signal_count
 
 Place = tuple[int, str, date]
 """A lead, a signal, a UTC day."""
@@ -60,15 +61,19 @@ def counts(conn: Connection, lead_ids: Sequence[int]) -> dict[int, Counts]:
 
 # Companies cross the leads' locks, so what is counted of them is written where their row is locked.
 _ENGAGED = text(
-    """
-    SELECT company_id, array_agg(engaged_on) FROM lead
-    WHERE company_id = ANY(CAST(:ids AS bigint[])) AND engaged_on >= :since GROUP BY company_id
+    f"""
+    SELECT c.id, array_agg(l.engaged_on) FROM company c CROSS JOIN {FAMILY}
+    JOIN lead l ON l.company_id = family.id AND l.engaged_on >= :since
+    WHERE c.id = ANY(CAST(:ids AS bigint[])) GROUP BY c.id
     """
 )
 
 
 def engaged(conn: Connection, company_ids: Collection[int], since: date) -> dict[int, list[date]]:
-    """By company: when each of its people last did something that counts for them, unless that was before."""
+    """By company: when each of its people, and of those that count with it, last did something that counts for them.
+
+    Not those for whom that was before.
+    """
     if not company_ids:
         return {}
     rows = conn.execute(_ENGAGED, {"ids": array(sorted(company_ids)), "since": since})
@@ -95,16 +100,19 @@ def engage(conn: Connection, days: Mapping[int, date | None]) -> None:
         conn.execute(_ENGAGE, {"ids": array(days), "days": array(days.values())})
 
 
-_COMPANIES = (
-    select(company.c.id)
-    .where(company.c.id == any_in("ids"))
-    .order_by(company.c.id)
-    .with_for_update(key_share=True, skip_locked=True)
+_COMPANIES = text(
+    """
+    SELECT c.id FROM company c JOIN company head ON head.id = coalesce(c.parent_id, c.id)
+    WHERE c.id = ANY(CAST(:ids AS bigint[])) ORDER BY head.id, c.id FOR NO KEY UPDATE OF c, head SKIP LOCKED
+    """
 )
 
 
 def lock_companies(conn: Connection, ids: Iterable[int]) -> set[int]:
-    """Locks companies, always before any of their people; passes over those that somebody holds."""
+    """Locks companies, always before any of their people; passes over those that somebody holds.
+
+    A subsidiary with the company that it counts with: of a family only one is dealt with at a time.
+    """
     wanted = sorted(set(ids))
     return set(conn.execute(_COMPANIES, {"ids": array(wanted)}).scalars()) if wanted else set()
 

@@ -132,7 +132,7 @@ def put_companies(conn: Connection) -> None:
 
 _BARRED = "EXISTS (SELECT FROM suppression b WHERE b.email = s.email AND b.topic = '')"
 """An address stays suppressed whoever brings it back."""
-_COMPANY = "(SELECT c.id FROM company c WHERE c.domain = s.domain)"
+_COMPANY = "(SELECT coalesce(c.merged_into, c.id) FROM company c WHERE c.domain = s.domain)"
 
 
 class Known(NamedTuple):

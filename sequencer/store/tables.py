@@ -108,7 +108,11 @@ company = Table(
     Column("domain", Text, nullable=False),
     Column("name", Text),
     Column("owner", Text, comment="the rep's email"),
+    Column("merged_into", BigInteger, comment="the company whose domain this is as well; NULL: it stands for itself"),
+    Column("parent_id", BigInteger, comment="the company that this one counts with, itself no subsidiary"),
     UniqueConstraint("domain"),
+    Index("ix_company_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+    Index("ix_company_parent_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
 )
 
 lead = Table(

@@ -27,6 +27,7 @@ from sequencer.web.api import ApiDoor, refused
 from sequencer.web.api_input import Refused
 from sequencer.web.callers import Callers
 from sequencer.web.calls import CallDoor
+from sequencer.web.companies import CompanyDoor
 from sequencer.web.crm import CrmDoor
 from sequencer.web.dashboard import Dashboard
 from sequencer.web.forms import FormDoor
@@ -117,6 +118,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/dashboard/reviews/{enrollment:int}/{step}", reviews.act, methods=["POST"]),
         Route("/dashboard/leads", dashboard.leads),
         Route("/dashboard/leads/{id:int}", dashboard.lead),
+        Route("/dashboard/companies/{id:int}", CompanyDoor(context).show),
         Route("/healthz", HealthDoor(context).show),
         Route("/metrics", MetricsDoor(context).show),
         Mount("/static", StaticFiles(directory=STATIC)),

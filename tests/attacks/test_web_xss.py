@@ -113,6 +113,7 @@ def visit(site: Site, payload: str) -> None:
         "/dashboard",
         "/dashboard/leads",
         f"/dashboard/leads/{lead.id}",
+        f"/dashboard/companies/{lead.company_id}",
         f"/u/{site.token()}",
         f"/preferences/{site.token()}",
         "/nothing",

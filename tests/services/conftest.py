@@ -13,7 +13,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import read
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, join
-from sequencer.services import advance, colleagues, due, handoff, inspect, watch, weigh
+from sequencer.services import advance, colleagues, companies, due, handoff, inspect, watch, weigh
 from sequencer.services.context import Context
 from sequencer.services.enroll import Entered
 from sequencer.services.leads import enter, save
@@ -35,6 +35,7 @@ DONE: dict[str, Callable[..., bool]] = {
     "weigh": weigh.look,
     "handoff": handoff.look,
     "colleagues": colleagues.tell,
+    "merge": companies.move,
 }
 """What `work` does of what is due."""
 

@@ -1,0 +1,210 @@
+"""Companies by hand: two that are one, and one that counts with another. And how a company stands."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from sequencer.core.enrollment import RUNNING, Status
+from sequencer.core.event import OF_COLLEAGUES
+from sequencer.core.lead import Lead
+from sequencer.core.lead_input import FREE_MAIL
+from sequencer.core.release import Release
+from sequencer.core.score import score
+from sequencer.errors import InvalidInput, NotFound
+from sequencer.services.context import Context
+from sequencer.services.inspect import handoff_view, sentence
+from sequencer.services.weigh import asks_of
+from sequencer.store import clock, companies, enrollments, handoffs, leads, readiness, watches
+from sequencer.store.companies import Known
+
+PEOPLE: Final = 200
+"""People of a company that are shown."""
+HAPPENED: Final = 100
+"""Events that are."""
+ENGAGED: Final = timedelta(days=30)
+"""Within which people count as engaged where signals.yaml asks for no time of its own."""
+
+
+def named(conn: Connection, domain: str) -> Known:
+    """The company whose domain it is. Raises NotFound."""
+    found = companies.by_domain(conn, domain.strip().lower())
+    if found is None:
+        raise NotFound(f"there is no company with the domain {domain}")
+    return found
+
+
+def merge(conn: Connection, domain: str, into: str, now: datetime) -> tuple[Known, Known]:
+    """Makes the domain another one's, now and for whoever comes; its people follow by the workers.
+
+    Raises NotFound and InvalidInput.
+    """
+    domain = domain.strip().lower()
+    if domain in FREE_MAIL:
+        raise InvalidInput(f"{domain} is anybody's: it belongs to no company")
+    target = named(conn, into)
+    leads.put_companies(conn, {domain: None})
+    locked = companies.lock_domains(conn, {domain, target.domain})
+    gone, kept = locked[domain], locked[target.domain]
+    if kept.merged_into is not None:
+        raise InvalidInput(f"{kept.domain} was merged just now: look again")
+    if gone.id == kept.id or gone.merged_into == kept.id:
+        raise InvalidInput(f"{domain} is {kept.domain} already")
+    companies.merge(conn, gone.merged_into or gone.id, kept.id)
+    _look_again(conn, [kept.id], now)
+    return gone, kept
+
+
+def subsidiary(conn: Connection, domain: str, of: str | None, now: datetime) -> tuple[Known, Known | None]:
+    """Has a company count with another for engaged people, owner and colleagues; None: it stands for itself.
+
+    Raises NotFound and InvalidInput.
+    """
+    own, head = named(conn, domain), named(conn, of) if of is not None else None
+    if head is not None and head.parent_id is not None:
+        [head] = companies.by_ids(conn, [head.parent_id]).values()
+    if head is not None and head.id == own.id:
+        raise InvalidInput(f"{own.domain} cannot count with itself")
+    companies.lock_domains(conn, {own.domain, *([head.domain] if head is not None else [])})
+    before = companies.families(conn, [own.id])[own.id]
+    companies.subsidiary(conn, own.id, head.id if head is not None else None)
+    _look_again(conn, before | companies.families(conn, [own.id])[own.id], now)
+    return own, head
+
+
+def _look_again(conn: Connection, company_ids: Iterable[int], now: datetime) -> None:
+    """Has the people looked at: other colleagues count for them now."""
+    for (sequence, _), number in watches.rules(conn).items():
+        if sequence == watches.SIGNALS:
+            watches.touch_companies(conn, number, set(company_ids), now)
+
+
+def move(context: Context) -> bool:
+    """Some people of a company that was merged become the other's. True: there may be more.
+
+    Companies are locked before leads, and nobody is waited for.
+    """
+    with context.engine.begin() as conn:
+        found = companies.stray(conn)
+        if found is None:
+            return False
+        gone, into = found
+        if readiness.lock_companies(conn, found) != set(found):
+            return False
+        page = [lead.id for lead in companies.people(conn, [gone], context.batch)]
+        free = leads.lock(conn, page, wait=False)
+        companies.move(conn, free, into)
+        _look_again(conn, companies.families(conn, [into])[into], clock.now(conn))
+    return bool(free)
+
+
+def view(conn: Connection, release: Release | None, company_id: int, now: datetime) -> dict[str, Any]:
+    """Everything about a company and those that count with it: plain data. Raises NotFound."""
+    found = companies.by_ids(conn, [company_id]).get(company_id)
+    if found is None:
+        raise NotFound("there is no such company")
+    members = companies.families(conn, [company_id])[company_id]
+    family = companies.by_ids(conn, members)
+    around = companies.around(conn, company_id)
+    people = companies.people(conn, members, PEOPLE + 1)
+    shown = {lead.id: lead for lead in people[:PEOPLE]}
+    events = companies.happened(conn, shown, HAPPENED)
+    inside = {e.id: e.sequence for e in enrollments.all_of(conn, sorted(shown))} if shown else {}
+    owner = found.owner or (family[found.parent_id].owner if found.parent_id is not None else None)
+    return {
+        "id": found.id,
+        "domain": found.domain,
+        "name": found.name,
+        "owner": owner,
+        "domains": [found.domain, *(one.domain for one in around if one.merged_into == company_id)],
+        "merged_into": _called(companies.by_ids(conn, [found.merged_into])) if found.merged_into else [],
+        "counts_with": _called({i: one for i, one in family.items() if i != company_id}),
+        "engaged": _engaged(conn, release, company_id, now),
+        "people": _people(conn, release, shown, family, now),
+        "more_people": len(people) > PEOPLE,
+        "handoffs": [
+            handoff_view(one) | {"lead_id": lead_id}
+            for lead_id, of_lead in handoffs.of_leads(conn, list(shown)).items()
+            for one in of_lead
+        ],
+        "paused": _paused(conn, shown, inside, events),
+        "events": [
+            {
+                "lead_id": e.lead_id,
+                "who": who(shown, e.lead_id),
+                "event": e.kind,
+                "at": e.at.isoformat(),
+                "sentence": sentence(release, inside, e),
+            }
+            for e in events
+        ],
+    }
+
+
+def who(people: Mapping[int, Lead], lead_id: int) -> str:
+    lead = people.get(lead_id)
+    return (lead.name or lead.email) if lead is not None else "somebody"
+
+
+def _called(found: Mapping[int, Known]) -> list[dict[str, Any]]:
+    ordered = sorted(found.values(), key=lambda one: one.domain)
+    return [{"id": one.id, "domain": one.domain, "name": one.name} for one in ordered]
+
+
+def _engaged(conn: Connection, release: Release | None, company_id: int, now: datetime) -> list[dict[str, Any]]:
+    """How many people did something that counts, by each time that signals.yaml asks for."""
+    signals = release.workspace.signals if release is not None else None
+    if signals is None:
+        return []
+    asked = {str(window): window.elapsed for window in asks_of(signals).windows} or {"30 days": ENGAGED}
+    today = now.astimezone(UTC).date()
+    days = readiness.engaged(conn, [company_id], today - max(asked.values())).get(company_id, [])
+    return [{"within": name, "people": sum(day >= today - span for day in days)} for name, span in asked.items()]
+
+
+def _people(
+    conn: Connection, release: Release | None, shown: Mapping[int, Lead], family: Mapping[int, Known], now: datetime
+) -> list[dict[str, Any]]:
+    """The weightiest first."""
+    signals = release.workspace.signals if release is not None else None
+    counts = readiness.counts(conn, sorted(shown)) if signals is not None else {}
+    engaged = readiness.engaged_on(conn, sorted(shown))
+    today = now.astimezone(UTC).date()
+    rows = [
+        {
+            "id": lead.id,
+            "email": lead.email,
+            "name": lead.name,
+            "title": lead.title,
+            "stage": lead.stage,
+            "status": lead.status,
+            "owner": lead.owner,
+            "company": next((one.domain for one in family.values() if one.id == lead.company_id), None),
+            "score": score(signals, counts.get(lead.id, {}), today) if signals is not None else None,
+            "engaged_on": engaged[lead.id].isoformat() if lead.id in engaged else None,
+            "suppressed": lead.suppressed,
+        }
+        for lead in shown.values()
+    ]
+    return sorted(rows, key=lambda row: (-(row["score"] or 0), row["email"]))
+
+
+def _paused(
+    conn: Connection, shown: Mapping[int, Lead], inside: Mapping[int, str], events: Iterable[Any]
+) -> list[dict[str, Any]]:
+    """Whose sequences rest, until when, why, and by whom if it was a colleague."""
+    by = {(e.lead_id, e.kind): e.data.get("colleague") for e in reversed(list(events)) if e.kind in OF_COLLEAGUES}
+    return [
+        {
+            "lead_id": e.lead_id,
+            "who": who(shown, e.lead_id),
+            "sequence": e.sequence,
+            "why": e.reason,
+            "until": e.resume_at.isoformat() if e.resume_at is not None else None,
+            "by": {"lead_id": colleague, "who": who(shown, colleague)} if colleague is not None else None,
+        }
+        for e in (enrollments.all_of(conn, sorted(shown)) if inside else [])
+        if e.status in RUNNING and e.status is Status.PAUSED
+        for colleague in (by.get((e.lead_id, e.reason.replace(" ", "_"))),)
+    ]

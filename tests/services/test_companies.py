@@ -1,0 +1,148 @@
+"""Two companies that are one, and one that counts with another. On a real database."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sequencer.core.enrollment import Status
+from sequencer.core.lead import Lead
+from sequencer.errors import InvalidInput, NotFound
+from sequencer.services import companies
+from sequencer.services.due import rest, work
+from sequencer.store import clock, leads
+from sequencer.store import companies as stored
+from tests.services.conftest import World
+from tests.services.test_colleagues import heard, stands, workspace
+from tests.services.test_handoffs import asks, of
+from tests.services.test_weighing import visits
+
+
+def merge(world: World, domain: str, into: str) -> None:
+    with world.context.engine.begin() as conn:
+        companies.merge(conn, domain, into, clock.now(conn))
+
+
+def belong(world: World, domain: str, of: str | None) -> None:
+    with world.context.engine.begin() as conn:
+        companies.subsidiary(conn, domain, of, clock.now(conn))
+
+
+def view(world: World, domain: str) -> dict[str, Any]:
+    with world.context.engine.connect() as conn:
+        found = companies.named(conn, domain)
+        return companies.view(conn, world.context.releases.current(conn), found.id, clock.now(conn))
+
+
+def people(world: World, *addresses: str) -> list[Lead]:
+    return [world.lead(address, company=address.partition("@")[2].partition(".")[0].title()) for address in addresses]
+
+
+@pytest.fixture
+def two(world: World) -> Iterator[World]:
+    """Two people of Harbor, and one of Harbor Labs."""
+    world.deploy(workspace())
+    people(world, "kim@harbor.example", "lee@harbor.example", "max@labs.example")
+    world.work()
+    yield world
+
+
+def test_a_company_that_is_merged_brings_its_people_and_whoever_comes(two: World) -> None:
+    merge(two, "labs.example", "harbor.example")
+    assert "merge" in [name for name, _ in work(two.context)]
+    two.work()
+    late = two.lead("ann@labs.example")
+    harbor = two.lead("kim@harbor.example").company_id
+    assert {harbor} == {two.lead(a).company_id for a in ("max@labs.example", late.email)}
+    found = view(two, "labs.example")
+    assert (found["domain"], found["domains"]) == ("harbor.example", ["harbor.example", "labs.example"])
+    assert len(found["people"]) == 4
+
+
+def test_an_import_that_was_on_its_way_brings_people_who_follow_as_well(two: World) -> None:
+    with two.context.engine.connect() as conn:
+        labs = leads.put_companies(conn, {"labs.example": None})["labs.example"]
+        conn.rollback()
+    merge(two, "labs.example", "harbor.example")
+    two.work()
+    late = two.lead("ann@labs.example")
+    with two.context.engine.begin() as conn:
+        leads.lock(conn, [late.id])
+        stored.move(conn, [late.id], labs)
+        assert not rest(conn).next_at
+    with two.context.engine.connect() as conn:
+        assert rest(conn).busy
+    two.work()
+    assert two.lead("ann@labs.example").company_id == two.lead("kim@harbor.example").company_id
+
+
+def test_a_domain_that_nobody_has_yet_can_be_anothers_and_free_mail_cannot(two: World) -> None:
+    merge(two, "harbor-shipping.example", "harbor.example")
+    assert two.lead("sam@harbor-shipping.example").company_id == two.lead("kim@harbor.example").company_id
+    with pytest.raises(InvalidInput, match=r"gmail\.com is anybody's"):
+        merge(two, "gmail.com", "harbor.example")
+    with pytest.raises(InvalidInput, match=r"harbor-shipping\.example is harbor\.example already"):
+        merge(two, "harbor-shipping.example", "harbor.example")
+    with pytest.raises(NotFound, match="there is no company"):
+        merge(two, "labs.example", "nobody.example")
+
+
+def test_what_was_merged_into_a_company_that_is_merged_follows_with_its_subsidiaries(two: World) -> None:
+    people(two, "pat@yard.example", "joe@dock.example")
+    belong(two, "dock.example", "labs.example")
+    merge(two, "yard.example", "labs.example")
+    merge(two, "labs.example", "harbor.example")
+    two.work()
+    found = view(two, "harbor.example")
+    assert found["domains"] == ["harbor.example", "labs.example", "yard.example"]
+    assert [one["domain"] for one in found["counts_with"]] == ["dock.example"]
+    assert {one["email"] for one in found["people"]} == {
+        "kim@harbor.example", "lee@harbor.example", "max@labs.example", "pat@yard.example", "joe@dock.example",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["subsidiary", "merge", "apart"])
+def test_engaged_people_of_companies_that_count_together_make_ready_together(two: World, how: str) -> None:
+    """Three are needed, and each of them did enough by themselves for the rest of the rule."""
+    leads_ = [two.lead(a) for a in ("kim@harbor.example", "lee@harbor.example", "max@labs.example")]
+    for lead in leads_:
+        visits(two, lead, "/pricing")
+    two.work()
+    assert [len(of(two, lead)) for lead in leads_] == [0, 0, 0]
+    if how == "merge":
+        merge(two, "labs.example", "harbor.example")
+    else:
+        belong(two, "labs.example", "harbor.example")
+    if how == "apart":
+        belong(two, "labs.example", None)
+    two.work()
+    expected = () if how == "apart" else ("together",)
+    assert [one.reasons for lead in leads_ for one in of(two, lead)] == [expected] * (3 if expected else 0)
+    assert len({one.rep for lead in leads_ for one in of(two, lead)}) == (1 if expected else 0), "one rep for all"
+
+
+def test_a_handoff_in_a_subsidiary_pauses_the_parents_people_and_finds_the_parents_rep(two: World) -> None:
+    kim, lee, max_ = (two.lead(a) for a in ("kim@harbor.example", "lee@harbor.example", "max@labs.example"))
+    belong(two, "labs.example", "harbor.example")
+    two.enter("education", kim, max_)
+    two.work()
+    asks(two, lee)
+    assert [stands(two, lead).status for lead in (kim, max_)] == [Status.PAUSED] * 2
+    asks(two, max_)
+    assert of(two, max_)[0].rep == of(two, lee)[0].rep
+    assert heard(two, kim) == ["colleague_handed_off"] * 2
+
+
+def test_a_company_is_shown_with_its_people_handoffs_and_whose_sequences_rest_by_whom(two: World) -> None:
+    kim, lee = two.lead("kim@harbor.example"), two.lead("lee@harbor.example")
+    two.enter("education", lee)
+    two.work()
+    visits(two, kim, "/pricing")
+    asks(two, kim)
+    found = view(two, "harbor.example")
+    assert [(one["email"], one["score"]) for one in found["people"]] == [(kim.email, 30), (lee.email, 0)]
+    assert (found["owner"], [one["lead_id"] for one in found["handoffs"]]) == (of(two, kim)[0].rep, [kim.id])
+    assert found["engaged"] == [{"within": "30 days", "people": 1}]
+    [paused] = found["paused"]
+    assert (paused["who"], paused["why"], paused["by"]["who"]) == (lee.email, "colleague handed off", kim.email)
+    assert found["events"][0]["who"] in (kim.email, lee.email)
