@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sequencer.core import event as kinds
 from sequencer.core.event import Event
-from sequencer.core.lead import Lead
 from sequencer.core.lead_input import InvalidLead, normal_email
 from sequencer.core.needs import refused as refused_by
 from sequencer.services import inspect
@@ -21,6 +19,7 @@ from sequencer.services.context import Context
 from sequencer.services.leads import enter, save
 from sequencer.services.react import react
 from sequencer.store import clock, events, leads
+from sequencer.web.api_answers import json_answer, known
 from sequencer.web.api_description import describe
 from sequencer.web.api_input import Refused, event_request, lead_request
 from sequencer.web.bodies import read
@@ -64,7 +63,7 @@ class ApiDoor:
                 enrolled[name] = {"entered": True} if entered.leads else {"entered": False, "why": why}
         self.context.wake(saved.awake)
         answer = {"id": lead_id, "email": wanted.lead.email, "new": bool(saved.new), "enrolled": enrolled}
-        return _json(answer, 201 if saved.new else 200)
+        return json_answer(answer, 201 if saved.new else 200)
 
     async def put_event(self, request: Request) -> Response:
         body = await read(request, LARGEST)
@@ -77,18 +76,18 @@ class ApiDoor:
             told = event_request(body, release, now)
             if told.kind in (kinds.UNSUBSCRIBED, kinds.COMPLAINED):
                 must(request, "suppressions:write")
-            lead = _known(leads.by_email(conn, told.email), told.email)
+            lead = known(leads.by_email(conn, told.email), told.email)
             leads.lock(conn, [lead.id])
             key = f"api.{hashlib.sha256(told.key.encode()).hexdigest()[:32]}" if told.key else f"api.{uuid.uuid4().hex}"
             if told.key and told.at is None and events.known_since(conn, lead.id, key, now - REPEATS):
                 # Events are told apart by time and key; this repeat has no time of its own to be known by.
-                return _json({"lead": lead.id, "recorded": False})
+                return json_answer({"lead": lead.id, "recorded": False})
             event = Event(told.kind, told.at or now, lead.id, key, SOURCE, data=told.data)
             reaction = react(conn, release, [event], now)
             if reaction.strange:
                 raise Refused(422, *(f"at: {problem}" for _, problem in reaction.strange))
         self.context.wake(reaction.awake)
-        return _json({"lead": lead.id, "recorded": bool(reaction.new)})
+        return json_answer({"lead": lead.id, "recorded": bool(reaction.new)})
 
     def lead(self, request: Request) -> Response:
         """Everything about one lead."""
@@ -98,17 +97,17 @@ class ApiDoor:
         except InvalidLead as error:
             raise Refused(422, *error.problems) from error
         with self.context.engine.connect() as conn:
-            lead = _known(leads.by_email(conn, email), email)
-            return _json(inspect.lead_view(conn, self.context.releases.current(conn), lead))
+            lead = known(leads.by_email(conn, email), email)
+            return json_answer(inspect.lead_view(conn, self.context.releases.current(conn), lead))
 
     def description(self, request: Request) -> Response:
-        return _json(describe(self.context.public_url))
+        return json_answer(describe(self.context.public_url))
 
 
 def refused(request: Request, error: Exception) -> Response:
     """How a refusal looks to the caller."""
     assert isinstance(error, Refused)
-    return _json({"problems": list(error.problems)}, error.status)
+    return json_answer({"problems": list(error.problems)}, error.status)
 
 
 def must(request: Request, scope: str) -> None:
@@ -116,13 +115,3 @@ def must(request: Request, scope: str) -> None:
     scopes = request.state.scopes
     if scopes is not None and scope not in scopes:
         raise Refused(403, lacks(scope))
-
-
-def _known(lead: Lead | None, email: str) -> Lead:
-    if lead is None:
-        raise Refused(404, f"there is no lead with the address {email}: POST it to /api/leads first")
-    return lead
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")

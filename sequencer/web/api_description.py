@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from sequencer.web.api_paths import PAGES, SCHEMAS, paths
+
 _LEAD: Final = {
     "email": "jane@acme.example",
     "first_name": "Jane",
@@ -24,6 +26,7 @@ _SUBMITTED: Final = {"email": "jane@acme.example", "event": "submitted", "data":
 
 def describe(url: str) -> dict[str, Any]:
     """The document. `url`: where this process is reached."""
+    more = paths(_answer, _problem, _REFUSALS)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -34,9 +37,10 @@ def describe(url: str) -> dict[str, Any]:
         "servers": [{"url": url}],
         "security": [{"token": []}],
         "paths": {
-            "/api/leads": {"post": _PUT_LEAD},
+            **more,
+            "/api/leads": {**more["/api/leads"], "post": _PUT_LEAD},
             "/api/leads/{email}": {"get": _GET_LEAD},
-            "/api/events": {"post": _PUT_EVENT},
+            "/api/events": {**more["/api/events"], "post": _PUT_EVENT},
         },
         "components": {
             "securitySchemes": {
@@ -52,6 +56,8 @@ def describe(url: str) -> dict[str, Any]:
                 "Event": _EVENT_SCHEMA,
                 "Recorded": _RECORDED_SCHEMA,
                 "Problems": _PROBLEMS_SCHEMA,
+                **SCHEMAS,
+                **PAGES,
             },
         },
     }

@@ -24,7 +24,9 @@ from sequencer.logs import describe
 from sequencer.services.context import Context
 from sequencer.settings import Settings
 from sequencer.web.api import ApiDoor, refused
+from sequencer.web.api_acts import ActDoor
 from sequencer.web.api_input import Refused
+from sequencer.web.api_lists import ListDoor
 from sequencer.web.callers import Callers
 from sequencer.web.calls import CallDoor
 from sequencer.web.companies import CompanyDoor
@@ -73,7 +75,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     secure = context.public_url.startswith("https://")
     webhooks = WebhookDoor(context, web_settings.webhook_keys)
     unsubscribe = UnsubscribeDoor(context)
-    api = ApiDoor(context)
+    api, lists, acts = ApiDoor(context), ListDoor(context), ActDoor(context)
     site = SiteDoor(context, secure)
     form = FormDoor(context, web_settings.folder)
     login = LoginDoor(web_settings.dashboard_password)
@@ -101,9 +103,20 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/d/{token}", form.download),
         Route("/h/{token}", handoffs.show),
         Route("/h/{token}", handoffs.act, methods=["POST"]),
+        Route("/api/leads", lists.leads),
         Route("/api/leads", api.put_lead, methods=["POST"]),
         Route("/api/leads/{email}", api.lead),
+        Route("/api/events", lists.events),
         Route("/api/events", api.put_event, methods=["POST"]),
+        Route("/api/enrollments", lists.enrollments),
+        Route("/api/enrollments", acts.enroll, methods=["POST"]),
+        Route("/api/handoffs", lists.handoffs),
+        Route("/api/handoffs/{lead:int}/{number:int}", acts.answer, methods=["POST"]),
+        Route("/api/suppressions", lists.suppressions),
+        Route("/api/suppressions", acts.stop, methods=["POST"]),
+        Route("/api/suppressions/{email}", acts.lift, methods=["DELETE"]),
+        Route("/api/forms", lists.forms),
+        Route("/api/forms/{form}", acts.submit, methods=["POST"]),
         Route("/api/openapi.json", api.description),
         Route("/login", login.show),
         Route("/login", login.enter, methods=["POST"]),

@@ -315,12 +315,13 @@ def _from_json(body: bytes) -> Given:
         raise HTTPException(400, "expected a JSON object with `answers`") from error
     names = {"challenge": "c", "proof": "p", "visitor": "v", "query": "q", "referrer": "r"}
     said = {**given, **{names.get(name, name): value for name, value in told.items()}}
-    return {str(name): _texts(value) for name, value in said.items()}
+    return {str(name): texts(value) for name, value in said.items()}
 
 
-def _texts(value: Any) -> list[str]:
+def texts(value: Any) -> list[str]:
+    """A value of JSON as a form would have it."""
     if isinstance(value, list):
-        return [text for one in value[:50] for text in _texts(one) if not isinstance(one, list)]
+        return [text for one in value[:50] for text in texts(one) if not isinstance(one, list)]
     if isinstance(value, bool):
         return ["yes" if value else "no"]
     return [str(value)] if isinstance(value, (str, int, float)) else []

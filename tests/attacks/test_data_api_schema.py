@@ -49,7 +49,8 @@ class Counted:
 
 def ask_everything(site: Site, folder: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], Counted]:
     """All of its checks, the same requests every time; and the answers that were given."""
-    site.world.deploy(files(education=WELCOME))
+    forms = {"sequences/forms.yaml": "handbook: {title: The Handbook, always: [first_name]}\n"}
+    site.world.deploy(files(education=WELCOME) | forms)
     site.world.lead("jane@acme.example")
     (folder / "settings.toml").write_text(SETTINGS)
     app = Counted(site.app)

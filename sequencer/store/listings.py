@@ -1,0 +1,48 @@
+"""Pages of what there is, for programs: each begins behind a place of its order, and costs the same."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+
+from sequencer.core.enrollment import Enrollment
+from sequencer.core.event import Event
+from sequencer.core.lead import Lead
+from sequencer.store import enrollments, events, leads
+from sequencer.store.tables import enrollment, event, lead, suppression
+
+
+def of_leads(conn: Connection, after: int, owner: str | None, limit: int) -> list[Lead]:
+    query = select(*leads.COLUMNS).where(lead.c.id > after).order_by(lead.c.id).limit(limit)
+    return [leads.of(row) for row in conn.execute(query.where(lead.c.owner == owner) if owner else query)]
+
+
+def of_enrollments(
+    conn: Connection, after: int, lead_id: int | None, sequence: str | None, status: str | None, limit: int
+) -> list[tuple[Enrollment, str]]:
+    """Each with the lead's address."""
+    query = select(*enrollments.COLUMNS, lead.c.email).join(lead, lead.c.id == enrollment.c.lead_id)
+    query = query.where(enrollment.c.id > after).order_by(enrollment.c.id).limit(limit)
+    if lead_id is not None:
+        query = query.where(enrollment.c.lead_id == lead_id)
+    if sequence is not None:
+        query = query.where(enrollment.c.sequence == sequence)
+    if status is not None:
+        query = query.where(enrollment.c.status == status)
+    return [(enrollments.of(row), row.email) for row in conn.execute(query)]
+
+
+def of_events(conn: Connection, lead_id: int, before: tuple[datetime, str] | None, limit: int) -> list[Event]:
+    """Of one lead, the newest first."""
+    e = event.c
+    query = select(*events.COLUMNS).where(e.lead_id == lead_id).order_by(e.at.desc(), e.key.desc()).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(e.at, e.key) < before)
+    return [Event(*row) for row in conn.execute(query)]
+
+
+def of_suppressions(conn: Connection, after: tuple[str, str, str] | None, limit: int) -> list[Any]:
+    row = suppression.c
+    key = tuple_(row.email, row.topic, row.reason)
+    query = select(suppression).order_by(row.email, row.topic, row.reason).limit(limit)
+    return list(conn.execute(query.where(key > after) if after is not None else query))
