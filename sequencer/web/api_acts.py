@@ -15,7 +15,7 @@ from sequencer.core import beacon
 from sequencer.core.handoff import policy_of
 from sequencer.core.lead_input import InvalidLead, normal_email
 from sequencer.core.operate import Impossible
-from sequencer.core.questions import Unanswered, answers, every
+from sequencer.core.questions import LONGEST_MESSAGE, Unanswered, answers, every
 from sequencer.core.rep_answer import LONGEST, Said
 from sequencer.errors import NotFound
 from sequencer.services import accept, forms, halt
@@ -100,9 +100,17 @@ class ActDoor:
 
     def _submit(self, request: Request, told: dict[str, Any]) -> Response:
         """As if the form's page had been sent by a person: whoever holds the key vouches for that."""
-        given, key = told.get("answers") or {}, told.get("key")
+        given, key = told.get("answers"), told.get("key")
+        given = {} if given is None else given
         if not isinstance(given, dict):
             raise Refused(422, "answers: expected an object of values by field")
+        wrong = [
+            f"{name}: expected text of at most {LONGEST_MESSAGE:,} characters"
+            for name in ("message", "query", "referrer")
+            if not isinstance(told.get(name), str | None) or len(told.get(name) or "") > LONGEST_MESSAGE
+        ]
+        if wrong:
+            raise Refused(422, *wrong)
         if key is not None and not (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY):
             raise Refused(422, f"key: expected a text of 1 to {LONGEST_KEY} characters that is the same for a repeat")
         said = {"email": [_email(told)], "message": texts(told.get("message"))}
@@ -163,6 +171,8 @@ def _said(told: dict[str, Any], reasons: list[str]) -> Said:
     until = None
     if told.get("until"):
         try:
+            if len(told["until"]) != 10:
+                raise ValueError
             until = date.fromisoformat(told["until"])
         except ValueError as error:
             raise Refused(422, f"until: expected a date as 2026-11-30, got `{told['until'][:100]}`") from error

@@ -78,8 +78,12 @@ SCHEMAS: Mapping[str, Any] = {
             "answers": {"type": ["object", "null"], "description": "By field; `GET /api/forms` says which."},
             "message": {"type": ["string", "null"], "maxLength": 5000},
             "key": {"type": ["string", "null"], "minLength": 1, "maxLength": 200, "description": "Counts once."},
-            "query": {"type": ["string", "null"], "description": "Of the page's address: UTM, click ids."},
-            "referrer": {"type": ["string", "null"], "description": "Where the visitor came from."},
+            "query": {
+                "type": ["string", "null"],
+                "maxLength": 5000,
+                "description": "Of the page's address: UTM, click ids.",
+            },
+            "referrer": {"type": ["string", "null"], "maxLength": 5000, "description": "Where the visitor came from."},
         },
     },
     "Submitted": {

@@ -3,12 +3,13 @@
 import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -49,6 +50,8 @@ from sequencer.web.unsubscribe import UnsubscribeDoor
 from sequencer.web.webhooks import WebhookDoor
 
 log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 SESSION: Final = 14 * 24 * 3600
 """Seconds for which a login holds."""
@@ -103,17 +106,13 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/d/{token}", form.download),
         Route("/h/{token}", handoffs.show),
         Route("/h/{token}", handoffs.act, methods=["POST"]),
-        Route("/api/leads", lists.leads),
-        Route("/api/leads", api.put_lead, methods=["POST"]),
+        Route("/api/leads", either(lists.leads, api.put_lead), methods=["GET", "POST"]),
         Route("/api/leads/{email}", api.lead),
-        Route("/api/events", lists.events),
-        Route("/api/events", api.put_event, methods=["POST"]),
-        Route("/api/enrollments", lists.enrollments),
-        Route("/api/enrollments", acts.enroll, methods=["POST"]),
+        Route("/api/events", either(lists.events, api.put_event), methods=["GET", "POST"]),
+        Route("/api/enrollments", either(lists.enrollments, acts.enroll), methods=["GET", "POST"]),
         Route("/api/handoffs", lists.handoffs),
         Route("/api/handoffs/{lead:int}/{number:int}", acts.answer, methods=["POST"]),
-        Route("/api/suppressions", lists.suppressions),
-        Route("/api/suppressions", acts.stop, methods=["POST"]),
+        Route("/api/suppressions", either(lists.suppressions, acts.stop), methods=["GET", "POST"]),
         Route("/api/suppressions/{email}", acts.lift, methods=["DELETE"]),
         Route("/api/forms", lists.forms),
         Route("/api/forms/{form}", acts.submit, methods=["POST"]),
@@ -183,6 +182,15 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     # It would lead to whatever the Host header says.
     app.router.redirect_slashes = False
     return app
+
+
+def either(get: Callable[[Request], Response], post: Callable[[Request], Awaitable[Response]]) -> Endpoint:
+    """One route, so that a 405 names both methods."""
+
+    async def endpoint(request: Request) -> Response:
+        return await post(request) if request.method == "POST" else await run_in_threadpool(get, request)
+
+    return endpoint
 
 
 def _session_key(secret: bytes, password: str | None) -> str:

@@ -1,5 +1,8 @@
 """The API: leads and events from forms, sites and CRMs."""
 
+import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,10 +13,12 @@ from starlette.testclient import TestClient
 from sequencer.web.api_description import describe
 from sequencer.web.app import build
 from sequencer.web.options import WebSettings
+from sequencer.workspace.load import read_files
 from tests.services.conftest import World
-from tests.web.conftest import ADDRESS, BEARER, WELCOME, Site
+from tests.web.conftest import ADDRESS, BEARER, TOKEN, WELCOME, Site
 from tests.workspaces import files
 
+ROOT = Path(__file__).parents[2]
 NOW = "2026-11-23T08:00:00+00:00"
 
 
@@ -255,8 +260,26 @@ def test_every_example_of_the_description_is_valid_and_works(site: Site) -> None
                 told = response["content"]["application/json"]
                 if "example" in told:
                     valid(told["example"], told)
-    assert len(asked) == 14
+    assert len(asked) == 15
     # There is no handoff in this workspace.
     assert {(what, status) for what, status in asked if status not in (200, 201)} == {
         ("post /api/handoffs/{lead}/{number}", 404)
     }
+
+
+def test_every_curl_of_the_documentation_is_answered_as_it_says(site: Site) -> None:
+    """What stands in docs/api.md, word by word, against the workspace that is shipped."""
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    commands = re.findall(r"^    (curl .*(?:\\\n.*)*)", page, re.MULTILINE)
+    site.world.deploy(read_files(ROOT))
+    answers = []
+    for command in commands:
+        words = shlex.split(command.replace("\\\n", " ").replace("$API_TOKEN", TOKEN).replace("$PUBLIC_URL", ADDRESS))
+        given = dict(zip(words[1::1], words[2::1], strict=False))
+        [url] = [word for word in words if word.startswith(ADDRESS)]
+        method = given.get("-X", "POST" if "-d" in given else "GET")
+        name, _, value = given["-H"].partition(": ")
+        answer = site.http.request(method, url, content=given.get("-d", "").encode(), headers={name: value})
+        answers.append((url.removeprefix(ADDRESS), answer.status_code))
+    assert len(answers) == 8
+    assert [one for one in answers if one[1] not in (200, 201)] == [("/api/handoffs/17/1", 404)]

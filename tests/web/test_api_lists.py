@@ -53,8 +53,8 @@ def test_events_come_newest_first_and_none_twice(site: Site) -> None:
     for number in range(5):
         post(site, "/api/events", {"email": EMAIL, "event": f"said-{number}", "at": "2026-11-23T08:00:00Z"})
     at_once = [one["event"] for one in get(site, "/api/events", email=EMAIL)["events"]]
-    later = iter(range(100))
-    more = lambda: post(site, "/api/events", {"email": EMAIL, "event": f"later-{next(later)}"})  # noqa: E731
+    later, at_nine = iter(range(100)), {"email": EMAIL, "at": "2026-11-23T09:00:00Z"}
+    more = lambda: post(site, "/api/events", {**at_nine, "event": f"later-{next(later)}"})  # noqa: E731
     paged = [one["event"] for one in walked(site, "events", more, email=EMAIL)]
     assert (paged, len(set(paged))) == (at_once, 5)
 
