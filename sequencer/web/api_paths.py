@@ -81,7 +81,7 @@ SCHEMAS: Mapping[str, Any] = {
             "query": {
                 "type": ["string", "null"],
                 "maxLength": 5000,
-                "description": "Of the page's address: UTM, click ids.",
+                "description": "Of the page: UTM, click ids.",
             },
             "referrer": {"type": ["string", "null"], "maxLength": 5000, "description": "Where the visitor came from."},
         },

@@ -1,5 +1,6 @@
 """The API: leads and events from forms, sites and CRMs."""
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -270,12 +271,12 @@ def test_every_example_of_the_description_is_valid_and_works(site: Site) -> None
 def test_every_curl_of_the_documentation_is_answered_as_it_says(site: Site) -> None:
     """What stands in docs/api.md, word by word, against the workspace that is shipped."""
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    commands = re.findall(r"^    (curl .*(?:\\\n.*)*)", page, re.MULTILINE)
+    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)", page, re.MULTILINE)
     site.world.deploy(read_files(ROOT))
     answers = []
     for command in commands:
         words = shlex.split(command.replace("\\\n", " ").replace("$API_TOKEN", TOKEN).replace("$PUBLIC_URL", ADDRESS))
-        given = dict(zip(words[1::1], words[2::1], strict=False))
+        given = dict(itertools.pairwise(words))
         [url] = [word for word in words if word.startswith(ADDRESS)]
         method = given.get("-X", "POST" if "-d" in given else "GET")
         name, _, value = given["-H"].partition(": ")
