@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
@@ -124,7 +125,7 @@ def guess_much(site: Site) -> None:
 
 def first_entry(callers_: Any, scope: Scope) -> str:
     """What uvicorn's own middleware believes when it trusts every proxy."""
-    return callers.Headers(scope=scope).get("x-forwarded-for", "").partition(",")[0]
+    return Headers(scope=scope).get("x-forwarded-for", "").partition(",")[0]
 
 
 def test_guesses_are_limited_by_the_address_that_the_router_saw(site: Site, kim: Lead) -> None:
