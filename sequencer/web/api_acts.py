@@ -104,13 +104,13 @@ class ActDoor:
         given = {} if given is None else given
         if not isinstance(given, dict):
             raise Refused(422, "answers: expected an object of values by field")
-        wrong = [
+        unfit = [
             f"{name}: expected text of at most {LONGEST_MESSAGE:,} characters"
             for name in ("message", "query", "referrer")
             if not isinstance(told.get(name), str | None) or len(told.get(name) or "") > LONGEST_MESSAGE
         ]
-        if wrong:
-            raise Refused(422, *wrong)
+        if unfit:
+            raise Refused(422, *unfit)
         if key is not None and not (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY):
             raise Refused(422, f"key: expected a text of 1 to {LONGEST_KEY} characters that is the same for a repeat")
         said = {"email": [_email(told)], "message": texts(told.get("message"))}
