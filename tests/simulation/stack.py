@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Engine, text
+from starlette.requests import Request
 
 from sequencer.core import event as kinds
 from sequencer.core import watch as watch_rules
@@ -26,6 +27,9 @@ from sequencer.services.release import Releases, pack
 from sequencer.store import clock, enrollments, handoffs, intake, leads, messages, partitions, releases, watches
 from sequencer.web import unsubscribe as page
 from sequencer.web.api import ApiDoor
+
+WHOLE_KEY = Request({"type": "http", "state": {"scopes": None}})
+"""What the gate makes of a caller who may do everything."""
 
 _LINK = re.compile(r"https://www\.acme\.example/\w+\?[^\s)\"]+")
 _SAID = {kinds.OPENED: "open", kinds.CLICKED: "click", kinds.BOUNCED: "bounce", kinds.COMPLAINED: "spamreport"}
@@ -182,11 +186,11 @@ class Stack:
             self.chooses(deed)
         elif deed.kind == kinds.CHANGED:
             name = "owner_email" if deed.of == "owner" else deed.of
-            self.api()._put_lead(orjson.dumps({"email": self.email, name: deed.more}))
+            self.api()._put_lead(WHOLE_KEY, orjson.dumps({"email": self.email, name: deed.more}))
         else:
             of = {kinds.SUBMITTED: {"form": deed.of}, kinds.VISITED: {"page": deed.of}}.get(deed.kind, {})
             self.api()._put_event(
-                orjson.dumps({"email": self.email, "event": deed.kind, **({"data": of} if of else {})})
+                WHOLE_KEY, orjson.dumps({"email": self.email, "event": deed.kind, **({"data": of} if of else {})})
             )
 
     def api(self) -> ApiDoor:

@@ -47,6 +47,7 @@ from sequencer.store import clock, intake, leads, partitions, releases, watches
 from sequencer.store.engine import connect
 from sequencer.web import unsubscribe as page
 from sequencer.web.api import ApiDoor
+from tests.simulation.stack import WHOLE_KEY
 from tests.stateful.edits import SEQUENCES, Edit, bundle
 from tests.stateful.model import Model, Person, Said
 from tests.stateful.provider import Action, Failed, Killed, Mail, ModelProvider, Plan
@@ -339,10 +340,14 @@ class House:
 
     def _tells(self, number: int, event: str) -> None:
         """By the API: `asked` enrols, `meeting_booked` is the goal."""
-        ApiDoor(self.context)._put_event(orjson.dumps({"email": self.emails[self.lead(number)], "event": event}))
+        ApiDoor(self.context)._put_event(
+            WHOLE_KEY, orjson.dumps({"email": self.emails[self.lead(number)], "event": event})
+        )
 
     def _change(self, number: int, field_: str, value: str) -> None:
-        ApiDoor(self.context)._put_lead(orjson.dumps({"email": self.emails[self.lead(number)], field_: value}))
+        ApiDoor(self.context)._put_lead(
+            WHOLE_KEY, orjson.dumps({"email": self.emails[self.lead(number)], field_: value})
+        )
 
     def _halt(self, number: int) -> None:
         lead = self.lead(number)
