@@ -15,7 +15,6 @@ Code: TypeAlias = Literal[
     "flow-style",
     "missing-file",
     "missing-key",
-    "not-in-this-version",
     "quotes",
     "syntax",
     "tab",

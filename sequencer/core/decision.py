@@ -19,6 +19,8 @@ class Send(NamedTuple):
     sender: Rep | None
     standing_in_for: Rep | None = None
     """The owner who is away, when `sender` is the deputy."""
+    introduces: Rep | None = None
+    """The owner before, when it is the first mail of the one who follows."""
     resend: bool = False
     """Nobody knows whether the attempt before went, and the step asks for another all the same."""
 

@@ -47,6 +47,7 @@ from sequencer.core.sequence import (
     contents_of,
 )
 from sequencer.core.snapshot import Snapshot
+from sequencer.core.succession import predecessor
 from sequencer.core.workspace import Workspace
 
 SETTLING = timedelta(seconds=5)
@@ -337,6 +338,7 @@ class _Run:
         if send is not None and step.review is not None and asked is None:
             self.ask(send, step.review)
         elif send is not None:
+            self.introduce(send)
             self.pass_step(step, "sent", send.step.content if step.pick is not None else "")
             self.mail(send)
         return False
@@ -382,6 +384,7 @@ class _Run:
             self.reasons.append(Reason(f"skipped-{send.why}", step.mark, mail.id, detail=send.detail))
             self.note(mail, "skipped", f"{send.why}: {send.detail}" if send.detail else send.why)
         else:
+            self.introduce(send)
             self.note(mail, "sent", send.step.content)
         if number >= step.up_to:
             self.finish(step, f"all {step.up_to} rounds were made")
@@ -408,6 +411,11 @@ class _Run:
         self.pass_step(step, "done", why)
         return True
 
+    def introduce(self, send: Send) -> None:
+        """Noted, so that it does so too if it has to go again."""
+        if send.introduces is not None:
+            self.note_as(send.step.introduced, "introduced", send.introduces.email)
+
     def mail(self, send: Send) -> None:
         self.effects.append(send)
         self.reasons.append(Reason("sent", send.step.mark, send.step.id))
@@ -426,7 +434,10 @@ class _Run:
         if isinstance(ruling, Hold):
             self.hold(ruling.why, step.mark, ruling.until, step.id, ruling.detail)
             return None
-        return ruling
+        if isinstance(ruling, Skip) or self.workspace.owner.changed != "introduce":
+            return ruling
+        noted = self.enrollment.passed(step.introduced)
+        return ruling if noted is None else ruling._replace(introduces=predecessor(self.workspace, noted.detail))
 
     def branch(self, step: Branch, due: datetime) -> bool:
         if self.holds(step):

@@ -23,6 +23,7 @@ _REASONS = {
     "unknown": "{step} may or may not have gone; the sequence goes on {until} ({detail})",
     "retry": "{step} was not sent and goes again {until} ({detail})",
     "no-owner": "holds {step}: it is from the owner, and nobody known owns this lead",
+    "owner-changed": "holds {step}: {detail} is new to this lead, until a rep was in touch or an operator lets it go",
     "owner-away": "holds {step} until {until}: {detail} is away",
     "awaiting": "waits at {step} for `{detail}`, until {until} at the latest",
     "paused": "is paused ({detail}) until {until}",
@@ -73,6 +74,7 @@ _OUTCOMES = {
     "assigned": "the owner got a task ({step})",
     "went_on": "went on after {step}: {detail}",
     "asked_rep": "the rep was asked to review {step}",
+    "introduced": "{step} introduced the new owner",
     "rep_approved": "the rep let {step} go",
     "rep_declined": "the rep had {step} skipped",
     "set": "fields were set ({step})",
@@ -154,7 +156,7 @@ def reason(why: Reason, zone: ZoneInfo) -> str:
     )
 
 
-_ABOUT: Final = re.compile(":(given|asked|reviewed)$")
+_ABOUT: Final = re.compile(":(given|asked|reviewed|introduced)$")
 """What the keys of what was asked of reps have after the step's id."""
 
 

@@ -68,7 +68,8 @@ def interest(workspace: Workspace, sequences: Iterable[Sequence], signals: Signa
     dates = {name for name, field in workspace.fields.items() if field.type == "date"}
     # Whoever does not fit where time lets leads in is looked at again when that changes.
     fitting = [asks_of(s, t.condition) for s in found for t in s.enroll if t.kind in WATCHED]
-    silences = {kind for kind, touch in TOUCHES.items() if touch in workspace.silences}
+    waits = workspace.owner.changed != "silent"
+    silences = {kind for kind, touch in TOUCHES.items() if waits or touch in workspace.silences}
     asked = merged([*(s.asks for s in found), *fitting])
     # What a lead is worth by itself is made of any fields.
     any_field = {kinds.CHANGED} if "fit" in asked.standing else nothing

@@ -33,6 +33,8 @@ class Lead(NamedTuple):
     suppressed: bool = False
     fields: Mapping[str, Any] = MappingProxyType({})
     created_at: datetime | None = None
+    owner_before: str | None = None
+    """The rep whom the owner followed, as long as the lead has not heard from the new one."""
 
     @property
     def name(self) -> str:

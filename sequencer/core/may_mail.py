@@ -15,6 +15,7 @@ from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import next_open, shift
 from sequencer.core.sequence import Email, Sequence
 from sequencer.core.snapshot import Snapshot
+from sequencer.core.succession import predecessor
 from sequencer.core.workspace import Workspace
 
 NOTHING_NEW = "nothing-new"
@@ -105,13 +106,17 @@ def _from_whom(it: Standing, step: Email, due: datetime) -> Send | Hold:
         if it.workspace.owner.missing != "hold":
             return Send(step, 1, None)
         return Hold("no-owner", it.now + RELOOK, it.snapshot.lead.owner or "")
+    before = it.snapshot.lead.owner_before
+    if before is not None and it.workspace.owner.changed == "hold":
+        return Hold("owner-changed", it.now + RELOOK, it.owner.name)
+    introduces = predecessor(it.workspace, before) if before and it.workspace.owner.changed == "introduce" else None
     back = back_from(it.owner, it.now)
     if back is None:
-        return Send(step, 1, it.owner)
+        return Send(step, 1, it.owner, introduces=introduces)
     limit = shift(due, it.workspace.owner.away_hold, it.zone, it.quiet)
     if it.now < limit:
         return Hold("owner-away", min(back, limit), it.owner.name)
     deputy = it.workspace.reps.get(it.owner.deputy or "")
     if deputy is None or back_from(deputy, it.now) is not None:
-        return Send(step, 1, it.owner)
+        return Send(step, 1, it.owner, introduces=introduces)
     return Send(step, 1, deputy, standing_in_for=it.owner)

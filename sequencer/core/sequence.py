@@ -95,6 +95,11 @@ class Email:
         return f"{self.id}:asked"
 
     @property
+    def introduced(self) -> str:
+        """The key in the lead's history of when it introduced the lead's new owner."""
+        return f"{self.id}:introduced"
+
+    @property
     def reviewed(self) -> str:
         """The key in the lead's history of what the owner said."""
         return f"{self.id}:reviewed"

@@ -38,6 +38,7 @@ from sequencer.core.script import HALTED, OF_A_MAIL, Cue, Deed, changed_to
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import Trigger
 from sequencer.core.snapshot import Consent, Snapshot, Standing
+from sequencer.core.succession import owner_before
 from sequencer.core.timeline import Entry, Timeline
 from sequencer.core.workspace import Workspace
 
@@ -403,6 +404,8 @@ class _World:
         )
         self.mailed.append((enrollment.id, step))
         self.received |= {send.step.content}
+        if send.introduces is not None:
+            self.lead = self.lead._replace(owner_before=None)
         if self.workspace.counts(series):
             self.mailed_at.append(self.now)
         self.letters.append(Letter(self.now, series.id, send, snapshot))
@@ -624,6 +627,7 @@ class _World:
                 self.timeline.add(Entry(self.now, "", f"did-{e.kind}", explain.event(of), step=of.step or ""))
             self.notice(e)
             self.suppress(e)
+        self.lead = self.lead._replace(owner_before=owner_before(self.workspace, self.lead, happened))
         known, over = [(e, self.snapshot(e)) for e in self.running()], []
         for enrollment, snapshot in known:
             asked = self.interests[enrollment.sequence]

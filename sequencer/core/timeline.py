@@ -99,7 +99,8 @@ def _data(effect: Effect, owner: Rep | None) -> Mapping[str, Any]:
     if isinstance(effect, Send):
         by = {"sender": effect.sender.email} if effect.sender is not None else {}
         stands_in = {"for": effect.standing_in_for.email} if effect.standing_in_for is not None else {}
-        return {"content": effect.step.content, **by, **stands_in}
+        follows = {"follows": effect.introduces.email} if effect.introduces is not None else {}
+        return {"content": effect.step.content, **by, **stands_in, **follows}
     if isinstance(effect, Alert | Assign):
         return {"rep": owner.email if owner is not None else None}
     if isinstance(effect, Ask):
@@ -116,6 +117,8 @@ def _more(reason: Reason, data: Mapping[str, Any]) -> str:
         said.append(data["content"])
     if "sender" in data:
         said.append(f"from {data['sender']}" + (f", who stands in for {data['for']}" if "for" in data else ""))
+    if "follows" in data:
+        said.append(f"who is introduced and follows {data['follows']}")
     if "rep" in data:
         said.append(data["rep"] or "nobody: the lead has no owner")
     said += [f"{name} = {explain.plain(value)}" for name, value in data.get("values", {}).items()]

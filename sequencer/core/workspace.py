@@ -74,6 +74,8 @@ class OwnerPolicy:
     """`hold`, or a sender's id that mails instead."""
     away_hold: Duration = field(default_factory=lambda: Duration(3, "business day"))
     """A mail in the name of a rep who is away waits so long at most; then the deputy sends, or the rep's address."""
+    changed: Literal["introduce", "silent", "hold"] = "silent"
+    """What mail in a new owner's name does first: it introduces them, nothing, or waits until somebody lets it go."""
     of: Literal["company", "lead"] = "company"
     """Whether people of one company share their rep."""
     assign: tuple[str, ...] = ("company_owner",)

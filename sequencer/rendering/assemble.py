@@ -14,6 +14,7 @@ from sequencer.rendering.tokens import Kind, Piece, scan
 DEPTH: Final = 8
 """How deep partials may include partials."""
 
+_INTRODUCES: Final = '{% if previous_owner.email %}\n\n{% include "introduction" %}\n\n{% endif %}'
 _INCLUDE: Final = re.compile(r"""include\s+(?:"([^"]+)"|'([^']+)')\Z""")
 
 
@@ -32,6 +33,12 @@ class Assembler:
         pieces, problems = scan(source.text[start:], source, start)
         self.problems += problems
         return self._inline(pieces, ())
+
+    def introduction(self) -> list[Piece]:
+        """What stands before the body in the first mail of a new owner; for all other leads it is nothing."""
+        around = FileText(f"content/partials/{self._written('introduction', self.partials)}.mjml", _INTRODUCES)
+        pieces, _ = scan(_INTRODUCES, around)
+        return [*self._inline(pieces, ()), Piece(Kind.DATA, "\n\n", around, 0)]
 
     def layout(self, name: str, asked_by: Piece | None, fallback: Piece) -> tuple[list[Piece], int] | None:
         """A layout's pieces, and which of them is the place for the content."""

@@ -90,6 +90,8 @@ class _Compiler:
         subject = self._line(head.texts.get("subject"))
         preheader = self._line(head.texts.get("preheader"))
         body = self._assembler.body(self._file, head.body)
+        if self._names.introduces and self._source.file.endswith(".md"):
+            body = [*self._assembler.introduction(), *body]
         start = Piece(Kind.DATA, "", self._file, head.body)
         whole = self._placed(head, body, start)
         findings = check_template(body if whole is None else whole[0], self._names)

@@ -10,6 +10,7 @@ from sequencer.core.lead import BUILT_IN
 RECORDS: Final[Mapping[str, frozenset[str]]] = {
     "company": frozenset({"name", "domain"}),
     "owner": frozenset({"first_name", "name", "email", "phone", "calendar"}),
+    "previous_owner": frozenset({"first_name", "name", "email"}),
     "sender": frozenset({"name", "email"}),
     "brand": frozenset({"name", "url", "postal_address"}),
 }
@@ -22,7 +23,9 @@ FUNCTIONS: Final = frozenset({"link", "range"})
 LOOP: Final = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "depth", "depth0"}
 )
-MAY_BE_UNKNOWN: Final = frozenset({"company.name", "owner.phone", "owner.calendar"})
+MAY_BE_UNKNOWN: Final = frozenset(
+    {"company.name", "owner.phone", "owner.calendar", "previous_owner.first_name", "previous_owner.name"}
+)
 """Next to every field of the lead but its email."""
 
 
@@ -31,6 +34,8 @@ class TemplateNames:
     """`fields` are those workspace.yaml declares for leads; the rest is the same in every workspace."""
 
     fields: frozenset[str] = frozenset()
+    introduces: bool = False
+    """Whether mails in Markdown can begin with the introduction of a new owner."""
 
     def of(self, record: str) -> frozenset[str] | None:
         """The fields of a record; None when there is no such record."""

@@ -19,6 +19,8 @@ class View(NamedTuple):
     """Goes into every named link; a-z2-7 only, so it is the same in every part of the mail."""
     unsubscribe_url: str
     preferences_url: str
+    previous_owner: Rep | None = None
+    """Whom the owner followed, in the mail that says so."""
 
     @property
     def confirm_url(self) -> str:

@@ -20,7 +20,7 @@ from sequencer.workspace.frequency import check_frequency
 from sequencer.workspace.load import content_files, parts_of, variant_files
 from sequencer.workspace.nodes import listed
 from sequencer.workspace.sequences import load_sequences, parse_sequences
-from sequencer.workspace.settings import load_settings
+from sequencer.workspace.settings import INTRODUCTION, load_settings
 from sequencer.workspace.signals import load_signals
 from sequencer.workspace.values import KEBAB
 
@@ -57,7 +57,8 @@ def compile_workspace(
         # Without it every topic, sender and field would be reported as unknown.
         problems.update(parse_sequences(files))
         return Compiled(None, contents or {}, tuple(sorted(problems)))
-    names = TemplateNames(fields=frozenset(declarations.fields))
+    introduces = declarations.owner.changed == "introduce" and INTRODUCTION in files
+    names = TemplateNames(frozenset(declarations.fields), introduces)
     written = contents is None
     if contents is None:
         contents, found = compile_contents(files, names, shelf, processes)

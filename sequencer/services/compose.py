@@ -160,6 +160,7 @@ def _one(
             tokens.link,
             unsubscribe,
             f"{url}/preferences/{tokens.unsubscribe}",
+            send.introduces,
         )
     )
     subject = answered.subject if answered is not None else join(group.prepared.skeleton.subject, values)

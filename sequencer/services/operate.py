@@ -81,11 +81,22 @@ def pause(context: Context, conn: Connection, email: str, until: datetime | None
 
 
 def resume(context: Context, conn: Connection, email: str) -> list[Operated]:
-    """Every sequence in which the lead is paused, whoever paused it. Raises NotFound."""
-    now, _, found = _running(context, conn, email, None)
-    paused = [e for e in found if e.paused_at is not None]
-    enrollments.update(conn, [operate.resume(e, now) for e in paused])
-    return [Operated(e.sequence) for e in paused]
+    """Every sequence in which the lead is paused, whoever paused it, or held as its owner is new. Raises NotFound."""
+    now, release, found = _running(context, conn, email, None)
+    held = _held_for_owner(conn, release, found)
+    waiting = [e for e in found if e.paused_at is not None or e in held]
+    enrollments.update(conn, [operate.resume(e, now) if e.paused_at else e._replace(due_at=now) for e in waiting])
+    return [Operated(e.sequence) for e in waiting]
+
+
+def _held_for_owner(conn: Connection, release: Release, found: list[Enrollment]) -> list[Enrollment]:
+    """Those whose mail waits because the lead's owner is new, which it does no more."""
+    ids = {e.lead_id for e in found}
+    new = {lead.id for lead in leads.by_ids(conn, sorted(ids)) if lead.owner_before is not None}
+    if release.workspace.owner.changed != "hold" or not new:
+        return []
+    leads.succeed(conn, dict.fromkeys(new))
+    return [e for e in found if e.lead_id in new and release.workspace.sequences[e.sequence].sender == "owner"]
 
 
 def pause_sequence(conn: Connection, release: Release, sequence: str, detail: str, now: datetime) -> bool:

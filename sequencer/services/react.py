@@ -24,6 +24,7 @@ from sequencer.core.release import Release
 from sequencer.core.sequence import DONE_BY
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
+from sequencer.core.succession import owner_before
 from sequencer.services import lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
 from sequencer.store import alerts, colleague_news, enrollments, events, leads, messages, reviews, suppressions, tasks
@@ -108,6 +109,7 @@ def follow(
     telling = [e for e in reaction.new if not e.machine and concerns(waited_for, e.kind, e.step, e.data)]
     if telling:
         locked = suppress(conn, locked, telling, now)
+        locked = succeed(conn, release, locked, telling)
         settle(conn, release, locked, telling, now, reaction)
         enter(conn, release, locked, telling, now, reaction)
         ask_for(conn, release, locked, telling, now)
@@ -164,6 +166,19 @@ def suppress(conn: Connection, locked: Mapping[int, Lead], new: Sequence[Event],
         return locked
     leads.suppress(conn, sorted(everywhere))
     return {i: lead._replace(suppressed=True) if i in everywhere else lead for i, lead in locked.items()}
+
+
+def succeed(
+    conn: Connection, release: Release, locked: Mapping[int, Lead], telling: Sequence[Event]
+) -> Mapping[int, Lead]:
+    """Notes whose owner is another, and who has heard from theirs; returns the leads as they are then."""
+    told: dict[int, list[Event]] = {}
+    for e in telling:
+        told.setdefault(e.lead_id, []).append(e)
+    after = {i: owner_before(release.workspace, locked[i], events) for i, events in told.items()}
+    changed = {i: before for i, before in after.items() if before != locked[i].owner_before}
+    leads.succeed(conn, changed)
+    return {i: lead._replace(owner_before=changed[i]) if i in changed else lead for i, lead in locked.items()}
 
 
 def settle(

@@ -30,6 +30,7 @@ COLUMNS = (
     lead.c.suppressed,
     lead.c.fields,
     lead.c.created_at,
+    lead.c.owner_before,
 )
 
 
@@ -195,6 +196,20 @@ def write(conn: Connection, changes: Iterable[tuple[int, Mapping[str, Any]]], so
             "now": now,
         },
     )
+
+
+_SUCCEED = text(
+    """
+    UPDATE lead l SET owner_before = NULLIF(v.before, '')
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:before AS text[])) v(id, before) WHERE l.id = v.id
+    """
+)
+
+
+def succeed(conn: Connection, before: Mapping[int, str | None]) -> None:
+    """By lead, whose lock the caller holds: the rep whom its owner followed, or that the lead heard from the owner."""
+    if before:
+        conn.execute(_SUCCEED, {"ids": array(before), "before": array(one or "" for one in before.values())})
 
 
 _SOURCES = text("SELECT id, sources FROM lead WHERE id = ANY(CAST(:ids AS bigint[])) AND sources <> '{}'")

@@ -129,6 +129,7 @@ lead = Table(
     Column("status", Text),
     Column("campaign", Text, comment="first touch"),
     Column("owner", Text, comment="the rep's email"),
+    Column("owner_before", Text, comment="whom the owner followed, as long as the lead has not heard from the new one"),
     Column("company_id", BigInteger),
     Column(
         "suppressed",

@@ -239,6 +239,13 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             "Mail from an owner who is away.",
             "{hold: 3 business days, then: deputy}",
         ),
+        Key(
+            "changed",
+            Choice(("introduce", "silent", "hold")),
+            "The first mail of a lead's new owner: `introduce`, it begins with content/partials/introduction.mjml (so "
+            "unless you say otherwise, if that file is there); `silent`, it is like any other; `hold`, it waits.",
+            "introduce",
+        ),
     ),
     "assign": (Key("territory", NAME, "The field whose value stands in the `territory` of a rep.", "country", True),),
     "owner.away": (

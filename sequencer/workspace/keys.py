@@ -10,8 +10,3 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {place: tuple(key.name for key in k
 EVERY_KEY: Final = frozenset(key for keys in KEYS.values() for key in keys)
 
 STEP_KINDS: Final = tuple(place.removeprefix("step: ") for place in STEP_PLACES)
-
-LATER: Final[Mapping[str, tuple[str, ...]]] = {
-    "owner": ("changed",),
-}
-"""Keys of the format that this version does not know yet: they are named as such, not called unknown."""

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from sequencer.core.codes import Code
 from sequencer.core.mark import Mark, Problem
-from sequencer.workspace.keys import EVERY_KEY, KEYS, LATER
+from sequencer.workspace.keys import KEYS
 
 
 class Problems:
@@ -122,11 +122,8 @@ class Map:
         for key, entry in self.entries.items():
             if key in known:
                 continue
-            if key in LATER.get(place, ()):
-                self.problems.error(entry.mark, "not-in-this-version", f"`{key}` is not in this version: remove it")
-            else:
-                hint = did_you_mean(key, known) or missing_space(key, entry, known) or f": expected {one_of(known)}"
-                self.problems.error(entry.mark, "unknown-key", f"unknown key {shown(key)}{hint}")
+            hint = did_you_mean(key, known) or missing_space(key, entry, known) or f": expected {one_of(known)}"
+            self.problems.error(entry.mark, "unknown-key", f"unknown key {shown(key)}{hint}")
 
     def take(self, key: str) -> Node | None:
         """What the key holds; None when it is not there, or empty (which is reported)."""
@@ -146,7 +143,8 @@ class Map:
 
     def _misspelt(self, key: str) -> bool:
         """Whether an unknown key here was meant for this one; `expect` reports it with that suggestion."""
-        return any(name not in EVERY_KEY and get_close_matches(name.lower(), [key], 1, 0.7) for name in self.entries)
+        beside = {name for names in KEYS.values() if key in names for name in names}
+        return any(name not in beside and get_close_matches(name.lower(), [key], 1, 0.7) for name in self.entries)
 
     def text(self, key: str) -> Text | None:
         return as_text(self.take(key), f"a text for `{key}`")

@@ -38,6 +38,8 @@ from sequencer.workspace.parse import parse
 from sequencer.workspace.site import read_site
 
 WORKSPACE_FILE: Final = "sequences/workspace.yaml"
+INTRODUCTION: Final = "content/partials/introduction.mjml"
+"""What stands before the first mail of a rep who took a lead over."""
 
 TYPES: Final[tuple[FieldType, ...]] = ("text", "number", "date", "flag", "one_of", "some_of")
 
@@ -78,7 +80,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         zone_of_owner=zone_of_owner,
         locale=read_locale(root),
         pressure=read_pressure(root),
-        owner=read_owner(root, senders, fields),
+        owner=read_owner(root, senders, fields, INTRODUCTION in files),
         quiet_days=quiet_days,
         holidays=holidays,
         holidays_unknown=holidays_unknown,
@@ -351,8 +353,9 @@ def read_window(root: Map, quiet: Quiet = NEVER_QUIET) -> Hours | None:
     return hours
 
 
-def read_owner(root: Map, senders: Mapping[str, Sender], fields: Collection[str]) -> OwnerPolicy:
-    policy = OwnerPolicy()
+def read_owner(root: Map, senders: Mapping[str, Sender], fields: Collection[str], introduction: bool) -> OwnerPolicy:
+    """`introduction`: whether there is a text by which new owners introduce themselves."""
+    policy = OwnerPolicy(changed="introduce" if introduction else "silent")
     block = section(root, "owner")
     if block is None:
         return policy
@@ -361,6 +364,7 @@ def read_owner(root: Map, senders: Mapping[str, Sender], fields: Collection[str]
     )
     values.choice(block.text("by"), ("first_human_contact",))
     policy = replace(policy, of=of, assign=read_assign(block, fields))
+    policy = replace(policy, changed=read_changed(block, policy, introduction))
     missing = policy.missing
     text = block.text("missing")
     if text is not None and text.value != "hold":
@@ -378,6 +382,21 @@ def read_owner(root: Map, senders: Mapping[str, Sender], fields: Collection[str]
     values.choice(away.text("then"), ("deputy",))
     hold = values.duration(away.need_text("hold", "3 business days")) or policy.away_hold
     return replace(policy, missing=missing, away_hold=hold)
+
+
+def read_changed(owner: Map, policy: OwnerPolicy, introduction: bool) -> Literal["introduce", "silent", "hold"]:
+    text = owner.text("changed")
+    match values.choice(text, ("introduce", "silent", "hold")):
+        case "introduce":
+            if not introduction and text is not None:
+                message = f"expected the file {INTRODUCTION}, by which new owners introduce themselves"
+                text.problems.error(text.mark, "missing-partial", message)
+            return "introduce"
+        case "silent":
+            return "silent"
+        case "hold":
+            return "hold"
+    return policy.changed
 
 
 def read_assign(owner: Map, fields: Collection[str]) -> tuple[str, ...]:

@@ -90,6 +90,7 @@ def compiled(drawn: Drawn) -> Compiled:
 
 def _contents() -> dict[str, str]:
     found = {"content/layouts/default.mjml": LAYOUT}
+    found["content/partials/introduction.mjml"] = "I follow {{ previous_owner.name or 'somebody' }}."
     for name, (kind, link, pains) in CONTENTS.items():
         linked = f'See {{{{ link("{link}", "https://www.acme.example/{link}", "it") }}}}' if link else "Hello"
         tags = f"pains: {pains}\n" if pains else ""

@@ -20,7 +20,6 @@ Load = Callable[[Mapping[str, str]], tuple[Problem, ...]]
 # What is changed in which file, and what must be reported: line, column and code (with the file, if it is another).
 MISTAKES = [
     ("unknown key", "locale: en", "local: en", ["6:1 unknown-key"]),
-    ("later key", "owner:\n", "owner:\n  changed: hold\n", ["30:3 not-in-this-version"]),
     ("no pause", "locale: en", "colleagues: {reply: 5 days}", ["6:21 bad-duration"]),
     ("what pauses", "locale: en", "colleagues: {answer: pause 5 days}", ["6:14 unknown-key"]),
     ("crm's side", "locale: en", "crm: {truth: {stage: our}}", ["6:22 bad-value"]),
@@ -88,7 +87,8 @@ MISTAKES = [
     ("away no date", "to: 2027-01-02", "to: 2 January", ["27:55 bad-date"]),
     ("owner missing", "missing: sender marketing", "missing: sender sales", ["30:12 unknown-sender"]),
     ("owner missing word", "missing: sender marketing", "missing: skip", ["30:12 bad-value"]),
-    ("owner later", "  missing: sender marketing", "  changed: introduce", ["30:3 not-in-this-version"]),
+    ("owner introduced", "  missing: sender marketing", "  changed: introduce", ["30:12 missing-partial"]),
+    ("owner changed", "  missing: sender marketing", "  changed: introduced", ["30:12 bad-value"]),
     ("owner rule", "  missing: sender marketing", "  assign: [turns]", ["30:12 bad-value"]),
     ("owner field", "  missing: sender marketing", "  assign: [{territory: land}]", ["30:24 unknown-field"]),
     ("cap", "day: 1", "day: 0", ["32:17 bad-value"]),

@@ -1,0 +1,33 @@
+"""The first mail of a lead's new owner, on a real database."""
+
+from sequencer.core.mail import Answer, Outcome, Receipt
+from sequencer.services.operate import resume
+from tests.core.test_succession import texts
+from tests.services.conftest import World
+
+
+def test_the_first_mail_of_the_new_owner_says_so_also_when_it_has_to_go_again(world: World) -> None:
+    world.deploy(texts("introduce"))
+    kim = world.lead(owner_email="ana@acme.example")
+    world.enter("series", kim)
+    world.pass_(days=1)
+    world.lead(owner_email="ben@acme.example")
+    world.provider.answers.append(Receipt(Outcome(Answer.RETRY, "busy")))
+    world.pass_(days=8)
+    said = [world.provider.text(number) for number in range(len(world.provider.batches))]
+    assert [step for _, step in world.provider.mails] == ["one", "two", "two", "three"]
+    assert ["I follow Ana, who is well." in text for text in said] == [False, True, True, False]
+    assert {step for _, step in world.provider.mails} == {m["step"] for m in world.view(kim)["messages"]}
+
+
+def test_mail_of_a_new_owner_is_let_go_by_an_operator(world: World) -> None:
+    world.deploy(texts("hold"))
+    kim = world.lead(owner_email="ana@acme.example")
+    world.enter("series", kim)
+    world.lead(owner_email="ben@acme.example")
+    world.pass_(days=6)
+    assert [step for _, step in world.provider.mails] == []
+    with world.context.engine.begin() as conn:
+        assert [one.sequence for one in resume(world.context, conn, kim.email)] == ["series"]
+    world.work()
+    assert [step for _, step in world.provider.mails] == ["one"]
