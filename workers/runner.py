@@ -49,9 +49,6 @@ def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
     broker = TakingBroker(redis_url, look)
     declare(broker, hints, context)
     worker = Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
-    # No hint lies here while all threads are busy: another process may be free, and whoever kills this one takes along
-    # no work but what it was at, which the clock sees within a second.
-    worker.queue_prefetch = threads
     collect_rarely()
     worker.start()
     _log.info("working, part=%s threads=%d pid=%d", role.part.value, threads, os.getpid())
