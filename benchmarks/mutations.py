@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "the lead is not looked at again after the claim",
-        (Edit("sequencer/core/engine.py", "if self.snapshot.lead.suppressed:", "if False:"),),
+        (Edit("sequencer/core/engine.py", "if lead.suppressed:", "if False:"),),
         (f"{GUARDS}::test_what_a_lead_is_when_claimed_decides_not_what_they_were_when_the_mail_fell_due",),
     ),
     Mutant(
