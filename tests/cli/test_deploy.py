@@ -25,13 +25,13 @@ def copy(tmp_path: Path, sequencer: Sequencer) -> Path:
 
 
 def test_the_shipped_workspace_becomes_the_first_deployment(sequencer: Sequencer) -> None:
-    assert "deployment 1: 7 sequences, 30 contents\n" == sequencer("deploy")
+    assert "deployment 1: 8 sequences, 35 contents\n" == sequencer("deploy")
 
 
 def test_the_same_workspace_again_changes_nothing(sequencer: Sequencer) -> None:
     sequencer("deploy")
     assert "nothing changes: deployment 1 already runs this workspace\n" == sequencer("deploy")
-    expected = {"ok": True, "deployment": 1, "new": False, "sequences": 7, "contents": 30}
+    expected = {"ok": True, "deployment": 1, "new": False, "sequences": 8, "contents": 35}
     assert expected == sequencer.json("deploy")
 
 
@@ -39,7 +39,7 @@ def test_a_changed_workspace_is_the_next_deployment(sequencer: Sequencer, copy: 
     sequencer("deploy")
     file = copy / "sequences" / "handbook-delivery.yaml"
     file.write_text(file.read_text().replace("after 1 hour", "after 2 hours"))
-    assert "deployment 2: 7 sequences, 30 contents\n" == sequencer("deploy")
+    assert "deployment 2: 8 sequences, 35 contents\n" == sequencer("deploy")
     assert 2 == sequencer.json("status")["deployment"]
 
 

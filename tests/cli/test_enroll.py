@@ -58,7 +58,7 @@ def test_a_bad_condition_is_wrong_use_and_every_problem_is_shown(deployed: Seque
 def test_an_unknown_sequence_is_refused(deployed: Sequencer) -> None:
     known = (
         "demo-recording-delivery, education, education-confirm-address, handbook-delivery, idle-timing, "
-        "newsletter-2026-12, sales-motivation"
+        "library, newsletter-2026-12, sales-motivation"
     )
     assert f"there is no sequence `sales`; deployed are: {known}" == deployed.refusal("enroll", "sales")
 
