@@ -51,7 +51,11 @@ def merge(conn: Connection, domain: str, into: str, now: datetime) -> tuple[Know
         raise InvalidInput(f"{kept.domain} was merged just now: look again")
     if gone.id == kept.id or gone.merged_into == kept.id:
         raise InvalidInput(f"{domain} is {kept.domain} already")
-    companies.merge(conn, gone.merged_into or gone.id, kept.id)
+    if gone.merged_into is not None:
+        # It would take everybody of that company with it, for good, whom nobody named.
+        [whole] = companies.by_ids(conn, [gone.merged_into]).values()
+        raise InvalidInput(f"{domain} is {whole.domain}: if all of that is {kept.domain}, merge {whole.domain}")
+    companies.merge(conn, gone.id, kept.id)
     _look_again(conn, [kept.id], now)
     return gone, kept
 

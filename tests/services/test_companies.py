@@ -87,6 +87,14 @@ def test_a_domain_that_nobody_has_yet_can_be_anothers_and_free_mail_cannot(two: 
         merge(two, "labs.example", "nobody.example")
 
 
+def test_a_domain_that_is_anothers_already_does_not_take_that_whole_company_with_it(two: World) -> None:
+    people(two, "pat@yard.example")
+    merge(two, "yard.example", "labs.example")
+    with pytest.raises(InvalidInput, match=r"yard\.example is labs\.example: .* merge labs\.example$"):
+        merge(two, "yard.example", "harbor.example")
+    assert view(two, "yard.example")["domains"] == ["labs.example", "yard.example"]
+
+
 def test_what_was_merged_into_a_company_that_is_merged_follows_with_its_subsidiaries(two: World) -> None:
     people(two, "pat@yard.example", "joe@dock.example")
     belong(two, "dock.example", "labs.example")
