@@ -32,21 +32,23 @@ def prepare(conn: Connection, release: Release, public_url: str, row: Any) -> Le
         return None
     [lead] = found
     data = orjson.loads(bytes(row.body))["data"]
-    subject = _SUBJECTS[row.kind].format(name=lead.name or lead.email, number=row.number, rep=data["rep"])
+    # By the name of when it happened: the subject is by which an attempt before is found.
+    name = data["lead"]["name"] or data["lead"]["email"]
+    subject = _SUBJECTS[row.kind].format(name=name, number=row.number, rep=data["rep"])
     lines = _briefed(conn, release, row) if row.kind == OPENS else [f"Why: {data['reason']}"] * bool(data.get("reason"))
     lines.append(f"{public_url}/dashboard/leads/{lead.id}")
     activity = Activity(subject, "\n".join(lines), clock.now(conn), row.kind == OPENS)
     return _contact(conn, release, lead, data["rep"]), activity
 
 
-def leave(crm: Crm | None, left: Left | None, attempts: int) -> tuple[Outcome, str | None]:
+def leave(crm: Crm | None, left: Left | None, repeat: bool) -> tuple[Outcome, str | None]:
     """One attempt: what came of it, and the contact's id."""
     if left is None:
         return Outcome(Answer.REFUSED, detail="the lead is gone"), None
     if crm is None:
         return Outcome(Answer.REFUSED, detail="its credentials are not set in the workers' environment"), None
     try:
-        return Outcome(Answer.ACCEPTED), crm.leave(*left, repeat=attempts > 1)
+        return Outcome(Answer.ACCEPTED), crm.leave(*left, repeat)
     except Failed as failed:
         return failed.outcome, None
 

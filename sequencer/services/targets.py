@@ -137,7 +137,7 @@ def _caller(
             if target is None:
                 return write_back.write(context.crms, back[row.id]), None
             if target.form == "crm":
-                return crm_leave.leave(context.crms.get(target.system), left.get(row.id), row.attempts)
+                return crm_leave.leave(context.crms.get(target.system), left.get(row.id), row.repeat)
             if target.form == "slack":
                 return context.webhooks.post(target.url, orjson.dumps({"text": _words(context, row)})), None
             body = bytes(row.body)

@@ -51,13 +51,17 @@ _CLAIM = text(
     UPDATE call_out c SET state = 'sending', attempts = attempts + 1,
            lease_until = clock_timestamp() + make_interval(secs => :lease)
     FROM next WHERE c.id = next.id
-    RETURNING c.id, c.target, c.kind, c.lead_id, c.number, c.body, c.attempts
+    RETURNING c.id, c.target, c.kind, c.lead_id, c.number, c.body, c.attempts,
+              c.attempts > 1 OR c.failure IS NOT NULL AS repeat
     """
 )
 
 
 def claim(conn: Connection, lease: float, limit: int) -> list[Any]:
-    """Takes calls that are to be made, also those of whoever died: receivers know a repeat by its id."""
+    """Takes calls that are to be made, also those of whoever died: receivers know a repeat by its id.
+
+    `repeat`: an attempt before may have gone through, also one before an operator's replay, which counts anew.
+    """
     rows = conn.execute(_CLAIM, {"lease": lease, "limit": limit})
     return sorted(rows, key=lambda row: int(row.id))
 

@@ -98,3 +98,20 @@ def test_without_credentials_a_call_waits_is_dead_in_the_end_and_can_be_replayed
         assert calls_out.replay(conn, None) == 1
     targets.deliver(world.context)
     assert len(kept.left) == 1 and open_calls(world) == []
+
+
+def test_a_replayed_call_is_a_repeat_and_names_the_lead_as_before(world: World, kept: Kept) -> None:
+    kept.fails = [Outcome(Answer.UNKNOWN)] * (len(target_call.AGAIN) + 1)
+    kim = world.lead(first_name="Kim", last_name="Weiss", owner="ana@acme.example")
+    asks(world, kim)
+    for _ in range(len(target_call.AGAIN) + 1):
+        targets.deliver(world.context)
+        with world.context.engine.begin() as conn:
+            conn.exec_driver_sql("UPDATE call_out SET next_at = NULL")
+    world.lead(first_name="Kimberly", last_name="Weiss-Roe")
+    with world.context.engine.begin() as conn:
+        assert calls_out.replay(conn, None) == 1
+    targets.deliver(world.context)
+    assert open_calls(world) == [] and kept.left[-1][0].first_name == "Kimberly"
+    assert [repeat for _, _, repeat in kept.left] == [False] + [True] * (len(target_call.AGAIN) + 1)
+    assert {task.subject for _, task, _ in kept.left} == {"Talk to Kim Weiss (handoff 1)"}
