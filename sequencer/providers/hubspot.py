@@ -1,7 +1,8 @@
 """HubSpot's CRM API, v3. Source: developers.hubspot.com, "Contacts", "Tasks", "Notes" and "Search" (CRM objects)."""
 
+import re
 from collections.abc import Collection, Sequence
-from html import escape
+from html import escape, unescape
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ URL: Final = "https://api.hubapi.com"
 CONTACTS: Final = "/crm/v3/objects/contacts"
 _TO_CONTACT: Final = {"tasks": 204, "notes": 202}
 """Association types that HubSpot defines ("Association type id values")."""
+_TAG: Final = re.compile(r"<[^>]*>")
 
 
 class HubSpot:
@@ -75,15 +77,21 @@ class HubSpot:
         return known
 
     def _is_left(self, kind: str, contact: str, activity: Activity) -> bool:
-        sought: dict[str, Any] = (
-            {"propertyName": "hs_task_subject", "operator": "EQ", "value": activity.subject}
-            if kind == "tasks"
-            else {"propertyName": "hs_note_body", "operator": "CONTAINS_TOKEN", "value": activity.subject}
-        )
+        # Notes are searched by words, and any of them may do: which note it is, its beginning says.
+        name, operator = ("hs_task_subject", "EQ") if kind == "tasks" else ("hs_note_body", "CONTAINS_TOKEN")
+        sought = {"propertyName": name, "operator": operator, "value": activity.subject}
         of = {"propertyName": "associations.contact", "operator": "EQ", "value": contact}
-        body = {"filterGroups": [{"filters": [sought, of]}], "limit": 1}
+        newest = {"propertyName": "hs_timestamp", "direction": "DESCENDING"}
+        body = {"filterGroups": [{"filters": [sought, of]}], "properties": [name], "sorts": [newest], "limit": 100}
         _, found = self._ask("POST", f"/crm/v3/objects/{kind}/search", body)
-        return bool(need(found, "total"))
+        texts = [str(need(one, "properties", name) or "") for one in need(found, "results")]
+        return bool(texts) if kind == "tasks" else any(_begins(text, activity.subject) for text in texts)
+
+
+def _begins(html: str, subject: str) -> bool:
+    """Whether it is the first line, whatever editors there put around it."""
+    lines = unescape(_TAG.sub("\n", html)).split("\n")
+    return next((line.strip() for line in lines if line.strip()), "") == subject
 
 
 def _properties(activity: Activity) -> dict[str, Any]:

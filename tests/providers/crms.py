@@ -112,8 +112,15 @@ def hubspot(account: Account, one: Asked) -> Answer:
         return 201, {"id": "9"}
     if one.method == "POST" and path in ("tasks/search", "notes/search"):
         sought, of = one.body["filterGroups"][0]["filters"]
-        found = [x for x in account.left if x["contact"] == of["value"] and sought["value"] in x["subject"]]
-        return 200, {"total": len(found), "results": []}
+        kind, name = path.removesuffix("/search"), sought["propertyName"]
+        of_kind = [x for x in account.left if (x["kind"], x["contact"]) == (kind, of["value"])]
+        words = set(re.findall(r"\w+", sought["value"]))
+        found = [
+            {"id": "9", "properties": {key: x[key] for key in one.body["properties"]}}
+            for x in of_kind
+            if (x[name] == sought["value"] if sought["operator"] == "EQ" else words & set(re.findall(r"\w+", x[name])))
+        ]
+        return 200, {"total": len(found), "results": found[: one.body["limit"]]}
     return 404, {"status": "error", "category": "OBJECT_NOT_FOUND"}
 
 

@@ -74,6 +74,22 @@ def test_what_may_have_gone_through_is_looked_for_before_it_is_left_again(both: 
     assert (len(found.contacts), len(found.left)) == (1, 2)
 
 
+def test_what_was_left_of_one_handoff_is_not_taken_for_what_another_leaves(both: tuple[Account, Crm]) -> None:
+    found, crm = both
+    for number in (12, 1, 12, 1, 2):
+        crm.leave(KIM, replace(NOTE, subject=f"ana@acme.example accepted handoff {number}"), repeat=True)
+        crm.leave(KIM, replace(TASK, subject=f"Talk to Kim O'Hara (handoff {number})"), repeat=True)
+    assert len(found.left) == 6
+
+
+def test_a_note_that_was_edited_is_still_found(tmp_path: Path) -> None:
+    with account("hubspot", tmp_path) as (found, crm):
+        crm.leave(KIM, NOTE, repeat=False)
+        found.left[0]["hs_note_body"] = f'<div dir="auto"><p>{NOTE.subject}</p><p>She rang</p></div>'
+        crm.leave(KIM, NOTE, repeat=True)
+        assert len(found.left) == 1
+
+
 def test_values_are_written_and_who_is_gone_is_named(both: tuple[Account, Crm], name: str) -> None:
     found, crm = both
     known = crm.leave(KIM, TASK, repeat=False)
