@@ -80,9 +80,11 @@ def prepare(conn: Connection, release: Release, row: Any) -> Prepared | None:
     ids = orjson.loads(bytes(row.body))["data"]["leads"]
     contacts = crm_contacts.of_leads(conn, declared.to, ids)
     values = _values(conn, release, declared, [one.lead_id for one in contacts], clock.now(conn))
+    # Leads that are one contact there are told as the newest of them: CRMs refuse a request that names one twice.
+    changes = {one.contact: Change(one.contact, values[one.lead_id]) for one in contacts}
     return Prepared(
         declared.to,
-        [Change(one.contact, values[one.lead_id]) for one in contacts],
+        list(changes.values()),
         {one.lead_id: digest(values[one.lead_id]) for one in contacts},
     )
 

@@ -156,6 +156,22 @@ def test_a_call_that_fails_tells_later_how_things_stand_then_and_meanwhile_few_w
     assert first.values["sq_step"] == "two", "not what was so when it was planned"
 
 
+def test_leads_that_are_one_contact_are_told_once_as_the_newest_and_all_count_as_told(world: World, kept: Kept) -> None:
+    older, other, newer = (world.lead(f"p{number}@harbor.example") for number in range(3))
+    world.enter("welcome", older, other)
+    world.work()
+    world.enter("welcome", newer)
+    same = [Known(one.id, "hubspot", "c1" if one is not other else "c2", {}) for one in (older, other, newer)]
+    with world.context.engine.begin() as conn:
+        crm_contacts.put(conn, same)
+    turn(world)
+    [changes] = kept.updates
+    assert {(one.contact, one.values["sq_step"]) for one in changes} == {("c1", "one"), ("c2", "two")}
+    assert len(changes) == 2
+    turn(world)
+    assert len(kept.updates) == 1, "nothing changed since"
+
+
 def test_nothing_is_written_unless_it_is_declared_and_a_crm_is_there(world: World, kept: Kept) -> None:
     kim = world.lead()
     world.enter("welcome", kim)
