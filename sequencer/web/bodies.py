@@ -1,9 +1,10 @@
 """Reading request bodies: no more of them than a door wants, no slower than a door waits, whatever the header says."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 from urllib.parse import parse_qs
@@ -29,30 +30,42 @@ class Room:
     """
 
     left: int
+    each: int = 0
+    """Bytes of these that one caller may hold, where it is said who calls."""
+    held: Counter[str] = field(default_factory=Counter)
+    """Bytes by caller; only of those who hold some."""
 
     @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """What one request takes; given back at the end."""
-        share = Share(self)
+    def share(self, caller: str | None = None) -> Iterator["Share"]:
+        """What one request takes; given back at the end. None: no caller is limited by themselves."""
+        share = Share(self, caller)
         try:
             yield share
         finally:
             self.left += share.taken
+            if caller is not None:
+                self.held[caller] -= share.taken
+                if not self.held[caller]:
+                    del self.held[caller]
 
 
 @dataclass(slots=True)
 class Share:
     room: Room
+    caller: str | None = None
     taken: int = 0
 
     def take(self, size: int) -> None:
         """Raises HTTPException 503: who posts here comes again."""
-        if size > self.room.left:
+        room, caller = self.room, self.caller
+        if size > room.left or (caller is not None and room.held[caller] + size > room.each):
             raise HTTPException(
                 503, "too much is arriving at once; please send it again", _CLOSE | {"Retry-After": "5"}
             )
-        self.room.left -= size
+        room.left -= size
         self.taken += size
+        if caller is not None:
+            room.held[caller] += size
 
 
 async def read(request: Request, most: int, share: Share | None = None) -> bytes:

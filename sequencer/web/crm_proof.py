@@ -30,6 +30,10 @@ class Proof(NamedTuple):
     """When it was signed; None: it says no time."""
 
 
+BY_HEADER: Final[frozenset[Signed]] = frozenset({"bearer", "basic"})
+"""What holds or not before anything of the body is known."""
+
+
 def proof(signed: Signed, secret: str, posted: Posted) -> Proof:
     return _KINDS[signed](secret, posted)
 

@@ -1,10 +1,12 @@
 """CRM webhooks under attack. Below each attack stands that it succeeds once its defence is taken out."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from sequencer.core.crm import Signed
@@ -68,6 +70,7 @@ def replay(site: Site) -> None:
 def swell(site: Site) -> None:
     """More than a body may have, announced and not."""
     large = b'"' + b"x" * door.LARGEST + b'"'
+    assert post(site, "bearer", large, proved(site.world, "bearer", large, "other")) == 403, "it is not even read"
     assert post(site, "bearer", large, proved(site.world, "bearer", large)) == 413
 
     def pieces() -> Iterator[bytes]:
@@ -102,10 +105,49 @@ def poison(site: Site) -> None:
         assert intake.pending(conn) == {}
 
 
+def stall(site: Site) -> None:
+    """One caller announces bodies and never ends them, as many as would fill the room; then the CRM posts."""
+    asyncio.run(_stall(site))
+
+
+async def _stall(site: Site) -> None:
+    crm = door.CrmDoor(site.world.context, {name: (secret,) for name, secret in SECRETS.items()})
+    posts = []
+    for _ in range(door.ROOM // door.LARGEST):
+        waits = asyncio.Event()
+        posts.append(asyncio.create_task(crm.take(piece("203.0.113.9", {}, b"x" * (door.LARGEST - 1), waits))))
+        stalled = asyncio.create_task(waits.wait())
+        await asyncio.wait([posts[-1], stalled], return_when=asyncio.FIRST_COMPLETED)
+        stalled.cancel()
+    honest = crm.take(piece("198.51.100.7", proved(site.world, "hubspot", BODY), BODY, None))
+    [answer] = await asyncio.gather(honest, return_exceptions=True)
+    for one in posts:
+        one.cancel()
+    await asyncio.gather(*posts, return_exceptions=True)
+    assert getattr(answer, "status_code", answer) == 204
+    assert (crm.room.left, dict(crm.room.held)) == (door.ROOM, {}), "all is given back"
+
+
+def piece(caller: str, headers: dict[str, str], body: bytes, waits: asyncio.Event | None) -> Request:
+    """A post to HubSpot's webhook. `waits`: more is announced, never comes, and this is set once it is waited for."""
+    parts = iter([{"type": "http.request", "body": body, "more_body": waits is not None}])
+
+    async def receive() -> Any:
+        part = next(parts, None)
+        if part is None and waits is not None:
+            waits.set()
+            await asyncio.Event().wait()
+        return part
+
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "POST", "path": "/webhooks/crm/hubspot", "query_string": b"", "headers": raw}
+    return Request({**scope, "path_params": {"name": "hubspot"}, "client": (caller, 0)}, receive)
+
+
 Attack = Callable[[Site], None]
 
 
-@pytest.mark.parametrize("attack", [forge, replay, swell, poison])
+@pytest.mark.parametrize("attack", [forge, replay, swell, stall, poison])
 def test_a_crms_webhook_withstands(crm: Site, attack: Attack) -> None:
     attack(crm)
 
@@ -116,6 +158,7 @@ def test_a_crms_webhook_withstands(crm: Site, attack: Attack) -> None:
         (forge, crm_proof, "same", lambda given, expected: True),
         (replay, door.intake, "OLDEST", intake.OLDEST * 10),
         (swell, door, "read", lambda request, most, share: request.body()),
+        (stall, door, "EACH", door.ROOM),
     ],
 )
 def test_without_its_defence_the_attack_succeeds(
