@@ -31,6 +31,11 @@ def find(conn: Connection, id_: str) -> ApiKey | None:
     return _of(row) if row is not None else None
 
 
+def digests(conn: Connection) -> frozenset[bytes]:
+    """Of all keys that may be used."""
+    return frozenset(conn.execute(select(api_key.c.digest).where(api_key.c.revoked_at.is_(None))).scalars())
+
+
 def used(conn: Connection, id_: str) -> None:
     """It was used just now; this is noted once a minute, so that a busy key costs no writes."""
     lately = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 1)

@@ -84,7 +84,10 @@ def _problem(description: str, *problems: str) -> dict[str, Any]:
 
 
 def _limited() -> dict[str, Any]:
-    refusal = _problem("The key's requests of this minute are used up.", "expected at most 600 requests a minute …")
+    refusal = _problem(
+        "Too many requests with this key, or too many unknown keys from there.",
+        "expected at most 600 requests a minute …",
+    )
     seconds = {"description": "Seconds until it may ask again.", "schema": {"type": "integer"}}
     return refusal | {"headers": {"Retry-After": seconds}}
 

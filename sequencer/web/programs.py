@@ -4,11 +4,14 @@ A key has so many requests a minute, which every answer tells as the IETF's draf
 """
 
 import logging
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,6 +29,10 @@ log = logging.getLogger(__name__)
 NOBODY: Final = bytes(32)
 """The digest of a key that does not exist."""
 MINUTE: Final = 60
+GUESSES: Final = 60
+"""Unknown keys that one caller may try in a minute."""
+FRESH: Final = 5.0
+"""Seconds of operating time for which it is remembered which keys there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,33 @@ class Admitted:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Known:
+    """Which keys there are, by one query in FRESH seconds, however many ask; of those made since it knows nothing."""
+
+    _digests: frozenset[bytes] = field(default=frozenset(), repr=False)
+    _read_at: float = -inf
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def holds(self, engine: Engine, token: str) -> bool:
+        with self._lock:
+            if time.monotonic() - self._read_at >= FRESH:
+                # Also when it fails: a database that is away is not asked by one after the other.
+                self._read_at = time.monotonic()
+                with engine.connect() as conn:
+                    self._digests = api_keys.digests(conn)
+            return digest_of(token) in self._digests
+
+
 @dataclass(frozen=True, slots=True)
 class Programs:
+    """Who guesses keys costs no look-ups beyond GUESSES. That keeps out no right key, whoever else calls from there."""
+
     context: Context
     api_token: str | None = field(repr=False)
     by_key: Throttle = field(default_factory=lambda: Throttle(0, MINUTE))
+    by_caller: Throttle = field(default_factory=lambda: Throttle(GUESSES, MINUTE))
+    known: Known = field(default_factory=Known)
 
     async def admit(self, request: Request) -> Admitted:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -50,12 +79,19 @@ class Programs:
         id_ = id_of(token)
         if id_ is None:
             return self._by_token(token)
+        caller = request.client.host if request.client else ""
         try:
+            if self.by_caller.is_over(caller) and not await run_in_threadpool(
+                self.known.holds, self.context.engine, token
+            ):
+                told = f"expected at most {GUESSES} unknown keys a minute"
+                return Admitted(_refusal(429, told, {"Retry-After": str(MINUTE)}))
             key = await run_in_threadpool(self._key, id_, token)
         except (OperationalError, TimeoutError) as error:
             log.error("%s %s: the database does not answer: %s", request.method, "/api", describe(error))
             return Admitted(_refusal(503, "The database does not answer. Please try again in a minute."))
         if key is None:
+            self.by_caller.spend(caller, GUESSES)
             return _unknown("this key is unknown, or was revoked")
         return self._by_key(key, scope_of(request.method, request.scope["path"]))
 

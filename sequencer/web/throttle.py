@@ -42,6 +42,12 @@ class Throttle:
                 self._windows.popitem(last=False)
         return Spent(most - count - 1, began + self.seconds - now)
 
+    def is_over(self, key: str) -> bool:
+        """Whether a call would be one too many; counts none."""
+        with self._lock:
+            began, count = self._windows.get(key, (0.0, 0))
+            return count >= self.most and time.monotonic() - began < self.seconds
+
     def forget(self, key: str) -> None:
         """The key starts anew."""
         with self._lock:

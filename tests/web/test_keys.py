@@ -1,12 +1,16 @@
 """Keys of the API: what each may, how often, and that it can be taken back."""
 
+import asyncio
 import itertools
+import secrets
 
 import pytest
+from starlette.requests import Request
 
 from sequencer.core.api_key import SCOPES, digest_of, id_of, mint, scope_of
 from sequencer.store import api_keys
-from sequencer.web import throttle
+from sequencer.web import programs, throttle
+from tests.services.test_batches import counted
 from tests.web.conftest import Site, bearer, key_of
 
 EMAIL = "kim@harbor.example"
@@ -96,6 +100,39 @@ def test_a_key_has_so_many_requests_a_minute_and_every_answer_tells_what_is_left
     assert site.http.get(f"/api/leads/{EMAIL}", headers=other).status_code == 404
     now += 60
     assert site.http.get(f"/api/leads/{EMAIL}", headers=first).status_code == 404
+
+
+def test_who_guesses_keys_is_not_looked_up_any_more_and_right_keys_go_on_from_there(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(throttle.time, "monotonic", lambda: now)
+    monkeypatch.setattr(programs, "GUESSES", 3)
+    door = programs.Programs(site.world.context, None)
+
+    def tried(token: str, caller: str = "203.0.113.9") -> int:
+        scope = {"type": "http", "method": "GET", "path": "/api/leads/x", "client": (caller, 0)}
+        raw = [(name.lower().encode(), value.encode()) for name, value in bearer(token).items()]
+        refusal = asyncio.run(door.admit(Request({**scope, "headers": raw}))).refusal
+        return refusal.status_code if refusal is not None else 200
+
+    def guess() -> str:
+        return mint(secrets.token_bytes(5), secrets.token_bytes(20)).token
+
+    right, revoked = key_of(site, "leads:read"), key_of(site, "leads:read")
+    with site.world.context.engine.begin() as conn:
+        api_keys.revoke(conn, id_of(revoked) or "")
+    assert [tried(token) for token in (right, right, right, right)] == [200] * 4
+    with counted(site.world.context.engine) as statements:
+        assert [tried(token) for token in (guess(), revoked, guess())] == [401] * 3
+        looked_up = len(statements)
+        assert [tried(token) for token in (guess(), revoked, f"{right[:12]}{'a' * 32}", guess())] == [429] * 4
+        assert len(statements) == looked_up + 1, "which keys there are, once for all"
+    assert (tried(right), tried(guess(), "198.51.100.7")) == (200, 401)
+    now += programs.FRESH
+    assert tried(key_of(site, "leads:read")) == 200
+    now += programs.MINUTE
+    assert tried(guess()) == 401
 
 
 def test_keys_look_like_keys_and_are_told_apart() -> None:
