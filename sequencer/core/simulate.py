@@ -531,6 +531,8 @@ class _World:
             self.resubscribe(deed.of)
         elif deed.kind == kinds.UNSUBSCRIBED:
             self.unsubscribe(deed.of)
+        elif deed.kind == kinds.SUBMITTED:
+            self.submit(deed)
         else:
             self.react([self.event(deed.kind, _data(deed))])
 
@@ -603,6 +605,23 @@ class _World:
             happened += [self.event(kinds.UNSUBSCRIBED, {"topic": one}) for one in off]
         self.consent = replace(self.consent, given=self.consent.given | {topic}, refused=self.consent.refused - {topic})
         self.react(happened)
+
+    def submit(self, deed: Deed) -> None:
+        """What forms.yaml lets follow from a form, too; one of another system is declared nowhere."""
+        form, happened = self.workspace.forms.get(deed.of), [self.event(deed.kind, _data(deed))]
+        if form is None:
+            self.react(happened)
+            return
+        # Anybody can type an address: that takes back no unsubscription.
+        if form.topic is not None and form.topic not in self.consent.given | self.consent.refused:
+            self.consent = replace(self.consent, given=self.consent.given | {form.topic})
+            happened.insert(0, self.event(kinds.RESUBSCRIBED, {"topic": form.topic}))
+        if form.event is not None:
+            happened.append(self.event(form.event, {"form": form.id}))
+        self.react(happened)
+        if form.enroll is not None and not any(e.sequence == form.enroll for e in self.running()):
+            series = self.workspace.sequences[form.enroll]
+            self.enroll(series, self.lead, manual(series))
 
     def halt(self) -> None:
         self.timeline.add(Entry(self.now, "", "halted", "is halted by an operator"))

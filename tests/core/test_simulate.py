@@ -73,9 +73,32 @@ steps:
 """
 
 
+FORMS = """
+quiz:
+  title: Which one is yours?
+  from: marketing
+  topic: news
+  event: quiz_taken
+  enroll: news
+"""
+
+TAKEN = """
+title: Taken
+state: live
+topic: guides
+pressure: exempt
+enroll:
+  when: did("quiz_taken")
+from: marketing
+steps:
+  - email: four
+"""
+
+
 @cache
 def compiled(series: str) -> Compiled:
-    found = compile_workspace(files(series=series, other=OTHER, news=NEWS))
+    made = files(series=series, other=OTHER, news=NEWS, taken=TAKEN) | {"sequences/forms.yaml": FORMS}
+    found = compile_workspace(made)
     assert found.workspace is not None, "\n".join(map(str, found.problems))
     return found
 
@@ -188,6 +211,16 @@ def test_nobody_clicks_in_a_mail_that_has_not_come() -> None:
 def test_other_sequences_let_the_lead_in_and_share_its_caps() -> None:
     came = run("1d submitted form", enrolled=False)
     assert [("other", "four"), ("series", "one")] == [(one.sequence, one.send.step.id) for one in came.letters][:2]
+
+
+def test_what_a_form_lets_follow_is_followed() -> None:
+    came = run("1d submitted quiz", enrolled=False)
+    assert sent(came) == [("four", "Tue 24 09:00"), ("two", "Tue 24 09:00")]
+
+
+def test_a_typed_address_takes_back_no_unsubscription() -> None:
+    came = run("1d resubscribed news", "2d unsubscribed news", "3d submitted quiz", enrolled=False)
+    assert sent(came) == [("four", "Thu 26 09:00")]
 
 
 def test_whoever_may_not_enter_does_not() -> None:
