@@ -8,6 +8,8 @@ from typing import Final
 
 import orjson
 
+from sequencer.core.lead_input import is_text
+
 LONGEST: Final = 1000
 """Characters."""
 
@@ -34,9 +36,14 @@ def read(question: Mapping[str, str | None], cursor: str, of: tuple[type, ...]) 
     if len(cursor) > LONGEST or not isinstance(told, list) or told[:1] != [_digest(question)]:
         raise BadCursor
     place = tuple(told[1:])
-    if tuple(map(type, place)) != of or any(isinstance(one, int) and not 0 <= one < 2**63 for one in place):
+    if tuple(map(type, place)) != of or not all(map(_fits, place)):
         raise BadCursor
     return place
+
+
+def _fits(one: str | int) -> bool:
+    """Whether the database could hold it."""
+    return is_text(one) if isinstance(one, str) else 0 <= one < 2**63
 
 
 def _digest(question: Mapping[str, str | None]) -> str:

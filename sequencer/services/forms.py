@@ -102,7 +102,7 @@ def confirm(conn: Connection, release: Release, ref: token.Ref, now: datetime) -
         return None
     lead = leads.lock(conn, [found.lead_id]).get(found.lead_id)
     waiting = events.of_leads(conn, [found.lead_id], {UNCONFIRMED}, now - CONFIRMABLE).get(found.lead_id, [])
-    told = [e for e in waiting if e.data.get("form") in forms]
+    told = [e for e in waiting if e.source == SOURCE and e.data.get("form") in forms]
     if lead is None or not told:
         return None
     suppressions.confirm(conn, lead.email)

@@ -81,13 +81,16 @@ class ActDoor:
             raise Refused(404, "there is no such handoff")
         try:
             with self.context.engine.begin() as conn:
-                declines = policy_of(self.context.releases.current(conn).workspace).declines
-                said = _said(told, list(declines))
+                release = self.context.releases.current(conn)
+                said = _said(told, list(policy_of(release.workspace).declines))
                 one = handoffs.by_keys(conn, [key]).get(key)
                 if one is None:
                     raise Refused(404, "there is no such handoff")
                 if one.rep is None:
                     raise Refused(409, "nobody was asked yet")
+                people = leads.by_ids(conn, [one.lead_id])
+                if people and accept.demands_date(release, people[0], said):
+                    raise Refused(422, "until: expected the day to try again, which the lead's status then needs")
                 awake = accept.answer(self.context, conn, key, one.rep, said)
                 state = handoffs.by_keys(conn, [key])[key].state.value
         except Impossible as error:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from sequencer.core import event as kinds
+from sequencer.core.form import UNCONFIRMED
 from sequencer.core.lead_input import InvalidLead, LeadInput, normal_email, read
 from sequencer.core.release import Release
 
@@ -22,7 +23,15 @@ PROVIDERS: Final = (
     kinds.DELIVERY
     | kinds.HANDOFF
     | kinds.OF_COLLEAGUES
-    | {kinds.OPENED, kinds.CLICKED, kinds.AUTO_REPLIED, kinds.CHANGED, kinds.RESUBSCRIBED, kinds.SALES_READY}
+    | {
+        kinds.OPENED,
+        kinds.CLICKED,
+        kinds.AUTO_REPLIED,
+        kinds.CHANGED,
+        kinds.RESUBSCRIBED,
+        kinds.SALES_READY,
+        UNCONFIRMED,
+    }
 )
 """What only the provider, or this system itself, knows."""
 NAMES: Final = ("email", "event", "at", "key", "data")

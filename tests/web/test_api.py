@@ -162,6 +162,8 @@ def test_an_event_of_an_unknown_lead_is_a_404(site: Site) -> None:
         ({"event": "delivered"}, "provider"),
         ({"event": "opened"}, "provider"),
         ({"event": "changed"}, "made here"),
+        # Of whoever then presses a confirmation's button it would be believed as if they had sent a form.
+        ({"event": "unconfirmed", "data": {"form": "contact", "answers": {"email": "me@evil.example"}}}, "made here"),
         ({"event": "Meeting Booked"}, "lower case"),
         ({"event": "a" * 65}, "lower case"),
         ({"event": 7}, "lower case"),

@@ -137,6 +137,7 @@ def test_a_form_that_is_passed_on_counts_once_and_says_what_is_missing(site: Sit
         ("handoffs", {"state": "lost"}, 422, "expected one of waiting"),
         ("handoffs", {"cursor": cursor.write({"": "/api/handoffs"}, ("x", 1))}, 400, "begin again"),
         ("leads", {"cursor": cursor.write({"": "/api/leads"}, (2**63,))}, 400, "begin again"),
+        ("suppressions", {"cursor": cursor.write({"": "/api/suppressions"}, ("a\0", "", ""))}, 400, "begin again"),
     ],
 )
 def test_a_question_that_means_nothing_is_refused(

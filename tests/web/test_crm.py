@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from sequencer.core.crm import Signed
 from sequencer.services import ingest
 from sequencer.web.app import build
+from sequencer.web.crm_proof import Posted, proof
 from sequencer.web.options import WebSettings
 from tests.services.conftest import World
 from tests.web.conftest import ADDRESS, Site
@@ -27,6 +28,12 @@ def crm(world: World) -> Iterator[Site]:
     app = build(world.context, WebSettings(crm_secrets=secrets))
     with TestClient(app, base_url=ADDRESS) as http:
         yield Site(world, app, http)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "no base64", "ключ"])
+def test_a_secret_that_is_none_proves_nothing(crm: Site, secret: str) -> None:
+    headers = proved(crm.world, "standard", BODY, "whsec_")
+    assert not proof("standard", secret, Posted("", headers, BODY)).holds
 
 
 @pytest.mark.parametrize("name", get_args(Signed))

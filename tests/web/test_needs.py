@@ -66,5 +66,7 @@ def test_a_rep_who_declines_for_now_is_asked_for_the_date(demanding: Site) -> No
     no = {"do": "decline", "reason": "not-now"}
     answer = demanding.http.post(page, data=no)
     assert (answer.status_code, "Say when to try again" in answer.text) == (400, True)
+    refused = put(demanding, f"/api/handoffs/{kim.id}/1", {"answer": "decline", "reason": "not-now"})
+    assert (refused[0], "until: expected the day" in refused[1]["problems"][0]) == (422, True)
     assert demanding.http.post(page, data={**no, "until": "2027-03-01"}).status_code == 303
     assert (demanding.world.lead().status, told(demanding)) == ("idle-timing", [])
