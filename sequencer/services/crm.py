@@ -98,6 +98,7 @@ def hear(
             written.append((lead_id, values))
             heard.leads[lead_id] = changed(lead, values)
         _note(heard, item, _events(workspace, one, lead, values, known, now))
+        known.update((lead_id, _key(one, kind)) for kind in one.kinds)
     crm_contacts.put(conn, noted.values())
     leads.write(conn, written, SOURCE, now)
     return heard

@@ -61,10 +61,10 @@ class CrmDoor:
     def _take(self, request: Request, source: CrmSource, body: bytes) -> Response:
         found = self._proved(source, request, body)
         with self.context.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            if not intake.put(conn, f"{DOOR}{source.name}", body, "application/json", False, found.at):
+            if not intake.put(conn, f"{DOOR}{source.name}", body, "application/json", True, found.at):
                 log.warning("a webhook of the CRM was refused: its timestamp is too far from now")
                 raise HTTPException(403, "expected a timestamp of the last 26 hours")
-        self.context.hint("intake", False)
+        self.context.hint("intake", True)
         return Response(status_code=204)
 
     def _proved(self, source: CrmSource, request: Request, body: bytes) -> Proof:

@@ -85,6 +85,12 @@ def test_stage_and_owner_are_the_crms_to_say_and_what_follows_happens_with_it(wo
     assert bodies(world) == [("done", None), ("done", None)]
 
 
+def test_what_the_crm_says_again_before_the_first_was_worked_off_counts_once(world: World, kim: Lead) -> None:
+    # Each of the two bears another time.
+    says(world, *({"did": "call", "key": "7", "at": at(hour)} for hour in (6, 7)))
+    assert events(world, kim).count("call_logged") == 1
+
+
 def test_the_crm_moves_a_lead_backwards_and_where_the_stage_is_ours_only_forward(world: World, kim: Lead) -> None:
     says(world, {"stage": "subscriber", "at": at(6)})
     assert found(world, kim)["stage"] == "subscriber"

@@ -1,17 +1,23 @@
 """The migrations make what the tables say, and the partitions there are follow business time."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
 
-from sequencer.store import clock, partitions
+from sequencer.store import clock, migrate, partitions
 from sequencer.store.migrate import upgrade
 from sequencer.store.tables import metadata
 
+WAITED_FOR = text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'lead'::regclass)")
 PARTITION = re.compile(r"(event|message)_\d{4}_\d\d")
 
 
@@ -31,6 +37,28 @@ def test_upgrading_again_changes_nothing(database_url: str, engine: Engine) -> N
     before = inspect(engine).get_table_names()
     upgrade(database_url)
     assert inspect(engine).get_table_names() == before
+
+
+def test_a_migration_that_waits_for_a_table_keeps_no_other_from_who_holds_it(database_url: str, engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    with engine.connect() as conn:
+        conn.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+        conn.commit()
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0020")
+    with engine.connect() as worker, engine.connect() as looking, ThreadPoolExecutor(1) as pool:
+        worker.execute(text("LOCK TABLE lead IN ROW SHARE MODE"))
+        done = pool.submit(upgrade, database_url)
+        while not looking.execute(WAITED_FOR).scalar_one():
+            looking.rollback()
+            assert not done.done(), done.result()
+        worker.execute(text("SET LOCAL lock_timeout = '10s'"))
+        worker.execute(text("LOCK TABLE event, beacon, company IN ROW EXCLUSIVE MODE"))
+        worker.commit()
+        done.result()
+        at = looking.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        assert at == ScriptDirectory.from_config(config).get_current_head()
 
 
 def test_partitions_follow_business_time(engine: Engine) -> None:

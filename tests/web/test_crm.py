@@ -41,9 +41,9 @@ def test_what_is_proved_is_stored_raw_and_its_event_counts(crm: Site, name: Sign
     kim = crm.world.lead()
     headers = proved(crm.world, name, BODY)
     assert crm.http.post(f"/webhooks/crm/{name}", content=BODY, headers=headers).status_code == 204
-    assert crm.stored() == [(f"crm:{name}", BODY, False)]
-    assert crm.world.hints[-1] == ("intake", False)
-    ingest.process(crm.world.context, False)
+    assert crm.stored() == [(f"crm:{name}", BODY, True)]
+    assert crm.world.hints[-1] == ("intake", True)
+    ingest.process(crm.world.context, True)
     assert [e["event"] for e in crm.world.view(kim)["events"]] == ["call_logged"]
 
 
