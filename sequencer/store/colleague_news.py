@@ -19,13 +19,15 @@ def add(conn: Connection, new: Iterable[News]) -> None:
         conn.execute(colleague_news.insert(), rows)
 
 
-# The company's lock comes before those of its people, as wherever both are taken.
+# The company's lock comes before those of its people, as wherever both are taken. Who has not moved yet since a merge
+# makes news of the company that is gone, and it is the other's; without `own`'s lock a merge in between stays unseen.
 _CLAIM = text(
     """
     SELECT n.lead_id, n.at, n.key, n.kind, n.company_id, n.told_to
-    FROM colleague_news n JOIN company c ON c.id = n.company_id
+    FROM colleague_news n JOIN company own ON own.id = n.company_id
+    JOIN company c ON c.id = coalesce(own.merged_into, own.id)
     JOIN company head ON head.id = coalesce(c.parent_id, c.id)
-    ORDER BY n.at, n.lead_id, n.key LIMIT 1 FOR NO KEY UPDATE OF c, head, n SKIP LOCKED
+    ORDER BY n.at, n.lead_id, n.key LIMIT 1 FOR NO KEY UPDATE OF own, c, head, n SKIP LOCKED
     """
 )
 
@@ -38,14 +40,16 @@ def claim(conn: Connection) -> News | None:
 
 _LISTENERS = text(
     f"""
-    SELECT l.id FROM company c CROSS JOIN {FAMILY} JOIN lead l ON l.company_id = family.id
-    WHERE c.id = :company AND l.id > :told_to AND l.id <> :lead ORDER BY l.id LIMIT :limit
+    SELECT l.id FROM company own JOIN company c ON c.id = coalesce(own.merged_into, own.id) CROSS JOIN {FAMILY}
+    CROSS JOIN LATERAL (SELECT family.id UNION ALL SELECT m.id FROM company m WHERE m.merged_into = family.id) whose
+    JOIN lead l ON l.company_id = whose.id
+    WHERE own.id = :company AND l.id > :told_to AND l.id <> :lead ORDER BY l.id LIMIT :limit
     """
 )
 
 
 def listeners(conn: Connection, one: News, limit: int) -> list[int]:
-    """Who is to hear it next, ascending; also in those that count with the company."""
+    """Who is to hear it next, ascending; also in those that count with the company, or were merged and wait to move."""
     values = {"company": one.company_id, "told_to": one.told_to, "lead": one.lead_id, "limit": limit}
     return list(conn.execute(_LISTENERS, values).scalars())
 

@@ -9,6 +9,7 @@ from sequencer.core.enrollment import Status
 from sequencer.core.lead import Lead
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.services import companies
+from sequencer.services.colleagues import tell
 from sequencer.services.due import rest, work
 from sequencer.store import clock, leads
 from sequencer.store import companies as stored
@@ -106,6 +107,21 @@ def test_what_was_merged_into_a_company_that_is_merged_follows_with_its_subsidia
     assert [one["domain"] for one in found["counts_with"]] == ["dock.example"]
     assert {one["email"] for one in found["people"]} == {
         "kim@harbor.example", "lee@harbor.example", "max@labs.example", "pat@yard.example", "joe@dock.example",
+    }  # fmt: skip
+
+
+def test_news_is_heard_by_both_sides_of_a_merge_also_before_its_people_have_moved(two: World) -> None:
+    two.deploy(workspace("colleagues: {reply: pause 2 days}\n"))
+    kim, lee, max_ = (two.lead(a) for a in ("kim@harbor.example", "lee@harbor.example", "max@labs.example"))
+    two.work()
+    merge(two, "labs.example", "harbor.example")
+    for lead in (kim, max_):
+        two.happens(lead, "replied")
+        assert tell(two.context)
+    with two.context.engine.connect() as conn:
+        assert stored.stray(conn) == (max_.company_id, kim.company_id), "nobody has moved"
+    assert {lead.email: heard(two, lead) for lead in (kim, lee, max_)} == {
+        kim.email: ["colleague_replied"], lee.email: ["colleague_replied"] * 2, max_.email: ["colleague_replied"],
     }  # fmt: skip
 
 
