@@ -44,11 +44,13 @@ def merge(conn: Connection, domain: str, into: str, now: datetime) -> tuple[Know
     if domain in FREE_MAIL:
         raise InvalidInput(f"{domain} is anybody's: it belongs to no company")
     target = named(conn, into)
-    leads.put_companies(conn, {domain: None})
-    locked = companies.lock_domains(conn, {domain, target.domain})
+    concerned = {domain} | _concerned(conn, target, companies.by_domain(conn, domain) or target)
+    # All in one call, which locks in order: whoever brings leads of several of them locks them so as well.
+    leads.put_companies(conn, dict.fromkeys(concerned))
+    locked = companies.lock_domains(conn, concerned)
     gone, kept = locked[domain], locked[target.domain]
-    if kept.merged_into is not None:
-        raise InvalidInput(f"{kept.domain} was merged just now: look again")
+    if (kept.merged_into, kept.parent_id) != (None, target.parent_id):
+        raise InvalidInput(f"{kept.domain} was merged, or counts with another, since just now: look again")
     if gone.id == kept.id or gone.merged_into == kept.id:
         raise InvalidInput(f"{domain} is {kept.domain} already")
     if gone.merged_into is not None:
@@ -70,11 +72,21 @@ def subsidiary(conn: Connection, domain: str, of: str | None, now: datetime) -> 
         [head] = companies.by_ids(conn, [head.parent_id]).values()
     if head is not None and head.id == own.id:
         raise InvalidInput(f"{own.domain} cannot count with itself")
-    companies.lock_domains(conn, {own.domain, *([head.domain] if head is not None else [])})
+    locked = companies.lock_domains(conn, _concerned(conn, own, head or own))
+    if locked[own.domain].merged_into is not None:
+        raise InvalidInput(f"{own.domain} was merged just now: look again")
+    if head is not None and (locked[head.domain].merged_into, locked[head.domain].parent_id) != (None, None):
+        raise InvalidInput(f"{head.domain} was merged, or counts with another, since just now: look again")
     before = companies.families(conn, [own.id])[own.id]
     companies.subsidiary(conn, own.id, head.id if head is not None else None)
     _look_again(conn, before | companies.families(conn, [own.id])[own.id], now)
     return own, head
+
+
+def _concerned(conn: Connection, *changed: Known) -> set[str]:
+    """Domains of companies that are to change, of those that would follow them, and of those that they count with."""
+    heads = companies.by_ids(conn, [one.parent_id for one in changed if one.parent_id is not None]).values()
+    return {one.domain for company in changed for one in (company, *heads, *companies.around(conn, company.id))}
 
 
 def _look_again(conn: Connection, company_ids: Iterable[int], now: datetime) -> None:

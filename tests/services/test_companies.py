@@ -1,9 +1,11 @@
 """Two companies that are one, and one that counts with another. On a real database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
 
 from sequencer.core.enrollment import Status
 from sequencer.core.lead import Lead
@@ -27,6 +29,10 @@ def merge(world: World, domain: str, into: str) -> None:
 def belong(world: World, domain: str, of: str | None) -> None:
     with world.context.engine.begin() as conn:
         companies.subsidiary(conn, domain, of, clock.now(conn))
+
+
+Change = Callable[[World, str, str], None]
+"""`merge` or `belong`."""
 
 
 def view(world: World, domain: str) -> dict[str, Any]:
@@ -123,6 +129,56 @@ def test_news_is_heard_by_both_sides_of_a_merge_also_before_its_people_have_move
     assert {lead.email: heard(two, lead) for lead in (kim, lee, max_)} == {
         kim.email: ["colleague_replied"], lee.email: ["colleague_replied"] * 2, max_.email: ["colleague_replied"],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("held", "change"),
+    [("harbor.example", merge), ("a.example", merge), ("b.example", merge), ("b.example", belong)],
+)
+def test_whoever_waits_for_a_company_holds_none_that_comes_after_it(two: World, held: str, change: Change) -> None:
+    """As whoever saves leads of both: neither could go on."""
+    people(two, "joe@b.example")
+    merge(two, "a.example", "labs.example")
+    belong(two, "b.example", "labs.example")
+    engine = two.context.engine
+    with ThreadPoolExecutor(1) as other, engine.begin() as conn:
+        assert [held] == list(stored.lock_domains(conn, [held]))
+        done = other.submit(change, two, "labs.example", "harbor.example")
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
+            while not (done.done() or watch.execute(_WAITING).scalar_one()):
+                watch.execute(text("SELECT pg_sleep(0.02)"))
+        assert {"labs.example", "harbor.example"} == {*conn.execute(_FREE).scalars()} and not done.done()
+    done.result()
+
+
+_WAITING = text(
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+)
+_FREE = text("SELECT domain FROM company WHERE domain >= 'h' FOR NO KEY UPDATE SKIP LOCKED")
+
+
+@pytest.mark.parametrize(
+    ("change", "meanwhile", "domain"),
+    [
+        (belong, merge, "harbor.example"),
+        (belong, belong, "harbor.example"),
+        (belong, merge, "labs.example"),
+        (merge, belong, "harbor.example"),
+    ],
+)
+def test_a_company_that_another_command_changed_just_now_is_to_be_looked_at_again(
+    two: World, monkeypatch: pytest.MonkeyPatch, change: Change, meanwhile: Change, domain: str
+) -> None:
+    people(two, "pat@yard.example")
+
+    def late(conn: Connection, company_id: int) -> list[stored.Known]:
+        monkeypatch.undo()
+        meanwhile(two, domain, "yard.example")
+        return stored.around(conn, company_id)
+
+    monkeypatch.setattr(stored, "around", late)
+    with pytest.raises(InvalidInput, match=rf"{domain} was merged.* just now: look again"):
+        change(two, "labs.example", "harbor.example")
 
 
 @pytest.mark.parametrize("how", ["subsidiary", "merge", "apart"])
