@@ -92,6 +92,9 @@ class Watch:
                 self._came.set()
 
     def _run_after(self) -> None:
-        while self._came.wait() and not self._ended.wait(LATER):
-            self._came.clear()
-            self._after()
+        # Asked before each wait: a stop that comes just before `clear` would be forgotten otherwise.
+        while not self._ended.is_set():
+            self._came.wait()
+            if not self._ended.wait(LATER):
+                self._came.clear()
+                self._after()
