@@ -11,7 +11,7 @@ from sequencer.cli.database import opened, transaction
 from sequencer.core.explain import moment
 from sequencer.services import companies
 from sequencer.services.release import Releases
-from sequencer.store import clock, releases
+from sequencer.store import clock
 from sequencer.store import companies as stored
 from sequencer.store.companies import Known
 
@@ -71,7 +71,7 @@ def show(domain: str, as_json: bool) -> None:
     Example: sequencer companies show harbor.example
     """
     with opened() as context, context.engine.begin() as conn:
-        release = Releases().current(conn) if releases.current(conn) is not None else None
+        release = Releases().deployed(conn)
         found = companies.view(conn, release, companies.named(conn, domain).id, clock.now(conn))
     if as_json:
         output.json(found)

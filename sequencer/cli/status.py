@@ -12,7 +12,6 @@ from sequencer.core.message import State
 from sequencer.services.inspect import status
 from sequencer.services.release import Releases
 from sequencer.settings import Settings
-from sequencer.store import releases
 from sequencer.store.connections import taken
 
 
@@ -29,7 +28,7 @@ def command(as_json: bool) -> None:
     """
     settings = Settings.read()
     with transaction() as conn:
-        release = Releases().current(conn) if releases.current(conn) is not None else None
+        release = Releases().deployed(conn)
         found = status(conn, release)
         found["connections"] = {"budget": settings.connection_budget, **taken(conn)}
         found["crms"] = list(settings.crms)

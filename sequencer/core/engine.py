@@ -94,7 +94,8 @@ def open_message(messages: Mapping[str, Message], now: datetime) -> Message | No
 
 def last_places(workspace: Workspace, sequence: Sequence) -> frozenset[str]:
     """Where an enrollment may stand after a mail so that, once the provider took it, `decide` could only end it."""
-    if sequence.ends_by_mailing or sequence.reviews or sequence.id in workspace.rivals | workspace.waits_by_status:
+    waits = sequence.id in workspace.rivals or sequence.id in workspace.waits_by_status
+    if sequence.ends_by_mailing or sequence.reviews or waits:
         return frozenset()
     return sequence.ending
 

@@ -89,12 +89,13 @@ def _unclear(conn: Connection, release: Release, one: Handoff, e: Event, now: da
     alerts.insert(conn, [alert], now)
 
 
-def demands_date(release: Release, lead: Lead, said: Said) -> bool:
+def demands_date(conn: Connection, release: Release, lead_id: int, said: Said) -> bool:
     """Whether a lead who goes back so would get a status that needs a next attempt, and nobody said when."""
     status = None if said.accepts else _returns_with(release, said)
     if status is None or said.until is not None:
         return False
-    return NEXT_ATTEMPT in lacks(release.workspace, lead._replace(status=status))
+    found = leads.by_ids(conn, [lead_id])
+    return any(NEXT_ATTEMPT in lacks(release.workspace, lead._replace(status=status)) for lead in found)
 
 
 def _returns_with(release: Release, said: Said) -> str | None:

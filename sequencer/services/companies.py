@@ -1,13 +1,13 @@
 """Companies by hand: two that are one, and one that counts with another. And how a company stands."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from sequencer.core.enrollment import RUNNING, Status
-from sequencer.core.event import OF_COLLEAGUES
+from sequencer.core.enrollment import Enrollment, Status
+from sequencer.core.event import OF_COLLEAGUES, Event
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import FREE_MAIL
 from sequencer.core.release import Release
@@ -126,7 +126,8 @@ def view(conn: Connection, release: Release | None, company_id: int, now: dateti
     people = companies.people(conn, members, PEOPLE + 1)
     shown = {lead.id: lead for lead in people[:PEOPLE]}
     events = companies.happened(conn, shown, HAPPENED)
-    inside = {e.id: e.sequence for e in enrollments.all_of(conn, sorted(shown))} if shown else {}
+    entered = enrollments.all_of(conn, sorted(shown)) if shown else []
+    inside = {e.id: e.sequence for e in entered}
     owner = found.owner or (family[found.parent_id].owner if found.parent_id is not None else None)
     return {
         "id": found.id,
@@ -144,7 +145,7 @@ def view(conn: Connection, release: Release | None, company_id: int, now: dateti
             for lead_id, of_lead in handoffs.of_leads(conn, list(shown)).items()
             for one in of_lead
         ],
-        "paused": _paused(conn, shown, inside, events),
+        "paused": _paused(shown, entered, events),
         "events": [
             {
                 "lead_id": e.lead_id,
@@ -206,11 +207,9 @@ def _people(
     return sorted(rows, key=lambda row: (-(row["score"] or 0), row["email"]))
 
 
-def _paused(
-    conn: Connection, shown: Mapping[int, Lead], inside: Mapping[int, str], events: Iterable[Any]
-) -> list[dict[str, Any]]:
+def _paused(shown: Mapping[int, Lead], entered: Iterable[Enrollment], events: Sequence[Event]) -> list[dict[str, Any]]:
     """Whose sequences rest, until when, why, and by whom if it was a colleague."""
-    by = {(e.lead_id, e.kind): e.data.get("colleague") for e in reversed(list(events)) if e.kind in OF_COLLEAGUES}
+    by = {(e.lead_id, e.kind): e.data.get("colleague") for e in reversed(events) if e.kind in OF_COLLEAGUES}
     return [
         {
             "lead_id": e.lead_id,
@@ -220,7 +219,7 @@ def _paused(
             "until": e.resume_at.isoformat() if e.resume_at is not None else None,
             "by": {"lead_id": colleague, "who": who(shown, colleague)} if colleague is not None else None,
         }
-        for e in (enrollments.all_of(conn, sorted(shown)) if inside else [])
-        if e.status in RUNNING and e.status is Status.PAUSED
+        for e in entered
+        if e.status is Status.PAUSED
         for colleague in (by.get((e.lead_id, e.reason.replace(" ", "_"))),)
     ]

@@ -28,7 +28,7 @@ from sequencer.services.context import Context
 from sequencer.services.judge import UNRECORDED, judge, recognise
 from sequencer.services.react import NO_LEAD, follow, interests
 from sequencer.services.reply import Answer
-from sequencer.store import clock, enrollments, events, intake, leads, messages, releases
+from sequencer.store import clock, enrollments, events, intake, leads, messages
 from sequencer.store.events import Key
 from sequencer.store.intake import Body
 
@@ -97,10 +97,10 @@ def process(context: Context, urgent: bool) -> bool:
 
 def _process(context: Context) -> bool:
     with context.engine.begin() as conn:
-        if releases.current(conn) is None:
+        release = context.releases.deployed(conn)
+        if release is None:
             return False  # nobody was written to yet, so this waits until it can be understood
-        workspace = context.releases.current(conn).workspace
-        opened = [_open(body, workspace) for body in intake.claim(conn, False, BODIES, BYTES)]
+        opened = [_open(body, release.workspace) for body in intake.claim(conn, False, BODIES, BYTES)]
         proven = _prove(conn, opened)
     take_up(context, opened, proven, intake.PENDING)
     return bool(opened)
@@ -113,10 +113,11 @@ def _sift(context: Context) -> bool:
     is one thing only, and done with.
     """
     with context.engine.begin() as conn:
-        if releases.current(conn) is None:
+        release = context.releases.deployed(conn)
+        if release is None:
             return False
-        workspace = context.releases.current(conn).workspace
-        opened = [_open(body, workspace, sendgrid_events.urgent) for body in intake.claim(conn, True, BODIES, SIFTED)]
+        bodies = intake.claim(conn, True, BODIES, SIFTED)
+        opened = [_open(body, release.workspace, sendgrid_events.urgent) for body in bodies]
     items = [(body.id, said) for body in opened for said in body.said]
     ours = {body.id for body in opened}
     whole = {body.id for body in opened if body.whole and not body.problems}

@@ -95,14 +95,14 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
             ],
             "fields": dict(lead.fields),
             "sources": _sources(conn, lead),
-            "created_at": _iso(lead.created_at),
+            "created_at": iso(lead.created_at),
         },
         "enrollments": [_enrollment(release, e, ledger.get(e.id, {})) for e in of_lead],
         "messages": [_message(release, row) for row in sent],
         "events": [
             {
                 "event": e.kind,
-                "at": _iso(e.at),
+                "at": iso(e.at),
                 "source": e.source,
                 "enrollment_id": e.enrollment_id,
                 "step": called(e.enrollment_id, e.step),
@@ -120,7 +120,7 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
                 "step": called(row.enrollment_id, row.step),
                 "rep": row.rep,
                 "note": row.note,
-                "at": _iso(row.at),
+                "at": iso(row.at),
                 "state": row.state,
                 "webhook": posted.get((row.enrollment_id, row.step)),
             }
@@ -133,7 +133,7 @@ def lead_view(conn: Connection, release: Release | None, lead: Lead, history: in
 def _sources(conn: Connection, lead: Lead) -> dict[str, dict[str, Any]]:
     """By known field: who said so, when, and how sure that is (per cent); of what was inferred, from what."""
     brought_by, noted = leads.source(conn, lead.id)
-    first = {"by": brought_by, "at": _iso(lead.created_at)}
+    first = {"by": brought_by, "at": iso(lead.created_at)}
     return {
         name: {"confidence": 100, "because": [], **noted.get(name, first)}
         for name, value in lead.fields.items()
@@ -203,7 +203,7 @@ def status(conn: Connection, release: Release | None, counted: Counted | None = 
         "without_owner": _ownerless(conn, release) if release is not None else {},
         "paused": [_pause(p) for p in pauses.current(conn)],
         "sequences_paused": [
-            {"sequence": p.sequence, "since": _iso(p.since), "detail": p.detail} for p in pauses.sequences(conn)
+            {"sequence": p.sequence, "since": iso(p.since), "detail": p.detail} for p in pauses.sequences(conn)
         ],
         "held": held(conn, release, HELD),
         "weighing": _weighing(conn),
@@ -226,14 +226,14 @@ def tasks_view(conn: Connection, release: Release | None, rep: str | None, limit
     """What reps are still to do, what is due first."""
     return [
         {
-            "due_at": _iso(row.due_at),
+            "due_at": iso(row.due_at),
             "rep": row.rep,
             "kind": row.kind,
             "email": row.email,
             "name": row.name,
             "note": row.note,
             "step": shown(release, row.sequence or "", row.step),
-            "at": _iso(row.at),
+            "at": iso(row.at),
         }
         for row in tasks.still_open(conn, rep, limit)
     ]
@@ -243,7 +243,7 @@ def reviews_view(conn: Connection, release: Release | None, rep: str | None, lim
     """Mails that wait for a rep to look at them, what is due first."""
     return [
         {
-            "due_at": _iso(row.due_at),
+            "due_at": iso(row.due_at),
             "rep": row.rep,
             "email": row.email,
             "name": row.name,
@@ -251,7 +251,7 @@ def reviews_view(conn: Connection, release: Release | None, rep: str | None, lim
             "step": shown(release, row.sequence, row.step),
             "content": row.content,
             "enrollment_id": row.enrollment_id,
-            "at": _iso(row.at),
+            "at": iso(row.at),
         }
         for row in reviews.still_open(conn, rep, limit)
     ]
@@ -262,13 +262,13 @@ def handoff_view(one: Handoff) -> dict[str, Any]:
     return {
         "number": one.number,
         "state": one.state.value,
-        "at": _iso(one.at),
+        "at": iso(one.at),
         "reasons": list(one.reasons),
         "note": one.note,
         "rep": one.rep,
         "asked": list(one.asked),
-        "due_at": _iso(one.due_at),
-        "answered_at": _iso(one.answered_at),
+        "due_at": iso(one.due_at),
+        "answered_at": iso(one.answered_at),
         "answer": one.answer or None,
         "until": one.until.isoformat() if one.until is not None else None,
     }
@@ -277,10 +277,10 @@ def handoff_view(one: Handoff) -> dict[str, Any]:
 def _pause(p: Pause) -> dict[str, Any]:
     return {
         "reason": p.reason.value,
-        "since": _iso(p.since),
+        "since": iso(p.since),
         "detail": p.detail,
         "ends": ENDS[p.reason],
-        "tries_again_at": _iso(p.retry_at),
+        "tries_again_at": iso(p.retry_at),
     }
 
 
@@ -288,7 +288,7 @@ def _taking_over(conn: Connection, release: Release) -> dict[str, Any] | None:
     """How far the last deploy has come with those inside; None: it is done, and nobody waits for a turn."""
     left, spread_to = enrollments.left_behind(conn, release.number), releases.spread_to(conn, release.number)
     spread = spread_to if spread_to is not None and spread_to > clock.now(conn) else None
-    return {"left": left, "spread_until": _iso(spread)} if left or spread else None
+    return {"left": left, "spread_until": iso(spread)} if left or spread else None
 
 
 def _kept(release: Release | None, counted: Iterable[Count]) -> list[dict[str, Any]]:
@@ -323,7 +323,7 @@ def _weighing(conn: Connection) -> dict[str, Any] | None:
     if found is None or not (found.uncounted or found.due):
         return None
     spread = found.spread_to if found.spread_to is not None and found.spread_to > now else None
-    return {"uncounted": found.uncounted, "due": found.due, "spread_until": _iso(spread)}
+    return {"uncounted": found.uncounted, "due": found.due, "spread_until": iso(spread)}
 
 
 def _ownerless(conn: Connection, release: Release) -> dict[str, int]:
@@ -380,11 +380,11 @@ def _enrollment(release: Release | None, e: Enrollment, ledger: Mapping[str, Mes
         "status": e.status.value,
         "reason": e.reason or None,
         "position": shown(release, e.sequence, e.position),
-        "since": _iso(e.since),
-        "due_at": _iso(e.due_at),
-        "entered_at": _iso(e.entered_at),
-        "ended_at": _iso(e.ended_at),
-        "paused_until": _iso(e.resume_at),
+        "since": iso(e.since),
+        "due_at": iso(e.due_at),
+        "entered_at": iso(e.entered_at),
+        "ended_at": iso(e.ended_at),
+        "paused_until": iso(e.resume_at),
         "deployment": e.deployment,
         "steps_of_deployment": e.pinned if e.pinned is not None else e.deployment,
         "sentence": explain.ending(e),
@@ -392,7 +392,7 @@ def _enrollment(release: Release | None, e: Enrollment, ledger: Mapping[str, Mes
             {
                 "step": shown(release, e.sequence, o.step),
                 "outcome": o.outcome,
-                "at": _iso(o.at),
+                "at": iso(o.at),
                 "detail": o.detail,
                 "sentence": explain.came_to(o._replace(step=shown(release, e.sequence, o.step)), ledger.get(o.step)),
             }
@@ -413,16 +413,16 @@ def _message(release: Release | None, row: Any) -> dict[str, Any]:
         "from": row.sender,
         "attempt": row.attempt,
         "request_id": row.request_id,
-        "sent_at": _iso(row.sent_at),
-        "accepted_at": _iso(row.accepted_at),
-        "delivered_at": _iso(row.delivered_at),
-        "opened_at": _iso(row.opened_at),
-        "clicked_at": _iso(row.clicked_at),
+        "sent_at": iso(row.sent_at),
+        "accepted_at": iso(row.accepted_at),
+        "delivered_at": iso(row.delivered_at),
+        "opened_at": iso(row.opened_at),
+        "clicked_at": iso(row.clicked_at),
         "clicked": list(row.clicked),
-        "retry_at": _iso(row.retry_at),
+        "retry_at": iso(row.retry_at),
         "failure": row.failure,
     }
 
 
-def _iso(at: datetime | None) -> str | None:
+def iso(at: datetime | None) -> str | None:
     return at.isoformat() if at is not None else None

@@ -41,6 +41,11 @@ class Releases:
         """What runs now. Raises Misconfigured before the first deploy."""
         return self.running(conn, releases.current(conn))
 
+    def deployed(self, conn: Connection) -> Release | None:
+        """What runs now; None before the first deploy."""
+        found = releases.current(conn)
+        return self.running(conn, found) if found is not None else None
+
     def running(self, conn: Connection, found: tuple[int, str] | None) -> Release:
         """The same of whom was asked already for number and hash of the newest deployment; None: there is none."""
         if found is None:

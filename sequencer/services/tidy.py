@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sequencer.services import visits
 from sequencer.services.context import Context
-from sequencer.store import clock, intake, releases
+from sequencer.store import clock, intake
 
 KEPT = timedelta(days=30)
 """Business time for which a processed body can still be looked at. What is set aside stays until it is replayed."""
@@ -18,5 +18,6 @@ def tidy(context: Context) -> bool:
     """Removes a piece of what is old. True: there may be more."""
     with context.engine.begin() as conn:
         now = clock.now(conn)
-        more = releases.current(conn) is not None and visits.forget(conn, context.releases.current(conn), now)
+        release = context.releases.deployed(conn)
+        more = release is not None and visits.forget(conn, release, now)
         return intake.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE or more

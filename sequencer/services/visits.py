@@ -24,7 +24,7 @@ from sequencer.core.site import Site
 from sequencer.services.bisect import bisect
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
-from sequencer.store import clock, leads, messages, releases, visits
+from sequencer.store import clock, leads, messages, visits
 from sequencer.store.visits import Told, Visit, Visitor
 
 log = logging.getLogger(__name__)
@@ -48,9 +48,9 @@ def process(context: Context) -> bool:
 def _process(context: Context) -> bool:
     awake: set[tuple[str, str]] = set()
     with context.engine.begin() as conn:
-        if releases.current(conn) is None:
+        release = context.releases.deployed(conn)
+        if release is None:
             return False
-        release = context.releases.current(conn)
         told, more = visits.take(conn, AT_ONCE)
         done, failed = bisect(conn, told, lambda part: _count(conn, context.secret, release, part))
         for poison in failed:

@@ -23,7 +23,7 @@ from sequencer.core.release import Release
 from sequencer.providers.crm import Change, Crm, Failed
 from sequencer.services.context import Context
 from sequencer.services.inspect import sentence, shown
-from sequencer.store import calls_out, clock, crm_contacts, enrollments, events, pauses, releases
+from sequencer.store import calls_out, clock, crm_contacts, enrollments, events, pauses
 from sequencer.store.calls_out import NewCall
 
 TARGET: Final = "write_back"
@@ -53,9 +53,9 @@ class Prepared(NamedTuple):
 def plan(context: Context) -> bool:
     """Looks at one batch of contacts. True: there may be more."""
     with context.engine.begin() as conn:
-        if releases.current(conn) is None or pauses.is_for_people(conn):
+        release = context.releases.deployed(conn)
+        if release is None or pauses.is_for_people(conn):
             return False
-        release = context.releases.current(conn)
         declared = _declared(release)
         crm = context.crms.get(declared.to) if declared is not None else None
         if declared is None or crm is None or calls_out.open_to(conn, TARGET) >= OPEN:

@@ -136,7 +136,7 @@ _PEOPLE = (
 
 def listed(conn: Connection, words: str, limit: int) -> list[tuple[Known, int]]:
     """Each with the number of its people, by domain; those whose domain or name contains the words."""
-    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    pattern = leads.containing(words)
     query = select(*_KNOWN, _PEOPLE).order_by(company.c.domain).limit(limit)
     if words:
         query = query.where(or_(company.c.domain.ilike(pattern), company.c.name.ilike(pattern)))

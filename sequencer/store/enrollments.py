@@ -14,7 +14,7 @@ from sequencer.core.fate import Standing
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
 from sequencer.store import leads
-from sequencer.store.arrays import any_in, array
+from sequencer.store.arrays import any_in, array, numbered
 from sequencer.store.partitions import SHIFT
 from sequencer.store.tables import company, enrollment, lead
 
@@ -249,8 +249,7 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
     """
     if not changed:
         return
-    stands: dict[tuple[Any, ...], int] = {}
-    numbers = [stands.setdefault(_stand(e), len(stands) + 1) for e in changed]
+    stands, numbers = numbered(map(_stand, changed))
     told = dict(zip(_STANDS, zip(*stands, strict=True), strict=True))
     told["outcomes"] = tuple(map(_history, told["outcomes"]))
     told["status"] = tuple(status.value for status in told["status"])

@@ -95,9 +95,14 @@ def attributes(conn: Connection) -> set[str]:
     return set(conn.execute(select(func.jsonb_object_keys(lead.c.fields)).distinct()).scalars())
 
 
+def containing(words: str) -> str:
+    """What LIKE is to be given for texts that contain the words, whatever is in these."""
+    return "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
 def search(conn: Connection, words: str, limit: int) -> list[Lead]:
     """Leads whose email or name contains the words, newest first."""
-    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    pattern = containing(words)
     name = func.concat_ws(" ", lead.c.first_name, lead.c.last_name)
     query: Select[Any] = select(*COLUMNS).order_by(lead.c.id.desc()).limit(limit)
     if words:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Text, bindparam, func, select, text, tuple_
 
 from sequencer.core.message import MAYBE_SENT, Message, State
 from sequencer.store import requests
-from sequencer.store.arrays import any_in, array
+from sequencer.store.arrays import any_in, array, numbered
 from sequencer.store.tables import message, request
 
 COLUMNS = (
@@ -160,8 +160,7 @@ def begin(
     """
     if not attempts:
         return set()
-    kinds: dict[tuple[Any, ...], int] = {}
-    numbers = [kinds.setdefault(_kind(a), len(kinds) + 1) for a in attempts]
+    kinds, numbers = numbered(map(_kind, attempts))
     columns = {name: array(values) for name, values in zip(_OWN, zip(*map(_own, attempts), strict=True), strict=True)}
     columns |= {name: array(values) for name, values in zip(_KIND, zip(*kinds, strict=True), strict=True)}
     columns["kinds"] = array(numbers)

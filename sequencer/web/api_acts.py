@@ -88,8 +88,7 @@ class ActDoor:
                     raise Refused(404, "there is no such handoff")
                 if one.rep is None:
                     raise Refused(409, "nobody was asked yet")
-                people = leads.by_ids(conn, [one.lead_id])
-                if people and accept.demands_date(release, people[0], said):
+                if accept.demands_date(conn, release, one.lead_id, said):
                     raise Refused(422, "until: expected the day to try again, which the lead's status then needs")
                 awake = accept.answer(self.context, conn, key, one.rep, said)
                 state = handoffs.by_keys(conn, [key])[key].state.value

@@ -84,9 +84,9 @@ class ListDoor:
                 "status": one[0].status.value,
                 "reason": one[0].reason or None,
                 "step": one[0].position,
-                "due_at": _iso(one[0].due_at),
-                "entered_at": _iso(one[0].entered_at),
-                "ended_at": _iso(one[0].ended_at),
+                "due_at": inspect.iso(one[0].due_at),
+                "entered_at": inspect.iso(one[0].entered_at),
+                "ended_at": inspect.iso(one[0].ended_at),
             },
             lambda one: (one[0].id,),
         )
@@ -235,9 +235,5 @@ def _lead(one: Lead) -> dict[str, Any]:
         "owner_email": one.owner,
         "suppressed": one.suppressed,
         "fields": dict(one.fields),
-        "created_at": _iso(one.created_at),
+        "created_at": inspect.iso(one.created_at),
     }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at is not None else None

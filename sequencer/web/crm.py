@@ -13,8 +13,9 @@ from starlette.responses import Response
 from sequencer.core.crm import CrmSource
 from sequencer.services.context import Context
 from sequencer.services.crm import DOOR
-from sequencer.store import intake, releases
+from sequencer.store import intake
 from sequencer.web.bodies import Room, read
+from sequencer.web.callers import caller_of
 from sequencer.web.crm_proof import BY_HEADER, Posted, Proof, proof
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class CrmDoor:
             variable = f"CRM_SECRET_{source.name.upper().replace('-', '_')}"
             log.error("webhooks of the CRM are refused: %s is not set", variable)
             raise HTTPException(503, "these webhooks cannot be verified here yet")
-        caller: str | None = request.client.host if request.client else ""
+        caller: str | None = caller_of(request)
         if source.signed in BY_HEADER:
             # A stranger's body is not even read, and who is none may have all of the room.
             self._proved(source, request, b"")
@@ -51,8 +52,8 @@ class CrmDoor:
 
     def _source(self, name: str) -> CrmSource:
         with self.context.engine.connect() as conn:
-            deployed = releases.current(conn) is not None
-            crm = self.context.releases.current(conn).workspace.crm if deployed else None
+            release = self.context.releases.deployed(conn)
+        crm = release.workspace.crm if release is not None else None
         source = crm.webhooks.get(name) if crm is not None else None
         if source is None:
             raise HTTPException(404)

@@ -30,6 +30,7 @@ from sequencer.services.context import Context
 from sequencer.services.forms import Sent
 from sequencer.store import clock, leads, visits
 from sequencer.web.bodies import FORM, first, read, read_form
+from sequencer.web.callers import caller_of
 from sequencer.web.gate import POLICY
 from sequencer.web.pages import page
 from sequencer.web.site import FOLDER, KEPT, allowing
@@ -84,7 +85,7 @@ class FormDoor:
         return self._page(request, release, form, asked, caller, issued)
 
     async def take(self, request: Request) -> Response:
-        if not self.by_caller.allows(request.client.host if request.client else ""):
+        if not self.by_caller.allows(caller_of(request)):
             raise HTTPException(429, "Too many requests. Please try again in a minute.", {"Retry-After": "60"})
         if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
             given = _from_json(await read(request, FORM))
@@ -209,7 +210,7 @@ class FormDoor:
 
     def _ref(self, request: Request) -> token.Ref | None:
         ref = token.read(self.context.secret, "unsubscribe", request.path_params["token"])
-        if ref is None and not self.by_caller.allows(request.client.host if request.client else ""):
+        if ref is None and not self.by_caller.allows(caller_of(request)):
             raise HTTPException(429, "Too many requests. Please try again in a minute.", {"Retry-After": "60"})
         return ref
 

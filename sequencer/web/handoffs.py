@@ -21,8 +21,9 @@ from sequencer.services import accept
 from sequencer.services.accept import Asked
 from sequencer.services.briefing import briefing
 from sequencer.services.context import Context
-from sequencer.store import clock, handoffs, leads
+from sequencer.store import clock, handoffs
 from sequencer.web.bodies import day, first, line, read_form
+from sequencer.web.callers import caller_of
 from sequencer.web.login import csrf_token
 from sequencer.web.pages import asked_rep, page
 from sequencer.web.throttle import Throttle
@@ -88,8 +89,7 @@ class HandoffDoor:
                 if said is None:
                     return self._page(request, conn, asked, "Choose why, or say it in a few words.", 400)
                 one = asked.handoff
-                known = leads.by_ids(conn, [one.lead_id])
-                if known and accept.demands_date(release, known[0], said):
+                if accept.demands_date(conn, release, one.lead_id, said):
                     return self._page(request, conn, asked, "Say when to try again: that status needs a date.", 400)
                 awake = accept.answer(self.context, conn, (one.lead_id, one.number), asked.rep, said)
         except NotFound as error:
@@ -103,8 +103,7 @@ class HandoffDoor:
     def _asked(self, request: Request, conn: Connection) -> Asked:
         asked = accept.by_token(conn, self.context.secret, request.path_params["token"])
         if asked is None:
-            caller = request.client.host if request.client else ""
-            if not self.by_caller.allows(caller):
+            if not self.by_caller.allows(caller_of(request)):
                 raise HTTPException(429, "Too many requests. Please try again in a minute.", {"Retry-After": "60"})
             raise HTTPException(404, "There is no such handoff.")
         return asked

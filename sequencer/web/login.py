@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sequencer.web.bodies import first, read_form
+from sequencer.web.callers import caller_of
 from sequencer.web.pages import page
 from sequencer.web.same import same
 from sequencer.web.throttle import Throttle
@@ -46,7 +47,7 @@ class LoginDoor:
         if not csrf_holds(request, form):
             # Before attempts are counted: else any page could use them up in the operator's own browser.
             return self._page(request, "This page was open for too long. Please try again.", 403)
-        caller = request.client.host if request.client else ""
+        caller = caller_of(request)
         browser = request.session.get("browser")
         if not self._may_try(caller, browser):
             log.warning("too many attempts to log in")

@@ -21,6 +21,7 @@ from sequencer.core.api_key import ApiKey, digest_of, id_of, scope_of
 from sequencer.logs import describe
 from sequencer.services.context import Context
 from sequencer.store import api_keys
+from sequencer.web.callers import caller_of
 from sequencer.web.same import same
 from sequencer.web.throttle import Throttle
 
@@ -79,7 +80,7 @@ class Programs:
         id_ = id_of(token)
         if id_ is None:
             return self._by_token(token)
-        caller = request.client.host if request.client else ""
+        caller = caller_of(request)
         try:
             if self.by_caller.is_over(caller) and not await run_in_threadpool(
                 self.known.holds, self.context.engine, token

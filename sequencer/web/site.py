@@ -22,6 +22,7 @@ from sequencer.core.site import Site
 from sequencer.services.context import Context
 from sequencer.store import clock, visits
 from sequencer.web.bodies import Room, read
+from sequencer.web.callers import caller_of
 from sequencer.web.gate import harden
 from sequencer.web.throttle import Throttle
 from sequencer.web.together import Together
@@ -84,7 +85,7 @@ class SiteDoor:
 
     def _count(self, request: Request) -> None:
         """Raises HTTPException 429."""
-        if not self.by_caller.allows(request.client.host if request.client else ""):
+        if not self.by_caller.allows(caller_of(request)):
             raise HTTPException(429, "Too many requests.", {"Retry-After": "60", "Connection": "close"})
 
     async def _check(self, origin: str) -> None:

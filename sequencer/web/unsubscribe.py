@@ -25,6 +25,7 @@ from sequencer.services.context import Context
 from sequencer.services.react import follow, interests, react
 from sequencer.store import clock, leads, messages, suppressions
 from sequencer.web.bodies import first, read_form
+from sequencer.web.callers import caller_of
 from sequencer.web.pages import page
 from sequencer.web.throttle import Throttle
 
@@ -99,8 +100,7 @@ class UnsubscribeDoor:
 
     def _ref(self, request: Request) -> token.Ref | None:
         ref = token.read(self.context.secret, "unsubscribe", request.path_params["token"])
-        caller = request.client.host if request.client else ""
-        if ref is None and not self.by_caller.allows(caller):
+        if ref is None and not self.by_caller.allows(caller_of(request)):
             raise HTTPException(429, "Too many requests. Please try again in a minute.", {"Retry-After": "60"})
         return ref
 
