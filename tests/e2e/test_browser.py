@@ -11,6 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.conftest import Stack
 from tests.e2e.test_outside import PLAIN
+from tests.e2e.test_worked_case import KIM, LEE, begin, kinds, lead, to_reps
 from tests.workspaces import WORKSPACE, files
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -90,13 +91,18 @@ def test_the_unsubscribe_page_acts_on_the_button_only(stack: Stack, page: Page) 
     assert (lead["lead"]["suppressed"], lead["enrollments"][0]["status"]) == (True, "stopped")
 
 
+CARRIED = ("contact", "demo")
+"""Forms that our site's pages of these names carry."""
+
+
 class OurSite(BaseHTTPRequestHandler):
     """Pages of the company's own site, which carry our scripts."""
 
     mail = ""
 
     def do_GET(self) -> None:
-        form = f'<script async src="{self.mail}/f.js" data-form="contact"></script>' if "contact" in self.path else ""
+        name = self.path.partition("?")[0].strip("/")
+        form = f'<script async src="{self.mail}/f.js" data-form="{name}"></script>' if name in CARRIED else ""
         page = f'<!doctype html><title>Ours</title><script src="{self.mail}/t.js"></script><h1>Ours</h1>{form}'
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
@@ -163,3 +169,38 @@ def test_a_visitor_who_agreed_is_known_by_a_link_of_ours_and_by_a_form(stack: St
     page.goto(f"http://{our_site}/about")
     page.evaluate("sequencer.consent(false)")
     assert page.context.cookies() == []
+
+
+def test_one_reads_prices_and_a_colleague_asks_for_a_demo_and_their_rep_hears_why(
+    stack: Stack, page: Page, our_site: str
+) -> None:
+    """The worked case, as far as visitors make it, in their browsers."""
+    page.goto(f"http://{our_site}/pricing?sq={begin(stack, our_site)}")
+    page.evaluate("sequencer.consent(true)")
+    page.goto(f"http://{our_site}/about")
+    stack.until("what Kim looked at", lambda: "visited" in kinds(stack, KIM))
+    page.context.clear_cookies()  # Lee has a browser of her own
+    page.goto(f"http://{our_site}/demo")
+    form = page.frame_locator("iframe")
+    form.get_by_label("Your email address").fill(LEE)
+    form.get_by_role("button").click()
+    form.get_by_text("Thank you").wait_for()
+
+    [told] = stack.until("the mail to the rep", lambda: to_reps(stack))
+    for part in ("Why now: asked, together", "Demo requested", "2 people of the company were active"):
+        assert part in told["text"], told["text"]
+    stack.until("Lee's own series", lambda: "What it costs" in stack.subjects(LEE))
+    stack.until("Kim's pause", lambda: lead(stack, KIM)["enrollments"][0]["status"] == "paused")
+    page.goto(f"{stack.web}/dashboard")
+    page.locator("input[type=password]").fill("password")
+    page.get_by_role("button").click()
+    page.wait_for_url("**/dashboard")
+    handed = f"was handed to {told['to']}"
+    for email, parts in {
+        KIM: ("visited /pricing", "a colleague was handed to sales", "is paused (colleague handed off)"),
+        LEE: ("submitted the form demo", "demo requested", "became sales-ready: asked, together", handed),
+    }.items():
+        page.goto(f"{stack.web}/dashboard/leads/{lead(stack, email)['lead']['id']}")
+        text = page.locator("body").inner_text()
+        assert [part for part in parts if part not in text] == [], text
+    assert len(to_reps(stack)) == 1

@@ -12,11 +12,10 @@ from tests.workspaces import WORKSPACE, content, files
 
 KIM, LEE, SAM = "kim@harbor.example", "lee@harbor.example", "sam@mill.example"
 PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+HOST = "www.acme.example"
 # No quiet days: this is played in real time, on whatever day it is.
 SAID = WORKSPACE.replace("quiet: {days: [sat, sun]}\n", "") + (
-    "owner:\n  assign: [company_owner, round_robin]\n"
-    "site: {hosts: [www.acme.example]}\n"
-    "colleagues: {handoff: pause 14 days}\n"
+    "owner:\n  assign: [company_owner, round_robin]\ncolleagues: {handoff: pause 14 days}\n"
 )
 EDUCATION = """
 title: Education
@@ -62,6 +61,25 @@ recording: {title: The recorded demo, magnet: "https://www.acme.example/recordin
 """
 
 
+def begin(stack: Stack, host: str = HOST) -> str:
+    """Kim and Lee get a mail of education, and click in it. Gives the token of the link in Kim's."""
+    stack.deploy(
+        files(education=EDUCATION, sales=SALES)
+        | {"sequences/workspace.yaml": f"{SAID}site: {{hosts: ['{host}']}}\n"}
+        | {"sequences/signals.yaml": SIGNALS, "sequences/forms.yaml": FORMS}
+        | {"content/pricing.md": content("What it costs")}
+        | {"content/recording.md": content("Your recording", "[Watch]({{ download_url }})")}
+    )
+    for email in (KIM, LEE):
+        stack.api("/api/leads", {"email": email, "enroll": "education"})
+    first = {email: stack.until(f"the mail to {email}", lambda e=email: stack.messages(e))[0] for email in (KIM, LEE)}
+    for mail in first.values():
+        stack.click(mail)
+    token = re.search(r"sq=([a-z2-7]{32}\.\d)", first[KIM]["text"])
+    assert token is not None
+    return token[1]
+
+
 def send(stack: Stack, form: str, email: str) -> Any:
     """As a page of the company's own site does it: the work is done, and not in less than a second."""
     address = f"{stack.web}/f/{form}"
@@ -78,7 +96,7 @@ def send(stack: Stack, form: str, email: str) -> Any:
 
 def visit(stack: Stack, page: str, token: str) -> None:
     beacon = {"v": "a" * 32, "s": token, "p": [[page, 0]]}
-    headers = {"Origin": "http://www.acme.example", "User-Agent": PERSON}
+    headers = {"Origin": f"http://{HOST}", "User-Agent": PERSON}
     assert HTTP.request("POST", f"{stack.web}/t", json=beacon, headers=headers).status < 300
 
 
@@ -112,20 +130,7 @@ def call_list(stack: Stack) -> str:
 
 
 def test_one_rep_hears_once_why_and_marketing_falls_silent_for_the_colleague(stack: Stack) -> None:
-    stack.deploy(
-        files(education=EDUCATION, sales=SALES)
-        | {"sequences/workspace.yaml": SAID, "sequences/signals.yaml": SIGNALS, "sequences/forms.yaml": FORMS}
-        | {"content/pricing.md": content("What it costs")}
-        | {"content/recording.md": content("Your recording", "[Watch]({{ download_url }})")}
-    )
-    for email in (KIM, LEE):
-        stack.api("/api/leads", {"email": email, "enroll": "education"})
-    first = {email: stack.until(f"the mail to {email}", lambda e=email: stack.messages(e))[0] for email in (KIM, LEE)}
-    for mail in first.values():
-        stack.click(mail)
-    token = re.search(r"sq=([a-z2-7]{32}\.\d)", first[KIM]["text"])
-    assert token is not None
-    visit(stack, "/pricing", token[1])
+    visit(stack, "/pricing", begin(stack))
     stack.until("what Kim looked at", lambda: "visited" in kinds(stack, KIM))
     send(stack, "recording", SAM)
     send(stack, "demo", LEE)
