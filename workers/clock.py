@@ -5,7 +5,6 @@ Any number of them may run: a hint that is waiting already is not given again.
 
 import logging
 import sys
-import threading
 import time
 from collections import deque
 
@@ -15,6 +14,7 @@ from sequencer.outage import Outage
 from sequencer.services import due, heartbeat
 from sequencer.services.context import Context
 from sequencer.settings import Settings
+from sequencer.stop import Stop
 from sequencer.wiring import build
 from workers.signals import stop_on_signal
 
@@ -46,7 +46,7 @@ def tick(context: Context) -> int:
     return len(hints)
 
 
-def run(context: Context, stopping: threading.Event, every: float = EVERY) -> None:
+def run(context: Context, stopping: Stop, every: float = EVERY) -> None:
     """Looks until told to stop. During an outage the looks come more rarely, until one succeeds."""
     outage = Outage(_log, "no look at what is due", "looking again every few seconds")
     took: deque[float] = deque(maxlen=USUAL)

@@ -8,7 +8,6 @@ import gc
 import logging
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from dramatiq import Worker
 from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, Led
 from sequencer.services import due
 from sequencer.settings import Settings
+from sequencer.stop import Stop
 from sequencer.wiring import build
 from workers.actors import declare
 from workers.consumer import TakingBroker
@@ -35,7 +35,7 @@ _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 
 
-def work(settings: Settings, role: Role, stopping: threading.Event) -> int:
+def work(settings: Settings, role: Role, stopping: Stop) -> int:
     """Runs until `stopping` is set; gives the exit code."""
     sys.setswitchinterval(TURN)
     redis_url = settings.redis_url or ""
@@ -85,7 +85,7 @@ def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int]:
             return (DEFAULT,), settings.worker_threads
 
 
-def _wait(stopping: threading.Event, parent: int | None) -> None:
+def _wait(stopping: Stop, parent: int | None) -> None:
     """Until told to stop, or until the parent is gone. Asked each second rather than of the kernel: works anywhere."""
     while not stopping.wait(None if parent is None else _LOOK):
         if os.getppid() != parent:

@@ -1,16 +1,17 @@
 """SIGTERM and SIGINT, counted once. Imports nothing of weight: processes call this before anything else."""
 
 import signal
-import threading
 from types import FrameType
 
+from sequencer.stop import Stop
 
-def stop_on_signal() -> threading.Event:
-    """An event that the first SIGTERM or SIGINT sets; later ones do nothing.
+
+def stop_on_signal() -> Stop:
+    """What the first SIGTERM or SIGINT sets; later ones do nothing.
 
     Heroku signals every process of a dyno, also while it starts, and again by hand or by whatever wraps the command.
     """
-    stopping = threading.Event()
+    stopping = Stop()
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()

@@ -11,11 +11,11 @@ import gc
 import logging
 import os
 import signal
-import threading
 import time
 from dataclasses import replace
 
 from sequencer.settings import Settings
+from sequencer.stop import Stop
 from workers import runner
 from workers.role import Part, Role
 
@@ -30,7 +30,7 @@ _AGAIN = 0.5
 _NAP = 0.05
 
 
-def supervise(settings: Settings, role: Role, stopping: threading.Event) -> int:
+def supervise(settings: Settings, role: Role, stopping: Stop) -> int:
     """Runs until `stopping` is set; gives the exit code."""
     gc.collect()
     gc.freeze()  # what is loaded now is never looked through again, so that its pages stay shared
@@ -51,7 +51,7 @@ def supervise(settings: Settings, role: Role, stopping: threading.Event) -> int:
     return 0
 
 
-def _start(settings: Settings, role: Role, stopping: threading.Event) -> int:
+def _start(settings: Settings, role: Role, stopping: Stop) -> int:
     """Forks; gives the child's pid. The child has the parent's signal handlers from its first moment."""
     pid = os.fork()
     if pid:

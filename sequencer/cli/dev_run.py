@@ -24,6 +24,7 @@ from sequencer.local.state import State
 from sequencer.services.audit import audit
 from sequencer.services.report import report
 from sequencer.settings import Settings, variables, workspace_dir
+from sequencer.stop import Stop
 from sequencer.store import clock, migrate
 from sequencer.wiring import build
 
@@ -43,7 +44,7 @@ class Choices:
 
 def serve(choices: Choices) -> None:
     """Runs until Ctrl-C or SIGTERM."""
-    stopping = threading.Event()
+    stopping = Stop()
     environ = variables()
     workspace = workspace_dir(environ).absolute()
     state = State(workspace / FOLDER)
@@ -86,7 +87,7 @@ def serve(choices: Choices) -> None:
 
 def race(choices: Choices, until: timedelta, as_json: bool) -> None:
     """Runs the whole stack for so much virtual time, and prints what became of everybody."""
-    stopping = threading.Event()
+    stopping = Stop()
     environ = variables()
     workspace = workspace_dir(environ).absolute()
     with understood(), ExitStack() as stack:
@@ -133,7 +134,7 @@ _HEADLESS = {
 """One worker thread, so that runs repeat; a short poll, because thousands of moments wait for it."""
 
 
-def _await_doors(children: Children, made: dev_stack.Plan, stopping: threading.Event) -> bool:
+def _await_doors(children: Children, made: dev_stack.Plan, stopping: Stop) -> bool:
     """Waits until the doors answer; False when it is time to stop instead."""
     doors = {"web": made.web_port, "sandbox": made.sandbox_port}
     for name, port in doors.items():
@@ -152,7 +153,7 @@ def _await_doors(children: Children, made: dev_stack.Plan, stopping: threading.E
     return True
 
 
-def _on_signals(stopping: threading.Event, children: Children) -> None:
+def _on_signals(stopping: Stop, children: Children) -> None:
     """The first signal stops everything in order; from the second on, whatever still runs is killed."""
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,5 @@
 """What services are given: values and open things, never the environment."""
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from sequencer.services.release import Releases
 from sequencer.services.respite import Respite
 from sequencer.services.seldom import Seldom
 from sequencer.services.witness import Nobody, Witness
+from sequencer.stop import Stop
 from sequencer.store.heartbeat import NOTED
 from sequencer.store.partitions import Months
 
@@ -69,7 +69,7 @@ class Context:
     """Makes the partitions that business time comes to."""
     witness: Witness = field(default_factory=Nobody)
     """Remembers outside of the database how far it had come."""
-    stopping: threading.Event = field(default_factory=threading.Event)
+    stopping: Stop = field(default_factory=Stop)
     """Set when this process is told to go: what is under way is finished, and nothing further is begun."""
     lease: float = 60.0
     """Seconds of operating time that an attempt to send may take; at least twice the provider's total timeout."""
