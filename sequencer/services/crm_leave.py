@@ -1,5 +1,6 @@
 """Leaves handoffs in the CRM: the lead as a contact, with a task for the rep, or with a note of what came of it."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -53,9 +54,9 @@ def leave(crm: Crm | None, left: Left | None, repeat: bool) -> tuple[Outcome, st
         return failed.outcome, None
 
 
-def remember(conn: Connection, lead_id: int, system: str, contact: str) -> None:
-    """Who the lead is there: its webhooks name them by it."""
-    crm_contacts.put(conn, [Known(lead_id, system, contact, {})])
+def remember(conn: Connection, contacts: Mapping[tuple[int, str], str]) -> None:
+    """Who locked leads are there, by lead and CRM: its webhooks name them by it."""
+    crm_contacts.put(conn, (Known(lead_id, system, contact, {}) for (lead_id, system), contact in contacts.items()))
 
 
 def _contact(conn: Connection, release: Release, lead: Lead, rep: str | None) -> Contact:

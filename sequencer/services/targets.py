@@ -1,7 +1,7 @@
 """Tells other systems of handoffs: chats, and whatever takes signed webhooks. Tried again for a day and a half."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final
@@ -95,19 +95,22 @@ def deliver(context: Context) -> bool:
     call = _caller(context, targets.get, at, left, back)
     with ThreadPoolExecutor(len(rows)) as threads:
         outcomes = list(threads.map(call, rows))
+    contacts: dict[tuple[int, str], str] = {}
+    told: list[write_back.Prepared] = []
+    for row, (outcome, contact) in zip(rows, outcomes, strict=True):
+        if contact is not None:
+            contacts[row.lead_id, targets[row.target].system] = contact
+        if outcome.answer is Answer.ACCEPTED and (written := back.get(row.id)) is not None:
+            told.append(written)
     with context.engine.begin() as conn:
-        for row, (outcome, contact) in zip(rows, outcomes, strict=True):
-            target = targets.get(row.target)
-            if target is not None and contact is not None:
-                crm_leave.remember(conn, row.lead_id, target.system, contact)
-            written = back.get(row.id)
+        _remember(conn, contacts, told)
+        for row, (outcome, _) in zip(rows, outcomes, strict=True):
             if outcome.answer is Answer.ACCEPTED:
-                if written is not None:
-                    write_back.remember(conn, written)
                 calls_out.settle(conn, row.id, row.attempts, "sent", None)
                 continue
+            target = targets.get(row.target)
             # A chat knows no repeat: what it may have shown is not said again.
-            gone = target is None and written is None
+            gone = target is None and back.get(row.id) is None
             over = gone or (target is not None and target.form == "slack" and outcome.answer is Answer.UNKNOWN)
             wait = None if over else rules.again(row.attempts)
             state = "dead" if wait is None else "pending"
@@ -115,6 +118,15 @@ def deliver(context: Context) -> bool:
                 conn, row.id, row.attempts, state, outcome.detail, max(wait or 0, outcome.retry_after or 0)
             )
     return len(rows) == AT_ONCE
+
+
+def _remember(conn: Connection, contacts: Mapping[tuple[int, str], str], told: Sequence[write_back.Prepared]) -> None:
+    """Under the leads' locks, as everybody who waits for contacts: what the CRM posts meanwhile is about the same."""
+    ids = {lead_id for lead_id, _ in contacts} | {lead_id for one in told for lead_id in one.digests}
+    locked = leads.lock(conn, ids)
+    crm_leave.remember(conn, {of: contact for of, contact in contacts.items() if of[0] in locked})
+    for one in told:
+        write_back.remember(conn, one)
 
 
 def _caller(

@@ -103,6 +103,7 @@ def write(crms: Mapping[str, Crm], prepared: Prepared | None) -> Outcome:
 
 
 def remember(conn: Connection, prepared: Prepared) -> None:
+    """What locked leads' contacts were told."""
     crm_contacts.wrote(conn, prepared.system, prepared.digests)
 
 

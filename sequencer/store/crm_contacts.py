@@ -1,4 +1,7 @@
-"""Who leads are in the CRM, and when it last said something of each of their fields."""
+"""Who leads are in the CRM, and when it last said something of each of their fields.
+
+The lead's lock is theirs too: whoever writes them holds it, or waits for nobody (`look`).
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -129,19 +132,15 @@ def of_leads(conn: Connection, crm: str, ids: Sequence[int]) -> list[Contact]:
 
 _WROTE = text(
     """
-    WITH held AS MATERIALIZED (
-        SELECT lead_id FROM crm_contact WHERE crm = :crm AND lead_id = ANY(CAST(:ids AS bigint[]))
-        ORDER BY lead_id FOR NO KEY UPDATE
-    )
     UPDATE crm_contact c SET written = v.written
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:written AS text[])) v(lead_id, written), held
-    WHERE c.crm = :crm AND c.lead_id = v.lead_id AND held.lead_id = v.lead_id
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:written AS text[])) v(lead_id, written)
+    WHERE c.crm = :crm AND c.lead_id = v.lead_id
     """
 )
 
 
 def wrote(conn: Connection, crm: str, digests: Mapping[int, str]) -> None:
-    """What was written back of leads, as digests."""
+    """What was written back of leads, as digests; the caller holds their locks."""
     if digests:
         ids = sorted(digests)
         conn.execute(_WROTE, {"crm": crm, "ids": array(ids), "written": array(digests[one] for one in ids)})

@@ -1,16 +1,19 @@
 """Handoffs are left in the CRM: by the outbox of all targets, each once, with what the rep has to know."""
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import pytest
+from sqlalchemy import text
 
 from sequencer.core import target_call
 from sequencer.core.mail import Answer, Outcome
 from sequencer.core.rep_answer import Said
 from sequencer.providers.crm import Activity, Change, Contact, Failed
 from sequencer.services import accept, targets
-from sequencer.store import calls_out, crm_contacts
+from sequencer.store import calls_out, crm_contacts, leads
+from sequencer.store.crm_contacts import Known
 from tests.services.conftest import World
 from tests.services.test_handoffs import SIGNALS, asks, workspace
 
@@ -115,3 +118,50 @@ def test_a_replayed_call_is_a_repeat_and_names_the_lead_as_before(world: World, 
     assert open_calls(world) == [] and kept.left[-1][0].first_name == "Kimberly"
     assert [repeat for _, _, repeat in kept.left] == [False] + [True] * (len(target_call.AGAIN) + 1)
     assert {task.subject for _, task, _ in kept.left} == {"Talk to Kim Weiss (handoff 1)"}
+
+
+def test_whoever_waits_for_a_lead_holds_no_contact_as_what_the_crm_posts_is_about_both(
+    world: World, kept: Kept
+) -> None:
+    kim, lee = (world.lead(f"{name}@harbor.example", owner="ana@acme.example") for name in ("kim", "lee"))
+    both = [Known(lead.id, "hubspot", f"c{lead.id}", {}) for lead in (kim, lee)]
+    for lead in (lee, kim):
+        asks(world, lead)
+    engine = world.context.engine
+    with ThreadPoolExecutor(1) as other, engine.begin() as conn:
+        with engine.begin() as before:
+            crm_contacts.put(before, both)
+        leads.lock(conn, [kim.id, lee.id])
+        crm_contacts.put(conn, both[:1])
+        done = other.submit(targets.deliver, world.context)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
+            while not (done.done() or watch.execute(_WAITING).scalar_one()):
+                watch.execute(text("SELECT pg_sleep(0.02)"))
+        assert lee.id in conn.execute(_FREE).scalars() and not done.done()
+        crm_contacts.put(conn, both[1:])
+    done.result()
+    with engine.connect() as conn:
+        assert set(crm_contacts.lead_ids(conn, [("hubspot", "1246965")]).values()) == {lee.id}, "the newest of both"
+
+
+_WAITING = text(
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+)
+_FREE = text("SELECT lead_id FROM crm_contact FOR NO KEY UPDATE SKIP LOCKED")
+
+
+def test_who_is_no_lead_any_more_once_the_crm_answers_is_not_remembered(
+    world: World, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kim = world.lead(owner="ana@acme.example")
+    asks(world, kim)
+
+    def leave(contact: Contact, activity: Activity, repeat: bool) -> str:
+        with world.context.engine.begin() as conn:
+            conn.execute(text("DELETE FROM lead"))
+        return "1246965"
+
+    monkeypatch.setattr(kept, "leave", leave)
+    targets.deliver(world.context)
+    with world.context.engine.connect() as conn:
+        assert crm_contacts.lead_ids(conn, [("hubspot", "1246965")]) == {} and open_calls(world) == []
