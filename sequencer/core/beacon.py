@@ -1,15 +1,16 @@
 """Visits of our own pages, as a stranger's browser tells of them: read without trusting any of it."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 import orjson
 
 from sequencer.core.lead_input import is_text
+from sequencer.core.touch import Touch, touch_of
 
 LONGEST_PAGE: Final = 200
 """Characters of a path; what is longer is cut."""
@@ -22,11 +23,6 @@ VISITOR: Final = re.compile(r"[0-9a-f]{32}")
 """What a browser calls itself by: 128 random bits, which nobody else can guess."""
 _TOKEN: Final = re.compile(r"([a-z2-7]{32})\.\d{1,4}")
 
-UTM: Final = ("source", "medium", "campaign", "term", "content")
-CLICK_IDS: Final = ("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "li_fat_id", "ttclid")
-"""What advertising networks put into the addresses they lead to."""
-_LONGEST: Final = 200
-
 
 class Beacon(NamedTuple):
     """What one browser tells at a time."""
@@ -36,7 +32,7 @@ class Beacon(NamedTuple):
     """Of a link in a mail of ours; signed, and not verified yet."""
     pages: tuple[tuple[str, timedelta], ...] = ()
     """(path, how long ago), in the order of the visits."""
-    touch: Mapping[str, str] = MappingProxyType({})
+    touch: Touch = MappingProxyType({})
     """What led here, if that is known."""
     answered: tuple[str, ...] = ()
     """Of a form: the fields that this browser has given."""
@@ -56,7 +52,8 @@ def read(body: bytes, hosts: Collection[str] = ()) -> Beacon | None:
         told["v"],
         token[1] if token else None,
         tuple(filter(None, map(_page, pages[:MOST_PAGES]))) if isinstance(pages, list) else (),
-        touch(told.get("q"), told.get("r"), hosts),
+        # Who follows a link in our mail is led here by that, not by where they read their mail.
+        touch_of(told.get("q"), None if token else told.get("r"), hosts),
     )
 
 
@@ -88,34 +85,6 @@ def page_of(path: str) -> str | None:
     if not path.startswith("/") or not is_text(path) or not path.isprintable():
         return None
     return path.rstrip("/") or "/"
-
-
-def touch(query: Any, referrer: Any, hosts: Collection[str] = ()) -> Mapping[str, str]:
-    """What led somebody here: UTM parameters, click ids and the site they came from; empty when nothing is known."""
-    found: dict[str, str] = {}
-    if isinstance(query, str):
-        try:
-            given = parse_qsl(query[:4000].removeprefix("?"), max_num_fields=100)
-        except ValueError:
-            given = []
-        for name, value in given:
-            name = name.lower().removeprefix("utm_") if name.lower().startswith("utm_") else name.lower()
-            if (name in UTM or name in CLICK_IDS) and value and is_text(value) and name not in found:
-                found[name] = value.strip()[:_LONGEST]
-    host = _host(referrer)
-    if host and host not in hosts:
-        found["referrer"] = host
-    return {name: value for name, value in found.items() if value}
-
-
-def _host(referrer: Any) -> str:
-    if not isinstance(referrer, str):
-        return ""
-    try:
-        host = urlsplit(referrer[:2000]).netloc.rpartition("@")[2].lower()
-    except ValueError:
-        return ""
-    return host if len(host) <= _LONGEST and host.isascii() and host.isprintable() else ""
 
 
 def host_of(origin: str) -> str:

@@ -21,6 +21,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.release import Release
 from sequencer.core.site import Site
+from sequencer.core.touch import Touch, campaign_of
 from sequencer.services.bisect import bisect
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
@@ -36,8 +37,6 @@ BROWSER: Final = timedelta(days=400)
 FORGOTTEN: Final = 5000
 """Visits and visitors in one transaction."""
 SOURCE: Final = "site"
-
-Touch = Mapping[str, str]
 
 
 def process(context: Context) -> bool:
@@ -140,9 +139,9 @@ def touch(conn: Connection, led: Collection[Visitor], locked: Mapping[int, Lead]
         both[one.lead_id] = earlier, max(last, one.last_touch, key=lambda t: t["at"])
     visits.touched(conn, both)
     named = {
-        lead_id: first["campaign"]
+        lead_id: campaign
         for lead_id, (first, _) in both.items()
-        if "campaign" in first and not locked[lead_id].campaign
+        if (campaign := campaign_of(first)) is not None and not locked[lead_id].campaign
     }
     leads.write(conn, ((lead_id, {"campaign": campaign}) for lead_id, campaign in named.items()), SOURCE, now)
     return [

@@ -11,12 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sequencer.core import beacon
 from sequencer.core.handoff import policy_of
 from sequencer.core.lead_input import InvalidLead, normal_email
 from sequencer.core.operate import Impossible
 from sequencer.core.questions import LONGEST_MESSAGE, Unanswered, answers, every
 from sequencer.core.rep_answer import LONGEST, Said
+from sequencer.core.touch import touch_of
 from sequencer.errors import NotFound
 from sequencer.services import accept, forms, halt
 from sequencer.services.context import Context
@@ -133,7 +133,7 @@ class ActDoor:
                 email=found.pop("email"),
                 answers=found,
                 text=next(iter(said["message"]), "").strip() if form.message else "",
-                touch=beacon.touch(told.get("query"), told.get("referrer"), site.hosts if site is not None else ()),
+                touch=touch_of(told.get("query"), told.get("referrer"), site.hosts if site is not None else ()),
             )
             taken = forms.submit(conn, release, sent, once, None, True, clock.now(conn))
         self.context.wake(taken.awake)

@@ -25,6 +25,7 @@ from sequencer.core.form import Form
 from sequencer.core.lead_input import LONGEST_ZONE, is_text, is_zone
 from sequencer.core.questions import Question, Unanswered, answers, every, questions
 from sequencer.core.release import Release
+from sequencer.core.touch import touch_of
 from sequencer.services import forms
 from sequencer.services.context import Context
 from sequencer.services.forms import Sent
@@ -138,18 +139,20 @@ class FormDoor:
         human = challenge.proves(issued, first(given, "p"), operating)
         if not human and form.confirm is None:
             raise Unanswered({"": NO_SCRIPT})
-        site = release.workspace.site
+        site, proven = release.workspace.site, self._proven(conn, caller)
+        # As of a visit: who comes by a link in our mail does not come from where they read it.
+        referrer = caller.referrer if proven is None else ""
         sent = Sent(
             form=form.id,
             email=found.pop("email"),
             answers=found,
             text=first(given, "message").strip() if form.message else "",
             zone=_zone(first(given, "zone")),
-            touch=beacon.touch(caller.query, caller.referrer, site.hosts if site is not None else ()),
+            touch=touch_of(caller.query, referrer, site.hosts if site is not None else ()),
             visitor=caller.visitor,
         )
         key = f"form.{issued.partition('.')[0]}"
-        return forms.submit(conn, release, sent, key, self._proven(conn, caller), human, clock.now(conn))
+        return forms.submit(conn, release, sent, key, proven, human, clock.now(conn))
 
     def _asked(self, conn: Connection, release: Release, form: Form, caller: Caller) -> tuple[Question, ...]:
         """What is still to be asked of who sits there. Of whom only a cookie tells, nothing is known but what this

@@ -63,14 +63,8 @@ def test_nothing_in_a_beacon_makes_reading_it_fail(value: Any) -> None:
     beacon.read(orjson.dumps(value))
 
 
-def test_what_led_here_is_known_by_utm_click_id_and_the_site_before() -> None:
-    query = "?UTM_Source=news&utm_campaign=fuel%20tables&gclid=abc&utm_campaign=later&x=1&utm_other=2"
-    assert beacon.touch(query, "https://www.search.example/find?q=secret") == {
-        "source": "news",
-        "campaign": "fuel tables",
-        "gclid": "abc",
-        "referrer": "www.search.example",
-    }
-    assert beacon.touch("", "https://www.acme.example/", {"www.acme.example"}) == {}
-    assert beacon.touch(None, "https://[broken", ()) == {}
-    assert len(beacon.touch("utm_campaign=" + "x" * 9000, None)["campaign"]) == 200
+def test_where_people_read_our_mail_did_not_lead_them_here() -> None:
+    told = {"v": V, "q": "utm_campaign=autumn", "r": "https://mail.google.com/"}
+    by_itself, by_link = beacon.read(orjson.dumps(told)), beacon.read(orjson.dumps({**told, "s": f"{'a' * 32}.1"}))
+    assert by_itself is not None and by_link is not None
+    assert (by_itself.touch.get("referrer"), dict(by_link.touch)) == ("mail.google.com", {"campaign": "autumn"})

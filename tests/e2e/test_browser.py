@@ -133,8 +133,8 @@ def test_a_visitor_who_agreed_is_known_by_a_link_of_ours_and_by_a_form(stack: St
     mail = stack.until("the first mail", lambda: stack.messages("kim@harbor.example"))[0]
     token = re.search(r"sq=([a-z2-7]{32}\.\d)", mail["text"])
     assert token is not None
-    page.goto(f"http://{our_site}/pricing?utm_campaign=autumn&sq={token[1]}#top")
-    assert page.url == f"http://{our_site}/pricing?utm_campaign=autumn#top"
+    page.goto(f"http://{our_site}/pricing?utm_campaign=autumn&msclkid=m&sq={token[1]}#top")
+    assert page.url == f"http://{our_site}/pricing?utm_campaign=autumn&msclkid=m#top"
     assert page.context.cookies() == []
     page.evaluate("sequencer.consent(true)")
     [cookie] = page.context.cookies()
@@ -161,7 +161,8 @@ def test_a_visitor_who_agreed_is_known_by_a_link_of_ours_and_by_a_form(stack: St
     # Kim followed the link, and then handed the browser to Jo, who gave another address.
     stack.until("what Kim looked at", lambda: "/pricing" in visited("kim@harbor.example"))
     stack.until("what Jo looked at", lambda: "/faq" in visited("jo@harbor.example"))
-    assert stack.lead("kim@harbor.example")["lead"]["campaign"] == "autumn"
+    kim = stack.lead("kim@harbor.example")["lead"]
+    assert (kim["campaign"], kim["first_touch"]["source"], kim["first_touch"]["medium"]) == ("autumn", "bing", "cpc")
     [told] = [e for e in stack.lead("jo@harbor.example")["events"] if e["event"] == "submitted"]
     assert told["data"] == {"form": "contact", "answers": {"first_name": "Jo"}, "text": "How much would it be?"}
     assert stack.lead("jo@harbor.example")["lead"]["time_zone"] is not None

@@ -199,6 +199,25 @@ def test_what_led_here_first_and_last_is_the_leads_and_a_campaign_is_kept(shop: 
     assert (lead["campaign"], lead["first_touch"], lead["last_touch"]) == ("autumn", first, last)
 
 
+@pytest.mark.parametrize(
+    ("told", "campaign"),
+    [
+        ({"q": "gclid=x"}, "google / cpc"),
+        ({"r": "https://duckduckgo.com/"}, "duckduckgo / organic"),
+        ({"r": "https://www.acme.example/"}, None),
+    ],
+)
+def test_a_click_id_or_the_site_before_alone_is_a_first_touch(
+    shop: World, told: dict[str, str], campaign: str | None
+) -> None:
+    kim = shop.lead()
+    tells(shop, A, "/", **told)
+    sends_form(shop, A, kim)
+    assert shop.view(kim)["lead"]["campaign"] == campaign
+    tells(shop, A, "/", q="utm_campaign=later")
+    assert shop.view(kim)["lead"]["campaign"] == (campaign or "later")
+
+
 def test_strangers_are_forgotten_after_the_declared_time_and_leads_are_not(shop: World) -> None:
     kim = shop.lead()
     tells(shop, A, "/pricing")

@@ -42,7 +42,7 @@
   }
   // A link of a mail names its reader: whoever copies the address must not pass that on.
   token = (location.search.match(/[?&]sq=([^&#]+)/) || [])[1];
-  query = (location.search.match(/(utm_\w+|\w*clid|[gw]braid|li_fat_id)=[^&#]*/g) || []).join("&") || undefined;
+  query = (location.search.match(/(utm_\w+|\w*clk?id|[gw]braid|li_fat_id)=[^&#]*/g) || []).join("&") || undefined;
   referrer = document.referrer || undefined;
   if (token) history.replaceState(history.state, "",
     location.pathname + location.search.replace(/([?&])sq=[^&#]*&?/, "$1").replace(/[?&]$/, "") + location.hash);
