@@ -65,8 +65,9 @@ def start(environ: dict[str, str]) -> Iterator[Start]:
 
 
 def await_line(process: "subprocess.Popen[str]", part: str, count: int = 1) -> list[str]:
-    """Reads what a process says until a part of a line came so many times. A timer ends it if it never does."""
-    timer = threading.Timer(20, process.kill)
+    """Reads what a process says until a part of a line came so many times. A timer ends it if it never does, and its
+    children, who could go on holding the pipe."""
+    timer = threading.Timer(60, os.killpg, (process.pid, signal.SIGKILL))
     timer.start()
     lines: list[str] = []
     assert process.stdout is not None
