@@ -72,6 +72,7 @@ def collect_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 10, 10)
+    gc.enable()
 
 
 def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int]:

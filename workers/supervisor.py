@@ -34,6 +34,7 @@ def supervise(settings: Settings, role: Role, stopping: Stop) -> int:
     """Runs until `stopping` is set; gives the exit code."""
     gc.collect()
     gc.freeze()  # what is loaded now is never looked through again, so that its pages stay shared
+    gc.enable()
     parts = [Part.URGENT, *[Part.REST] * settings.worker_processes]
     roles = [replace(role, part=part, parent=os.getpid()) for part in parts]
     children = [_start(settings, each, stopping) for each in roles]

@@ -21,7 +21,8 @@ from sequencer.preview.readers import NOBODY, Reader
 from sequencer.preview.sheet import Sheet, flat
 from sequencer.preview.watch import Print, fingerprint
 from sequencer.rendering.names import TemplateNames
-from sequencer.services.compile import Compiled, compile_contents, compile_workspace
+from sequencer.services.compile import Compiled, compile_workspace
+from sequencer.services.contents import compile_contents
 from sequencer.services.shelves import Memory
 from sequencer.workspace.load import APART, read_files
 

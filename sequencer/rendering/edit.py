@@ -17,12 +17,11 @@ from markupsafe import Markup
 
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark
-from sequencer.errors import SequencerError
 from sequencer.rendering.assemble import Assembler, file_text
 from sequencer.rendering.budget import steps
 from sequencer.rendering.compile import Source, compile_content
 from sequencer.rendering.environment import BUDGET, MailEnvironment, Mode, capped, clean, one_line, printed
-from sequencer.rendering.errors import RenderingFailed
+from sequencer.rendering.errors import RenderingFailed, Unfit
 from sequencer.rendering.front_matter import HEAD
 from sequencer.rendering.links import link_fault
 from sequencer.rendering.markdown import links_not_taken
@@ -44,10 +43,6 @@ _PLACE: Final = "whatthepersonwrotestandshere"
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<~|]|&(?=#?\w+;)|\A[#>+-]")
 _BREAK: Final = re.compile(r"<br\s*/?>[ \t]*\n?")
 _BY_HAND: Final = frozenset({"html_block", "html_inline", "image"})
-
-
-class Unfit(SequencerError):
-    """What was written cannot go as a mail; the message says why, to who wrote it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What goes wrong while a mail is rendered for one lead."""
+"""What goes wrong while a mail is made for one lead."""
 
 from sequencer.errors import SequencerError
 
@@ -10,3 +10,7 @@ class RenderingFailed(SequencerError):
         super().__init__(f"{content}: {what}")
         self.content = content
         self.what = what
+
+
+class Unfit(SequencerError):
+    """What a person wrote cannot go as a mail; the message says why, to who wrote it."""

@@ -20,8 +20,7 @@ from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.token import Tokens, mint_all
-from sequencer.rendering.edit import Unfit
-from sequencer.rendering.errors import RenderingFailed
+from sequencer.rendering.errors import RenderingFailed, Unfit
 from sequencer.rendering.prepare import prepare
 from sequencer.rendering.view import View
 from sequencer.services import edited

@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from sequencer.core.operate import Impossible
 from sequencer.errors import NotFound
-from sequencer.rendering.edit import BODY, SUBJECT, Unfit
-from sequencer.rendering.errors import RenderingFailed
+from sequencer.rendering.edit import BODY, SUBJECT
+from sequencer.rendering.errors import RenderingFailed, Unfit
 from sequencer.services import review
 from sequencer.services.context import Context
 from sequencer.services.inspect import shown

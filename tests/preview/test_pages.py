@@ -134,7 +134,7 @@ def test_a_mail_without_preheader_shows_the_first_words_and_says_so(person: Test
 def test_a_saved_file_is_shown_and_everything_else_is_not_compiled_again(
     person: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sequencer.services import compile as compiling
+    from sequencer.services import contents as compiling
 
     compiled: list[str] = []
     real = compiling.compile_content

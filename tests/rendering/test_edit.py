@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from sequencer.rendering.edit import BODY, SUBJECT, Files, Unfit, draft, tidy_subject, written
+from sequencer.rendering.edit import BODY, SUBJECT, Files, draft, tidy_subject, written
+from sequencer.rendering.errors import Unfit
 from tests.rendering.mails import LAYOUTS, NAMES, PARTIALS, TOKEN, item, mail, prose, view
 
 HEAD = "subject: Prices for {{ lead.first_name }}\npreheader: In short"

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from sequencer.core.mail import Answer, Outcome, Receipt, join
 from sequencer.core.operate import Impossible
-from sequencer.rendering.edit import Unfit
+from sequencer.rendering.errors import Unfit
 from sequencer.services import alerts, operate, review
 from sequencer.services.halt import halt
 from sequencer.services.inspect import reviews_view

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequencer.rendering.compile import compile_content
-from sequencer.services import compile as compiling
+from sequencer.services import contents as compiling
 from sequencer.services import shelves
 from sequencer.services.compile import Compiled, compile_workspace
 from sequencer.workspace import sequences
