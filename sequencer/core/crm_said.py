@@ -97,21 +97,32 @@ def rep_of(workspace: Workspace, said: str | None) -> str | None:
     return by_id.get(said) or (said.lower() if said.lower() in workspace.reps else None)
 
 
-def typed(workspace: Workspace, crm: Crm, email: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as fields hold them. A stage, status or owner that is none of ours says nothing.
+def typed(
+    workspace: Workspace, crm: Crm, email: str, values: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values as fields hold them; and of those that their field cannot hold, by its name, what was expected.
 
-    Raises InvalidLead with every problem of the others.
+    A stage, status or owner that is none of ours says nothing.
     """
-    said = {name: value for name, value in values.items() if name not in SALES}
     ours = {
         "stage": stage_of(workspace, crm, str(values.get("stage"))),
         "status": status_of(workspace, str(values.get("status"))),
         "owner": rep_of(workspace, str(values.get("owner"))),
     }
-    said |= {name: value for name, value in ours.items() if name in values and value is not None}
-    lead = read({**said, "email": email}, workspace)
-    own = {("time_zone" if name == "zone" else name): value for name, value in lead.own.items()}
-    return {**own, **lead.fields}
+    found: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for name, value in values.items():
+        said = ours[name] if name in SALES else value
+        if said is None:
+            continue
+        try:
+            # Each by itself, so that one that is wrong withholds no other.
+            lead = read({name: said, "email": email}, workspace)
+        except InvalidLead as error:
+            problems[name] = str(error)
+            continue
+        found |= {("time_zone" if column == "zone" else column): one for column, one in lead.own.items()} | lead.fields
+    return found, problems
 
 
 def _at(thing: Any, path: Path | None) -> Any:

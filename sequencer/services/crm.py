@@ -1,6 +1,6 @@
 """What the CRM says by its webhooks takes effect here, set by set, beside what the mail provider says."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -8,11 +8,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
+from sequencer.core.crm import Crm
 from sequencer.core.crm_said import NotSaid, Told, read_body, rep_of, typed
 from sequencer.core.crm_truth import settled
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
-from sequencer.core.lead_input import InvalidLead
 from sequencer.core.people import changed
 from sequencer.core.release import Release
 from sequencer.core.workspace import Workspace
@@ -79,18 +79,18 @@ def hear(
     written: list[tuple[int, Mapping[str, Any]]] = []
     noted: dict[tuple[int, str], Known] = {}
     for item, lead_id in ordered:
-        if (kinds_of := item[1].kinds) and all((lead_id, _key(item[1], kind)) in known for kind in kinds_of):
-            continue  # a repeat, although it bears another time
+        if _is_repeat(item[1], lead_id, known):
+            continue
         one, lead = item[1], heard.leads.get(lead_id, locked[lead_id])
         place = (lead_id, one.system)
         last = said.setdefault(place, {})
         fresh = {name: value for name, value in one.values.items() if _is_news(one, last.get(name))}
-        try:
-            values = settled(workspace, crm, lead, typed(workspace, crm, lead.email, fresh))
-        except InvalidLead as error:
-            heard.problems.append((item, str(error)))
-            continue
-        last |= {name: _heard(one, last.get(name)) for name in fresh}
+        held, wrong = typed(workspace, crm, lead.email, fresh)
+        values = settled(workspace, crm, lead, held)
+        if wrong:
+            heard.problems.append((item, _wrong(crm, one, wrong)))
+        # What is wrong counts as never said: once it can be held, it is when the body is replayed.
+        last |= {name: _heard(one, last.get(name)) for name in fresh.keys() - wrong.keys()}
         before = noted.get(place)
         contact = one.contact or (before.contact if before is not None else None)
         noted[place] = Known(lead_id, one.system, contact, last)
@@ -98,10 +98,23 @@ def hear(
             written.append((lead_id, values))
             heard.leads[lead_id] = changed(lead, values)
         _note(heard, item, _events(workspace, one, lead, values, known, now))
-        known.update((lead_id, _key(one, kind)) for kind in one.kinds)
+        known.update({(lead_id, _key(one, kind)): one.at for kind in one.kinds})
     crm_contacts.put(conn, noted.values())
     leads.write(conn, written, SOURCE, now)
     return heard
+
+
+def _is_repeat(one: Told, lead_id: int, known: Mapping[tuple[int, str], datetime]) -> bool:
+    """Whether all that it tells is known, but for the time that it bears now: then none of its fields is later word."""
+    before = [known.get((lead_id, _key(one, kind))) for kind in one.kinds]
+    return bool(before) and all(at is not None and at != one.at for at in before)
+
+
+def _wrong(crm: Crm, one: Told, wrong: Mapping[str, str]) -> str:
+    """What is wrong with fields, and where in the thing they stand."""
+    source = crm.webhooks.get(one.source)
+    places = {name: ".".join(path) for name, path in source.fields.items()} if source is not None else {}
+    return "; ".join(f"{problem} at `{places.get(name, name)}`" for name, problem in wrong.items())
 
 
 def _is_news(one: Told, last: Word | None) -> bool:
@@ -117,7 +130,7 @@ def _events(
     one: Told,
     lead: Lead,
     values: Mapping[str, Any],
-    known: Collection[tuple[int, str]],
+    known: Container[tuple[int, str]],
     now: datetime,
 ) -> list[Event]:
     rep = rep_of(workspace, one.rep)
@@ -133,8 +146,8 @@ def _events(
     ]
 
 
-def _known(conn: Connection, told: Sequence[tuple[Item, int]]) -> set[tuple[int, str]]:
-    """Events that are stored already, at whatever time: a repeat need not bear the same."""
+def _known(conn: Connection, told: Sequence[tuple[Item, int]]) -> dict[tuple[int, str], datetime]:
+    """Events that are stored already, and at what time: a repeat need not bear the same."""
     return events.stored_at_any_time(
         conn, {(lead_id, _key(one, kind)) for (_, one), lead_id in told for kind in one.kinds}
     )

@@ -153,14 +153,14 @@ def stored(conn: Connection, keys: Collection[Key]) -> list[Key]:
     return [asked[place - 1] for place in places or ()]
 
 
-def stored_at_any_time(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Which of these (lead, key) are stored, whatever time they were given; for events stored under another time."""
+def stored_at_any_time(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], datetime]:
+    """Which of these (lead, key) are stored, and the time that they were given, which may be another."""
     if not keys:
-        return set()
+        return {}
     lead_ids, names = zip(*keys, strict=True)
     e = event.c
-    query = select(e.lead_id, e.key).where(e.lead_id == func.any(list(lead_ids)), e.key == func.any(list(names)))
-    return {(row[0], row[1]) for row in conn.execute(query)} & set(keys)
+    query = select(e.lead_id, e.key, e.at).where(e.lead_id == func.any(list(lead_ids)), e.key == func.any(list(names)))
+    return {(lead_id, key): at for lead_id, key, at in conn.execute(query) if (lead_id, key) in keys}
 
 
 class Span(NamedTuple):

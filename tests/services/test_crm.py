@@ -123,6 +123,31 @@ def test_who_is_known_by_the_contacts_id_needs_no_address(world: World, kim: Lea
     assert {state for state, _ in bodies(world)} == {"done"}, "who is no lead of ours is nobody's problem"
 
 
+def test_of_a_thing_with_a_field_that_cannot_hold_its_value_all_else_counts_at_once(world: World, kim: Lead) -> None:
+    thing = {"id": 77, "did": "call", "stage": "Working", "again": "next week", "by": "ana@acme.example", "at": at(6)}
+    says(world, {"stage": "customer", "at": at(5)}, {**thing, "key": "1"})
+    assert found(world, kim)["stage"] == "mql" and events(world, kim).count("call_logged") == 1
+    expected = "event 2: next_attempt: expected a date as 2026-11-30, got `next week` at `again`"
+    assert bodies(world) == [("set_aside", expected)]
+    take(world, orjson.dumps({"id": 77, "stage": "subscriber", "at": at(7)}), door="crm:sales")
+    assert found(world, kim)["stage"] == "subscriber"
+
+
+def test_the_field_alone_counts_once_it_can_be_held_unless_a_later_word_came(world: World, kim: Lead) -> None:
+    thing = {"did": "call", "stage": "Working", "again": "next week", "key": "1", "at": at(6)}
+    says(world, thing)
+    says(world, {"stage": "customer", "key": "2", "at": at(7)})
+    before = events(world, kim)
+    as_text = CRM.replace("next_attempt: again", "first_name: again")
+    world.deploy({**workspace(), "sequences/workspace.yaml": WORKSPACE + as_text})
+    with world.context.engine.connect() as conn:
+        [body] = replay.listed(conn)["bodies"]
+    assert replay.replay(world.context, body["id"]).problem is None
+    view = found(world, kim)
+    assert (view["first_name"], view["stage"]) == ("next week", "customer")
+    assert events(world, kim) == sorted([*before, "changed"])
+
+
 def test_what_cannot_be_kept_is_set_aside_and_the_rest_of_the_body_counts(world: World, kim: Lead) -> None:
     says(world, {"again": "tomorrow", "key": "1"}, {"stage": "Working", "key": "2"})
     assert found(world, kim)["stage"] == "mql"

@@ -36,7 +36,7 @@ def test_the_mapping_of_ones_own_reads_the_body_that_the_page_shows() -> None:
     [told] = read_body(workspace.crm.webhooks["our-crm"], JSON[0].encode(), datetime(2026, 11, 24, tzinfo=UTC))
     assert (told.email, told.contact, told.kinds) == ("kim@harbor.example", "5", ("call_logged",))
     assert (told.rep, told.note) == ("ana@kestrel.example", "Wants an offer")
-    assert typed(workspace, workspace.crm, "kim@harbor.example", told.values) == {"stage": "sql"}
+    assert typed(workspace, workspace.crm, "kim@harbor.example", told.values) == ({"stage": "sql"}, {})
 
 
 def test_what_is_written_back_is_declared_as_the_page_shows() -> None:
