@@ -121,7 +121,8 @@ def typed(
         except InvalidLead as error:
             problems[name] = str(error)
             continue
-        found |= {("time_zone" if column == "zone" else column): one for column, one in lead.own.items()} | lead.fields
+        own = {("time_zone" if column == "zone" else column): one for column, one in lead.own.items()}
+        found |= {**own, **lead.fields}
     return found, problems
 
 

@@ -66,7 +66,9 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         hints.append(("targets", ()))
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
-    if intake.has_old(conn, now - tidy.KEPT) or (context.forgetting.due() and visits.any_met(conn)):
+    if intake.has_old(conn, now - tidy.KEPT) or (
+        context.forgetting.due() and (visits.any_met(conn) or calls_out.has_old(conn, now - tidy.KEPT))
+    ):
         hints.append(("tidy", ()))
     return hints
 

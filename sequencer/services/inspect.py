@@ -210,7 +210,7 @@ def status(conn: Connection, release: Release | None, counted: Counted | None = 
         "tasks": tasks.counts(conn, clock.now(conn)),
         "reviews": reviews.counts(conn),
         "handoffs": handoffs.counts(conn),
-        "targets": {state: number for state, number in calls_out.counts(conn).items() if state != "sent"},
+        "targets": calls_out.counts(conn),
         "alerts": {f"{kind} {state}": number for kind, state, number in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
         "webhooks_set_aside": intake.set_aside_count(conn),

@@ -1,17 +1,18 @@
-"""Removes what is kept for a time only: webhook bodies, all of which is in the ledger and in events by then, and visits
-of people whom nobody knows.
+"""Removes what is kept for a time only: webhook bodies, all of which is in the ledger and in events by then, calls that
+other systems took, and visits of people whom nobody knows.
 """
 
 from datetime import timedelta
 
 from sequencer.services import visits
 from sequencer.services.context import Context
-from sequencer.store import clock, intake
+from sequencer.store import calls_out, clock, intake
 
 KEPT = timedelta(days=30)
-"""Business time for which a processed body can still be looked at. What is set aside stays until it is replayed."""
+"""Business time for which a processed body, or a call that was taken, can still be looked at. What is set aside, and
+calls that nobody took, stay until they are replayed."""
 AT_ONCE = 200
-"""Bodies in one transaction; each holds up to some megabytes."""
+"""Bodies, or calls, in one transaction; a body holds up to some megabytes."""
 
 
 def tidy(context: Context) -> bool:
@@ -20,4 +21,5 @@ def tidy(context: Context) -> bool:
         now = clock.now(conn)
         release = context.releases.deployed(conn)
         more = release is not None and visits.forget(conn, release, now)
+        more |= calls_out.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE
         return intake.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE or more

@@ -1,9 +1,12 @@
-"""Calls to other systems about handoffs, until each was taken, or is dead because nobody took it for long."""
+"""Calls to other systems, until each was taken, or is dead because nobody took it for long.
+
+What was taken is kept for a time only. There is much of it: whoever asks for the others has indexes without it.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, func, select, text
@@ -90,10 +93,13 @@ DUE = (
 """Whether some call is to be made now."""
 
 
+_UNSENT: Final = text("state <> 'sent'")
+"""As the index says it: a parameter in its place could be anything."""
+
+
 def listed(conn: Connection, limit: int) -> list[Any]:
     """Those that were not taken, the oldest first."""
-    query = select(call_out).where(call_out.c.state != "sent").order_by(call_out.c.id).limit(limit)
-    return list(conn.execute(query))
+    return list(conn.execute(select(call_out).where(_UNSENT).order_by(call_out.c.id).limit(limit)))
 
 
 _REPLAY = text(
@@ -116,5 +122,27 @@ def open_to(conn: Connection, target: str) -> int:
 
 
 def counts(conn: Connection) -> dict[str, int]:
-    """How many in each state."""
-    return {row[0]: row[1] for row in conn.execute(select(call_out.c.state, func.count()).group_by(call_out.c.state))}
+    """How many in each state, of those that were not taken."""
+    query = select(call_out.c.state, func.count()).where(_UNSENT).group_by(call_out.c.state)
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+_OLD: Final = "SELECT id FROM call_out WHERE state = 'sent' AND at < :before"
+
+
+def has_old(conn: Connection, before: datetime) -> bool:
+    """Whether there are calls that were taken, of what happened before then."""
+    return bool(conn.execute(text(f"SELECT EXISTS ({_OLD})"), {"before": before}).scalar_one())
+
+
+_DELETE = text(
+    f"""
+    WITH old AS MATERIALIZED ({_OLD} ORDER BY at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    DELETE FROM call_out c USING old WHERE c.id = old.id
+    """
+)
+
+
+def delete_old(conn: Connection, before: datetime, limit: int) -> int:
+    """Removes these, at most so many; says how many. Dead ones stay: they can be replayed."""
+    return int(conn.execute(_DELETE, {"before": before, "limit": limit}).rowcount)

@@ -378,6 +378,8 @@ call_out = Table(
     _at("lease_until", comment="operating time"),
     _at("next_at", comment="operating time"),
     Index("ix_call_out_open", "id", postgresql_where=text("state IN ('pending', 'sending')")),
+    Index("ix_call_out_unsent", "id", postgresql_where=text("state <> 'sent'")),
+    Index("ix_call_out_sent", "at", postgresql_where=text("state = 'sent'")),
 )
 
 crm_contact = Table(

@@ -12,8 +12,8 @@ import pytest
 
 from sequencer.core import target_call
 from sequencer.core.rep_answer import Said
-from sequencer.services import accept, targets
-from sequencer.store import calls_out
+from sequencer.services import accept, due, inspect, targets, tidy
+from sequencer.store import calls_out, clock
 from tests.providers.chat import NAME, Chat, answer, chatting
 from tests.services.conftest import World
 from tests.services.test_handoffs import SIGNALS, asks, workspace
@@ -112,3 +112,38 @@ def test_a_target_that_is_gone_is_not_called(world: World, chat: Chat) -> None:
     world.deploy(workspace())
     assert delivered(world, chat) == []
     assert {state for _, _, state, _ in open_calls(world)} == {"dead"}
+
+
+def test_calls_that_were_taken_go_after_thirty_days_a_piece_at_a_time_and_dead_ones_stay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy(workspace())
+    monkeypatch.setattr(tidy, "AT_ONCE", 2)
+    kim = world.lead()
+
+    def called(*states: str) -> None:
+        with world.context.engine.begin() as conn:
+            calls_out.insert(
+                conn, [calls_out.NewCall("team", state, kim.id, 1, {}) for state in states], clock.now(conn)
+            )
+            conn.exec_driver_sql("UPDATE call_out SET state = kind")
+
+    def kept() -> list[str]:
+        with world.context.engine.connect() as conn:
+            return list(conn.exec_driver_sql("SELECT state FROM call_out ORDER BY id").scalars())
+
+    def tidies() -> bool:
+        """Whether the clock finds something to tidy, the next time that it looks for it."""
+        world.context = replace(world.context, forgetting=type(world.context.forgetting)(1000.0))
+        return ("tidy", ()) in due.work(world.context)
+
+    called("sent", "dead", "sent", "sent")
+    world.pass_(days=29)
+    called("sent")
+    assert not tidies()
+    world.pass_(days=2)
+    assert tidies()
+    assert [tidy.tidy(world.context) for _ in range(2)] == [True, False] and kept() == ["dead", "sent"]
+    assert not tidies()
+    with world.context.engine.connect() as conn:
+        assert inspect.status(conn, world.context.releases.current(conn))["targets"] == {"dead": 1}
