@@ -133,6 +133,11 @@ def given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 
+def gets_owner(contact: Contact, owner: str | int | None, owned: str | int | None) -> bool:
+    """Whether a contact whose owner there is `owned` is to get this one: users are named by texts or by numbers."""
+    return owner is not None and str(owned) != str(owner) and (contact.owner_is_ours or not owned)
+
+
 def need(found: Any, *path: str | int) -> Any:
     """What stands there in an answer. Raises Failed: it is not the answer that is documented."""
     for name in path:

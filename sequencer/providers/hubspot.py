@@ -6,7 +6,7 @@ from html import escape, unescape
 from typing import Any, Final
 from urllib.parse import quote
 
-from sequencer.providers.crm import Activity, Api, Change, Contact, given, identity, need
+from sequencer.providers.crm import Activity, Api, Change, Contact, gets_owner, given, identity, need
 from sequencer.providers.outgoing import Outgoing
 
 URL: Final = "https://api.hubapi.com"
@@ -72,7 +72,7 @@ class HubSpot:
             _, found = self._ask("GET", CONTACTS, more=one)
         known = identity(found, "id")
         owned = (found.get("properties") or {}).get("hubspot_owner_id")
-        if contact.owner is not None and owned != contact.owner and (contact.owner_is_ours or not owned):
+        if gets_owner(contact, contact.owner, owned):
             self._ask("PATCH", f"{CONTACTS}/{known}", {"properties": {"hubspot_owner_id": contact.owner}})
         return known
 

@@ -5,7 +5,7 @@ from html import escape
 from typing import Final
 from urllib.parse import urlencode
 
-from sequencer.providers.crm import Activity, Api, Change, Contact, given, identity, need
+from sequencer.providers.crm import Activity, Api, Change, Contact, gets_owner, given, identity, need
 from sequencer.providers.outgoing import Outgoing
 
 PERSONS: Final = "/api/v2/persons"
@@ -52,7 +52,7 @@ class Pipedrive:
             person = need(items, 0, "item")
             known = identity(person, "id")
             owned = (person.get("owner") or {}).get("id")
-            if owner is not None and owned != owner and (contact.owner_is_ours or not owned):
+            if gets_owner(contact, owner, owned):
                 self._ask("PATCH", f"{PERSONS}/{known}", {"owner_id": owner})
             return known
         name = " ".join(filter(None, (contact.first_name, contact.last_name))) or contact.email

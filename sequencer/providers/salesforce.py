@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from sequencer.core.mail import Answer, Outcome
-from sequencer.providers.crm import Activity, Api, Change, Contact, Failed, given, identity, need, read
+from sequencer.providers.crm import Activity, Api, Change, Contact, Failed, gets_owner, given, identity, need, read
 from sequencer.providers.outgoing import Outgoing
 
 PATIENCE: Final = 5.0
@@ -63,7 +63,7 @@ class Salesforce:
             rows = self._query(f"SELECT Id, OwnerId FROM {kind} WHERE Email = {_text(contact.email)}{more} LIMIT 1")
             if rows:
                 known = identity(rows, 0, "Id")
-                if contact.owner is not None and contact.owner_is_ours and rows[0].get("OwnerId") != contact.owner:
+                if gets_owner(contact, contact.owner, rows[0].get("OwnerId")):
                     self._ask("PATCH", f"{DATA}/sobjects/{kind}/{known}", {"OwnerId": contact.owner})
                 return known
         values = given(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sequencer.core.mail import Answer
-from sequencer.providers.crm import Activity, Change, Contact, Crm, Failed
+from sequencer.providers.crm import Activity, Change, Contact, Crm, Failed, gets_owner
 from sequencer.providers.hubspot import HubSpot
 from sequencer.providers.outgoing import Outgoing
 from sequencer.providers.pipedrive import Pipedrive
@@ -61,6 +61,24 @@ def test_the_crms_owner_stays_unless_the_owner_is_ours_to_say(both: tuple[Accoun
     assert owner(found, name) == "77"
     crm.leave(replace(KIM, owner=None, owner_is_ours=True), NOTE, repeat=False)
     assert owner(found, name) == "77"
+
+
+@pytest.mark.parametrize(
+    ("mine", "owned", "ours", "gets"),
+    [
+        ("77", "88", False, False),
+        ("77", "88", True, True),
+        (77, "77", True, False),
+        ("77", 77, True, False),
+        (77, None, False, True),
+        ("77", "", False, True),
+        (None, "88", True, False),
+    ],
+)
+def test_the_owner_is_the_same_by_a_text_and_by_a_number(
+    mine: str | int | None, owned: str | int | None, ours: bool, gets: bool
+) -> None:
+    assert gets_owner(replace(KIM, owner_is_ours=ours), mine, owned) is gets
 
 
 def test_what_may_have_gone_through_is_looked_for_before_it_is_left_again(both: tuple[Account, Crm]) -> None:
