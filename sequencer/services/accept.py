@@ -12,6 +12,7 @@ from sequencer.core import token
 from sequencer.core.calls import NEXT_ATTEMPT
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff, State
+from sequencer.core.handoff_policy import Decline, HandoffPolicy
 from sequencer.core.lead import Lead
 from sequencer.core.needs import lacks
 from sequencer.core.operate import Impossible
@@ -91,17 +92,18 @@ def _unclear(conn: Connection, release: Release, one: Handoff, e: Event, now: da
 
 def demands_date(conn: Connection, release: Release, lead_id: int, said: Said) -> bool:
     """Whether a lead who goes back so would get a status that needs a next attempt, and nobody said when."""
-    status = None if said.accepts else _returns_with(release, said)
-    if status is None or said.until is not None:
+    if said.accepts or said.until is not None:
+        return False
+    policy = rules.policy_of(release.workspace)
+    status = _returns_with(policy, policy.declines.get(said.reason))
+    if status is None:
         return False
     found = leads.by_ids(conn, [lead_id])
     return any(NEXT_ATTEMPT in lacks(release.workspace, lead._replace(status=status)) for lead in found)
 
 
-def _returns_with(release: Release, said: Said) -> str | None:
-    """The status that a declined lead gets."""
-    policy = rules.policy_of(release.workspace)
-    declared = policy.declines.get(said.reason)
+def _returns_with(policy: HandoffPolicy, declared: Decline | None) -> str | None:
+    """The status that a lead gets who was declined for this reason."""
     return (declared.status if declared is not None else None) or policy.return_status
 
 
@@ -130,7 +132,7 @@ def _answered(
         policy = rules.policy_of(release.workspace)
         declared = policy.declines.get(said.reason)
         after = rules.closed(one, State.DECLINED, now, said.reason or said.words, said.until)
-        status = _returns_with(release, said)
+        status = _returns_with(policy, declared)
         values: dict[str, Any] = {"status": status} if status else {}
         field_ = release.workspace.fields.get(NEXT_ATTEMPT)
         if said.until is not None and field_ is not None and field_.type == "date":
