@@ -1,7 +1,7 @@
 """Pages of what there is, for programs: each begins behind a place of its order, and costs the same."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, tuple_
 
@@ -17,19 +17,28 @@ def of_leads(conn: Connection, after: int, owner: str | None, limit: int) -> lis
     return [leads.of(row) for row in conn.execute(query.where(lead.c.owner == owner) if owner else query)]
 
 
+LOOKED: Final = 50_000
+"""Enrollments that a page of one sequence or status looks at: an index of these would cost every mail something."""
+
+
 def of_enrollments(
     conn: Connection, after: int, lead_id: int | None, sequence: str | None, status: str | None, limit: int
-) -> list[tuple[Enrollment, str]]:
-    """Each with the lead's address."""
+) -> tuple[list[tuple[Enrollment, str]], int | None]:
+    """Each with the lead's address; and, where not all were looked at, the id behind which there may be more."""
     query = select(*enrollments.COLUMNS, lead.c.email).join(lead, lead.c.id == enrollment.c.lead_id)
     query = query.where(enrollment.c.id > after).order_by(enrollment.c.id).limit(limit)
+    end: int | None = None
     if lead_id is not None:
         query = query.where(enrollment.c.lead_id == lead_id)
+    elif sequence is not None or status is not None:
+        ids = select(enrollment.c.id).where(enrollment.c.id > after).order_by(enrollment.c.id)
+        end = conn.execute(ids.offset(LOOKED - 1).limit(1)).scalar()
+        query = query.where(enrollment.c.id <= end) if end is not None else query
     if sequence is not None:
         query = query.where(enrollment.c.sequence == sequence)
     if status is not None:
         query = query.where(enrollment.c.status == status)
-    return [(enrollments.of(row), row.email) for row in conn.execute(query)]
+    return [(enrollments.of(row), row.email) for row in conn.execute(query)], end
 
 
 def of_events(conn: Connection, lead_id: int, before: tuple[datetime, str] | None, limit: int) -> list[Event]:

@@ -73,7 +73,7 @@ class ListDoor:
         with self.context.engine.connect() as conn:
             lead = asked.lead(conn)
             lead_id = lead.id if lead is not None else None
-            found = listings.of_enrollments(conn, int(after), lead_id, sequence, status, asked.limit + 1)
+            found, end = listings.of_enrollments(conn, int(after), lead_id, sequence, status, asked.limit + 1)
         return asked.answer(
             "enrollments",
             found,
@@ -89,6 +89,7 @@ class ListDoor:
                 "ended_at": inspect.iso(one[0].ended_at),
             },
             lambda one: (one[0].id,),
+            (end,) if end is not None else None,
         )
 
     def handoffs(self, request: Request) -> Response:
@@ -208,12 +209,17 @@ class _Asked:
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
     def answer(
-        self, noun: str, found: Sequence[Row], shown: Callable[[Row], dict[str, Any]], place: Callable[[Row], Place]
+        self,
+        noun: str,
+        found: Sequence[Row],
+        shown: Callable[[Row], dict[str, Any]],
+        place: Callable[[Row], Place],
+        end: Place | None = None,
     ) -> Response:
-        """`found`: one more than the page has, if there is one."""
+        """`found`: one more than the page has, if there is one. `end`: up to where was looked, if not at all."""
         page = found[: self.limit]
-        more = len(found) > self.limit
-        following = cursor.write(self._question, place(page[-1])) if more else None
+        after = place(page[-1]) if len(found) > self.limit else end
+        following = cursor.write(self._question, after) if after is not None else None
         return json_answer({noun: [shown(one) for one in page], "next": following})
 
 

@@ -101,7 +101,10 @@ def _page(noun: str, properties: Mapping[str, Any]) -> dict[str, Any]:
         "required": [noun, "next"],
         "properties": {
             noun: {"type": "array", "items": row},
-            "next": {**_MAYBE, "description": "The `cursor` of the page after it; null: this was the last."},
+            "next": {
+                **_MAYBE,
+                "description": "The `cursor` of the page after it, also of an empty one; null: this was the last.",
+            },
         },
     }
 

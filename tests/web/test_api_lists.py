@@ -6,6 +6,7 @@ import pytest
 
 from sequencer.core import cursor
 from sequencer.core.cursor import BadCursor
+from sequencer.store import listings
 from tests.services.test_handoffs import asks, workspace
 from tests.web.conftest import BEARER, Site
 
@@ -46,6 +47,25 @@ def test_pages_show_everybody_once_whoever_comes_meanwhile(site: Site) -> None:
     assert [one["email"] for one in found] == names
     assert [one["email"] for one in walked(site, "enrollments", sequence="welcome", status="active")] == names
     assert [one["email"] for one in walked(site, "enrollments", email=names[2])] == [names[2]]
+
+
+def test_a_page_of_what_is_rare_looks_at_so_many_and_the_next_goes_on_there(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listings, "LOOKED", 3)
+    people = [site.world.lead(f"p{number}@harbor.example") for number in range(8)]
+    for lead in people:
+        site.world.enter("welcome", lead)
+    for lead in (people[4], people[7]):
+        site.world.happens(lead, "unsubscribed")
+    pages, following = [], ""
+    while following is not None:
+        page = get(site, "/api/enrollments", status="stopped", **({"cursor": following} if following else {}))
+        pages.append([one["email"] for one in page["enrollments"]])
+        following = page["next"]
+    assert pages == [[], [people[4].email], [people[7].email]]
+    assert len(get(site, "/api/enrollments")["enrollments"]) == 8
+    assert get(site, "/api/enrollments", email=people[7].email, status="stopped")["next"] is None
 
 
 def test_events_come_newest_first_and_none_twice(site: Site) -> None:
