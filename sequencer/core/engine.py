@@ -294,8 +294,9 @@ class _Run:
         if sound is None or sound > message.sent_at:
             return False
         # The attempt in doubt counts for gap and caps, and must not stand in its own way.
-        others = tuple(at for at in self.snapshot.mailed_at if at != message.sent_at)
-        self.snapshot = self.snapshot._replace(mailed_at=others)
+        others = _without(self.snapshot.mailed_at, message.sent_at)
+        colleagues = _without(self.snapshot.company_mailed_at, message.sent_at)
+        self.snapshot = self.snapshot._replace(mailed_at=others, company_mailed_at=colleagues)
         send = self.may_mail(step, self.enrollment.since)
         if isinstance(send, Skip):
             return False
@@ -652,3 +653,11 @@ def chosen_then(step: Email, asked: Outcome) -> Email:
     candidates = tuple(one for one in step.pick.candidates if one.id == asked.detail)
     fallback = step.pick.fallback if step.pick.fallback == asked.detail else None
     return replace(step, pick=replace(step.pick, candidates=candidates, fallback=fallback))
+
+
+def _without(times: tuple[datetime, ...], one: datetime) -> tuple[datetime, ...]:
+    """All but one of those at that moment: colleagues may have been mailed at the very same."""
+    if one not in times:
+        return times
+    number = times.index(one)
+    return times[:number] + times[number + 1 :]

@@ -19,6 +19,7 @@ _REASONS = {
     "gap": "waits: the last mail is too recent; {step} goes {until} at the earliest",
     "day": "waits: the lead has had today's mails; {step} goes {until} at the earliest",
     "week": "waits: the lead has had this week's mails; {step} goes {until} at the earliest",
+    "company": "waits: people of the company have had enough mails lately; {step} goes {until} at the earliest",
     "sending": "waits for the provider's answer about {step}",
     "unknown": "{step} may or may not have gone; the sequence goes on {until} ({detail})",
     "retry": "{step} was not sent and goes again {until} ({detail})",

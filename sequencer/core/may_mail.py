@@ -74,9 +74,10 @@ def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send
         return send
     earliest = next_open(max(due, it.now), it.sequence.hours, it.zone, quiet)
     rule = ""
-    if it.snapshot.mailed_at and it.workspace.counts(it.sequence):
+    mailed_at, company_mailed_at = it.snapshot.mailed_at, it.snapshot.company_mailed_at
+    if (mailed_at or company_mailed_at) and it.workspace.counts(it.sequence):
         while True:
-            at, why = allowed(it.workspace.pressure, it.snapshot.mailed_at, earliest, it.zone)
+            at, why = allowed(it.workspace.pressure, mailed_at, company_mailed_at, earliest, it.zone)
             rule = why or rule
             if at == earliest:
                 break

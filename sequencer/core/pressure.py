@@ -1,4 +1,4 @@
-"""Gap and caps: when the next mail may go to a lead, whatever sequence it comes from."""
+"""Gap and caps: when the next mail may go to a lead, whatever sequence it comes from, and whatever colleagues get."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sequencer.core.workspace import Pressure
 
 _WEEK = timedelta(days=7)
 
-Rule = Literal["gap", "day", "week"]
+Rule = Literal["gap", "day", "week", "company"]
 
 
 class Allowed(NamedTuple):
@@ -21,14 +21,23 @@ class Allowed(NamedTuple):
     rule: Rule | None
 
 
-def allowed(pressure: Pressure, mailed_at: Sequence[datetime], moment: datetime, zone: ZoneInfo) -> Allowed:
-    """The first moment at or after `moment` that keeps gap, daily and weekly cap.
+def allowed(
+    pressure: Pressure,
+    mailed_at: Sequence[datetime],
+    company_mailed_at: Sequence[datetime],
+    moment: datetime,
+    zone: ZoneInfo,
+) -> Allowed:
+    """The first moment at or after `moment` that keeps gap, daily and weekly cap, and the company's.
 
-    `day` counts the lead's calendar day, `week` any seven days. `mailed_at` is sorted.
+    `day` counts the lead's calendar day, `week` any seven days. `mailed_at` and `company_mailed_at` (the lead's own
+    among them) are sorted.
     """
     rule: Rule | None = None
     while True:
         later = _blocked(pressure, mailed_at, moment, zone)
+        if later.rule is None:
+            later = _crowded(pressure, company_mailed_at, moment)
         if later.rule is None:
             return Allowed(moment, rule)
         moment, rule = later
@@ -47,3 +56,12 @@ def _blocked(pressure: Pressure, mailed_at: Sequence[datetime], moment: datetime
     if pressure.week is not None and len(before) >= pressure.week and before[-pressure.week] + _WEEK > moment:
         return Allowed(before[-pressure.week] + _WEEK, "week")
     return Allowed(moment, None)
+
+
+def _crowded(pressure: Pressure, company_mailed_at: Sequence[datetime], moment: datetime) -> Allowed:
+    cap = pressure.company
+    if cap is None or len(company_mailed_at) < cap.mails:
+        return Allowed(moment, None)
+    # Also what went just after `moment`: whoever mailed colleagues meanwhile may have begun a little later.
+    free = company_mailed_at[-cap.mails] + cap.within
+    return Allowed(free, "company") if free > moment else Allowed(moment, None)

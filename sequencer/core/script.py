@@ -20,6 +20,8 @@ from sequencer.core.workspace import Workspace
 
 HALTED: Final = "halted"
 """What an operator does by `sequencer halt`; no event stands for it."""
+COLLEAGUE_MAILED: Final = "colleague_mailed"
+"""Somebody else of the company got a mail that counts for its cap; no event stands for that either."""
 
 _SHORT: Final = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
 _SPAN: Final = r"[0-9]{1,9}\s*(?:[smhdw]|seconds?|minutes?|hours?|days?|business\s+days?|weeks?)"
@@ -52,6 +54,7 @@ FORMS: Final[Mapping[str, _Form]] = {
     kinds.CHANGED: _Form("changed stage sql", 2, 40),
     kinds.COLLEAGUE_HANDED_OFF: _Form("colleague_handed_off"),
     kinds.COLLEAGUE_REPLIED: _Form("colleague_replied"),
+    COLLEAGUE_MAILED: _Form("colleague_mailed"),
     HALTED: _Form("halted"),
 }
 """What people and mail servers do, by its first word. Any other single word is an event that the API is told of."""
@@ -62,7 +65,7 @@ OF_A_MAIL: Final = frozenset(
 
 
 class Deed(NamedTuple):
-    """One thing that is done. `kind` is that of an event, or HALTED."""
+    """One thing that is done. `kind` is that of an event, HALTED or COLLEAGUE_MAILED."""
 
     kind: str
     of: str = ""

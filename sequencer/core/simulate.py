@@ -34,7 +34,7 @@ from sequencer.core.readiness import Readiness, handed_to, judged, next_look, to
 from sequencer.core.replies import return_date
 from sequencer.core.schedule import shift
 from sequencer.core.score import thresholds
-from sequencer.core.script import HALTED, OF_A_MAIL, Cue, Deed, changed_to
+from sequencer.core.script import COLLEAGUE_MAILED, HALTED, OF_A_MAIL, Cue, Deed, changed_to
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import Trigger
 from sequencer.core.snapshot import Consent, Snapshot, Standing
@@ -69,6 +69,8 @@ class Past:
     events: tuple[Event, ...] = ()
     mailed_at: tuple[datetime, ...] = ()
     """As far as it counts for gap and caps."""
+    company_mailed_at: tuple[datetime, ...] = ()
+    """The same of everybody in the lead's company, the lead among them."""
     arrivals: tuple[Arrival, ...] = ()
 
 
@@ -210,6 +212,8 @@ class _World:
     """(enrollment, step) of every mail, the last one last."""
     mailed_at: list[datetime] = field(default_factory=list)
     """When, as far as it counts for gap and caps."""
+    company_mailed_at: list[datetime] = field(default_factory=list)
+    """The same, with what colleagues are said to have got."""
     letters: list[Letter] = field(default_factory=list)
     played: list[tuple[datetime, Deed]] = field(default_factory=list)
     barred: set[str] = field(default_factory=set)
@@ -238,6 +242,7 @@ class _World:
         self.messages |= {number: dict(rows) for number, rows in past.messages.items()}
         self.events += past.events
         self.mailed_at += past.mailed_at
+        self.company_mailed_at += past.company_mailed_at
         self.interests: dict[str, Interest] = {
             name: interest(self.workspace, [sequence]) for name, sequence in self.workspace.sequences.items()
         }
@@ -326,6 +331,7 @@ class _World:
             events=tuple(self.events),
             received=self.received,
             mailed_at=tuple(self.mailed_at),
+            company_mailed_at=tuple(self.company_mailed_at) if self.lead.company_id is not None else (),
             consent=self.consent,
             others=self.others(enrollment) if enrollment is not None else (),
             standing=self.standing(),
@@ -408,6 +414,7 @@ class _World:
             self.lead = self.lead._replace(owner_before=None)
         if self.workspace.counts(series):
             self.mailed_at.append(self.now)
+            self.company_mailed_at.append(self.now)
         self.letters.append(Letter(self.now, series.id, send, snapshot))
         for at, deed in self.audience(Sent(self.lead, series.id, step, send.step.content, self.now)):
             self.plan(max(at, self.now), deed, (enrollment.id, step))
@@ -518,6 +525,9 @@ class _World:
         self.played.append((self.now, deed))
         if deed.kind == HALTED:
             self.halt()
+        elif deed.kind == COLLEAGUE_MAILED:
+            self.timeline.add(Entry(self.now, "", "colleague-mailed", "a colleague gets a mail"))
+            self.company_mailed_at.append(self.now)
         elif deed.kind in OF_A_MAIL:
             key = about or self.mail_of(deed)
             if key is None:

@@ -47,6 +47,8 @@ class Snapshot(NamedTuple):
     """Contents the lead ever received, as far as conditions ask."""
     mailed_at: tuple[datetime, ...] = ()
     """When this lead was mailed lately, by any sequence, as far as it counts for gap and caps; oldest first."""
+    company_mailed_at: tuple[datetime, ...] = ()
+    """The same of everybody in the lead's company, the lead among them; empty where nothing is asked of that."""
     consent: Consent = Consent()
     others: tuple[Other, ...] = ()
     """The lead's enrollments in sequences that can hold this one up: running, or at their goal."""

@@ -13,6 +13,7 @@ from sequencer.core.simulate import Simulation
 WAITS: Final[Mapping[str, str]] = {
     "day": "over a cap",
     "week": "over a cap",
+    "company": "over a cap",
     "no-owner": "without an owner",
     "owner-away": "owner away",
 }

@@ -54,6 +54,14 @@ STREAMS: Final = ("marketing", "sales")
 
 
 @dataclass(frozen=True, slots=True)
+class CompanyCap:
+    """How many mails the people of one company get together, within any so long."""
+
+    mails: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Pressure:
     """How many mails a lead gets at most, and what happens to one too many."""
 
@@ -62,6 +70,8 @@ class Pressure:
     gap: timedelta = timedelta(hours=20)
     wait: Duration = field(default_factory=lambda: Duration(5, "business day"))
     """A mail over the cap waits so long at most, then is skipped."""
+    company: CompanyCap | None = None
+    """None: it does not matter what their colleagues get."""
     counts: frozenset[str] = frozenset(STREAMS)
     """Whose mails count, and are held up."""
     catch_up: int | None = 5000

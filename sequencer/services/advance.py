@@ -23,6 +23,7 @@ from sequencer.services.compose import RENDERING, Outgoing
 from sequencer.services.context import Context
 from sequencer.services.deliver import deliver, release
 from sequencer.services.migrate import Edits
+from sequencer.services.turns import Turns
 from sequencer.store import enrollments, opening, pauses
 from sequencer.store import heartbeat as beats
 from sequencer.store.pauses import Gate
@@ -90,14 +91,19 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 if trial:
                     pauses.give_back(conn)
                 return None
-            first_due = rows[0][0].due_at or now
+            first_due, full = rows[0][0].due_at or now, len(rows) == size
             if gate is Gate.HELD:
                 enrollments.update(conn, [operate.set_aside(e, now) for e, _ in rows])
-                return _Claimed([], 0, first_due, len(rows) == size, set(), trial)
+                return _Claimed([], 0, first_due, full, set(), trial)
             if sequence not in current.workspace.sequences:
                 enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
-                return _Claimed([], fence, first_due, len(rows) == size, set(), trial)
+                return _Claimed([], fence, first_due, full, set(), trial)
             edits = Edits(partial(context.releases.at, conn), current)
+            turns = Turns.take(conn, current.workspace, sequence, (lead for _, lead in rows))
+            if turns is not None and not (rows := [one for one in rows if turns.has(one[1])]):
+                if trial:
+                    pauses.give_back(conn)
+                return None
             parts = _by_steps(current, [(edits.migrated(e), lead) for e, lead in rows])
             asks = merged(steps.sequence.asks for steps, _ in parts)
             known = snapshots.load(conn, current.workspace, asks, [one for _, part in parts for one in part], now)
@@ -107,7 +113,7 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 if late := late or (first > 0 and time.monotonic() > began + RENDERING):
                     break
                 some, first = known[first : first + len(part)], first + len(part)
-                decisions = _decided(steps, some, now)
+                decisions = _decided(steps, some, now, turns)
                 out, woken, late = carry_out(context, conn, steps, some, decisions, fence, now)
                 outgoing += out
                 awake |= woken
@@ -117,7 +123,7 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
         # The commit may or may not have happened; nothing of it was sent, so what it wrote goes again.
         release(context, outgoing)
         raise
-    return _Claimed(outgoing, fence, first_due, trial or late or len(rows) == size, awake, trial)
+    return _Claimed(outgoing, fence, first_due, trial or late or full, awake, trial)
 
 
 def _by_steps(current: Release, subjects: list[tuple[Enrollment, Lead]]) -> list[tuple[Steps, list[snapshots.Subject]]]:
@@ -138,8 +144,14 @@ def _note(context: Context) -> None:
             beats.worked(conn)
 
 
-def _decided(steps: Steps, known: Sequence[Snapshot], now: datetime) -> list[Decision]:
-    return [decided(steps, snapshot, now) for snapshot in known]
+def _decided(steps: Steps, known: Sequence[Snapshot], now: datetime, turns: Turns | None) -> list[Decision]:
+    if turns is None:
+        return [decided(steps, snapshot, now) for snapshot in known]
+    decisions = []
+    for snapshot in known:
+        decisions.append(decided(steps, turns.seen(snapshot, now), now))
+        turns.note(snapshot.lead, decisions[-1])
+    return decisions
 
 
 def decided(steps: Steps, snapshot: Snapshot, now: datetime) -> Decision:

@@ -106,7 +106,7 @@ def move(context: Context) -> bool:
         if found is None:
             return False
         gone, into = found
-        if readiness.lock_companies(conn, found) != set(found):
+        if readiness.lock_companies(conn, found).keys() != set(found):
             return False
         page = [lead.id for lead in companies.people(conn, [gone], context.batch)]
         free = leads.lock(conn, page, wait=False)

@@ -1,6 +1,6 @@
 """Reads what decisions need, for a whole batch at a time: a fixed number of queries whatever its size."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
@@ -13,6 +13,7 @@ from sequencer.core.message import State
 from sequencer.core.quiet import NEVER_QUIET
 from sequencer.core.snapshot import Consent, Snapshot, Standing
 from sequencer.core.workspace import Workspace
+from sequencer.store import companies as families
 from sequencer.store import enrollments, events, intake_health, leads, messages, readiness, suppressions
 
 _SAID_NOTHING, _NOT_ASKED = Consent(), Standing()
@@ -39,6 +40,7 @@ def load(
     enrolled = [enrollment.id for enrollment, _ in subjects if enrollment is not None]
     ledger = messages.of_enrollments(conn, enrolled) if enrolled else {}
     mailed = messages.mailed_at(conn, lead_ids, lately(workspace, now)) if enrolled and mails else {}
+    together = company_mailed_at(conn, workspace, (lead for _, lead in subjects), now) if enrolled and mails else {}
     consents = suppressions.consents(conn, [lead.email for _, lead in subjects])
     happened = (
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
@@ -58,6 +60,7 @@ def load(
             events=tuple(happened.get(lead.id, ())),
             received=frozenset(received.get(lead.id, ())),
             mailed_at=tuple(mailed.get(lead.id, ())),
+            company_mailed_at=tuple(together.get(lead.company_id, ())) if lead.company_id is not None else (),
             consent=consents.get(lead.email, _SAID_NOTHING),
             others=tuple(others.get(lead.id, ())),
             standing=standings.get(lead.id, _NOT_ASKED),
@@ -70,6 +73,17 @@ def load(
 def lately(workspace: Workspace, now: datetime) -> datetime:
     """From when on mails count for gap and caps, whatever the lead's zone."""
     return now - max(timedelta(days=7), workspace.pressure.gap) - timedelta(days=1)
+
+
+def company_mailed_at(
+    conn: Connection, workspace: Workspace, people: Iterable[Lead], now: datetime
+) -> Mapping[int, Sequence[datetime]]:
+    """By company, when its people were mailed lately; nothing, and no query, where no cap asks for it."""
+    cap = workspace.pressure.company
+    if cap is None:
+        return {}
+    ids = {lead.company_id for lead in people if lead.company_id is not None}
+    return families.mailed_at(conn, ids, now - cap.within, cap.mails)
 
 
 def _since(workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: datetime) -> datetime | None:

@@ -81,6 +81,7 @@ def _look(
     for snapshot in snapshots.load(conn, workspace, _asks(release), subjects, now, mails=False):
         loaded[snapshot.lead.id].append(snapshot)
     mailed = messages.mailed_at(conn, ids, snapshots.lately(workspace, now))
+    together = snapshots.company_mailed_at(conn, workspace, found.values(), now)
     arrivals = _arrivals(conn, release, ids, now, until)
     for lead in found.values():
         past = Past(
@@ -88,6 +89,7 @@ def _look(
             messages={s.enrollment.id: _sent(s.messages) for s in loaded[lead.id] if s.enrollment is not None},
             events=loaded[lead.id][0].events,
             mailed_at=tuple(mailed.get(lead.id, ())),
+            company_mailed_at=tuple(together.get(lead.company_id, ())) if lead.company_id is not None else (),
             arrivals=tuple(arrivals[lead.id]),
         )
         week.add(_simulated(release, loaded[lead.id][0], past, now, until), quiet_of(workspace, lead))

@@ -1,12 +1,14 @@
 """Companies: which of them are one, which count together, and who their people are."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select, text
 
 from sequencer.core.event import DELIVERY, Event
 from sequencer.core.lead import Lead
+from sequencer.core.message import MAYBE_SENT
 from sequencer.store import events, leads
 from sequencer.store.arrays import array
 from sequencer.store.tables import company, event, lead
@@ -67,6 +69,34 @@ def families(conn: Connection, ids: Collection[int]) -> dict[int, frozenset[int]
     for company_id, member in conn.execute(_FAMILIES, {"ids": array(sorted(ids))}):
         found.setdefault(company_id, set()).add(member)
     return {company_id: frozenset(members) for company_id, members in found.items()}
+
+
+_MAILED = text(
+    f"""
+    SELECT c.id, m.sent_at FROM company c CROSS JOIN {FAMILY} JOIN lead l ON l.company_id = family.id
+    CROSS JOIN LATERAL (
+        SELECT sent_at FROM message
+        WHERE lead_id = l.id AND sent_at > :since AND NOT exempt AND state = ANY(CAST(:counted AS text[]))
+        -- No more of one person could matter; and so the index by lead is asked, whatever the planner hopes.
+        ORDER BY sent_at DESC LIMIT :most
+    ) m
+    WHERE c.id = ANY(CAST(:ids AS bigint[])) ORDER BY m.sent_at
+    """
+)
+
+
+def mailed_at(conn: Connection, ids: Collection[int], since: datetime, most: int) -> dict[int, list[datetime]]:
+    """By company: when its people, and those of companies that count with it, were mailed after `since`; oldest first.
+
+    As far as it counts for gap and caps, and of each person the last `most` times.
+    """
+    found: dict[int, list[datetime]] = {}
+    if not ids:
+        return found
+    values = {"ids": array(sorted(ids)), "since": since, "most": most, "counted": sorted(MAYBE_SENT)}
+    for company_id, sent_at in conn.execute(_MAILED, values):
+        found.setdefault(company_id, []).append(sent_at)
+    return found
 
 
 _MERGE = (

@@ -102,19 +102,20 @@ def engage(conn: Connection, days: Mapping[int, date | None]) -> None:
 
 _COMPANIES = text(
     """
-    SELECT c.id FROM company c JOIN company head ON head.id = coalesce(c.parent_id, c.id)
+    SELECT c.id, head.id FROM company c JOIN company head ON head.id = coalesce(c.parent_id, c.id)
     WHERE c.id = ANY(CAST(:ids AS bigint[])) ORDER BY head.id, c.id FOR NO KEY UPDATE OF c, head SKIP LOCKED
     """
 )
 
 
-def lock_companies(conn: Connection, ids: Iterable[int]) -> set[int]:
-    """Locks companies, always before any of their people; passes over those that somebody holds.
+def lock_companies(conn: Connection, ids: Iterable[int]) -> dict[int, int]:
+    """Locks companies and passes over those that somebody holds. By company, the one that it counts with, or itself.
 
-    A subsidiary with the company that it counts with: of a family only one is dealt with at a time.
+    A subsidiary with the company that it counts with: of a family only one is dealt with at a time. Before any of their
+    people, or of people whom the caller holds: it waits for nobody.
     """
     wanted = sorted(set(ids))
-    return set(conn.execute(_COMPANIES, {"ids": array(wanted)}).scalars()) if wanted else set()
+    return {row[0]: row[1] for row in conn.execute(_COMPANIES, {"ids": array(wanted)})} if wanted else {}
 
 
 _r = readiness.c

@@ -257,6 +257,12 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("week", either(Count(), Choice(("none",))), "Mails in seven days at most; `none` for no limit.", "2"),
         Key("gap", DURATION, "At least so long between two mails.", "20 hours"),
         Key(
+            "company",
+            Block("pressure.company"),
+            "How many mails the people of one company get together at most; without it, as many as they get anyhow.",
+            "{mails: 2, within: 4 hours}",
+        ),
+        Key(
             "counts",
             Several(Choice(("marketing", "sales"))),
             "Whose mails count, and are held up: those from shared senders (`marketing`), those from the lead's rep "
@@ -270,6 +276,10 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             "After a downtime: how many of those who fell due meanwhile are looked at an hour; `none` for all at once.",
             "5000",
         ),
+    ),
+    "pressure.company": (
+        Key("mails", Count(), "So many at most.", "2", True),
+        Key("within", DURATION, "Within so long, whenever that begins.", "4 hours", True),
     ),
     "over": (
         Key("wait", DURATION, "It waits so long at most.", "5 business days", True),

@@ -15,7 +15,7 @@ from sequencer.core.mark import Mark, Problem
 from sequencer.core.owner import TERRITORY
 from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_days
-from sequencer.core.workspace import STREAMS, Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
+from sequencer.core.workspace import STREAMS, Brand, CompanyCap, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace import values
 from sequencer.workspace.colleagues import read_colleagues
 from sequencer.workspace.crm import read_crm
@@ -431,6 +431,7 @@ def read_pressure(root: Map) -> Pressure:
         week=read_cap(block, "week", default.week),
         gap=read_gap(block),
         wait=wait,
+        company=read_company_cap(block),
         counts=read_counts(block),
         catch_up=read_cap(block, "catch_up", default.catch_up),
     )
@@ -451,6 +452,18 @@ def read_cap(block: Map, key: str, default: int | None) -> int | None:
     if text is None:
         return default
     return None if text.value == "none" else values.count(text)
+
+
+def read_company_cap(block: Map) -> CompanyCap | None:
+    company = section(block, "company", "pressure.company")
+    if company is None:
+        return None
+    mails, text = values.count(company.need_text("mails", "2")), company.need_text("within", "4 hours")
+    within = values.duration(text)
+    if text is not None and within is not None and (within.unit == "business day" or not within.elapsed):
+        text.bad("hours, days or weeks, as `4 hours`", "bad-duration")
+        within = None
+    return CompanyCap(mails, within.elapsed) if mails is not None and within is not None else None
 
 
 def read_gap(block: Map) -> timedelta:

@@ -1,6 +1,7 @@
 """One lead through a workspace on a virtual clock: what goes when, and what the timeline says of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ from sequencer.core.lead_input import read
 from sequencer.core.script import read_line
 from sequencer.core.simulate import MOST_AT_ONCE, Case, Simulation, person, simulate
 from sequencer.core.snapshot import Consent
+from sequencer.core.workspace import CompanyCap, Pressure
 from sequencer.services.compile import Compiled, compile_workspace
 from tests.workspaces import files
 
@@ -113,8 +115,9 @@ def run(*happens: str, sequence: str = "series", text: str = SERIES, **more: Any
     found = compiled(text)
     assert found.workspace is not None
     given, company = person(read(lead, found.workspace), MONDAY)
+    workspace = replace(found.workspace, pressure=more.pop("pressure", found.workspace.pressure))
     case = Case(given, more.pop("start", MONDAY), company, cues=tuple(map(read_line, happens)), **more)
-    return simulate(found.workspace, found.workspace.sequences[sequence], found.contents, case)
+    return simulate(workspace, workspace.sequences[sequence], found.contents, case)
 
 
 def sent(came: Simulation) -> list[tuple[str, str]]:
@@ -211,6 +214,15 @@ def test_nobody_clicks_in_a_mail_that_has_not_come() -> None:
 def test_other_sequences_let_the_lead_in_and_share_its_caps() -> None:
     came = run("1d submitted form", enrolled=False)
     assert [("other", "four"), ("series", "one")] == [(one.sequence, one.send.step.id) for one in came.letters][:2]
+
+
+@pytest.mark.parametrize(("email", "goes"), [("kim@harbor.example", "Mon 23 12:01"), ("kim@gmail.com", "Mon 23 09:00")])
+def test_what_colleagues_get_counts_for_the_companys_cap(email: str, goes: str) -> None:
+    capped = Pressure(company=CompanyCap(2, timedelta(hours=4)))
+    mails = ["1m colleague_mailed"] * 2
+    came = run(*mails, start=MONDAY - timedelta(hours=1), lead={"email": email}, pressure=capped)
+    assert sent(came)[0] == ("one", goes)
+    assert "Mon 23 08:01 a colleague gets a mail" in said(came)
 
 
 def test_what_a_form_lets_follow_is_followed() -> None:

@@ -292,7 +292,7 @@ def examples(draw: st.DrawFn) -> Drawn:
         pressure=draw(
             st.sampled_from(
                 (
-                    "{day: 1, week: 3, gap: 20 hours, catch_up: none}",
+                    "{day: 1, week: 3, gap: 20 hours, company: {mails: 2, within: 3 days}, catch_up: none}",
                     "{day: 1, week: 2, counts: [marketing], catch_up: none}",
                     "{day: 2, week: none, gap: 2 hours, over: {wait: 1 day, then: skip}, catch_up: none}",
                 )

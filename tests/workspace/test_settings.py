@@ -10,7 +10,7 @@ from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 from sequencer.core.lead import Away, Rep, Sender
 from sequencer.core.mark import Problem
-from sequencer.core.workspace import Brand, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
+from sequencer.core.workspace import Brand, CompanyCap, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace.settings import load_settings
 
 from .mistakes import broken, places
@@ -92,6 +92,9 @@ MISTAKES = [
     ("owner rule", "  missing: sender marketing", "  assign: [turns]", ["30:12 bad-value"]),
     ("owner field", "  missing: sender marketing", "  assign: [{territory: land}]", ["30:24 unknown-field"]),
     ("cap", "day: 1", "day: 0", ["32:17 bad-value"]),
+    ("company's mails", "gap: 18 hours", "company: {mails: 0, within: 1 day}", ["32:46 bad-value"]),
+    ("company's time", "gap: 18 hours", "company: {mails: 2, within: 1 business day}", ["32:57 bad-duration"]),
+    ("company without time", "gap: 18 hours", "company: {mails: 2}", ["32:38 missing-key"]),
     ("gap in business days", "gap: 18 hours", "gap: 1 business day", ["32:34 bad-duration"]),
     ("over", "then: skip", "then: send", ["32:80 bad-value"]),
     ("all quiet", "[sat, sun]", "[mon-sun]", ["33:15 bad-value"]),
@@ -183,6 +186,11 @@ def test_what_is_not_declared_has_its_default() -> None:
             "day: 1, week: 3",
             "day: none, week: none",
             {"pressure": Pressure(None, None, timedelta(hours=18), Duration(4, "business day"))},
+        ),
+        (
+            "gap: 18 hours",
+            "company: {mails: 2, within: 4 hours}",
+            {"pressure": Pressure(1, 3, wait=Duration(4, "business day"), company=CompanyCap(2, timedelta(hours=4)))},
         ),
         ("missing: sender marketing", "missing: hold", {"owner": OwnerPolicy("hold", Duration(2, "business day"))}),
         ("days: [sat, sun]", "days: fri-sat", {"quiet_days": frozenset({4, 5})}),
