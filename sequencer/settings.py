@@ -11,6 +11,8 @@ from sequencer.errors import Misconfigured
 
 SENDGRID = "https://api.sendgrid.com"
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[1-9][0-9]{0,4}/[\x21-\x7e]*")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""RFC 9110, 5.6.2."""
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -45,6 +47,8 @@ class Settings:
     salesforce_client_secret: str | None = field(default=None, repr=False)
     pipedrive_url: str | None = None
     pipedrive_token: str | None = field(default=None, repr=False)
+    country_header: str | None = None
+    """The header in which what stands before the web process says from which country a request comes."""
     port: int = 8000
     web_concurrency: int = 1
     worker_processes: int = 2
@@ -103,6 +107,7 @@ class Settings:
             salesforce_client_secret=_text(values, "SALESFORCE_CLIENT_SECRET"),
             pipedrive_url=_url(values, "PIPEDRIVE_URL"),
             pipedrive_token=_token(values, "PIPEDRIVE_TOKEN"),
+            country_header=_header(values, "COUNTRY_HEADER"),
             port=_number(values, "PORT", 8000, most=65535),
             web_concurrency=_number(values, "WEB_CONCURRENCY", 1, most=64),
             worker_processes=_number(values, "WORKER_PROCESSES", 2, most=64),
@@ -292,6 +297,13 @@ def _token(values: Mapping[str, str], name: str) -> str | None:
     text = _text(values, name)
     if text is not None and not (text.isascii() and text.isprintable()):
         raise Misconfigured(f"{name}: expected printable ASCII")
+    return text
+
+
+def _header(values: Mapping[str, str], name: str) -> str | None:
+    text = _text(values, name)
+    if text is not None and not _TOKEN.fullmatch(text):
+        raise Misconfigured(f"{name}: expected the name of a header as CF-IPCountry, got {text!r}")
     return text
 
 

@@ -24,7 +24,10 @@ def show(found: Mapping[str, Any], zone: ZoneInfo) -> None:
         output.line(f"must not be mailed{topic}: {explain.suppression(barred['reason'])}")
     company = lead["company"]
     facts: list[tuple[str, object, str]] = [("company", company["name"] or company["domain"], "")] if company else []
-    facts += [(label.removesuffix("_email").replace("_", " "), lead[label], "") for label in _FACTS]
+    facts += [
+        (label.removesuffix("_email").replace("_", " "), lead[label], _source(lead["sources"].get(label), zone))
+        for label in _FACTS
+    ]
     facts += [
         (label.replace("_", " "), _value(value), _source(lead["sources"].get(label), zone))
         for label, value in sorted(lead["fields"].items())

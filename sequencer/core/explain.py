@@ -248,6 +248,9 @@ _BY = {
     "sequence": "from a sequence",
     "signals": "from behaviour",
     "sales": "from sales",
+    "browser": "guessed from the browser",
+    "phone": "guessed from the phone number",
+    "country": "guessed from the country of a form",
 }
 
 
@@ -263,7 +266,9 @@ def sourced(said: Mapping[str, Any], zone: ZoneInfo) -> str:
     at = datetime.fromisoformat(said["at"])
     day = at.astimezone(zone) if at.tzinfo is not None else at
     words = f"{source(said['by'])}, {day:%-d %b %Y}"
-    return f"{words}, {said['confidence']} % sure: {grounds(said['because'])}" if said["because"] else words
+    if said["confidence"] < 100:
+        words += f", {said['confidence']} % sure"
+    return f"{words}: {grounds(said['because'])}" if said["because"] else words
 
 
 def plain(value: object) -> object:

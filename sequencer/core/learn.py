@@ -121,7 +121,8 @@ def teaches(workspace: Workspace, lead: Lead, sources: Mapping[str, Source], cou
     fields: dict[str, Any] = {}
     said: dict[str, Source] = {}
     gone = []
-    for name in sorted(inferences.keys() | {name for name, source in sources.items() if is_inferred(source)}):
+    # What was only guessed, of a time zone or a language, is not taken away by behaviour that does not tell it.
+    for name in sorted(inferences.keys() | {name for name, source in sources.items() if source["by"] == SOURCE}):
         if known(lead.fields.get(name)) and not is_inferred(sources.get(name)):
             continue
         found = inferences.get(name)

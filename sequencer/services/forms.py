@@ -15,6 +15,7 @@ from sequencer.core import beacon, token
 from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.form import UNCONFIRMED, Form
+from sequencer.core.guess import NO_TRACES, Traces
 from sequencer.core.lead import BUILT_IN, Lead
 from sequencer.core.lead_input import read
 from sequencer.core.learn import is_inferred
@@ -42,8 +43,7 @@ class Sent:
     """By field, without the address."""
     text: str = ""
     """What they wrote in their own words."""
-    zone: str | None = None
-    """The browser's."""
+    traces: Traces = NO_TRACES
     touch: Mapping[str, str] = field(default_factory=dict)
     visitor: str | None = None
 
@@ -143,12 +143,10 @@ def _apply(
 ) -> Awake:
     known = _known(conn, before) if before is not None and not trusted else frozenset()
     given = {name: value for name, value in sent.answers.items() if name not in known}
-    if sent.zone is not None and (before is None or before.zone is None):
-        given["time_zone"] = sent.zone
     if (before is None or before.stage is None) and release.workspace.stages:
         given.setdefault("stage", release.workspace.stages[0])
     one = read({"email": sent.email, **given}, release.workspace)
-    saved = save(conn, release, [one], SOURCE, now, announce_new=True)
+    saved = save(conn, release, [one], SOURCE, now, announce_new=True, traces=sent.traces)
     [lead_id] = saved.all
     awake = saved.awake
     happened = _consented(conn, release, form, sent.email, lead_id, key, trusted, now)
@@ -203,7 +201,7 @@ def _said(sent: Sent) -> dict[str, Any]:
 
 def _kept(sent: Sent) -> Mapping[str, Any]:
     """The whole of it, for when it is confirmed."""
-    further = {"zone": sent.zone, "touch": dict(sent.touch), "visitor": sent.visitor}
+    further = {"traces": list(sent.traces), "touch": dict(sent.touch), "visitor": sent.visitor}
     return _said(sent) | {name: value for name, value in further.items() if value}
 
 
@@ -213,7 +211,7 @@ def _sent(email: str, kept: Mapping[str, Any]) -> Sent:
         email,
         kept["answers"],
         kept.get("text", ""),
-        kept.get("zone"),
+        Traces(*kept.get("traces", ())),
         kept.get("touch", {}),
         kept.get("visitor"),
     )

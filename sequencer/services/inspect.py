@@ -134,9 +134,10 @@ def _sources(conn: Connection, lead: Lead) -> dict[str, dict[str, Any]]:
     """By known field: who said so, when, and how sure that is (per cent); of what was inferred, from what."""
     brought_by, noted = leads.source(conn, lead.id)
     first = {"by": brought_by, "at": iso(lead.created_at)}
+    told = {"time_zone": lead.zone, **lead.fields}
     return {
         name: {"confidence": 100, "because": [], **noted.get(name, first)}
-        for name, value in lead.fields.items()
+        for name, value in told.items()
         if known(value)
     }
 

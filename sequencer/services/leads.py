@@ -1,8 +1,9 @@
 """Saves leads as others give them, and does what follows from their changes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from sequencer.core import event as kinds
 from sequencer.core.entry import manual
 from sequencer.core.event import Event
+from sequencer.core.guess import NO_TRACES, Guess, Traces, guesses, offered_by, tells
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.release import Release
@@ -33,9 +35,16 @@ class Saved:
 
 
 def save(
-    conn: Connection, release: Release, inputs: Sequence[LeadInput], source: str, now: datetime, announce_new: bool
+    conn: Connection,
+    release: Release,
+    inputs: Sequence[LeadInput],
+    source: str,
+    now: datetime,
+    announce_new: bool,
+    traces: Traces = NO_TRACES,
 ) -> Saved:
-    """Inserts or updates leads by email (each at most once in `inputs`).
+    """Inserts or updates leads by email (each at most once in `inputs`). Where nobody told a time zone or a language,
+    they are guessed, also by what `traces` show of who gave the leads.
 
     A field of a known lead that changes is an event, so `became` triggers fire; for new leads only when `announce_new`:
     importing a customer base must not start everybody's welcome.
@@ -49,7 +58,10 @@ def save(
         if one.domain is not None:
             named[one.domain] = named.get(one.domain) or one.company
     companies = leads.put_companies(conn, named)
-    written = leads.upsert(conn, [_row(one, companies) for one in by_email.values()], source, now)
+    guessed = _guessed(conn, release, by_email.values(), was, traces)
+    by_email = {email: _with(one, guessed.get(email, {})) for email, one in by_email.items()}
+    rows = [_row(one, companies, guessed.get(one.email, {}), now) for one in by_email.values()]
+    written = leads.upsert(conn, rows, source, now)
     # An address stays suppressed whoever brings it back.
     barred = {email for email, topic in suppressions.of(conn, sorted(by_email)) if topic == suppressions.ALL}
     leads.suppress(conn, [written[email][0] for email in sorted(barred)])
@@ -57,20 +69,54 @@ def save(
     for email, (lead_id, is_new) in sorted(written.items()):
         (saved.new if is_new else saved.updated).add(lead_id)
         if not is_new or announce_new:
-            happened += changes(was.get(email), lead_id, by_email[email], source, now)
+            by = {name: guess.by for name, guess in guessed.get(email, {}).items()}
+            happened += changes(was.get(email), lead_id, by_email[email], source, now, by)
     saved.awake = react(conn, release, happened, now).awake
     return saved
 
 
-def changes(before: Lead | None, lead_id: int, after: LeadInput, source: str, now: datetime) -> list[Event]:
-    """One event for each field that gets another value."""
+def _guessed(
+    conn: Connection, release: Release, given: Collection[LeadInput], was: Mapping[str, Lead], traces: Traces
+) -> dict[str, Mapping[str, Guess]]:
+    """By address, what nobody told, of those of whom anything is known to guess by."""
+    open_to = [one for one in given if tells(traces, one)]
+    if not open_to:
+        return {}
+    noted = leads.sources(conn, [was[one.email].id for one in open_to if one.email in was])
+    workspace, offered = release.workspace, offered_by(release.contents.values(), release.workspace.locale)
+    found: dict[str, Mapping[str, Guess]] = {}
+    for one in open_to:
+        before = was.get(one.email)
+        sources = noted.get(before.id, {}) if before is not None else {}
+        found[one.email] = guesses(workspace, offered, traces, one, before, sources)
+    return found
+
+
+def _with(one: LeadInput, guessed: Mapping[str, Guess]) -> LeadInput:
+    zone, language = guessed.get("time_zone"), guessed.get("language")
+    return replace(
+        one,
+        own={**one.own, "zone": zone.value} if zone is not None else one.own,
+        fields={**one.fields, "language": language.value} if language is not None else one.fields,
+    )
+
+
+def changes(
+    before: Lead | None,
+    lead_id: int,
+    after: LeadInput,
+    source: str,
+    now: datetime,
+    by: Mapping[str, str] = MappingProxyType({}),
+) -> list[Event]:
+    """One event for each field that gets another value. `by`: who says so where it is not `source`."""
     events = []
     for name, value in {**after.own, **after.fields}.items():
         name = "time_zone" if name == "zone" else name
         old = before.get(name) if before is not None else None
         if old != value and not (name == "campaign" and old is not None):
-            key = f"{source}.{name}.{now.timestamp()}"
-            events.append(kinds.change(now, lead_id, key, source, name, old, value))
+            who = by.get(name, source)
+            events.append(kinds.change(now, lead_id, f"{who}.{name}.{now.timestamp()}", who, name, old, value))
     return events
 
 
@@ -82,10 +128,11 @@ def enter(
     return enroll(conn, release, sequence, locked.values(), origin, now, manual(sequence))
 
 
-def _row(one: LeadInput, companies: Mapping[str, int]) -> dict[str, Any]:
+def _row(one: LeadInput, companies: Mapping[str, int], guessed: Mapping[str, Guess], now: datetime) -> dict[str, Any]:
     return {
         "email": one.email,
         **one.own,
         "company_id": companies[one.domain] if one.domain is not None else None,
         "fields": dict(one.fields),
+        "guessed": {name: guess.source(now.isoformat()) for name, guess in guessed.items()},
     }

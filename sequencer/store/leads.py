@@ -111,15 +111,19 @@ def search(conn: Connection, words: str, limit: int) -> list[Lead]:
     return [of(row) for row in conn.execute(query)]
 
 
-def answered(fields: str) -> str:
-    """SQL: who wrote the fields of a lead `l`, once these are written into it (:source, :now).
+def answered(fields: str, zone: str) -> str:
+    """SQL: who wrote the fields and the time zone of a lead `l`, once these are written into it (:source, :now).
 
     That is noted where the value changes, and where it was only inferred until now. Of a field that is not noted it
     was whoever brought the lead, when it came.
     """
-    return f"""l.sources || coalesce((
-        SELECT jsonb_object_agg(f.key, jsonb_build_object('by', CAST(:source AS text), 'at', CAST(:now AS timestamptz)))
-        FROM jsonb_each({fields}) f
+    said = "jsonb_build_object('by', CAST(:source AS text), 'at', CAST(:now AS timestamptz))"
+    return f"""l.sources || CASE
+        WHEN {zone} IS NOT NULL
+             AND ({zone} IS DISTINCT FROM l.zone OR jsonb_exists(l.sources -> 'time_zone', 'confidence'))
+        THEN jsonb_build_object('time_zone', {said}) ELSE '{{}}'
+    END || coalesce((
+        SELECT jsonb_object_agg(f.key, {said}) FROM jsonb_each({fields}) f
         WHERE l.fields -> f.key IS DISTINCT FROM f.value OR jsonb_exists(l.sources -> f.key, 'confidence')
     ), '{{}}')"""
 
@@ -127,19 +131,19 @@ def answered(fields: str) -> str:
 # One array a column: a VALUES list of a thousand rows costs SQLAlchemy a second to compile, every time.
 _UPSERT = text(
     f"""
-    INSERT INTO lead AS l (email, {", ".join(OWN)}, company_id, fields, source, bucket, created_at, updated_at)
+    INSERT INTO lead AS l (email, {", ".join(OWN)}, company_id, fields, source, sources, bucket, created_at, updated_at)
     SELECT v.email, {", ".join(f"v.{name}" for name in OWN)}, v.company_id, CAST(v.fields AS jsonb), :source,
-           hashtext(v.email) & 255, :now, :now
+           CAST(v.guessed AS jsonb), hashtext(v.email) & 255, :now, :now
     FROM unnest(CAST(:email AS text[]), {", ".join(f"CAST(:{name} AS text[])" for name in OWN)},
-                CAST(:company_id AS bigint[]), CAST(:fields AS text[]))
-         v(email, {", ".join(OWN)}, company_id, fields)
+                CAST(:company_id AS bigint[]), CAST(:fields AS text[]), CAST(:guessed AS text[]))
+         v(email, {", ".join(OWN)}, company_id, fields, guessed)
     ON CONFLICT (email) DO UPDATE SET
         {", ".join(f"{name} = coalesce(excluded.{name}, l.{name})" for name in OWN if name != "campaign")},
         -- First touch stays first touch.
         campaign = coalesce(l.campaign, excluded.campaign),
         company_id = coalesce(excluded.company_id, l.company_id),
         fields = l.fields || excluded.fields,
-        sources = {answered("excluded.fields")},
+        sources = {answered("excluded.fields", "excluded.zone")} || excluded.sources,
         updated_at = excluded.updated_at
     RETURNING l.email, l.id, l.xmax = 0 AS is_new
     """
@@ -151,14 +155,16 @@ def upsert(
 ) -> dict[str, tuple[int, bool]]:
     """Inserts or updates leads by email; what a row does not say stays as it was. `source`: who says all this.
 
-    Each row: `email`, any of OWN, `company_id`, `fields` (merged). Emails must be unique in `rows`.
+    Each row: `email`, any of OWN, `company_id`, `fields` (merged), and `guessed`: by field who says so where that is
+    somebody else, who is not sure. Emails must be unique in `rows`.
     Returns (id, is new) by email.
     """
     if not rows:
         return {}
     ordered = sorted(rows, key=lambda row: str(row["email"]))
     columns = {name: [row.get(name) for row in ordered] for name in ("email", *OWN, "company_id")}
-    columns["fields"] = [orjson.dumps(row.get("fields") or {}).decode() for row in ordered]
+    for name in ("fields", "guessed"):
+        columns[name] = [orjson.dumps(row.get(name) or {}).decode() for row in ordered]
     return {row.email: (row.id, row.is_new) for row in conn.execute(_UPSERT, {**columns, "source": source, "now": now})}
 
 
@@ -167,7 +173,7 @@ _WRITE = text(
     UPDATE lead l SET
         {", ".join(f"{n} = CASE WHEN jsonb_exists(v.own, '{n}') THEN v.own ->> '{n}' ELSE l.{n} END" for n in OWN)},
         fields = l.fields || v.declared,
-        sources = {answered("v.declared")},
+        sources = {answered("v.declared", "(v.own ->> 'zone')")},
         updated_at = :now
     FROM (SELECT id, CAST(own AS jsonb) AS own, CAST(declared AS jsonb) AS declared
           FROM unnest(CAST(:ids AS bigint[]), CAST(:own AS text[]), CAST(:declared AS text[])) u(id, own, declared)) v

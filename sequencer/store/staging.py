@@ -149,8 +149,9 @@ _DIFFERS = " OR ".join(
         "(s.domain IS NOT NULL AND l.company_id IS DISTINCT FROM " + _COMPANY + ")",
         "l.fields || s.fields <> l.fields",
         # What was only inferred until now is an answer, also if it says the same.
-        "(l.sources <> '{}' AND EXISTS"
-        " (SELECT FROM jsonb_object_keys(s.fields) k WHERE jsonb_exists(l.sources -> k, 'confidence')))",
+        "(l.sources <> '{}' AND (EXISTS"
+        " (SELECT FROM jsonb_object_keys(s.fields) k WHERE jsonb_exists(l.sources -> k, 'confidence'))"
+        " OR (s.zone IS NOT NULL AND jsonb_exists(l.sources -> 'time_zone', 'confidence'))))",
         "(NOT l.suppressed AND " + _BARRED + ")",
     )
 )
@@ -176,7 +177,7 @@ _UPDATE = text(
         company_id = coalesce({_COMPANY}, l.company_id),
         suppressed = l.suppressed OR {_BARRED},
         fields = l.fields || s.fields,
-        sources = {answered("s.fields")},
+        sources = {answered("s.fields", "s.zone")},
         updated_at = :now
     FROM staged s WHERE l.id = ANY(:ids) AND s.email = l.email
     """

@@ -80,7 +80,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
     unsubscribe = UnsubscribeDoor(context)
     api, lists, acts = ApiDoor(context), ListDoor(context), ActDoor(context)
     site = SiteDoor(context, secure)
-    form = FormDoor(context, web_settings.folder)
+    form = FormDoor(context, web_settings.folder, web_settings.country_header)
     login = LoginDoor(web_settings.dashboard_password)
     dashboard = Dashboard(context)
     reviews = ReviewDoor(context)

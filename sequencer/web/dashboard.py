@@ -150,7 +150,7 @@ def _facts(
         ("First touch", lead.campaign, ""),
         ("Country", lead.country, ""),
     ]
-    for name, value in sorted(lead.fields.items()):
+    for name, value in [("time_zone", lead.zone), *sorted(lead.fields.items())]:
         said = explain.sourced(sources[name], zone) if name in sources else ""
         known.append((name.replace("_", " ").capitalize(), value, said))
     return [(label, _text(value), said) for label, value, said in known if value not in (None, "", [])]

@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from sequencer.core import beacon, challenge, token
 from sequencer.core.beacon import host_of
 from sequencer.core.form import Form
+from sequencer.core.guess import LONGEST_LIST, Traces, country_of
 from sequencer.core.lead_input import LONGEST_ZONE, is_text, is_zone
 from sequencer.core.questions import Question, Unanswered, answers, every, questions
 from sequencer.core.release import Release
@@ -56,6 +57,8 @@ class Caller(NamedTuple):
     query: str
     referrer: str
     framed: bool
+    languages: str = ""
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class FormDoor:
     context: Context
     folder: Path
     """The workspace's, for files that forms give access to."""
+    country_header: str | None = None
+    """In which the front door says from which country a request comes."""
     by_caller: Throttle = field(default_factory=lambda: Throttle(20, 60.0))
 
     def show(self, request: Request) -> Response:
@@ -100,7 +105,7 @@ class FormDoor:
         return self._json(request, release, None, 204)
 
     def _take(self, request: Request, given: Given) -> Response:
-        caller = _caller(lambda name: first(given, name))
+        caller = self._sender(request, given)
         with self.context.engine.begin() as conn:
             release, form = self._form(conn, request)
             asked = self._asked(conn, release, form, caller)
@@ -114,7 +119,7 @@ class FormDoor:
         return self._page(request, release, form, (), caller, "", state=state)
 
     def _take_json(self, request: Request, given: Given) -> Response:
-        caller = _caller(lambda name: first(given, name))
+        caller = self._sender(request, given)
         with self.context.engine.begin() as conn:
             release, form = self._form(conn, request)
             try:
@@ -123,6 +128,13 @@ class FormDoor:
                 return self._json(request, release, {"problems": dict(wrong.problems)}, 422)
         self._hint(taken)
         return self._json(request, release, {"status": "confirm" if taken is not None and taken.confirm else "done"})
+
+    def _sender(self, request: Request, given: Given) -> Caller:
+        told = request.headers.get(self.country_header) if self.country_header is not None else None
+        languages = request.headers.get("accept-language", "")
+        return _caller(lambda name: first(given, name))._replace(
+            languages=languages[:LONGEST_LIST] if is_text(languages) else "", country=country_of(told)
+        )
 
     def _submit(
         self, conn: Connection, release: Release, form: Form, caller: Caller, given: Given
@@ -147,7 +159,7 @@ class FormDoor:
             email=found.pop("email"),
             answers=found,
             text=first(given, "message").strip() if form.message else "",
-            zone=_zone(first(given, "zone")),
+            traces=Traces(_zone(first(given, "zone")), caller.languages, caller.country),
             touch=touch_of(caller.query, referrer, site.hosts if site is not None else ()),
             visitor=caller.visitor,
         )

@@ -23,6 +23,8 @@ class WebSettings:
     """The workspace's: files that forms give access to lie below it."""
     crm_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     """By webhook of workspace.yaml what proves that the CRM posts."""
+    country_header: str | None = None
+    """In which the front door says from which country a request comes."""
 
     @classmethod
     def of(cls, settings: Settings) -> "WebSettings":
@@ -31,4 +33,11 @@ class WebSettings:
             keys = tuple(public_key(text) for text in settings.webhook_public_keys)
         except ValueError as error:
             raise Misconfigured(f"SENDGRID_WEBHOOK_PUBLIC_KEY: {error}") from error
-        return cls(keys, settings.api_token, settings.dashboard_password, settings.workspace_dir, settings.crm_secrets)
+        return cls(
+            keys,
+            settings.api_token,
+            settings.dashboard_password,
+            settings.workspace_dir,
+            settings.crm_secrets,
+            settings.country_header,
+        )

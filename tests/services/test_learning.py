@@ -66,9 +66,8 @@ def workspace(learn: str = LEARN) -> dict[str, str]:
 def profile(world: World, lead: Lead) -> dict[str, tuple[Any, str | None, int]]:
     """By field: value, who said so, how sure that is."""
     known = world.view(lead)["lead"]
-    return {
-        name: (known["fields"][name], source["by"], source["confidence"]) for name, source in known["sources"].items()
-    }
+    told = {name: (value, known["sources"][name]) for name, value in known["fields"].items()}
+    return {name: (value, source["by"], source["confidence"]) for name, (value, source) in told.items()}
 
 
 def bring(world: World, row: str) -> None:
@@ -146,6 +145,7 @@ def test_what_a_file_or_a_caller_brought_keeps_its_source_and_time(
     assert {name: (source["by"], source["at"][:10]) for name, source in known.items()} == {
         "role": ("import", "2026-11-23"),
         "pains": ("test", "2026-11-25"),
+        "time_zone": ("test", "2026-11-25"),
     }
     bring(world, "kim@harbor.example,finance,risk")
     assert world.view(kim)["lead"]["sources"] == known, "said again, nothing is new"

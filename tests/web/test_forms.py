@@ -328,3 +328,53 @@ def test_an_old_page_is_sent_once_more(door: Site) -> None:
     answer = door.http.post("/f/contact", data={"email": "kim@harbor.example", "c": "x.1.y", "p": "1"})
     assert (answer.status_code, "open for too long" in answer.text) == (422, True)
     assert 'value="kim@harbor.example"' in answer.text
+
+
+def known(door: Site, email: str) -> dict[str, tuple[Any, str, int]]:
+    """Time zone and language of a lead: the value, who says so, and how sure that is."""
+    view = found(door, email)
+    assert view is not None
+    lead = view["lead"]
+    values = {"time_zone": lead["time_zone"], "language": lead["fields"].get("language")}
+    said = {name: lead["sources"].get(name, {}) for name in values}
+    return {
+        name: (value, said[name]["by"], said[name]["confidence"]) for name, value in values.items() if value is not None
+    }
+
+
+def test_zone_and_language_are_guessed_from_where_a_form_comes_and_the_browser_and_answers_know_better(
+    door: Site,
+) -> None:
+    door.world.deploy(workspace() | {"content/delivery.de.md": content("Da ist es", "[Laden]({{ download_url }})")})
+    app = build(door.world.context, WebSettings(country_header="CF-IPCountry"))
+    with TestClient(app, base_url=ADDRESS, headers={"CF-IPCountry": "DE"}) as http:
+        behind = Site(door.world, app, http)
+        send(behind, "contact", email="kim@harbor.example", message="Hello")
+        assert known(door, "kim@harbor.example") == {
+            "time_zone": ("Europe/Berlin", "country", 40),
+            "language": ("de", "country", 40),
+        }
+        http.headers["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.5"
+        send(behind, "contact", email="kim@harbor.example", message="Hello", zone="Europe/Vienna")
+        by_browser = {"time_zone": ("Europe/Vienna", "browser", 90), "language": ("en", "browser", 90)}
+        assert known(door, "kim@harbor.example") == by_browser
+        send(behind, "contact", email="kim@harbor.example", message="Hello", zone="Asia/Tokyo")
+        assert known(door, "kim@harbor.example") == by_browser
+        # What waits to be confirmed remembers it.
+        send(behind, "german", email="lee@harbor.example", country="DE")
+        work(door)
+        http.post(address(door, "c"))
+        assert known(door, "lee@harbor.example") == {
+            "time_zone": ("Europe/Berlin", "country", 40),
+            "language": ("en", "browser", 90),
+        }
+    events = [e for e in (found(door, "kim@harbor.example") or {})["events"] if e["data"].get("field") == "time_zone"]
+    told = [(e["source"], e["data"]["before"], e["data"]["after"]) for e in reversed(events)]
+    assert told == [("country", None, "Europe/Berlin"), ("browser", "Europe/Berlin", "Europe/Vienna")]
+    door.world.lead("kim@harbor.example", time_zone="Europe/Vienna", language="de")
+    answered = {"time_zone": ("Europe/Vienna", "test", 100), "language": ("de", "test", 100)}
+    assert known(door, "kim@harbor.example") == answered
+    # A header that nobody set up, anybody can send.
+    door.http.headers["CF-IPCountry"] = "DE"
+    send(door, "contact", email="jo@harbor.example", message="Hello")
+    assert known(door, "jo@harbor.example") == {}

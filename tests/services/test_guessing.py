@@ -1,0 +1,70 @@
+"""What nobody told of a lead is guessed by a number that the API brings, and becomes an answer by whoever says it."""
+
+import io
+from typing import Any
+
+import pytest
+
+from sequencer.core.lead import Lead
+from sequencer.core.lead_input import read
+from sequencer.services.imports import import_csv
+from sequencer.services.leads import save
+from sequencer.store import clock, leads
+from tests.services.conftest import World
+from tests.workspaces import files
+
+SERIES = """
+title: Series
+state: live
+topic: guides
+enroll: {when: manual}
+from: marketing
+steps:
+  - email: one
+"""
+
+
+def saved(world: World, **values: Any) -> Lead:
+    with world.context.engine.begin() as conn:
+        release = world.context.releases.current(conn)
+        one = read({"email": "kim@harbor.example", **values}, release.workspace)
+        save(conn, release, [one], "api", clock.now(conn), announce_new=True)
+        found = leads.by_email(conn, one.email)
+    assert found is not None
+    return found
+
+
+def zone(world: World, lead: Lead) -> tuple[str, str, int]:
+    known = world.view(lead)["lead"]
+    source = known["sources"]["time_zone"]
+    return known["time_zone"], source["by"], source["confidence"]
+
+
+@pytest.mark.parametrize("door", ["file", "api", "sequence"])
+@pytest.mark.parametrize("answer", ["Europe/Berlin", "Europe/Vienna"])
+def test_a_zone_guessed_by_a_number_becomes_an_answer_whichever_door_it_comes_by(
+    world: World, door: str, answer: str
+) -> None:
+    world.deploy(files(series=SERIES))
+    kim = saved(world, phone="+49 151 12345678")
+    assert zone(world, kim) == ("Europe/Berlin", "phone", 60)
+    if door == "file":
+        rows = f"email,time_zone\nkim@harbor.example,{answer}\n"
+        import_csv(world.context, io.StringIO(rows, newline=""), None)
+    elif door == "api":
+        saved(world, time_zone=answer)
+    else:
+        with world.context.engine.begin() as conn:
+            leads.write(conn, [(kim.id, {"time_zone": answer})], "sequence", clock.now(conn))
+    assert zone(world, kim) == (answer, {"file": "import"}.get(door, door), 100)
+    saved(world, phone="+44 20 7946 0000")
+    assert zone(world, kim)[0] == answer
+
+
+def test_what_a_number_tells_stays_until_something_surer_does(world: World) -> None:
+    world.deploy(files(series=SERIES))
+    kim = saved(world, first_name="Kim", phone="+49 151 12345678")
+    saved(world, phone="+34 612 345 678")
+    assert zone(world, kim) == ("Europe/Berlin", "phone", 60)
+    saved(world, title="CFO")
+    assert zone(world, kim) == ("Europe/Berlin", "phone", 60)
