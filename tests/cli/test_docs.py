@@ -1,6 +1,7 @@
 """Every command and option has help with an example, stands in docs/cli.md, and refuses wrong use with exit code 2."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,33 @@ def test_every_option_has_help_and_stands_in_the_documentation(path: str) -> Non
 @pytest.mark.parametrize("path", LEAVES)
 def test_every_command_has_an_example_in_the_documentation(path: str) -> None:
     assert re.search(rf"```.*?{re.escape(path)}.*?```", section(path), re.DOTALL), f"docs/cli.md, {path}: no example"
+
+
+SIMULATED = re.findall(r"^\$ (sequencer simulate (?:.*\\\n)*.*)\n((?:(?!```|\$ ).*\n)*)", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("command", "shown"), SIMULATED, ids=["a lead", "an audience"])
+def test_what_the_documentation_shows_of_a_simulation_is_what_comes(
+    command: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    arguments = shlex.split(command.replace("\\\n", ""))[1:]
+    came = CliRunner().invoke(main, arguments, env={"WORKSPACE_DIR": str(ROOT)}).stdout.splitlines()
+    for line in shown.splitlines():
+        if line != "…":
+            wanted = re.compile(".*".join(map(re.escape, line.split("…"))))
+            found = next((place for place, said in enumerate(came) if wanted.fullmatch(said)), None)
+            assert found is not None, f"docs/cli.md: `{line}` does not come, or not there"
+            came = came[found + 1 :]
+
+
+PLACES = re.findall(r"(?:sends |received: |has not come to |hours: )(\w+).* (sequences/[\w./-]+):(\d+)", PAGE)
+assert PLACES
+
+
+@pytest.mark.parametrize(("step", "file", "line"), PLACES)
+def test_a_place_that_the_documentation_shows_is_where_that_stands(step: str, file: str, line: str) -> None:
+    assert step in (ROOT / file).read_text("utf-8").splitlines()[int(line) - 1]
 
 
 @pytest.mark.parametrize("path", LEAVES)
