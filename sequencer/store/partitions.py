@@ -79,7 +79,11 @@ def _missing(conn: Connection, now: datetime) -> list[tuple[str, datetime, datet
     months = [(_month(now, offset), _month(now, offset + 1)) for offset in range(-BACK, AHEAD + 1)]
     wanted = {_name(parent, first): (parent, first, after) for parent in _OPTIONS for first, after in months}
     there = conn.execute(
-        text("SELECT name FROM unnest(CAST(:names AS text[])) name WHERE to_regclass(name) IS NULL"),
+        # Read as a table, as of now: whoever waited for the lock was told by to_regclass that nobody had made it.
+        text(
+            "SELECT name FROM unnest(CAST(:names AS text[])) name WHERE NOT EXISTS ("
+            "SELECT FROM pg_class WHERE relname = name AND relnamespace = to_regnamespace(current_schema()))"
+        ),
         {"names": list(wanted)},
     )
     return [wanted[name] for name in there.scalars()]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
@@ -47,6 +48,22 @@ def test_months_that_cannot_be_made_now_are_made_by_a_later_look(
         assert (1, []) == (conn.execute(text("SELECT 1")).scalar(), made(conn))
     with engine.begin() as conn:
         months.keep(conn, NOW)
+        assert MADE == made(conn)
+
+
+def test_months_that_somebody_else_makes_meanwhile_are_not_made_again(engine: Engine) -> None:
+    other = Months()
+
+    def meanwhile(*call: Any) -> None:
+        if "pg_advisory_xact_lock" in call[2]:
+            with engine.begin() as theirs:
+                other.keep(theirs, NOW)
+
+    with engine.connect() as conn:
+        Months().keep(conn, NOW)
+        conn.rollback()  # from now on this session looks nothing up any more but what it asks for
+        event.listen(conn, "before_cursor_execute", meanwhile)
+        Months().keep(conn, NOW)
         assert MADE == made(conn)
 
 
