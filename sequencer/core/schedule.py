@@ -156,10 +156,21 @@ def shift(moment: datetime, wait: Duration | Until, zone: ZoneInfo, quiet: Quiet
     `quiet` are the days that are not business days. A wall time that the clocks skip moves forward by what they
     skip; of one that comes twice, the first counts. Raises ValueError for business days when every day is quiet.
     """
+    moment = moment.astimezone(UTC)
+    if isinstance(wait, Duration):
+        if wait.amount == 0:
+            return moment
+        if wait.unit in ("second", "minute", "hour"):
+            return moment + wait.elapsed
+    return _by_calendar(moment, wait, zone, quiet)
+
+
+# Who was mailed in one batch stands since one moment, and most of them live by one of few clocks. Asked of moments in
+# UTC only: in another zone the two comings of an hour are equal.
+@lru_cache(maxsize=1_000)
+def _by_calendar(moment: datetime, wait: Duration | Until, zone: ZoneInfo, quiet: Quiet) -> datetime:
     if isinstance(wait, Until):
         return _next(moment, wait, zone)
-    if wait.amount == 0 or wait.unit in ("second", "minute", "hour"):
-        return moment.astimezone(UTC) + wait.elapsed if wait.amount else moment.astimezone(UTC)
     wall = _wall(moment, zone)
     if wait.unit == "business day":
         return instant(datetime.combine(_business_day(wall.date(), wait.amount, quiet), wall.time()), zone)

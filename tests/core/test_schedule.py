@@ -137,6 +137,13 @@ def test_the_second_coming_of_an_hour_is_over_before_until_it() -> None:
     assert "2026-11-02 01:30-05:00" == wall(shift(second, Until.parse("01:30"), NEW_YORK, WEEKEND), NEW_YORK)
 
 
+def test_the_two_comings_of_an_hour_are_told_apart_though_they_are_equal() -> None:
+    first, second = (at(NEW_YORK, "2026-11-01 01:15", fold=fold) for fold in (0, 1))
+    assert first == second
+    found = [wall(shift(moment, Until.parse("01:30"), NEW_YORK, WEEKEND), NEW_YORK) for moment in (first, second)]
+    assert ["2026-11-01 01:30-04:00", "2026-11-02 01:30-05:00"] == found
+
+
 def test_the_same_wait_means_another_moment_in_another_zone() -> None:
     start = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)
     assert datetime(2026, 10, 25, 22, 30, tzinfo=UTC) == shift(start, Duration(1, "day"), NEW_YORK, WEEKEND)
