@@ -92,12 +92,10 @@ def open_message(messages: Mapping[str, Message], now: datetime) -> Message | No
     return None
 
 
-def last_places(workspace: Workspace, sequence: Sequence) -> frozenset[str]:
-    """Where an enrollment may stand after a mail so that, once the provider took it, `decide` could only end it."""
-    waits = sequence.id in workspace.rivals or sequence.id in workspace.waits_by_status
-    if sequence.ends_by_mailing or sequence.reviews or waits:
-        return frozenset()
-    return sequence.ending
+def ends_after_mail(workspace: Workspace, sequence: Sequence) -> bool:
+    """Whether `decide` could only end who stands at the end after a mail, once the provider took it."""
+    waits = sequence.body.waits or sequence.id in workspace.rivals or sequence.id in workspace.waits_by_status
+    return not (sequence.ends_by_mailing or sequence.reviews or waits)
 
 
 @dataclass(slots=True)
@@ -421,7 +419,7 @@ class _Run:
     def mail(self, send: Send) -> None:
         self.effects.append(send)
         self.reasons.append(Reason("sent", send.step.mark, send.step.id))
-        self.arrive(self.enrollment.position)
+        self.arrive()
         if send.step.resend_after is not None and self.enrollment.due_at is not None:
             # Nobody wakes an enrollment when an answer stays out: so it is looked at when the mail might go again.
             again = self.now + send.step.resend_after.elapsed
@@ -607,9 +605,15 @@ class _Run:
         """To that position. `passed`: what became of the step before."""
         self.enrollment = self.enrollment.moved(position, self.now, *passed)
 
-    def arrive(self, position: str) -> None:
-        """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter."""
-        place = self.sequence.places[position]
+    def arrive(self) -> None:
+        """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter.
+
+        Where arms only join there is nothing to ask: going on at once saves every mail in an arm a second look.
+        """
+        place = self.sequence.places[self.enrollment.position]
+        while place.step is None and place.fork is not None and not place.waits:
+            self.move(self.following(place.position))
+            place = self.sequence.places[self.enrollment.position]
         if isinstance(place.step, Rounds):
             place = next_round(place, place.step, self.enrollment)
         due = due_at(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)

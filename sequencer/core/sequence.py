@@ -357,15 +357,6 @@ class Sequence:
         return {p: place.step for p, place in self.places.items() if place.step is not None}
 
     @cached_property
-    def ending(self) -> frozenset[str]:
-        """The positions at which only the end is left, and no wait before it."""
-        found = {END} if not self.body.waits else set()
-        for position, place in reversed(list(self.places.items())):
-            if place.step is None and place.fork is not None and not place.waits and self.after(position) in found:
-                found.add(position)
-        return frozenset(found)
-
-    @cached_property
     def ends_by_mailing(self) -> bool:
         """Whether what ends an enrollment may become true by a mail of its own, for which nothing else need happen."""
         ends = [*self.exit_on, *self.never, *([self.goal] if self.goal is not None else [])]

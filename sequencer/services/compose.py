@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from sequencer.core.content import Content
 from sequencer.core.decision import Send
-from sequencer.core.engine import last_places
-from sequencer.core.enrollment import Enrollment
+from sequencer.core.engine import ends_after_mail
+from sequencer.core.enrollment import END, Enrollment
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.mail import Batch, Recipient, join
 from sequencer.core.message import State
@@ -104,7 +104,7 @@ def compose(
     failed: list[Attempt] = []
     late: list[Order] = []
     minted = mint_all(context.secret, [(order.enrollment.id, order.send.step.id) for order in orders])
-    last = last_places(release.workspace, sequence)
+    ends = ends_after_mail(release.workspace, sequence)
     for number, (order, tokens) in enumerate(zip(orders, minted, strict=True)):
         if number and time.monotonic() > until:
             late = list(orders[number:])
@@ -128,7 +128,7 @@ def compose(
         else:
             group.attempts.append(attempt)
             group.recipients.append(recipient)
-            if order.enrollment.position in last:
+            if ends and order.enrollment.position == END:
                 group.last[order.enrollment.id] = order.enrollment.since
     sent = [group.outgoing(sequence, release.workspace.reply_domain) for group in groups.values() if group.attempts]
     return sent, failed, late

@@ -172,6 +172,42 @@ def test_waits_in_a_row_add_up() -> None:
     assert it.after(days=3).sent[1] == ("two", MONDAY + timedelta(days=1, hours=2))
 
 
+NESTED = """pressure: exempt
+steps:
+  - id: outer
+    if: known("email")
+    then:
+      - id: inner
+        if: known("email")
+        then:
+          - email: one
+WAIT  - email: two
+"""
+DAY, TWO_DAYS = timedelta(days=1), timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("wait", "stands", "due"),
+    [
+        ("", "two", MONDAY),
+        ("  - wait: 1 day\n", "two", MONDAY + DAY),
+        ("      - wait: 1 day\n  - wait: 1 day\n", "outer:then", MONDAY + DAY),
+        ("          - wait: 2 days\n", "inner:then", MONDAY + TWO_DAYS),
+    ],
+)
+def test_after_a_mail_in_an_arm_the_next_look_is_where_there_is_something_to_do(
+    wait: str, stands: str, due: datetime
+) -> None:
+    it = Passage(HEAD + NESTED.replace("WAIT", wait))
+    it.look()
+    assert (it.steps, it.enrollment.position, it.enrollment.since, it.enrollment.due_at) == (
+        ["one"],
+        stands,
+        MONDAY,
+        due,
+    )
+
+
 GOAL = 'goal: did("meeting_booked")\nexit_on:\n  - replied()\n  - lead.stage == "customer"\n'
 STEPS = "steps:\n  - email: one\n  - wait: 3 days\n  - email: two\n"
 
