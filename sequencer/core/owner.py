@@ -47,13 +47,13 @@ def rep_for(
     """
     free = {email for email, rep in workspace.reps.items() if email not in barred and back_from(rep, now) is None}
     owned = owner_of(workspace, Snapshot(lead, None, None)) or workspace.reps.get(spoke_first or "")
-    if owned is not None and owned.email not in barred:
-        return Found(present(workspace, owned, now), owned)
+    if owned is not None and (found := _theirs(workspace, owned, now, barred)) is not None:
+        return found
     for rule in workspace.owner.assign:
         if rule == "company_owner":
             owner = owner_of(workspace, Snapshot(lead._replace(owner=None), company, None))
-            if owner is not None and owner.email not in barred:
-                return Found(present(workspace, owner, now), owner)
+            if owner is not None and (found := _theirs(workspace, owner, now, barred)) is not None:
+                return found
             continue
         among = {email for email in free if rule == "round_robin" or _covers(workspace.reps[email], rule, lead)}
         if among:
@@ -61,6 +61,12 @@ def rep_for(
             return Found(drawn, drawn)
     deputy = workspace.reps.get(owned.deputy or "") if owned is not None else None
     return Found(deputy, deputy) if deputy is not None and deputy.email in free else None
+
+
+def _theirs(workspace: Workspace, owner: Rep, now: datetime, barred: Collection[str]) -> Found | None:
+    """The owner, or the deputy who stands in for them; None when either of the two had their chance."""
+    rep = present(workspace, owner, now)
+    return Found(rep, owner) if not {owner.email, rep.email} & set(barred) else None
 
 
 def present(workspace: Workspace, owner: Rep, now: datetime) -> Rep:

@@ -111,3 +111,11 @@ def test_who_is_away_is_stood_in_for_and_who_had_their_chance_is_not_asked_again
     assert drawn(workspace("company_owner"), owned, barred=(ANA,)) == (BEN, BEN), "the deputy where no rule finds one"
     assert drawn(workspace("company_owner", away=BEN), owned, barred=(ANA,)) is None
     assert drawn(workspace(), owned, company=ANA, barred=(ANA, BEN, EVA)) is None
+
+
+def test_a_deputy_who_had_their_chance_is_not_asked_again_for_who_is_still_away() -> None:
+    owned, other = Lead(1, "k@h.example", owner=ANA), Lead(1, "k@h.example")
+    assert drawn(workspace(away=ANA), owned, barred=(BEN,)) == (EVA, EVA)
+    assert drawn(workspace(away=ANA), other, company=ANA, barred=(BEN,)) == (EVA, EVA)
+    assert drawn(workspace("company_owner", away=ANA), owned, barred=(BEN,)) is None
+    assert drawn(workspace(), owned, barred=(BEN,)) == (ANA, ANA), "who is back by now was not asked yet"
