@@ -74,7 +74,10 @@ def carry_out(
         # Cannot happen while the leads' locks are kept; the key is there for the day when it does.
         log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
         outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
-    leads.succeed(conn, {o.snapshot.lead.id: None for o in orders if o.send.introduces is not None})
+    # A mail that cannot be rendered never goes: the next one introduces.
+    unread = {attempt.enrollment_id for attempt in failed}
+    introducing = [o for o in orders if o.send.introduces is not None and o.enrollment.id not in unread]
+    leads.succeed(conn, {o.snapshot.lead.id: None for o in introducing})
     # Most decisions mail and do nothing else.
     more = [pair for pair in pairs if not all(isinstance(effect, Send) for effect in pair[1].effects)]
     messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(more, Cancel)])

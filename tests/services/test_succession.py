@@ -1,6 +1,12 @@
 """The first mail of a lead's new owner, on a real database."""
 
+from typing import Any
+
+import pytest
+
 from sequencer.core.mail import Answer, Outcome, Receipt
+from sequencer.rendering.errors import RenderingFailed
+from sequencer.services import compose
 from sequencer.services.operate import resume
 from tests.core.test_succession import texts
 from tests.services.conftest import World
@@ -18,6 +24,28 @@ def test_the_first_mail_of_the_new_owner_says_so_also_when_it_has_to_go_again(wo
     assert [step for _, step in world.provider.mails] == ["one", "two", "two", "three"]
     assert ["I follow Ana, who is well." in text for text in said] == [False, True, True, False]
     assert {step for _, step in world.provider.mails} == {m["step"] for m in world.view(kim)["messages"]}
+
+
+def test_the_next_mail_introduces_when_the_first_cannot_be_rendered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = compose._one
+
+    def fails(context: Any, release: Any, sequence: Any, order: compose.Order, *more: Any) -> Any:
+        if order.send.step.id == "two":
+            raise RenderingFailed("two", "too long")
+        return one(context, release, sequence, order, *more)
+
+    monkeypatch.setattr(compose, "_one", fails)
+    world.deploy(texts("introduce"))
+    kim = world.lead(owner_email="ana@acme.example")
+    world.enter("series", kim)
+    world.pass_(days=1)
+    world.lead(owner_email="ben@acme.example")
+    world.pass_(days=12)
+    assert [step for _, step in world.provider.mails] == ["one", "three"]
+    assert [m["state"] for m in world.view(kim)["messages"]] == ["accepted", "refused", "accepted"]
+    assert "I follow Ana, who is well." in world.provider.text()
 
 
 def test_mail_of_a_new_owner_is_let_go_by_an_operator(world: World) -> None:
