@@ -1,7 +1,8 @@
 """Work that a browser does before its form counts as sent by a person: cheap once, dear by the thousand.
 
-A challenge is signed and dated, so none is remembered. Its proof is a number with which its SHA-256 begins with so many
-zero bits (Hashcash). A form whose browser runs no script has none; its address is confirmed by mail instead.
+A challenge is signed and dated, so none is remembered before it is used; then it is, as long as it could be used again.
+Its proof is a number with which its SHA-256 begins with so many zero bits (Hashcash). A form whose browser runs no
+script has none; its address is confirmed by mail instead.
 """
 
 import hashlib
@@ -39,6 +40,21 @@ def proves(challenge: str, proof: str, now: datetime) -> bool:
         return False
     digest = hashlib.sha256(f"{challenge}.{proof}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> (32 - BITS) == 0
+
+
+def nonce_of(challenge: str) -> str:
+    """By which a challenge that was used is remembered."""
+    return challenge.partition(".")[0]
+
+
+def until(challenge: str) -> datetime:
+    """So long a valid one is valid."""
+    return _issued(challenge.rpartition(".")[0]) + LONGEST
+
+
+def trace(secret: bytes, said: bytes) -> bytes:
+    """By which a repeat of what was sent is known. To who has not the secret it tells nothing of it."""
+    return hmac.digest(secret, b"sent\0" + said, "sha256")
 
 
 def _issued(body: str) -> datetime:

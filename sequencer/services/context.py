@@ -58,7 +58,7 @@ class Context:
     census: Census = field(default_factory=Census)
     """What the dashboard and `/metrics` count."""
     forgetting: Seldom = field(default_factory=lambda: Seldom(FORGETTING))
-    """Whether it is time to look for visits that are to be forgotten."""
+    """Whether it is time to look for visits, and what else is kept for a time only, that are to be forgotten."""
     writing_back: Seldom = field(default_factory=lambda: Seldom(WRITING_BACK))
     """Whether it is time to look for contacts that the CRM is to be told something of."""
     noted: Seldom = field(default_factory=lambda: Seldom(NOTED))

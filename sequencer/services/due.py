@@ -10,6 +10,7 @@ from sequencer.services.context import Context
 from sequencer.store import (
     alerts,
     calls_out,
+    challenges,
     clock,
     colleague_news,
     companies,
@@ -67,7 +68,8 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
     if intake.has_old(conn, now - tidy.KEPT) or (
-        context.forgetting.due() and (visits.any_met(conn) or calls_out.has_old(conn, now - tidy.KEPT))
+        context.forgetting.due()
+        and (visits.any_met(conn) or calls_out.has_old(conn, now - tidy.KEPT) or challenges.has_old(conn))
     ):
         hints.append(("tidy", ()))
     return hints

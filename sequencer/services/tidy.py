@@ -1,18 +1,18 @@
 """Removes what is kept for a time only: webhook bodies, all of which is in the ledger and in events by then, calls that
-other systems took, and visits of people whom nobody knows.
+other systems took, visits of people whom nobody knows, and challenges of forms that were used.
 """
 
 from datetime import timedelta
 
 from sequencer.services import visits
 from sequencer.services.context import Context
-from sequencer.store import calls_out, clock, intake
+from sequencer.store import calls_out, challenges, clock, intake
 
 KEPT = timedelta(days=30)
 """Business time for which a processed body, or a call that was taken, can still be looked at. What is set aside, and
 calls that nobody took, stay until they are replayed."""
 AT_ONCE = 200
-"""Bodies, or calls, in one transaction; a body holds up to some megabytes."""
+"""Bodies, calls or challenges in one transaction; a body holds up to some megabytes."""
 
 
 def tidy(context: Context) -> bool:
@@ -22,4 +22,5 @@ def tidy(context: Context) -> bool:
         release = context.releases.deployed(conn)
         more = release is not None and visits.forget(conn, release, now)
         more |= calls_out.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE
+        more |= challenges.delete_old(conn, AT_ONCE) == AT_ONCE
         return intake.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE or more

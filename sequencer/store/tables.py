@@ -533,6 +533,15 @@ visit = Table(
     Index("ix_visit_at", "at"),
 )
 
+used_challenge = Table(
+    "used_challenge",
+    metadata,
+    Column("nonce", Text, primary_key=True),
+    Column("trace", LargeBinary, nullable=False, comment="of what was sent with it: a repeat has the same"),
+    _at("until", nullable=False, comment="operating time; later nobody can use it"),
+    Index("ix_used_challenge_until", "until"),
+)
+
 alert = Table(
     "alert",
     metadata,

@@ -30,7 +30,7 @@ from sequencer.core.touch import touch_of
 from sequencer.services import forms
 from sequencer.services.context import Context
 from sequencer.services.forms import Sent
-from sequencer.store import clock, leads, visits
+from sequencer.store import challenges, clock, leads, visits
 from sequencer.web.bodies import FORM, first, read, read_form
 from sequencer.web.callers import caller_of
 from sequencer.web.gate import POLICY
@@ -44,6 +44,7 @@ COOKIE: Final = "sq_v"
 TRAP: Final = "website"
 """A field that nobody sees: only software fills it in."""
 NO_SCRIPT: Final = "We could not tell that you are a person: please allow this page to run its script, and send again."
+USED: Final = "This page was sent already. Please send it again."
 STALE: Final = "This page was open for too long. Please send it again."
 
 Given = Mapping[str, list[str]]
@@ -163,8 +164,12 @@ class FormDoor:
             touch=touch_of(caller.query, referrer, site.hosts if site is not None else ()),
             visitor=caller.visitor,
         )
-        key = f"form.{issued.partition('.')[0]}"
-        return forms.submit(conn, release, sent, key, proven, human, clock.now(conn))
+        said = orjson.dumps([sent.email, sent.answers, sent.text], option=orjson.OPT_SORT_KEYS)
+        nonce, trace = challenge.nonce_of(issued), challenge.trace(self.context.secret, said)
+        if not challenges.use(conn, nonce, trace, challenge.until(issued)):
+            # Else the work that was done once would serve for any number of addresses.
+            raise Unanswered({"": USED})
+        return forms.submit(conn, release, sent, f"form.{nonce}", proven, human, clock.now(conn))
 
     def _asked(self, conn: Connection, release: Release, form: Form, caller: Caller) -> tuple[Question, ...]:
         """What is still to be asked of who sits there. Of whom only a cookie tells, nothing is known but what this

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -11,7 +12,8 @@ from starlette.testclient import TestClient
 
 from sequencer.core import challenge
 from sequencer.core.lead import Lead
-from sequencer.services import visits
+from sequencer.services import due, tidy, visits
+from sequencer.services.seldom import Seldom
 from sequencer.web.app import build
 from sequencer.web.options import WebSettings
 from tests.services.test_visits import tells
@@ -284,6 +286,60 @@ def test_pressing_twice_counts_once(door: Site) -> None:
     assert told["data"]["text"] == "Hello"
 
 
+def test_what_is_solved_once_counts_once_whatever_is_sent_with_it(door: Site) -> None:
+    page = hidden(door.http.get("/f/handbook").text)
+    fields = {**page, "p": solved(page["c"]), "first_name": "Kim"}
+
+    def post(name: str, **more: str) -> Any:
+        return door.http.post("/f/handbook", data={**fields, "email": f"{name}@harbor.example", **more})
+
+    first = post("kim")
+    others = [post(name) for name in ("lee", "ann", "bo")] + [post("kim", role="it")]
+    assert (first.status_code, {other.status_code for other in others}) == (200, {422})
+    assert all("was sent already" in other.text for other in others)
+    # A browser's retry is answered as before, by whichever process.
+    again = TestClient(build(door.world.context, WebSettings()), base_url=ADDRESS)
+    assert again.post("/f/handbook", data={**fields, "email": "KIM@harbor.example"}).text == first.text
+    view = found(door, "kim@harbor.example")
+    assert kinds(view).count("submitted") == 1 and view is not None and view["lead"]["fields"] == {}
+    assert [found(door, f"{name}@harbor.example") for name in ("lee", "ann", "bo")] == [None] * 3
+    # Whoever meant it sends the page that came back.
+    fresh = hidden(others[0].text)
+    assert fresh["c"] != page["c"] and hidden(others[0].text)["v"] == page["v"]
+    fields |= fresh | {"p": solved(fresh["c"])}
+    assert post("lee").status_code == 200 and found(door, "lee@harbor.example") is not None
+
+
+def test_a_page_that_needs_no_work_counts_once_too(door: Site) -> None:
+    """It is confirmed by mail; else one page would mail any number of people."""
+    page = hidden(door.http.get("/f/handbook").text)
+    statuses = [
+        door.http.post("/f/handbook", data={**page, "email": f"{name}@harbor.example", "first_name": "X"}).status_code
+        for name in ("kim", "lee", "kim")
+    ]
+    assert statuses == [200, 422, 200]
+    work(door)
+    assert mails(door) == [("kim@harbor.example", "confirm")]
+
+
+def test_what_was_used_is_forgotten_when_it_is_too_old_to_be_used(door: Site) -> None:
+    def left() -> tuple[bool, int]:
+        """Whether the clock finds something to tidy, the next time that it looks for it; and how much there is."""
+        context = replace(door.world.context, forgetting=Seldom(1000.0))
+        with context.engine.connect() as conn:
+            return ("tidy", ()) in due.work(context), conn.execute(
+                text("SELECT count(*) FROM used_challenge")
+            ).scalar_one()
+
+    send(door, "contact", email="kim@harbor.example", message="Hello")
+    assert left() == (False, 1)
+    with door.world.context.engine.begin() as conn:
+        conn.execute(text("UPDATE used_challenge SET until = until - interval '14 hours'"))
+    assert left() == (True, 1)
+    tidy.tidy(door.world.context)
+    assert left() == (False, 0)
+
+
 def test_programs_and_pages_of_our_site_use_json(door: Site) -> None:
     page = {"Origin": "https://www.acme.example", "Accept": "application/json"}
     form = door.http.get("/f/handbook", headers=page)
@@ -299,6 +355,9 @@ def test_programs_and_pages_of_our_site_use_json(door: Site) -> None:
     evil = {**page, "Origin": "https://evil.example"}
     assert door.http.get("/f/handbook", headers=evil).status_code == 403
     assert door.http.options("/f/handbook", headers=evil).status_code == 403
+    body["answers"]["email"] = "lee@harbor.example"
+    used = door.http.post("/f/handbook", json=body, headers=page)
+    assert (used.status_code, list(used.json()["problems"])) == (422, [""])
     for odd in (b"", b"[]", b"{", b'{"answers": 1}', b'{"answers": {"email": {"a": 1}, "first_name": [[["x"]]]}}'):
         answer = door.http.post("/f/handbook", content=odd, headers={**page, "Content-Type": "application/json"})
         assert answer.status_code in (400, 422), odd
