@@ -5,10 +5,12 @@ import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Route, sync_playwright
 
+from sequencer.web.site import FOLDER
 from tests.e2e.conftest import Stack
 from tests.e2e.test_outside import PLAIN
 from tests.e2e.test_worked_case import KIM, LEE, begin, kinds, lead, to_reps
@@ -170,6 +172,41 @@ def test_a_visitor_who_agreed_is_known_by_a_link_of_ours_and_by_a_form(stack: St
     page.goto(f"http://{our_site}/about")
     page.evaluate("sequencer.consent(false)")
     assert page.context.cookies() == []
+
+
+def test_a_form_in_a_page_knows_by_which_link_of_ours_somebody_came_whichever_script_is_there_first(page: Page) -> None:
+    scripts = {name: (FOLDER / f"{name}.js").read_text().replace("ASKS", "true") for name in ("t", "f")}
+    tags = {
+        "t": '<script src="/t.js"></script>',
+        "f": '<script src="/f.js" data-form="ebook"></script>',
+        "late": """<script>addEventListener("load", () => {
+            const late = document.createElement("script");
+            late.src = "/f.js";
+            late.dataset.form = "ebook";
+            document.body.append(late);
+        })</script>""",
+    }
+
+    def answer(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        if path in ("/t.js", "/f.js"):
+            route.fulfill(content_type="text/javascript", body=scripts[path[1]])
+        else:
+            inside = "Ours" if path.startswith("/f/") else "".join(tags[name] for name in path[1:].split("-"))
+            route.fulfill(content_type="text/html", body=f"<!doctype html><body>{inside}")
+
+    def framed() -> str:
+        """Which address the form was asked for by."""
+        page.frame_locator("iframe").get_by_text("Ours").wait_for()
+        return page.locator("iframe").get_attribute("src") or ""
+
+    page.route("**/*", answer)
+    for names in ("t-f", "f-t", "t-late", "f"):
+        page.goto(f"http://www.acme.example/{names}?sq={'a' * 32}.1&utm_campaign=x")
+        assert parse_qs(urlsplit(framed()).query)["sq"] == [f"{'a' * 32}.1"], names
+        assert ("sq=" in page.url) is ("t" not in names.split("-")), names
+    page.goto("http://www.acme.example/t-f?utm_campaign=x")
+    assert "&sq=&" in framed()
 
 
 def test_one_reads_prices_and_a_colleague_asks_for_a_demo_and_their_rep_hears_why(

@@ -57,7 +57,8 @@
   addEventListener("popstate", see);
   document.addEventListener("visibilitychange", function () { if (document.visibilityState == "hidden") flush(); });
   addEventListener("pagehide", flush);
-  window.sequencer = { consent: function (yes) {
+  // A form of ours that comes later in this page still needs the token.
+  window.sequencer = { token: token, consent: function (yes) {
     if (yes) return start();
     started = 0;
     queue = [];
