@@ -1,16 +1,22 @@
-"""When sales is to talk to a lead: once for each readiness, and again only after the lead had fallen back."""
+"""When sales is to talk to a lead: once for each readiness, and again only after the lead had fallen back.
+
+When sales said no, or nobody took the lead on, the readiness is over before that. Until the lead has fallen back, only
+what was done since then makes ready again: what was counted before would do so at once.
+"""
 
 from collections.abc import Collection
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sequencer.core import event as kinds
+from sequencer.core.condition import Condition
 from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
 from sequencer.core.lead import Lead
 from sequencer.core.learn import SOURCE, Taught, learnt
 from sequencer.core.people import owner_of
-from sequencer.core.score import changes_on
+from sequencer.core.score import Counts, changes_on
 from sequencer.core.signals import SalesReady
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
@@ -26,6 +32,10 @@ class Readiness(NamedTuple):
     at: datetime
     over_at: datetime | None = None
     reasons: tuple[str, ...] = ()
+    refused: bool = False
+    """It was over by sales, and the lead has not fallen back since."""
+    until: date | None = None
+    """Before this day the lead does not become ready again, as the rep said who declined."""
 
 
 class Verdict(NamedTuple):
@@ -37,8 +47,12 @@ class Verdict(NamedTuple):
     """Why the lead becomes ready now; none: it does not."""
     over: bool = False
     """The readiness that there was is over."""
+    fell_back: bool = False
+    """The lead has fallen back, whose readiness was over by sales before."""
     waits: tuple[str, ...] = ()
-    """Why the lead would be ready, if nothing were missing."""
+    """Why the lead would be ready, if nothing were missing, or the day had come."""
+    rests_until: datetime | None = None
+    """When the day comes that a rep named; None: something else is missing."""
 
 
 def judged(workspace: Workspace, snapshot: Snapshot, last: Readiness | None, now: datetime) -> Verdict:
@@ -55,21 +69,53 @@ def judged(workspace: Workspace, snapshot: Snapshot, last: Readiness | None, now
         return Verdict(stage)
     if last is not None and last.over_at is None:
         return Verdict(stage, over=_fell_back(rule, facts))
+    fell_back = last is not None and last.refused and _fell_back(rule, facts)
     if last is not None and last.over_at is not None:
         since = last.over_at
-        facts = LeadFacts(workspace, snapshot._replace(events=tuple(e for e in snapshot.events if e.at > since)), now)
+        snapshot = snapshot._replace(events=tuple(e for e in snapshot.events if e.at > since))
+        facts = LeadFacts(workspace, snapshot, now)
     reasons = tuple(name for name, fits in rule.reasons.items() if fits.test(facts))
     if last is not None and rule.again_below is not None and rule.again_below.test(facts):
         # What the score alone says may be true below the mark, too: only something newly done tells more.
         reasons = tuple(name for name in reasons if rule.reasons[name].asks.events)
+    elif last is not None and last.refused and not fell_back:
+        reasons = tuple(name for name in reasons if _is_new(workspace, snapshot, last, rule.reasons[name], now))
     if not reasons:
-        return Verdict(stage)
+        return Verdict(stage, fell_back=fell_back)
+    rests_until = _rests_until(workspace, last, now)
+    if rests_until is not None:
+        return Verdict(stage, fell_back=fell_back, waits=reasons, rests_until=rests_until)
     # A handoff finds one for who has none.
     assigned = signals.handoff is not None and workspace.owner.draws
     owned = not rule.needs_owner or assigned or owner_of(workspace, snapshot) is not None
     if owned and all(need.test(facts) for need in rule.needs):
-        return Verdict(stage, reasons)
-    return Verdict(stage, waits=reasons)
+        return Verdict(stage, reasons, fell_back=fell_back)
+    return Verdict(stage, fell_back=fell_back, waits=reasons)
+
+
+def _is_new(workspace: Workspace, snapshot: Snapshot, last: Readiness, reason: Condition, now: datetime) -> bool:
+    """Whether a reason is true by what was done since sales said no, and would not be by doing nothing.
+
+    `snapshot`: with the events since then.
+    """
+    standing = snapshot.standing
+    done = snapshot._replace(standing=standing._replace(counts=_since(last, standing.counts)))
+    nothing = snapshot._replace(events=(), standing=standing._replace(counts={}))
+    return reason.test(LeadFacts(workspace, done, now)) and not reason.test(LeadFacts(workspace, nothing, now))
+
+
+def _since(last: Readiness, counts: Counts) -> Counts:
+    """What was counted on the days after the readiness was over: of its own day nobody can tell what came after."""
+    over = last.over_at.astimezone(UTC).date() if last.over_at is not None else date.max
+    return {(name, day): times for (name, day), times in counts.items() if day > over}
+
+
+def _rests_until(workspace: Workspace, last: Readiness | None, now: datetime) -> datetime | None:
+    """The beginning of the day that a rep named; None: that has come, or nobody named any."""
+    if last is None or last.until is None:
+        return None
+    begins = datetime.combine(last.until, time(), ZoneInfo(workspace.zone)).astimezone(UTC)
+    return begins if begins > now else None
 
 
 def _fell_back(rule: SalesReady, facts: LeadFacts) -> bool:
@@ -102,13 +148,22 @@ def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:
 
 
 def next_look(
-    workspace: Workspace, snapshot: Snapshot, marks: Collection[int], verdict: Verdict, now: datetime
+    workspace: Workspace,
+    snapshot: Snapshot,
+    marks: Collection[int],
+    last: Readiness | None,
+    verdict: Verdict,
+    now: datetime,
 ) -> datetime | None:
     """When time alone may change the verdict; None: not before something happens. `marks`: of the score."""
     if workspace.signals is None:
         return None
-    day = changes_on(workspace.signals, snapshot.standing.counts, marks, now.astimezone(UTC).date())
-    moments = [datetime.combine(day, time(), UTC)] if day is not None else []
+    scores = [snapshot.standing.counts]
+    if last is not None and last.refused:
+        scores.append(_since(last, snapshot.standing.counts))
+    today = now.astimezone(UTC).date()
+    days = [day for counts in scores if (day := changes_on(workspace.signals, counts, marks, today)) is not None]
+    moments = [datetime.combine(day, time(), UTC) for day in days]
     if verdict.waits:
-        moments.append(now + AGAIN)
+        moments.append(verdict.rests_until or now + AGAIN)
     return min(moments, default=None)

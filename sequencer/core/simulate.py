@@ -449,7 +449,7 @@ class _World:
             self.sources = {n: said for n, said in self.sources.items() if n not in taught.gone} | dict(taught.sources)
         snapshot = self.snapshot(None)
         verdict = judged(self.workspace, snapshot, last, self.now)
-        self.weigh_at = next_look(self.workspace, snapshot, self.marks, verdict, self.now)
+        self.weigh_at = next_look(self.workspace, snapshot, self.marks, last, verdict, self.now)
         stage, number = verdict.stage, last.number + 1 if last is not None else 1
         if verdict.over and last is not None:
             self.ready = last._replace(over_at=self.now)

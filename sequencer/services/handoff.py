@@ -6,7 +6,7 @@ lead depends on what the others got.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -43,6 +43,8 @@ class Written:
     values: dict[int, dict[str, Any]] = field(default_factory=dict)
     owners: dict[int, str] = field(default_factory=dict)
     """Of companies."""
+    refused: dict[int, date | None] = field(default_factory=dict)
+    """Leads who are marketing's again, and until when at least."""
     told: list[NewAlert] = field(default_factory=list)
     happened: list[Event] = field(default_factory=list)
 
@@ -154,6 +156,7 @@ def back(
     written: Written, lead: Lead, one: Handoff, kind: str, values: Mapping[str, Any], reason: str, now: datetime
 ) -> None:
     """The lead is marketing's again, with the reason."""
+    written.refused[lead.id] = one.until
     written.set(lead, values, key_of(one, kind), now)
     until = {"until": one.until.isoformat()} if one.until is not None else {}
     written.happened.append(event_of(one, kind, now, reason=reason, **until))
@@ -162,6 +165,7 @@ def back(
 def write(conn: Connection, release: Release, locked: Mapping[int, Lead], written: Written, now: datetime) -> Awake:
     """Everything, and what follows from it; the caller holds the leads' locks."""
     handoffs.write(conn, written.handoffs)
+    readiness.refuse(conn, written.refused, now)
     handoffs.own_company(conn, written.owners)
     awake = _inherit(conn, release, written.owners, now)
     leads.write(conn, written.values.items(), SOURCE, now)

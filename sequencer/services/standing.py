@@ -1,7 +1,7 @@
 """How a lead stands, down to the single event: plain data, ready for JSON and for people."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,7 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
     happened = events.of_leads(conn, [lead.id], signals.by_kind, None).get(lead.id, []) if signals.by_kind else []
     inside = {e.id: e.sequence for e in enrollments.all_of(conn, [lead.id])}
     times = readiness.of_lead(conn, lead.id)
+    verdict = judged(release.workspace, snapshot, times[-1] if times else None, now)
     today = now.astimezone(UTC).date()
     deeds = explained(release.workspace, happened, today)
     last = {deed.signal.name: deed.event.at for deed in sorted(deeds, key=lambda deed: deed.event.at)}
@@ -38,7 +39,8 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
         "score": facts.score(),
         "fit": facts.fit(),
         "sales_ready": bool(times) and times[-1].over_at is None,
-        "waits_with": list(judged(release.workspace, snapshot, times[-1] if times else None, now).waits),
+        "waits_with": list(verdict.waits),
+        "rests_until": times[-1].until.isoformat() if verdict.rests_until and times and times[-1].until else None,
         "company": [{"within": str(window), "people": people} for window, people in snapshot.standing.engaged.items()],
         "signals": [
             {
@@ -106,6 +108,9 @@ def _ready(view: Mapping[str, Any], zone: ZoneInfo) -> str:
         last = view["readiness"][-1]
         since = explain.moment(datetime.fromisoformat(last["at"]), zone)
         return f"sales-ready since {since}: {', '.join(last['reasons'])}"
+    if view["rests_until"]:
+        day = date.fromisoformat(view["rests_until"])
+        return f"becomes sales-ready ({', '.join(view['waits_with'])}) on {day:%-d %b %Y}, as the rep said who declined"
     if view["waits_with"]:
         return f"would be sales-ready ({', '.join(view['waits_with'])}), but something that `needs` names is missing"
     return "not sales-ready"

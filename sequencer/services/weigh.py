@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from sequencer.core import readiness as rules
 from sequencer.core.condition import Asks, merged
 from sequencer.core.event import Event
+from sequencer.core.handoff import Handoff
 from sequencer.core.intent import counted
-from sequencer.core.lead import Lead
+from sequencer.core.lead import Lead, channels
 from sequencer.core.learn import SOURCE, Taught, teaches
 from sequencer.core.readiness import Readiness, Verdict
 from sequencer.core.release import Release
@@ -25,7 +26,8 @@ from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.services import snapshots
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
-from sequencer.store import clock, companies, events, handoffs, leads, readiness, watches
+from sequencer.store import alerts, clock, companies, events, handoffs, leads, readiness, watches
+from sequencer.store.alerts import NewAlert
 from sequencer.store.handoffs import NewHandoff
 from sequencer.store.readiness import Place
 from sequencer.store.watches import Rule
@@ -122,7 +124,7 @@ def _dues(
         else:
             # Also who was engaged by what counted before, and is not any more.
             engaged = lead.id in noted or any(times > 0 for times in one.snapshot.standing.counts.values())
-            at_once = verdict.stage or verdict.reasons or verdict.over or one.taught or engaged
+            at_once = verdict.stage or verdict.reasons or verdict.over or verdict.fell_back or one.taught or engaged
             dues[lead.id] = now if at_once else one.following
     return dues, spread_to
 
@@ -230,7 +232,7 @@ def looked_at(
         if taught is not None:
             snapshot = snapshot._replace(lead=taught.applied(before))
         verdict = rules.judged(release.workspace, snapshot, last.get(before.id), now)
-        following = rules.next_look(release.workspace, snapshot, marks, verdict, now)
+        following = rules.next_look(release.workspace, snapshot, marks, last.get(before.id), verdict, now)
         found.append(Looked(before, snapshot, taught, verdict, following))
     return found
 
@@ -255,6 +257,7 @@ def _judge(
         if one.verdict.reasons
     }
     readiness.end(conn, [one.before.id for one in looked if one.verdict.over], now)
+    readiness.fall_back(conn, [one.before.id for one in looked if one.verdict.fell_back])
     readiness.begin(conn, began)
     stages = {one.before.id: one.verdict.stage for one in looked if one.verdict.stage is not None}
     stages |= _hand_off(conn, release, signals, claimed, stages, began, now)
@@ -283,15 +286,34 @@ def _hand_off(
     began: Mapping[int, Readiness],
     now: datetime,
 ) -> dict[int, str]:
-    """Hands those off who become ready, where signals.yaml says so. Returns to which stage they move."""
+    """Hands those off who become ready, where signals.yaml says so. Returns to which stage they move.
+
+    Where a rep has yet to answer, nobody is handed off a second time: the rep is told again, with what is new.
+    """
     policy = signals.handoff
     if policy is None or not began:
         return {}
     new = [NewHandoff(lead_id, one.number, one.reasons) for lead_id, one in sorted(began.items())]
     handed = handoffs.begin(conn, new, now)
+    waiting = handoffs.again(conn, [one for one in new if one.lead_id not in handed], now)
+    alerts.insert(conn, [_told_again(release, one, began[one.lead_id]) for one in waiting if one.rep is not None], now)
     stood = {lead.id: stages.get(lead.id, lead.stage) for lead in claimed if lead.id in handed}
     further = {lead_id: rules.handed_to(release.workspace, at) for lead_id, at in stood.items()}
     return {lead_id: stage for lead_id, stage in further.items() if stage is not None}
+
+
+def _told_again(release: Release, one: Handoff, ready: Readiness) -> NewAlert:
+    return NewAlert(
+        enrollment_id=0,
+        step=f"handoff:{one.lead_id}.{one.number}:again.{ready.number}",
+        kind="handoff",
+        lead_id=one.lead_id,
+        rep=one.rep,
+        note=one.note,
+        reasons=(),
+        channels=channels(release.workspace.reps.get(one.rep or "")),
+        handoff=one.number,
+    )
 
 
 def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime) -> None:

@@ -67,6 +67,42 @@ def begin(conn: Connection, new: Sequence[NewHandoff], now: datetime) -> set[int
     return set(rows)
 
 
+_AGAIN = text(
+    """
+    UPDATE handoff SET readiness = :readiness, reasons = CAST(:reasons AS text[]), at = :at, due_at = :due_at
+    WHERE lead_id = :lead_id AND number = :number
+    """
+)
+
+
+def again(conn: Connection, new: Sequence[NewHandoff], now: datetime) -> list[Handoff]:
+    """The handoffs of these that have no answer yet are for the present readiness, too, from now on. Returns them.
+
+    The caller holds the leads' locks.
+    """
+    wanted = {one.lead_id: one for one in new}
+    if not wanted:
+        return []
+    waiting = [one for of in of_leads(conn, wanted).values() for one in of if one.state is State.WAITING]
+    changed = [
+        one._replace(
+            at=now,
+            reasons=tuple(dict.fromkeys((*wanted[one.lead_id].reasons, *one.reasons))),
+            # One that nobody looked at yet is still a new one.
+            due_at=now if one.due_at == one.at else one.due_at,
+        )
+        for one in waiting
+    ]
+    rows = [
+        {"lead_id": one.lead_id, "number": one.number, "at": one.at, "due_at": one.due_at}
+        | {"readiness": wanted[one.lead_id].readiness, "reasons": array(one.reasons)}
+        for one in changed
+    ]
+    if rows:
+        conn.execute(_AGAIN, rows)
+    return changed
+
+
 def alone(conn: Connection) -> bool:
     """Whether nobody else looks at handoffs until this transaction ends: whoever is next in turn is drawn once."""
     # In a transaction, so that it also holds behind a pooler.

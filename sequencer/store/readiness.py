@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -120,7 +121,7 @@ def lock_companies(conn: Connection, ids: Iterable[int]) -> dict[int, int]:
 
 _r = readiness.c
 _LAST = (
-    select(_r.lead_id, _r.number, _r.at, _r.over_at, _r.reasons)
+    select(readiness)
     .ext(distinct_on(_r.lead_id))
     .where(_r.lead_id == any_in("ids"))
     .order_by(_r.lead_id, _r.number.desc())
@@ -130,13 +131,17 @@ _LAST = (
 def last(conn: Connection, lead_ids: Sequence[int]) -> dict[int, Readiness]:
     """By lead, the last readiness; who never was ready is not among them."""
     rows = conn.execute(_LAST, {"ids": array(lead_ids)})
-    return {row.lead_id: Readiness(row.number, row.at, row.over_at, tuple(row.reasons)) for row in rows}
+    return {row.lead_id: _of(row) for row in rows}
 
 
 def of_lead(conn: Connection, lead_id: int) -> list[Readiness]:
     """All of them, in their order."""
     rows = conn.execute(select(readiness).where(_r.lead_id == lead_id).order_by(_r.number))
-    return [Readiness(row.number, row.at, row.over_at, tuple(row.reasons)) for row in rows]
+    return [_of(row) for row in rows]
+
+
+def _of(row: Any) -> Readiness:
+    return Readiness(row.number, row.at, row.over_at, tuple(row.reasons), row.refused, row.until)
 
 
 def begin(conn: Connection, new: Mapping[int, Readiness]) -> None:
@@ -156,3 +161,29 @@ def end(conn: Connection, lead_ids: Sequence[int], now: datetime) -> None:
     """The readiness that these are in is over."""
     if lead_ids:
         conn.execute(_OVER, {"ids": array(lead_ids), "now": now})
+
+
+_REFUSED = text(
+    """
+    UPDATE readiness r
+    SET over_at = coalesce(r.over_at, :now), refused = r.refused OR r.over_at IS NULL, until = v.until
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:untils AS date[])) v(lead_id, until)
+    WHERE r.lead_id = v.lead_id AND r.number = (SELECT max(number) FROM readiness WHERE lead_id = v.lead_id)
+    """
+)
+_FELL = text("UPDATE readiness SET refused = false WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND refused")
+
+
+def refuse(conn: Connection, leads: Mapping[int, date | None], now: datetime) -> None:
+    """Sales says no to these, whose locks the caller holds: the readiness that they are in, if in any, is over.
+
+    By lead, before which day they do not become ready again.
+    """
+    if leads:
+        conn.execute(_REFUSED, {"ids": array(leads), "untils": array(leads.values()), "now": now})
+
+
+def fall_back(conn: Connection, lead_ids: Sequence[int]) -> None:
+    """These have fallen back, who were refused before."""
+    if lead_ids:
+        conn.execute(_FELL, {"ids": array(lead_ids)})

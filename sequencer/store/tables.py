@@ -318,8 +318,16 @@ readiness = Table(
     Column("lead_id", BigInteger, nullable=False),
     Column("number", Integer, nullable=False, comment="from 1 for each lead"),
     _at("at", nullable=False, comment="when sales was to talk to the lead"),
-    _at("over_at", comment="when the lead had fallen back"),
+    _at("over_at", comment="when the lead had fallen back, or sales said no"),
     Column("reasons", ARRAY(Text), nullable=False, comment="names of reasons in signals.yaml"),
+    Column(
+        "refused",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="over by sales, and the lead has not fallen back since",
+    ),
+    Column("until", Date, comment="before this day the lead does not become ready again"),
     PrimaryKeyConstraint("lead_id", "number"),
 )
 

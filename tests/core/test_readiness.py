@@ -25,6 +25,7 @@ TODAY = NOW.date()
 NAMES = Names(scope="ever", standing=STANDING)
 BEGAN = Readiness(1, NOW - timedelta(days=20), None, ("price",))
 OVER = BEGAN._replace(over_at=NOW - timedelta(days=5))
+REFUSED = OVER._replace(refused=True)
 
 
 def condition(source: str) -> Condition:
@@ -89,11 +90,71 @@ def test_what_follows_from_how_a_lead_stands(snapshot: Snapshot, last: Readiness
     assert judged(workspace(), snapshot, last, NOW) == expected
 
 
+EARLIER = {("replied()", TODAY - timedelta(days=7)): 20}
+"""Before sales said no; of 200 points 123 are left."""
+
+
+def then(counts: Mapping[tuple[str, date], int], asked: tuple[int, ...] = (), together: int = 0) -> Snapshot:
+    found = stands(asked=asked, together=together)
+    return found._replace(standing=found.standing._replace(counts=counts))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "expected"),
+    [
+        (then(EARLIER, asked=(9,)), ()),
+        (then(EARLIER, asked=(9,), together=3), ()),
+        (then(EARLIER, asked=(9, 1)), ("asked",)),
+        (then(EARLIER | {("replied()", OVER.over_at.date()): 9}), ()),  # type: ignore[union-attr]
+        (then(EARLIER | {("replied()", TODAY): 5}), ()),
+        (then(EARLIER | {("replied()", TODAY): 6}), ("price",)),
+        (then(EARLIER | {("replied()", TODAY): 2}, together=3), ("together",)),
+        (then(EARLIER | {("replied()", TODAY): 6, ("left", TODAY): 3}), ()),
+    ],
+    ids=["nothing", "colleagues", "asks", "the same day", "little", "much", "with colleagues", "and leaves"],
+)
+def test_after_sales_said_no_only_what_is_done_then_makes_ready(snapshot: Snapshot, expected: tuple[str, ...]) -> None:
+    found = judged(workspace(), snapshot, REFUSED, NOW)
+    assert (found.reasons, found.over, found.fell_back) == (expected, False, False)
+
+
+def test_what_doing_nothing_makes_true_is_no_news_after_sales_said_no() -> None:
+    rule = SalesReady({"crowd": condition('company.engaged_people("30 days") >= 3'), "fits": condition("fit >= 20")})
+    assert judged(workspace(rule), then(EARLIER, together=3), OVER, NOW).reasons == ("crowd", "fits")
+    assert judged(workspace(rule), then({("replied()", TODAY): 9}, together=3), REFUSED, NOW).reasons == ()
+
+
+def test_who_falls_back_after_sales_said_no_is_judged_as_everybody() -> None:
+    before = {("replied()", TODAY - timedelta(days=20)): 11}
+    fallen = judged(workspace(), then(before), REFUSED, NOW)
+    assert (fallen.fell_back, fallen.reasons) == (True, ()), "27 points"
+    again = then(before | {("replied()", TODAY): 4})
+    assert judged(workspace(), again, REFUSED, NOW).reasons == (), "67 points, of which 40 are new"
+    assert judged(workspace(), again, REFUSED._replace(refused=False), NOW).reasons == ("price",)
+
+
+def test_before_the_day_that_a_rep_named_nobody_becomes_ready_and_is_looked_at_then() -> None:
+    asks = then(EARLIER, asked=(1,))
+    last = REFUSED._replace(until=TODAY + timedelta(days=3))
+    found = judged(workspace(), asks, last, NOW)
+    day = datetime(2026, 11, 5, tzinfo=UTC)
+    assert (found.reasons, found.waits, found.rests_until) == ((), ("asked",), day)
+    assert next_look(workspace(), asks, (), last, found, NOW) == day
+    assert judged(workspace(), asks, last, day).reasons == ("asked",)
+
+
+def test_after_sales_said_no_the_score_of_what_is_new_is_looked_at_on_its_day_too() -> None:
+    rises = then(EARLIER | {("replied()", TODAY): 9, ("left", TODAY): 1})
+    # Of what is new 90 - 40 are 50, and 84 - 28 and 78 - 20 the days after; all together falls below on the 19th day.
+    assert next_look(workspace(), rises, {58}, None, Verdict(), NOW) == datetime(2026, 11, 21, tzinfo=UTC)
+    assert next_look(workspace(), rises, {58}, REFUSED, Verdict(), NOW) == datetime(2026, 11, 4, tzinfo=UTC)
+
+
 def test_what_is_missing_makes_a_lead_wait() -> None:
     rule = replace(RULE, needs_owner=True, needs=(condition('known("title")'),))
     found = judged(workspace(rule), stands(replies=6), None, NOW)
     assert found == Verdict("sql", waits=("price",))
-    assert next_look(workspace(rule), stands(replies=6), (), found, NOW) == NOW + AGAIN
+    assert next_look(workspace(rule), stands(replies=6), (), None, found, NOW) == NOW + AGAIN
 
 
 def test_without_a_mark_to_fall_below_it_is_over_once_no_reason_is_left() -> None:
@@ -106,14 +167,14 @@ def test_without_a_rule_there_are_only_stages_and_without_signals_nothing() -> N
     assert judged(workspace(None), stands(replies=9, asked=(1,)), None, NOW) == Verdict("sql")
     nothing = replace(workspace(), signals=None)
     assert judged(nothing, stands(replies=9), None, NOW) == Verdict()
-    assert next_look(nothing, stands(replies=9), (1,), Verdict(), NOW) is None
+    assert next_look(nothing, stands(replies=9), (1,), None, Verdict(), NOW) is None
 
 
 def test_the_next_look_is_at_the_beginning_of_the_day_that_changes_something() -> None:
     marks = thresholds(SIGNALS.conditions())
     falls, rises = stands(replies=3), stands(replies=7, left=1)
     # 30 points are 28 a day later; 70 - 40 are 37 then, and 40 a day after, never 50.
-    assert next_look(workspace(), falls, marks, Verdict(), NOW) == datetime(2026, 11, 3, tzinfo=UTC)
-    assert next_look(workspace(), rises, {50}, Verdict(), NOW) is None
-    assert next_look(workspace(), rises, {40}, Verdict(), NOW) == datetime(2026, 11, 4, tzinfo=UTC)
-    assert next_look(workspace(), stands(), marks, Verdict(), NOW) is None
+    assert next_look(workspace(), falls, marks, None, Verdict(), NOW) == datetime(2026, 11, 3, tzinfo=UTC)
+    assert next_look(workspace(), rises, {50}, None, Verdict(), NOW) is None
+    assert next_look(workspace(), rises, {40}, None, Verdict(), NOW) == datetime(2026, 11, 4, tzinfo=UTC)
+    assert next_look(workspace(), stands(), marks, None, Verdict(), NOW) is None

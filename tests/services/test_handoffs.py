@@ -1,15 +1,20 @@
 """Handoffs: once for each readiness, to one rep, who is pressed for an answer. On a real database."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff
 from sequencer.core.lead import Lead
-from sequencer.services import handoff, weigh
+from sequencer.core.rep_answer import Said
+from sequencer.services import accept, handoff, weigh
 from sequencer.services.due import work
-from sequencer.store import handoffs
+from sequencer.services.react import react
+from sequencer.services.standing import sentences, standing_view
+from sequencer.store import clock, handoffs
 from tests.services.conftest import START, World
 from tests.services.test_weighing import visits
 from tests.workspaces import WORKSPACE, files
@@ -99,7 +104,9 @@ def test_who_becomes_ready_is_handed_off_once_with_the_stage_and_a_rep(world: Wo
     visits(world, kim, *["/pricing"] * 4)
     world.work()
     assert len(of(world, kim)) == 1
-    assert told(world, kim) == [("handoff", "eva@acme.example", 0.0)]
+    assert told(world, kim) == [("handoff", "eva@acme.example", 0.0)] * 2, (
+        "a demo has no points here: the visits are a readiness of their own"
+    )
 
 
 def test_colleagues_inherit_the_companys_rep_and_others_go_round(world: World) -> None:
@@ -165,6 +172,118 @@ def test_a_lead_that_fell_back_and_becomes_ready_again_is_handed_off_again(world
     visits(world, lee, *["/pricing"] * 2)
     world.work()
     assert [(one.number, one.state) for one in of(world, lee)] == [(1, "accepted"), (2, "waiting")]
+
+
+LONG = """
+points:
+  - {when: submitted("demo"), points: 100, half_life: 30 days}
+  - {when: visited("/pricing*"), points: 30, half_life: 30 days}
+sales_ready:
+  any:
+    asked: submitted("demo")
+    price: score >= 60
+  again_below: score < 30
+handoff:
+  accept_within: 4 business hours
+  then: [return_to_nurture]
+"""
+
+
+def states(world: World, lead: Lead) -> list[tuple[str, tuple[str, ...]]]:
+    return [(one.state.value, one.reasons) for one in of(world, lead)]
+
+
+def test_after_a_handoff_expired_each_new_request_is_told_and_what_counted_before_is_not(world: World) -> None:
+    world.deploy(workspace(LONG))
+    kim = world.lead(owner="ana@acme.example")
+    expected = []
+    for number in range(3):
+        asks(world, kim, f"{number}")
+        expected.append(("expired", ("asked", "price")))
+        world.pass_(days=20)
+        assert states(world, kim) == expected, "the score never falls below 30, and makes nobody ready by itself"
+    assert [kind for kind, _, _ in told(world, kim)] == ["handoff"] * 3
+    assert [e["event"] for e in world.view(kim)["events"]].count("sales_ready") == 3
+
+
+def test_after_a_decline_what_came_late_is_not_new_and_the_day_that_the_rep_named_is_kept(world: World) -> None:
+    world.deploy(workspace(LONG.replace("accept_within: 4 business hours", "stage: mql")))
+    kim = world.lead(owner="ana@acme.example")
+    asks(world, kim)
+    visits(world, kim, *["/pricing"] * 3)
+    asked = world.now()
+    world.pass_(hours=1)
+    declines(world, kim, "not-now", (START + timedelta(days=20)).date())
+    with world.context.engine.begin() as conn:
+        late = Event("submitted", asked, kim.id, "late", "api", data={"form": "demo"})
+        react(conn, world.context.releases.current(conn), [late], clock.now(conn))
+    visits(world, kim, *["/pricing"] * 5)
+    world.pass_(days=2)
+    assert states(world, kim) == [("declined", ("asked", "price"))]
+    asks(world, kim, "in earnest")
+    visits(world, kim, *["/pricing"] * 2)
+    with world.context.engine.connect() as conn:
+        found = standing_view(conn, world.context.releases.current(conn), world.lead(), world.now())
+    assert (
+        found is not None
+        and "(asked, price) on 13 Dec 2026, as the rep said" in sentences(found, ZoneInfo("Europe/London"))[0].text
+    )
+    world.pass_(days=15)
+    assert states(world, kim) == [("declined", ("asked", "price"))]
+    world.pass_(days=3)
+    assert states(world, kim) == [("declined", ("asked", "price")), ("waiting", ("asked", "price"))]
+
+
+def declines(world: World, lead: Lead, reason: str, until: date | None = None) -> None:
+    one = of(world, lead)[-1]
+    with world.context.engine.begin() as conn:
+        accept.answer(world.context, conn, (lead.id, one.number), one.rep or "", Said(False, reason, until=until))
+
+
+@pytest.mark.parametrize("answer", ["accepted", "declined"])
+def test_who_becomes_ready_again_while_a_rep_has_yet_to_answer_is_told_of_to_that_rep(
+    world: World, answer: str
+) -> None:
+    world.deploy(workspace(LONG.replace("accept_within: 4 business hours", "stage: mql")))
+    kim = world.lead(owner="ana@acme.example")
+    visits(world, kim, *["/pricing"] * 2)
+    world.pass_(days=40)
+    asks(world, kim)
+    asks(world, kim, "once more")
+    assert states(world, kim) == [("waiting", ("asked", "price"))]
+    assert told(world, kim) == [("handoff", "ana@acme.example", 0.0), ("handoff", "ana@acme.example", 960.0)]
+    with world.context.engine.begin() as conn:
+        accept.answer(world.context, conn, (kim.id, 1), "ana@acme.example", Said(answer == "accepted", "no-budget"))
+    world.pass_(hours=1)
+    asks(world, kim, "after the answer")
+    found = [state for state, _ in states(world, kim)]
+    assert found == ["accepted"] if answer == "accepted" else ["declined", "waiting"]
+    assert len(told(world, kim)) == 2 + (answer == "declined")
+
+
+def test_a_no_and_a_request_at_the_same_time_make_one_handoff_more_at_most(world: World) -> None:
+    world.deploy(workspace(LONG.replace("accept_within: 4 business hours", "stage: mql")))
+    people = [world.lead(f"p{number}@h{number}.example", owner="ana@acme.example") for number in range(6)]
+    for lead in people:
+        asks(world, lead)
+    world.pass_(hours=1)
+
+    def act(number: int) -> None:
+        lead = people[number // 2]
+        if number % 2:
+            declines(world, lead, "no-budget")
+        world.happens(lead, "submitted", f"again {number}", form="demo")
+        for name, args in work(world.context):
+            if name == "weigh":
+                weigh.look(world.context, int(str(args[0])))
+
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(act, range(12)))
+    world.work()
+    world.pass_(minutes=1)
+    for lead in people:
+        asks(world, lead, "for sure")
+        assert [state for state, _ in states(world, lead)] == ["declined", "waiting"]
 
 
 def test_a_step_hands_off_and_tells_again_without_a_second_handoff(world: World) -> None:
