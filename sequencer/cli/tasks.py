@@ -7,6 +7,7 @@ from sequencer.cli.database import transaction
 from sequencer.core.event import Event
 from sequencer.core.sequence import DONE_BY
 from sequencer.services import inspect
+from sequencer.services.owners import owners
 from sequencer.services.react import react
 from sequencer.services.release import Releases
 from sequencer.store import clock, tasks
@@ -54,6 +55,9 @@ def done(email: str) -> None:
     with transaction() as conn:
         lead, now = inspect.lead_by_email(conn, email), clock.now(conn)
         waiting = tasks.count_of(conn, lead.id, CALL)
-        event = Event(DONE_BY[CALL], now, lead.id, f"operator.{now.timestamp()}", "operator")
-        react(conn, Releases().current(conn), [event], now)
+        release = Releases().current(conn)
+        rep = owners(conn, release.workspace, [lead]).get(lead.id)
+        data = {"rep": rep.email} if rep is not None else {}
+        event = Event(DONE_BY[CALL], now, lead.id, f"operator.{now.timestamp()}", "operator", data=data)
+        react(conn, release, [event], now)
     output.line(f"logged; {waiting} {'task is' if waiting == 1 else 'tasks are'} done")

@@ -19,6 +19,7 @@ from sequencer.core.score import score
 from sequencer.core.sequence import DONE_BY
 from sequencer.errors import NotFound
 from sequencer.services.context import Context
+from sequencer.services.owners import owners
 from sequencer.services.react import react
 from sequencer.store import calls, clock, leads, readiness, tasks
 
@@ -42,7 +43,8 @@ def listed(conn: Connection, release: Release, rep: str | None, now: datetime, l
     rows = [row for row in tasks.still_open(conn, rep, limit) if row.kind == CALL]
     known = {lead.id: lead for lead in leads.by_ids(conn, sorted({row.lead_id for row in rows}))}
     reps = [rep] if rep is not None else list(release.workspace.reps)
-    again = calls.idle(conn, reps, now.astimezone(UTC).date(), now - IDLE, limit)
+    again = calls.idle(conn, release.workspace, reps, now.astimezone(UTC).date(), now - IDLE, limit)
+    owned = owners(conn, release.workspace, (one.lead for one in again))
     ids = sorted({*known, *(one.lead.id for one in again)})
     active = readiness.engaged_on(conn, ids)
     scores = _scores(conn, release, ids, now)
@@ -59,7 +61,15 @@ def listed(conn: Connection, release: Release, rep: str | None, now: datetime, l
         if row.lead_id in known
     ]
     found += [
-        Call(one.lead, one.lead.owner, None, one.next_attempt, scores.get(one.lead.id), one.active_on) for one in again
+        Call(
+            one.lead,
+            owned[one.lead.id].email if one.lead.id in owned else one.lead.owner,
+            None,
+            one.next_attempt,
+            scores.get(one.lead.id),
+            one.active_on,
+        )
+        for one in again
     ]
     return Listed(ordered(found, campaigns)[:limit], campaigns)
 
@@ -86,7 +96,8 @@ def log(
     lead, now = locked[lead_id], clock.now(conn)
     release = context.releases.current(conn)
     key = f"{SOURCE}.{now.timestamp()}"
-    data = {name: value for name, value in (("rep", lead.owner), ("note", note)) if value}
+    rep = owners(conn, release.workspace, [lead]).get(lead_id)
+    data = {name: value for name, value in (("rep", rep.email if rep else None), ("note", note)) if value}
     happened = [Event(DONE_BY[CALL] if answered else TRIED, now, lead_id, key, SOURCE, data=data)]
     if not answered:
         zone = ZoneInfo(release.workspace.zone)

@@ -15,6 +15,7 @@ from sequencer.core.score import score
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.services.context import Context
 from sequencer.services.inspect import handoff_view, sentence
+from sequencer.services.owners import owners
 from sequencer.services.weigh import asks_of
 from sequencer.store import clock, companies, enrollments, handoffs, leads, readiness, watches
 from sequencer.store.companies import Known
@@ -185,6 +186,7 @@ def _people(
 ) -> list[dict[str, Any]]:
     """The weightiest first."""
     signals = release.workspace.signals if release is not None else None
+    owned = owners(conn, release.workspace, shown.values()) if release is not None else {}
     counts = readiness.counts(conn, sorted(shown)) if signals is not None else {}
     engaged = readiness.engaged_on(conn, sorted(shown))
     today = now.astimezone(UTC).date()
@@ -196,7 +198,7 @@ def _people(
             "title": lead.title,
             "stage": lead.stage,
             "status": lead.status,
-            "owner": lead.owner,
+            "owner": owned[lead.id].email if lead.id in owned else lead.owner,
             "company": next((one.domain for one in family.values() if one.id == lead.company_id), None),
             "score": score(signals, counts.get(lead.id, {}), today) if signals is not None else None,
             "engaged_on": engaged[lead.id].isoformat() if lead.id in engaged else None,

@@ -182,7 +182,7 @@ def _inherit(conn: Connection, release: Release, owners: Mapping[int, str], now:
 
     Whoever is locked is passed over, as a company's holder never waits for leads; they are looked at within a day.
     """
-    free = leads.lock(conn, handoffs.heirs(conn, list(owners)), wait=False)
+    free = leads.lock(conn, handoffs.heirs(conn, list(owners), release.workspace.reps), wait=False)
     known = release.workspace.sequences
     waiting = [
         e

@@ -332,7 +332,8 @@ def _ownerless(conn: Connection, release: Release) -> dict[str, int]:
     if release.workspace.owner.missing != "hold":
         return {}
     from_owner = [name for name, series in release.workspace.sequences.items() if series.sender == "owner"]
-    return enrollments.ownerless(conn, from_owner, list(release.workspace.reps))
+    workspace = release.workspace
+    return enrollments.ownerless(conn, from_owner, list(workspace.reps), shared=workspace.owner.of == "company")
 
 
 def steps(conn: Connection, release: Release, counted: Counted | None = None) -> dict[str, list[dict[str, Any]]]:

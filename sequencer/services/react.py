@@ -18,7 +18,6 @@ from sequencer.core.interest import Interest, interest
 from sequencer.core.lead import Lead, channels
 from sequencer.core.message import State
 from sequencer.core.needs import lacks, says
-from sequencer.core.people import owner_of
 from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
 from sequencer.core.sequence import DONE_BY
@@ -27,6 +26,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.succession import owner_before
 from sequencer.services import lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
+from sequencer.services.owners import owners
 from sequencer.store import alerts, colleague_news, enrollments, events, leads, messages, reviews, suppressions, tasks
 from sequencer.store.alerts import NewAlert
 from sequencer.store.messages import Engagement
@@ -261,10 +261,10 @@ def ask_for(
     lacking = [(e, locked[e.lead_id]) for e in got if lacks(workspace, locked[e.lead_id])]
     if not lacking:
         return
-    companies = leads.companies(conn, (lead.company_id for _, lead in lacking if lead.company_id is not None))
+    owned = owners(conn, workspace, (lead for _, lead in lacking))
     told = []
     for e, lead in lacking:
-        rep = owner_of(workspace, Snapshot(lead, companies.get(lead.company_id or 0), None))
+        rep = owned.get(lead.id)
         told.append(
             NewAlert(
                 enrollment_id=0,

@@ -18,6 +18,7 @@ from sequencer.core.replies import is_automatic, return_date
 from sequencer.core.token import Ref, read
 from sequencer.providers.inbound import Received
 from sequencer.services import accept
+from sequencer.services.owners import owners
 from sequencer.store import alerts, leads, messages
 from sequencer.store.alerts import NewAlert
 
@@ -112,7 +113,7 @@ def forward(conn: Connection, release: Release, new: Iterable[Event], now: datet
     replied = [e for e in new if e.kind == kinds.REPLIED and e.enrollment_id is not None]
     if not replied:
         return
-    known = {lead.id: lead for lead in leads.by_ids(conn, [e.lead_id for e in replied])}
+    known = owners(conn, release.workspace, leads.by_ids(conn, [e.lead_id for e in replied]))
     signals = release.workspace.signals
     fallback = next(iter(release.workspace.senders.values()), None)
     alerts.insert(
@@ -123,12 +124,13 @@ def forward(conn: Connection, release: Release, new: Iterable[Event], now: datet
                 step=f"reply:{e.key[:16]}",
                 kind="reply",
                 lead_id=e.lead_id,
-                rep=known[e.lead_id].owner or (fallback.email if fallback else None),
+                rep=rep.email if rep is not None else (fallback.email if fallback is not None else None),
                 note=str(e.data.get("text", "")),
                 reasons=tuple(explain.asks(signals.asked(e))) if signals is not None else (),
-                channels=channels(release.workspace.reps.get(known[e.lead_id].owner or "")),
+                channels=channels(rep),
             )
             for e in replied
+            for rep in (known.get(e.lead_id),)
         ],
         now,
     )

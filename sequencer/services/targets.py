@@ -21,6 +21,7 @@ from sequencer.logs import describe
 from sequencer.services import crm_leave, write_back
 from sequencer.services.alerts import posted
 from sequencer.services.context import Context
+from sequencer.services.owners import owners
 from sequencer.store import calls_out, clock, leads, pauses
 from sequencer.store.calls_out import NewCall
 
@@ -52,7 +53,7 @@ def tell(conn: Connection, release: Release, people: Iterable[Lead], happened: I
         return
     known = {lead.id: lead for lead in people}
     ids = (lead.company_id for lead in known.values() if lead.company_id is not None)
-    companies = leads.companies(conn, ids)
+    companies, owned = leads.companies(conn, ids), owners(conn, release.workspace, known.values())
     calls = []
     for e in told:
         lead = known[e.lead_id]
@@ -67,7 +68,7 @@ def tell(conn: Connection, release: Release, people: Iterable[Lead], happened: I
                 "stage": lead.stage,
                 "status": lead.status,
                 "campaign": lead.campaign,
-                "owner": lead.owner,
+                "owner": owned[lead.id].email if lead.id in owned else None,
             },
         }
         number = int(e.data["number"])

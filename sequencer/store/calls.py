@@ -8,15 +8,15 @@ from sqlalchemy import Connection, text
 
 from sequencer.core.calls import KNOWN, NEXT_ATTEMPT, Campaign
 from sequencer.core.lead import Lead
+from sequencer.core.workspace import Workspace
 from sequencer.store import leads
-from sequencer.store.arrays import array
 
 # Dates of the field are ISO texts, and compare like one; whatever else was written there fails no query.
 _IDLE = text(
     f"""
     SELECT {", ".join(f"l.{column.name}" for column in leads.COLUMNS)},
            l.engaged_on, CASE WHEN a.next_attempt <= :today THEN a.next_attempt END AS next_attempt
-    FROM lead l
+    FROM ({leads.of_reps()}) l
     CROSS JOIN LATERAL (SELECT left(l.fields ->> '{NEXT_ATTEMPT}', 10) AS next_attempt) a
     LEFT JOIN (
         SELECT c.campaign, (count(*) FILTER (WHERE h.state = 'accepted') + 1.0) / (count(*) + 2) AS worth
@@ -28,7 +28,7 @@ _IDLE = text(
         SELECT e.lead_id, to_char(max(e.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day
         FROM event e WHERE e.kind = 'call_logged' AND e.at >= :since GROUP BY e.lead_id
     ) called ON called.lead_id = l.id
-    WHERE l.owner = ANY(CAST(:reps AS text[])) AND NOT l.suppressed
+    WHERE NOT l.suppressed
       AND NOT EXISTS (SELECT 1 FROM task t WHERE t.lead_id = l.id AND t.kind = 'call' AND t.closed_at IS NULL)
       AND CASE
             WHEN a.next_attempt IS NOT NULL AND a.next_attempt > :today THEN false
@@ -57,9 +57,11 @@ class Idle(NamedTuple):
     active_on: date | None
 
 
-def idle(conn: Connection, reps: Collection[str], today: date, since: datetime, limit: int) -> list[Idle]:
+def idle(
+    conn: Connection, workspace: Workspace, reps: Collection[str], today: date, since: datetime, limit: int
+) -> list[Idle]:
     """Leads of these reps whose next attempt has come, or whom nobody called since then; the likeliest first."""
-    values = {"reps": array(sorted(reps)), "today": today.isoformat(), "since": since, "limit": limit}
+    values = leads.reps_of(workspace, reps) | {"today": today.isoformat(), "since": since, "limit": limit}
     rows = conn.execute(_IDLE, values) if reps else ()
     return [Idle(leads.of(row), _day(row.next_attempt), row.engaged_on) for row in rows]
 

@@ -506,15 +506,15 @@ def counts(conn: Connection) -> list[Count]:
     return [Count._make(row) for row in conn.execute(select(*alike, func.count()).group_by(*alike))]
 
 
-def ownerless(conn: Connection, sequences: Sequence[str], reps: Sequence[str]) -> dict[str, int]:
-    """By sequence: how many running enrollments are of leads that none of these reps owns, nor their company."""
-    owns = func.any(list(reps))
+def ownerless(conn: Connection, sequences: Sequence[str], reps: Sequence[str], shared: bool) -> dict[str, int]:
+    """By sequence: how many running are of leads that none of these reps owns; `shared`: nor their company."""
+    owns, inherited = func.any(list(reps)), func.any(list(reps) if shared else [])
     query = (
         select(enrollment.c.sequence, func.count())
         .join(lead, lead.c.id == enrollment.c.lead_id)
         .join(company, company.c.id == lead.c.company_id, isouter=True)
         .where(enrollment.c.sequence == func.any(list(sequences)), enrollment.c.status == func.any(_RUNNING))
-        .where(~func.coalesce(lead.c.owner == owns, False), ~func.coalesce(leads.COMPANY_OWNER == owns, False))
+        .where(~func.coalesce(lead.c.owner == owns, False), ~func.coalesce(leads.COMPANY_OWNER == inherited, False))
         .group_by(enrollment.c.sequence)
     )
     return {row[0]: row[1] for row in conn.execute(query)}

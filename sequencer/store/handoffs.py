@@ -209,14 +209,18 @@ def spoke_first(conn: Connection, lead_id: int, company_id: int | None, reps: Co
 _OWNERLESS = text(
     f"""
     SELECT DISTINCT l.id FROM company c CROSS JOIN {FAMILY} JOIN lead l ON l.company_id = family.id
-    WHERE c.id = ANY(CAST(:ids AS bigint[])) AND l.owner IS NULL ORDER BY l.id
+    WHERE c.id = ANY(CAST(:ids AS bigint[])) AND (l.owner IS NULL OR l.owner <> ALL(CAST(:reps AS text[])))
+    ORDER BY l.id
     """
 )
 
 
-def heirs(conn: Connection, company_ids: Collection[int]) -> list[int]:
-    """People of companies, and of those that count with them, who have no rep of their own."""
-    return list(conn.execute(_OWNERLESS, {"ids": array(sorted(company_ids))}).scalars()) if company_ids else []
+def heirs(conn: Connection, company_ids: Collection[int], reps: Collection[str]) -> list[int]:
+    """People of companies, and of those that count with them, who have none of these reps as their own."""
+    if not company_ids:
+        return []
+    values = {"ids": array(sorted(company_ids)), "reps": array(sorted(reps))}
+    return list(conn.execute(_OWNERLESS, values).scalars())
 
 
 _OWN = text(

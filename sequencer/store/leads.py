@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sequencer.core.lead import BUILT_IN, Company, Lead
 from sequencer.core.lead_input import OWN
 from sequencer.core.learn import Source, Taught
+from sequencer.core.workspace import Workspace
 from sequencer.store.arrays import any_in, array
 from sequencer.store.tables import company, lead
 
@@ -287,6 +288,31 @@ COMPANY_OWNER = func.coalesce(
     company.c.owner, select(_HEAD.c.owner).where(_HEAD.c.id == company.c.parent_id).scalar_subquery()
 )
 """The company's rep; a subsidiary's is the parent's, unless it has one of its own."""
+
+
+def of_reps(more: str = "") -> str:
+    """SQL: leads `l` that some of :reps own, each once: theirs, and their companies'. See `core.people.owner_of`.
+
+    `more`: what follows in each part, such as an order and a limit. The parameters are `reps_of`'s.
+    """
+    inherits = "(l.owner IS NULL OR l.owner <> ALL(CAST(:known AS text[])))"
+    return f"""
+    (SELECT l.* FROM lead l WHERE l.owner = ANY(CAST(:reps AS text[])) {more})
+    UNION ALL
+    (SELECT l.* FROM company c JOIN lead l ON l.company_id = c.id
+     WHERE c.owner = ANY(CAST(:sharing AS text[])) AND {inherits} {more})
+    UNION ALL
+    (SELECT l.* FROM company head JOIN company c ON c.parent_id = head.id JOIN lead l ON l.company_id = c.id
+     WHERE head.owner = ANY(CAST(:sharing AS text[])) AND c.owner IS NULL AND {inherits} {more})
+    """
+
+
+def reps_of(workspace: Workspace | None, reps: Collection[str]) -> dict[str, Any]:
+    """Parameters of `of_reps`. What companies hold counts for reps whom the workspace knows."""
+    known = workspace.reps if workspace is not None and workspace.owner.of == "company" else {}
+    return {"reps": array(sorted(reps)), "sharing": array(sorted(known.keys() & set(reps))), "known": array(known)}
+
+
 _COMPANIES = select(company.c.id, company.c.domain, company.c.name, COMPANY_OWNER.label("owner")).where(
     company.c.id == any_in("ids")
 )

@@ -3,18 +3,29 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select, text, tuple_
 
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
+from sequencer.core.workspace import Workspace
 from sequencer.store import enrollments, events, leads
 from sequencer.store.tables import enrollment, event, lead, suppression
 
+_OF_REP: Final = text(
+    f"""
+    SELECT {", ".join(f"l.{column.name}" for column in leads.COLUMNS)}
+    FROM ({leads.of_reps("AND l.id > :after ORDER BY l.id LIMIT :limit")}) l ORDER BY l.id LIMIT :limit
+    """
+)
 
-def of_leads(conn: Connection, after: int, owner: str | None, limit: int) -> list[Lead]:
-    query = select(*leads.COLUMNS).where(lead.c.id > after).order_by(lead.c.id).limit(limit)
-    return [leads.of(row) for row in conn.execute(query.where(lead.c.owner == owner) if owner else query)]
+
+def of_leads(conn: Connection, workspace: Workspace | None, after: int, owner: str | None, limit: int) -> list[Lead]:
+    """All, or those of one rep, also by their company where the workspace says so."""
+    if owner is not None:
+        values = leads.reps_of(workspace, [owner]) | {"after": after, "limit": limit}
+        return [leads.of(row) for row in conn.execute(_OF_REP, values)]
+    return leads.page(conn, after, limit)
 
 
 LOOKED: Final = 50_000

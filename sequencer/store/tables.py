@@ -112,6 +112,7 @@ company = Table(
     Column("parent_id", BigInteger, comment="the company that this one counts with, itself no subsidiary"),
     UniqueConstraint("domain"),
     Index("ix_company_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+    Index("ix_company_owner", "owner", postgresql_where=text("owner IS NOT NULL")),
     Index("ix_company_parent_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
 )
 

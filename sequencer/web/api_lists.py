@@ -39,7 +39,9 @@ class ListDoor:
         asked = _Asked(request, "owner")
         owner, (after,) = asked.email("owner"), asked.after(int) or (0,)
         with self.context.engine.connect() as conn:
-            found = listings.of_leads(conn, int(after), owner, asked.limit + 1)
+            release = self.context.releases.deployed(conn) if owner else None
+            workspace = release.workspace if release is not None else None
+            found = listings.of_leads(conn, workspace, int(after), owner, asked.limit + 1)
         return asked.answer("leads", found, _lead, lambda one: (one.id,))
 
     def events(self, request: Request) -> Response:

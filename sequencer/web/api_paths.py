@@ -239,7 +239,9 @@ def paths(answer: Answer, problem: Problem, refusals: Mapping[str, Any]) -> dict
     conflict = {"409": problem("It is answered already, or nobody was asked.", "This handoff is accepted already.")}
     by_email = _parameter("email", _EMAIL, "Of one lead.")
     return {
-        "/api/leads": {"get": listing("leads", "All leads", _parameter("owner", _EMAIL, "Those of one rep."))},
+        "/api/leads": {
+            "get": listing("leads", "All leads", _parameter("owner", _EMAIL, "Those of one rep, by the company too."))
+        },
         "/api/events": {
             "get": listing("events", "What one lead did, the newest first", {**by_email, "required": True}, **no_lead)
         },

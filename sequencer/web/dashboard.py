@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sequencer.core import explain
-from sequencer.core.lead import Lead
+from sequencer.core.lead import Lead, Rep
 from sequencer.core.needs import lacks, says
 from sequencer.core.release import Release
 from sequencer.services import inspect
 from sequencer.services.context import Context
+from sequencer.services.owners import owners
 from sequencer.services.standing import sentences, standing_view
 from sequencer.services.why import handed, suppressed, why
 from sequencer.store import clock, leads
@@ -108,6 +109,7 @@ class Dashboard:
             answers = why(conn, release, lead, None, now)
             stops, told = suppressed(conn, lead), handed(conn, release, lead)
             standing = standing_view(conn, release, lead, now)
+            rep = owners(conn, release.workspace, [lead]).get(lead.id)
         zone = ZoneInfo(lead.zone or release.workspace.zone)
         running = {e["sequence"] for e in view["enrollments"] if e["status"] in ("active", "paused")}
         return self._page(
@@ -116,7 +118,7 @@ class Dashboard:
             release,
             lead=lead,
             company=view["lead"]["company"],
-            facts=_facts(release, lead, view["lead"]["sources"], zone),
+            facts=_facts(release, lead, rep, view["lead"]["sources"], zone),
             answers=[(answer, answer.sequence in running) for answer in answers if answer.now],
             titles={name: series.title for name, series in release.workspace.sequences.items()},
             stops=stops,
@@ -137,16 +139,16 @@ class Dashboard:
 
 
 def _facts(
-    release: Release, lead: Lead, sources: Mapping[str, Mapping[str, Any]], zone: ZoneInfo
+    release: Release, lead: Lead, rep: Rep | None, sources: Mapping[str, Mapping[str, Any]], zone: ZoneInfo
 ) -> list[tuple[str, str, str]]:
     """What is known of a lead, with the labels that people use, and who said so."""
-    rep = release.workspace.reps.get(lead.owner or "")
     status = release.workspace.statuses.get(lead.status or "")
     missing = says(release.workspace, lead) if lacks(release.workspace, lead) else ""
+    by_company = "through the company" if rep is not None and rep.email != lead.owner else ""
     known = [
         ("Stage", lead.stage, ""),
         ("Status", status.label if status is not None else lead.status, missing),
-        ("Owner", rep.name if rep is not None else lead.owner, ""),
+        ("Owner", rep.name if rep is not None else lead.owner, by_company),
         ("First touch", lead.campaign, ""),
         ("Country", lead.country, ""),
     ]

@@ -72,7 +72,8 @@ def test_both_kinds_are_told_and_the_webhook_is_signed_as_the_standard_says(worl
     assert (hook, service) == ("/hooks/crm", "/services/chat")
     assert words["text"].splitlines()[:3] == ["Kim was handed to ana@acme.example", "Kim, Harbor", "Why: asked"]
     assert said["type"] == "handoff.created" and said["data"]["reasons"] == ["asked"]
-    assert said["data"]["lead"]["email"] == "kim@harbor.example" and said["data"]["lead"]["stage"] == "sql"
+    told = said["data"]["lead"]
+    assert (told["email"], told["stage"], told["owner"]) == ("kim@harbor.example", "sql", "ana@acme.example")
     shown = target_call.shown(target_call.key_of(world.context.secret, "crm"))
     key = base64.b64decode(shown.removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{headers['body']}".encode()
@@ -85,6 +86,14 @@ def test_both_kinds_are_told_and_the_webhook_is_signed_as_the_standard_says(worl
         "handoff.declined",
         "ana@acme.example declined Kim: No budget",
     ]
+
+
+def test_a_colleagues_owner_is_the_companys(world: World, chat: Chat) -> None:
+    asks(world, world.lead(company="Harbor", owner="ana@acme.example"))
+    delivered(world, chat)
+    asks(world, world.lead("lee@harbor.example", company="Harbor"))
+    told = delivered(world, chat)[0][2]["data"]["lead"]
+    assert (told["email"], told["owner"]) == ("lee@harbor.example", "ana@acme.example")
 
 
 def test_what_fails_is_tried_again_under_the_same_id_then_dead_and_replayed(world: World, chat: Chat) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sequencer.core import cursor
 from sequencer.core.cursor import BadCursor
-from sequencer.store import listings
+from sequencer.store import handoffs, listings
 from tests.services.test_handoffs import asks, workspace
 from tests.web.conftest import BEARER, Site
 
@@ -47,6 +47,14 @@ def test_pages_show_everybody_once_whoever_comes_meanwhile(site: Site) -> None:
     assert [one["email"] for one in found] == names
     assert [one["email"] for one in walked(site, "enrollments", sequence="welcome", status="active")] == names
     assert [one["email"] for one in walked(site, "enrollments", email=names[2])] == [names[2]]
+
+
+def test_a_reps_leads_are_those_of_their_companies_too(site: Site) -> None:
+    people = [site.world.lead(f"{name}@harbor.example", company="Harbor") for name in ("kim", "lee")]
+    site.world.lead("max@mill.example", company="Mill")
+    with site.world.context.engine.begin() as conn:
+        handoffs.own_company(conn, {people[0].company_id or 0: "ana@acme.example"})
+    assert [one["id"] for one in walked(site, "leads", owner="ana@acme.example")] == [one.id for one in people]
 
 
 def test_a_page_of_what_is_rare_looks_at_so_many_and_the_next_goes_on_there(

@@ -9,7 +9,7 @@ import pytest
 from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.core.message import State
 from sequencer.services.migrate import migrate
-from sequencer.store import clock, pauses
+from sequencer.store import clock, handoffs, pauses
 from sequencer.web.flow import slices
 from sequencer.web.pages import relative
 from sequencer.web.timeline import timeline
@@ -123,6 +123,13 @@ def test_a_leads_page_tells_the_story_in_local_time_and_what_comes_next(inside: 
     assert "waits until Thu 26 Nov 2026 17:00 (Tokyo), before three sequences/welcome.yaml:" in text
     assert "Owner Ana Ruiz" in text
     assert "Pains cost, risk" in text
+
+
+def test_a_leads_page_says_whose_it_is_by_the_company(inside: Site) -> None:
+    lee = inside.world.lead("lee@harbor.example", company="Harbor")
+    with inside.world.context.engine.begin() as conn:
+        handoffs.own_company(conn, {lee.company_id or 0: "ana@acme.example"})
+    assert "Owner Ana Ruiz through the company" in words(inside.http.get(f"/dashboard/leads/{lee.id}").text)
 
 
 SIGNALS = """
