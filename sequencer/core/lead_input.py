@@ -13,6 +13,7 @@ import orjson
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from sequencer.core.field import Field
+from sequencer.core.free_mail import is_free
 from sequencer.core.lead import BUILT_IN
 from sequencer.core.workspace import Workspace
 
@@ -21,16 +22,6 @@ LONGEST = 1000
 
 LONGEST_ZONE = 40
 """Characters; IANA's longest has 32."""
-
-FREE_MAIL = frozenset(
-    """
-    aol.com fastmail.com free.fr gmail.com gmx.at gmx.ch gmx.de gmx.net googlemail.com hotmail.co.uk hotmail.com
-    hotmail.fr icloud.com libero.it live.com mac.com mail.com mail.example mail.ru me.com msn.com naver.com orange.fr
-    outlook.com outlook.de proton.me protonmail.com qq.com t-online.de web.de yahoo.co.jp yahoo.co.uk yahoo.com
-    yahoo.de yandex.ru ymail.com zoho.com 126.com 163.com
-    """.split()
-)
-"""Domains whose addresses say nothing about a company."""
 
 _PLAIN = {
     "first_name": "first_name",
@@ -169,7 +160,7 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
     domain = email.rpartition("@")[2]
     return LeadInput(
         email=email,
-        domain=None if domain in FREE_MAIL else domain,
+        domain=None if is_free(domain) else domain,
         company=company,
         own=own,
         fields=fields,
@@ -249,7 +240,7 @@ class RowReader:
         if not email:
             raise _Unsure
         domain = email.rpartition("@")[2]
-        return Row(email, None if domain in FREE_MAIL else domain, company, tuple(own), f"{{{','.join(fields)}}}")
+        return Row(email, None if is_free(domain) else domain, company, tuple(own), f"{{{','.join(fields)}}}")
 
     def _meaning(self, name: str) -> "_Meaning | None":
         if not name:

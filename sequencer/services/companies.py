@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from sequencer.core.enrollment import Enrollment, Status
 from sequencer.core.event import OF_COLLEAGUES, Event
+from sequencer.core.free_mail import is_free
 from sequencer.core.lead import Lead
-from sequencer.core.lead_input import FREE_MAIL
 from sequencer.core.release import Release
 from sequencer.core.score import score
 from sequencer.errors import InvalidInput, NotFound
@@ -42,7 +42,7 @@ def merge(conn: Connection, domain: str, into: str, now: datetime) -> tuple[Know
     Raises NotFound and InvalidInput.
     """
     domain = domain.strip().lower()
-    if domain in FREE_MAIL:
+    if is_free(domain):
         raise InvalidInput(f"{domain} is anybody's: it belongs to no company")
     target = named(conn, into)
     concerned = {domain} | _concerned(conn, target, companies.by_domain(conn, domain) or target)
