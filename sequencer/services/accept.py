@@ -64,23 +64,29 @@ def hear(conn: Connection, release: Release, new: Iterable[Event], now: datetime
         said = understood(str(e.data["text"]), rules.policy_of(release.workspace).declines, now.date())
         if one is None:
             continue
+        rep = str(e.data["rep"])
+        open_ = one.state is State.WAITING and one.rep == rep
+        if said is not None and open_ and demands_date(conn, release, e.lead_id, said):
+            _asked_back(conn, one, e, "undated", now)
+            continue
         if said is not None:
             try:
                 locked = {lead.id: lead for lead in leads.by_ids(conn, [e.lead_id])}
-                awake |= _answered(conn, release, locked, one, str(e.data["rep"]), said, now)
+                awake |= _answered(conn, release, locked, one, rep, said, now)
                 continue
             except Impossible:
                 pass  # What the mail that is sent now says: how it stands.
-        _unclear(conn, release, one, e, now)
+        _asked_back(conn, one, e, "unclear", now)
     return awake
 
 
-def _unclear(conn: Connection, release: Release, one: Handoff, e: Event, now: datetime) -> None:
+def _asked_back(conn: Connection, one: Handoff, e: Event, kind: str, now: datetime) -> None:
+    """The rep is told that their answer changed nothing, and why."""
     rep = str(e.data["rep"])
     alert = NewAlert(
         enrollment_id=0,
         step=f"handoff:{one.lead_id}.{one.number}:{e.key[:16]}",
-        kind="unclear",
+        kind=kind,
         lead_id=one.lead_id,
         rep=rep,
         note=str(e.data["text"])[:500],

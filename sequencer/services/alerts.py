@@ -47,6 +47,7 @@ _TITLES = {
     "handoff": "{name} is ready for a talk",
     "reminder": "Still waiting for you: {name} is ready for a talk",
     "reassigned": "{name} is ready for a talk, and is yours now",
+    "undated": "When again? Your answer about {name}",
     "unclear": "Not understood: your answer about {name}",
     "needs": "{name}: {note}",
     "task": "To do: call {name}",
@@ -178,21 +179,23 @@ def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
     return title, [line for line in lines if line]
 
 
-def _stands(taken: _Taken, one: Handoff, rep: str) -> str:
+def _stands(taken: _Taken, kind: str, one: Handoff, rep: str) -> str:
     """How a handoff stands, to a rep whose answer changed nothing."""
     if one.state is not State.WAITING:
         return f"That changed nothing: the handoff is {one.state} already."
     if one.rep != rep:
         now = taken.release.workspace.reps.get(one.rep or "")
         return f"That changed nothing: the lead went to {now.name if now is not None else one.rep} meanwhile."
+    if kind == "undated":
+        return "That changed nothing yet: the lead's status needs a date. Say when to try again, as: not now, March"
     return "That did not say whether you take the lead on."
 
 
 def _brief(context: Context, taken: _Taken, row: Any, brief: Briefing) -> list[str]:
-    """What is told of a handoff. `unclear`: the note is what the rep wrote."""
+    """What is told of a handoff. `unclear`, `undated`: the note is what the rep wrote."""
     opening = []
-    if row.kind == "unclear":
-        opening = [f"You wrote: {row.note}", _stands(taken, brief.handoff, row.rep)]
+    if row.kind in ("unclear", "undated"):
+        opening = [f"You wrote: {row.note}", _stands(taken, row.kind, brief.handoff, row.rep)]
     parts = [f"{head}\n{chr(10).join(f'- {line}' for line in lines)}" for head, lines in brief.parts]
     return [*opening, brief.who, *parts, f"{context.public_url}/dashboard/leads/{brief.lead.id}"]
 

@@ -30,6 +30,7 @@ _ALERTS: Final = {
     "reminder": "a reminder of the handoff goes to",
     "reassigned": "the handoff goes on to",
     "needs": "what the status needs to be known is asked of",
+    "undated": "the answer about the handoff needs a date, which is asked of",
     "unclear": "the answer about the handoff was not understood, which is told to",
 }
 """Of what no step of a sequence tells."""

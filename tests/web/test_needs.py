@@ -7,9 +7,10 @@ import pytest
 from sequencer.core.token import mint_handoff
 from sequencer.services import alerts
 from sequencer.services.imports import import_csv
-from tests.services.test_handoffs import asks, workspace
+from tests.services.test_handoffs import asks, of, workspace
 from tests.web.conftest import Site
 from tests.web.test_api import put
+from tests.web.test_handoffs import answers, mailed
 
 
 @pytest.fixture
@@ -70,3 +71,21 @@ def test_a_rep_who_declines_for_now_is_asked_for_the_date(demanding: Site) -> No
     assert (refused[0], "until: expected the day" in refused[1]["problems"][0]) == (422, True)
     assert demanding.http.post(page, data={**no, "until": "2027-03-01"}).status_code == 303
     assert (demanding.world.lead().status, told(demanding)) == ("idle-timing", [])
+
+
+def test_a_rep_who_declines_by_mail_without_a_date_is_asked_back_and_nothing_happens_until_then(
+    demanding: Site,
+) -> None:
+    kim = demanding.world.lead(owner="ana@acme.example")
+    asks(demanding.world, kim)
+    mailed(demanding)
+    answers(demanding.world, "not now")
+    assert (of(demanding.world, kim)[0].state.value, demanding.world.lead().status) == ("waiting", None)
+    text, _ = mailed(demanding)
+    assert "You wrote: not now" in text and "Say when to try again, as: not now, March" in text
+    answers(demanding.world, "not now, March", Message_ID="<second@acme.example>")
+    after = demanding.world.lead()
+    assert (of(demanding.world, kim)[0].state.value, after.status) == ("declined", "idle-timing")
+    assert (after.fields["next_attempt"], told(demanding)) == ("2027-03-01", [])
+    answers(demanding.world, "not now", Message_ID="<third@acme.example>")
+    assert "the handoff is declined already" in mailed(demanding)[0], "who is too late is not asked for a date"
