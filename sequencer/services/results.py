@@ -12,6 +12,8 @@ from sequencer.store import results
 WON = ("customer",)
 """Stages of leads who bought."""
 REP = ("given", "accepted", "declined", "expired", "waiting", "reassigned")
+OTHER = "other"
+"""What reps give as a reason in their own words, in a report."""
 FUNNEL = ("leads", "active", "ready", "handed_off", "accepted", "customers")
 
 
@@ -29,8 +31,8 @@ def report(conn: Connection, release: Release, since: datetime) -> dict[str, Any
             for row in results.by_rep(conn, since)
         ],
         "reasons": [
-            {"state": row.state, "reason": labels.get(row.answer, row.answer) or None, "times": row.times}
-            for row in results.reasons(conn, since)
+            {"state": row.state, "reason": labels.get(row.reason, row.reason) or None, "times": row.times}
+            for row in results.reasons(conn, since, labels, OTHER)
         ],
         "campaigns": [
             {"campaign": row.campaign, **{name: getattr(row, name) for name in FUNNEL}}
