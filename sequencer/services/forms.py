@@ -126,6 +126,13 @@ def reader(conn: Connection, ref: token.Ref) -> int | None:
     return int(found.lead_id) if found is not None else None
 
 
+def answered(conn: Connection, lead: Lead) -> frozenset[str]:
+    """The fields that somebody filled; what was only inferred is not among them."""
+    inferred = {name for name, said in leads.sources(conn, [lead.id]).get(lead.id, {}).items() if is_inferred(said)}
+    own = {name for name in BUILT_IN if lead.get(name) is not None}
+    return frozenset((own | lead.fields.keys()) - inferred)
+
+
 def _mail(conn: Connection, ref: token.Ref) -> Any:
     """The ledger's row."""
     return next((row for row in messages.described(conn, [ref.enrollment_id]) if ref.names(row.step)), None)
@@ -141,7 +148,7 @@ def _apply(
     trusted: bool,
     now: datetime,
 ) -> Awake:
-    known = _known(conn, before) if before is not None and not trusted else frozenset()
+    known = answered(conn, before) if before is not None and not trusted else frozenset()
     given = {name: value for name, value in sent.answers.items() if name not in known}
     if (before is None or before.stage is None) and release.workspace.stages:
         given.setdefault("stage", release.workspace.stages[0])
@@ -184,13 +191,6 @@ def _consented(
 def _locked(conn: Connection, email: str) -> Lead | None:
     ids = leads.ids_by_email(conn, [email])
     return leads.lock(conn, ids.values()).get(ids[email]) if ids else None
-
-
-def _known(conn: Connection, lead: Lead) -> frozenset[str]:
-    """The fields that somebody filled; what was only inferred is not among them."""
-    inferred = {name for name, said in leads.sources(conn, [lead.id]).get(lead.id, {}).items() if is_inferred(said)}
-    own = {name for name in BUILT_IN if lead.get(name) is not None}
-    return frozenset((own | lead.fields.keys()) - inferred)
 
 
 def _said(sent: Sent) -> dict[str, Any]:

@@ -172,18 +172,15 @@ class FormDoor:
         return forms.submit(conn, release, sent, f"form.{nonce}", proven, human, clock.now(conn))
 
     def _asked(self, conn: Connection, release: Release, form: Form, caller: Caller) -> tuple[Question, ...]:
-        """What is still to be asked of who sits there. Of whom only a cookie tells, nothing is known but what this
-        browser answered itself.
+        """What is still to be asked of who sits there: what nobody answered, whatever their behaviour made us guess. Of
+        whom only a cookie tells, nothing is known but what this browser answered itself.
         """
         lead_id = self._proven(conn, caller)
         found = leads.by_ids(conn, [lead_id]) if lead_id is not None else []
         met = visits.known(conn, caller.visitor) if caller.visitor is not None else None
         answered = met.answered if met is not None else frozenset()
-        return questions(
-            form,
-            release.workspace,
-            lambda name: name in answered or bool(found and found[0].get(name) is not None),
-        )
+        answered = answered.union(*(forms.answered(conn, lead) for lead in found))
+        return questions(form, release.workspace, answered.__contains__)
 
     def _proven(self, conn: Connection, caller: Caller) -> int | None:
         """The lead of whom the caller has shown that they read their mail."""

@@ -89,7 +89,7 @@ def test_who_types_an_address_takes_over_nothing(door: Site) -> None:
 
 
 def test_without_asking_who_reads_the_mail_it_would(door: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "_known", lambda conn, lead: frozenset())
+    monkeypatch.setattr(forms, "answered", lambda conn, lead: frozenset())
     with pytest.raises(AssertionError):
         take_over(door)
 

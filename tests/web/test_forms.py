@@ -269,6 +269,28 @@ def test_a_link_of_ours_shows_who_it_is_and_asks_what_is_unknown(door: Site) -> 
     assert view is not None and view["lead"]["first_name"] == "Kimberly"
 
 
+def test_what_was_only_guessed_of_a_lead_is_still_asked_and_the_answer_counts(door: Site) -> None:
+    learn = 'learn:\n  - {when: visited("/money*"), set: {role: finance}}\n'
+    door.world.deploy(workspace() | {"sequences/signals.yaml": learn})
+    kim = door.world.lead(first_name="Kim")
+    door.world.enter("welcome", kim)
+    door.world.work()
+    met = re.search(r"sq=([a-z2-7]{32}\.1)", door.world.provider.text())
+    assert met is not None
+    at = f"?sq={met[1]}"
+    assert asked(door.http.get(f"/f/handbook{at}").text) == {"email", "first_name", "role"}
+    door.world.happens(kim, "visited", page="/money")
+    door.world.work()
+    view = found(door, kim.email)
+    assert view is not None and view["lead"]["fields"] == {"role": "finance"}
+    page = door.http.get(f"/f/handbook{at}").text
+    assert asked(page) == {"email", "first_name", "role"} and " checked" not in page and " selected" not in page
+    send(door, "handbook", at, email=kim.email, first_name="Kim", role="it")
+    view = found(door, kim.email)
+    assert view is not None and view["lead"]["fields"] == {"role": "it"}
+    assert asked(door.http.get(f"/f/handbook{at}").text) == {"email", "first_name", "tool"}
+
+
 def test_nobody_is_led_into_another_ones_browser(door: Site) -> None:
     page = door.http.get(f"/f/handbook?v={V}").text
     assert hidden(page)["v"] == ""
