@@ -37,6 +37,8 @@ COLLEAGUE_REPLIED: Final = "colleague_replied"
 """Somebody else of the company answered a mail: data as above."""
 CHANGED: Final = "changed"
 """A field of the lead got another value: data = {field, before, after}."""
+CONTACT: Final = "contact"
+"""In the data of such an event: how the new owner was in touch with the lead, where that made them its owner."""
 
 DELIVERY: Final = frozenset({PROCESSED, DELIVERED, DEFERRED, BOUNCED, BLOCKED, DROPPED})
 """What the provider says of a message; conditions never ask for these."""

@@ -97,7 +97,9 @@ def _looked_at(
             loads[found.rep.email] = Load(load.handoffs + 1, now)
         if looked.told == "handoff" and found is not None:
             key = key_of(after, kinds.HANDED_OFF)
-            if owner_of(release.workspace, Snapshot(lead, company, None)) is None:
+            owner = owner_of(release.workspace, Snapshot(lead, company, None))
+            # The lead's mail comes from whom it is handed to, also where the company is another's.
+            if owner is None or owner.email != found.owner.email:
                 written.set(lead, {"owner": found.owner.email}, key, now)
             if company is not None and company.owner is None and release.workspace.owner.of == "company":
                 written.owners[company.id] = found.owner.email
@@ -124,8 +126,11 @@ def _rep(
     reps = release.workspace.reps
     spoke = None
     if one.rep is None and lead.owner not in reps:
-        shared = lead.company_id if release.workspace.owner.of == "company" else None
-        spoke = handoffs.spoke_first(conn, lead.id, shared, list(reps))
+        spoke = handoffs.spoke_first(conn, lead.id, None, list(reps))
+        # A rep of the company's own comes before who talked to a colleague.
+        if spoke is None and owner_of(release.workspace, Snapshot(lead, company, None)) is None:
+            shared = lead.company_id if release.workspace.owner.of == "company" else None
+            spoke = handoffs.spoke_first(conn, lead.id, shared, list(reps))
     return rep_for(release.workspace, lead, company, spoke, loads, now, one.asked)
 
 

@@ -24,7 +24,7 @@ from sequencer.core.sequence import DONE_BY
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.succession import owner_before
-from sequencer.services import lanes, snapshots, tally, watch
+from sequencer.services import first_contact, lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
 from sequencer.services.owners import owners
 from sequencer.store import alerts, colleague_news, enrollments, events, leads, messages, reviews, suppressions, tasks
@@ -102,6 +102,9 @@ def follow(
     reaction.new = events.insert(conn, storable)
     if not reaction.new:
         return reaction
+    locked, owned = first_contact.own(conn, release, locked, reaction.new, now)
+    # Before the contacts themselves: whom the new owner was in touch with needs no introduction.
+    reaction.new = [*owned, *reaction.new]
     reaction.proven = messages.apply(conn, engagement(reaction.new, sure))
     tally.count(conn, release, reaction.new, now)
     asked = waited_for.kinds | waited_for.counted

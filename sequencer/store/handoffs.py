@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, or_, select, text, tuple_
 
+from sequencer.core.event import CHANGED, CONTACT
 from sequencer.core.handoff import Handoff, State, begins
 from sequencer.core.owner import CONTACTS, Load
 from sequencer.store.arrays import array
@@ -186,7 +187,26 @@ _SPOKE = text(
     SELECT data ->> 'rep' FROM event
     WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND kind IN ({", ".join(f"'{kind}'" for kind in CONTACTS)})
       AND data ->> 'rep' = ANY(CAST(:reps AS text[]))
-    ORDER BY at, lead_id LIMIT 1
+    ORDER BY at, lead_id, key LIMIT 1
+    """
+)
+_FIRST = text(
+    f"""
+    SELECT DISTINCT ON (lead_id) lead_id, kind, key, data ->> 'rep' AS rep FROM event
+    WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND kind IN ({", ".join(f"'{kind}'" for kind in CONTACTS)})
+      AND data ->> 'rep' = ANY(CAST(:reps AS text[]))
+    ORDER BY lead_id, at, key
+    """
+)
+_BY_CONTACT = text(
+    f"""
+    SELECT v.id FROM unnest(CAST(:ids AS bigint[]), CAST(:owners AS text[])) v(id, owner)
+    CROSS JOIN LATERAL (
+        SELECT data FROM event
+        WHERE lead_id = v.id AND kind = '{CHANGED}' AND data ->> 'field' = 'owner' AND data ->> 'after' = v.owner
+        ORDER BY at DESC LIMIT 1
+    ) changed
+    WHERE jsonb_exists(changed.data, '{CONTACT}')
     """
 )
 _COLLEAGUES = text(
@@ -204,6 +224,29 @@ def spoke_first(conn: Connection, lead_id: int, company_id: int | None, reps: Co
         ids |= set(conn.execute(_COLLEAGUES, {"company": company_id}).scalars())
     found = conn.execute(_SPOKE, {"ids": array(sorted(ids)), "reps": array(sorted(reps))}).scalar()
     return str(found) if found is not None else None
+
+
+class Contact(NamedTuple):
+    """A rep was in touch with a lead."""
+
+    kind: str
+    key: str
+    rep: str
+
+
+def first_contacts(conn: Connection, lead_ids: Collection[int], reps: Collection[str]) -> dict[int, Contact]:
+    """By lead, the first event of a human contact that names one of these reps."""
+    if not lead_ids:
+        return {}
+    rows = conn.execute(_FIRST, {"ids": array(sorted(lead_ids)), "reps": array(sorted(reps))})
+    return {row.lead_id: Contact(row.kind, row.key, row.rep) for row in rows}
+
+
+def owned_by_contact(conn: Connection, owners: Mapping[int, str]) -> set[int]:
+    """Of these leads those whose owner, as given, is theirs by having been in touch, and by nothing since."""
+    if not owners:
+        return set()
+    return set(conn.execute(_BY_CONTACT, {"ids": array(owners), "owners": array(owners.values())}).scalars())
 
 
 _OWNERLESS = text(

@@ -125,8 +125,11 @@ def test_the_rep_who_spoke_first_to_anybody_of_the_company_keeps_them(world: Wor
     world.happens(lee, "call_logged", rep="ben@acme.example")
     world.pass_(hours=1)
     world.happens(kim, "call_logged", rep="ana@acme.example")
+    max_ = world.lead("max@harbor.example", company="Harbor", country="DE")
+    asks(world, max_)
+    assert of(world, max_)[0].rep == "ben@acme.example", "nobody spoke to them, nor is the company anybody's"
     asks(world, kim)
-    assert of(world, kim)[0].rep == "ben@acme.example"
+    assert of(world, kim)[0].rep == "ana@acme.example", "who spoke to the lead comes before who has the company"
     owned = world.lead("max@other.example", owner="ana@acme.example", country="DE")
     world.happens(owned, "call_logged", rep="ben@acme.example")
     asks(world, owned)

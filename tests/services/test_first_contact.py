@@ -1,0 +1,99 @@
+"""Who first called, met or wrote is the lead's rep, at once and in whatever order it becomes known."""
+
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from sequencer.core.event import Event
+from sequencer.core.lead import Lead
+from sequencer.services.react import react
+from sequencer.store import clock
+from tests.services.conftest import World
+from tests.services.test_handoffs import STEPS, asks, of, workspace
+
+ANA, BEN, EVA = "ana@acme.example", "ben@acme.example", "eva@acme.example"
+OWNED = STEPS[: STEPS.index("steps:")].replace("from: marketing", "from: owner") + "steps:\n  - email: one\n"
+
+
+@pytest.fixture
+def owned(world: World) -> World:
+    world.deploy(workspace() | {"sequences/owned.yaml": OWNED})
+    return world
+
+
+def contacts(world: World, lead: Lead, *told: tuple[int, str]) -> None:
+    """Each by itself: so many hours ago this rep called."""
+    for hours, rep in told:
+        with world.context.engine.begin() as conn:
+            now = clock.now(conn)
+            e = Event("call_logged", now - timedelta(hours=hours), lead.id, f"{hours}", "crm", data={"rep": rep})
+            react(conn, world.context.releases.current(conn), [e], now)
+
+
+def senders(world: World) -> list[tuple[str, str]]:
+    return [(r.to_email, r.from_email) for batch in world.provider.batches for r in batch.recipients]
+
+
+def test_who_calls_a_lead_without_a_rep_is_theirs_and_its_series_goes_out(owned: World) -> None:
+    kim = owned.lead()
+    owned.enter("owned", kim)
+    owned.work()
+    assert owned.provider.mails == []
+    contacts(owned, kim, (1, BEN))
+    owned.work()
+    assert (owned.lead().owner, senders(owned)) == (BEN, [(kim.email, BEN)])
+    changes = [e["data"] for e in owned.view(kim)["events"] if e["event"] == "changed"]
+    assert changes == [{"field": "owner", "before": None, "after": BEN, "contact": "call"}]
+
+
+TOLD = ((3, "stranger@x.example"), (2, BEN), (1, ANA))
+
+
+@pytest.mark.parametrize("before", [None, "gone@acme.example"])
+def test_the_earliest_contact_counts_in_whatever_order_they_become_known(owned: World, before: str | None) -> None:
+    given: dict[str, Any] = {"owner": before} if before else {}
+    for number, order in enumerate(permutations(TOLD)):
+        kim = owned.lead(f"p{number}@h{number}.example", **given)
+        contacts(owned, kim, *order, *order)
+        after = owned.lead(kim.email)
+        assert (after.owner, after.owner_before) == (BEN, None), order
+
+
+def test_an_owner_who_was_named_stays_whoever_was_in_touch_before(owned: World) -> None:
+    named = owned.lead("named@h.example", owner=ANA)
+    contacts(owned, named, (1, BEN))
+    moved = owned.lead("moved@i.example")
+    contacts(owned, moved, (1, BEN))
+    owned.pass_(hours=1)
+    owned.lead("moved@i.example", owner=ANA)
+    contacts(owned, moved, (3, EVA))
+    handed = owned.lead("handed@j.example", country="DE")
+    asks(owned, handed)
+    contacts(owned, handed, (3, BEN))
+    assert [owned.lead(one.email).owner for one in (named, moved, handed)] == [ANA, ANA, EVA]
+
+
+def test_the_leads_own_first_contact_comes_before_the_companys_rep_everywhere(owned: World) -> None:
+    kim, lee, max_ = (owned.lead(f"{name}@harbor.example", company="Harbor") for name in ("kim", "lee", "max"))
+    asks(owned, kim)
+    assert owned.lead(kim.email).owner == ANA, "and so the company's"
+    contacts(owned, lee, (1, BEN))
+    for lead in (lee, max_):
+        asks(owned, lead)
+        owned.enter("owned", lead)
+    owned.work()
+    assert [of(owned, lead)[0].rep for lead in (lee, max_)] == [BEN, ANA]
+    assert sorted(senders(owned)) == [(lee.email, BEN), (max_.email, ANA)]
+    assert [owned.lead(lead.email).owner for lead in (lee, max_)] == [BEN, None]
+
+
+def test_whom_a_handoff_goes_to_is_the_leads_owner_also_where_the_company_is_anothers(world: World) -> None:
+    rules = "\nowner:\n  assign: [{territory: country}]\n"
+    world.deploy(workspace(rules=rules) | {"sequences/owned.yaml": OWNED})
+    kim = world.lead(company="Harbor", owner=ANA)
+    asks(world, kim)
+    lee = world.lead("lee@harbor.example", company="Harbor", country="DE")
+    asks(world, lee)
+    assert (of(world, lee)[0].rep, world.lead(lee.email).owner) == (EVA, EVA)
