@@ -15,6 +15,8 @@ from sequencer.core.workspace import Workspace
 
 NOBODY: Final = timedelta(days=1)
 """A handoff that no rep can be found for is looked at so often."""
+SHOWN: Final = timedelta(days=30)
+"""So long whoever accepted a lead sees by the link who it is; after that, on the dashboard."""
 UNANSWERED: Final = "nobody accepted it in time"
 
 
@@ -130,6 +132,15 @@ def stands(one: Handoff, zone: ZoneInfo) -> str:
     if one.state is State.DECLINED:
         return f"{rep} declined the handoff on {at}: {one.answer or 'no reason was given'}{again}"
     return f"went back to nurture on {at}: {one.answer}"
+
+
+def shows(one: Handoff, rep: str, reps: Collection[str], now: datetime) -> bool:
+    """Whether a rep's link shows who the lead is: they are to answer, or accepted lately. Mails are forwarded."""
+    if one.rep != rep or rep not in reps:
+        return False
+    if one.state is State.WAITING:
+        return True
+    return one.state is State.ACCEPTED and one.answered_at is not None and now < one.answered_at + SHOWN
 
 
 def closed(handoff: Handoff, state: State, now: datetime, answer: str = "", until: date | None = None) -> Handoff:

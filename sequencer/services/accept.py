@@ -65,6 +65,8 @@ def hear(conn: Connection, release: Release, new: Iterable[Event], now: datetime
         if one is None:
             continue
         rep = str(e.data["rep"])
+        if rep not in release.workspace.reps:
+            continue  # Whoever left is told nothing of leads any more.
         open_ = one.state is State.WAITING and one.rep == rep
         if said is not None and open_ and demands_date(conn, release, e.lead_id, said):
             _asked_back(conn, one, e, "undated", now)

@@ -196,8 +196,11 @@ def _brief(context: Context, taken: _Taken, row: Any, brief: Briefing) -> list[s
     opening = []
     if row.kind in ("unclear", "undated"):
         opening = [f"You wrote: {row.note}", _stands(taken, row.kind, brief.handoff, row.rep)]
+    page = f"{context.public_url}/dashboard/leads/{brief.lead.id}"
+    if opening and (brief.handoff.state is not State.WAITING or brief.handoff.rep != row.rep):
+        return [*opening, page]  # The lead is not theirs to answer for: who it is, the dashboard says.
     parts = [f"{head}\n{chr(10).join(f'- {line}' for line in lines)}" for head, lines in brief.parts]
-    return [*opening, brief.who, *parts, f"{context.public_url}/dashboard/leads/{brief.lead.id}"]
+    return [*opening, brief.who, *parts, page]
 
 
 def _answers(context: Context, taken: _Taken, row: Any) -> tuple[list[str], str]:

@@ -1,6 +1,6 @@
 """Handoffs: the page on which a rep accepts or declines, known by a signed address, and the list of all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sequencer.core.handoff import State, policy_of
+from sequencer.core.handoff import State, policy_of, shows
 from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
 from sequencer.core.rep_answer import LONGEST, Said
@@ -60,15 +60,15 @@ class HandoffDoor:
             states=[one.value for one in State],
             reps=sorted(names.items(), key=lambda one: one[1]),
             names=names,
-            handoffs=[(row, self._link(row), labels.get(row.answer, row.answer)) for row in found[:FOUND]],
+            handoffs=[(row, self._link(row, names), labels.get(row.answer, row.answer)) for row in found[:FOUND]],
             more=len(found) > FOUND,
             now=now,
             zone=ZoneInfo(release.workspace.zone),
         )
 
-    def _link(self, row: Any) -> str:
-        """Where it is answered, as the rep would."""
-        if row.rep is None:
+    def _link(self, row: Any, reps: Collection[str]) -> str:
+        """Where it is answered, as the rep would; of who is there no more, the lead's page."""
+        if row.rep not in reps:
             return f"/dashboard/leads/{row.lead_id}"
         return f"/h/{mint_handoff(self.context.secret, row.lead_id, row.number, row.rep)}"
 
@@ -89,6 +89,8 @@ class HandoffDoor:
                 if said is None:
                     return self._page(request, conn, asked, "Choose why, or say it in a few words.", 400)
                 one = asked.handoff
+                if asked.rep not in release.workspace.reps:
+                    raise Impossible("Whom this link was sent to is no rep any more.")
                 if accept.demands_date(conn, release, one.lead_id, said):
                     return self._page(request, conn, asked, "Say when to try again: that status needs a date.", 400)
                 awake = accept.answer(self.context, conn, (one.lead_id, one.number), asked.rep, said)
@@ -111,9 +113,11 @@ class HandoffDoor:
     def _page(self, request: Request, conn: Connection, asked: Asked, problem: str = "", status: int = 200) -> Response:
         now, release = clock.now(conn), self.context.releases.current(conn)
         one = asked.handoff
-        brief = briefing(conn, release, one._replace(rep=asked.rep))
-        if brief is None:
-            raise HTTPException(404, "There is no such lead.")
+        brief = None
+        if shows(one, asked.rep, release.workspace.reps, now):
+            brief = briefing(conn, release, one)
+            if brief is None:
+                raise HTTPException(404, "There is no such lead.")
         rep = release.workspace.reps.get(asked.rep)
         policy, holder = policy_of(release.workspace), release.workspace.reps.get(one.rep or "")
         return page(
@@ -126,7 +130,8 @@ class HandoffDoor:
             handoff=one,
             mine=one.rep == asked.rep,
             now_with=holder.name if holder is not None else one.rep,
-            answer=policy.declines[one.answer].label if one.answer in policy.declines else one.answer,
+            # What a rep wrote in their own words may tell of the lead.
+            answer=policy.declines[one.answer].label if one.answer in policy.declines else "",
             declines=[(reason.id, reason.label) for reason in policy.declines.values()],
             longest=LONGEST,
             now=now,

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from sequencer.core.mail import join
 from sequencer.core.token import mint_handoff
 from sequencer.services import alerts
 from tests.services.conftest import World
@@ -85,6 +86,55 @@ def test_after_a_reassignment_the_first_reps_page_says_who_has_it(site: Site, pa
     assert state(site) == ("waiting", "", "ben@acme.example")
     assert site.http.post(other, data={"do": "accept"}).status_code == 303
     assert (state(site)[0], site.world.lead().owner) == ("accepted", "ben@acme.example")
+
+
+def profile(site: Site, page: str) -> bool:
+    """Whether the page says who the lead is; it always says how the handoff stands."""
+    shown = site.http.get(page)
+    assert shown.status_code == 200
+    return any(word in shown.text for word in ("Kim", "Harbor", "kim@harbor.example", "What bothers them"))
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("accept", "You accepted this lead on Monday 23 November 08:00"),
+        ("decline", "This lead was declined on Monday 23 November 08:00: No budget"),
+        ("reassign", "This lead went to Ben Okafor meanwhile, on Monday 23 November 17:00"),
+        ("expire", "This lead went back to nurture on Tuesday 24 November 13:00: nobody accepted it in time"),
+        ("leave", "This handoff is over"),
+    ],
+    ids=["accepted", "declined", "reassigned", "expired", "the rep left"],
+)
+def test_once_it_is_over_the_link_says_so_and_not_who_the_lead_is(site: Site, page: str, how: str, says: str) -> None:
+    assert profile(site, page)
+    if how == "leave":
+        left = {name: text.replace("ana@acme.example", "eva2@acme.example") for name, text in workspace().items()}
+        site.world.deploy(left)
+        assert site.http.post(page, data={"do": "accept"}).status_code == 409
+        assert state(site)[0] == "waiting"
+    elif how in ("reassign", "expire"):
+        site.world.pass_(hours=10 if how == "reassign" else 72)
+    else:
+        assert site.http.post(page, data={"do": how, "reason": "no-budget"}).status_code == 303
+        assert profile(site, page) == (how == "accept")
+        site.world.pass_(days=29)
+        assert profile(site, page) == (how == "accept"), "the rep who accepted has the mail's link for a month"
+        site.world.pass_(days=1)
+    assert not profile(site, page)
+    assert says in site.http.get(page).text
+    if how in ("accept", "decline"):
+        assert site.http.post(page, data={"do": "accept"}).status_code == 409
+
+
+def test_a_rep_who_answers_for_a_lead_that_went_to_another_is_told_so_and_no_more(site: Site, page: str) -> None:
+    body, content_type = reply_form(site.world, "accept")
+    site.world.pass_(hours=10)
+    take(site.world, body, urgent=True, door="inbound", content_type=content_type)
+    mailed(site)
+    texts = {r.to_email: join(b.skeleton.text, r.values) for b in site.world.provider.batches for r in b.recipients}
+    assert "the lead went to Ben Okafor meanwhile" in texts["ana@acme.example"]
+    assert "What bothers them" in texts["ben@acme.example"] and "What bothers them" not in texts["ana@acme.example"]
 
 
 def test_only_tokens_of_ours_open_it(site: Site, page: str) -> None:
