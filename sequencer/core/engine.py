@@ -437,7 +437,9 @@ class _Run:
         if isinstance(ruling, Skip) or self.workspace.owner.changed != "introduce":
             return ruling
         noted = self.enrollment.passed(step.introduced)
-        return ruling if noted is None else ruling._replace(introduces=predecessor(self.workspace, noted.detail))
+        if noted is None or noted.outcome != "introduced":
+            return ruling
+        return ruling._replace(introduces=predecessor(self.workspace, noted.detail))
 
     def branch(self, step: Branch, due: datetime) -> bool:
         if self.holds(step):

@@ -23,8 +23,8 @@ class Status(StrEnum):
 RUNNING: Final = frozenset({Status.ACTIVE, Status.PAUSED})
 
 OUTCOMES: Final = frozenset(
-    "sent skipped told assigned went_on asked_rep rep_approved rep_declined introduced set handed_off started exit "
-    "done held_out".split()
+    "sent skipped told assigned went_on asked_rep rep_approved rep_declined introduced unintroduced set handed_off "
+    "started exit done held_out".split()
 )
 """What becomes of steps that have no arms. No arm has such a name."""
 

@@ -76,6 +76,7 @@ _OUTCOMES = {
     "went_on": "went on after {step}: {detail}",
     "asked_rep": "the rep was asked to review {step}",
     "introduced": "{step} introduced the new owner",
+    "unintroduced": "{step} did not introduce the new owner: that could not be rendered ({detail})",
     "rep_approved": "the rep let {step} go",
     "rep_declined": "the rep had {step} skipped",
     "set": "fields were set ({step})",

@@ -59,7 +59,7 @@ def carry_out(
     release, series, _ = steps
     pairs = list(zip(known, decisions, strict=True))
     orders = [Order(effect, decision.enrollment, snapshot) for snapshot, decision, effect in _each(pairs, Send)]
-    outgoing, failed, late = compose(
+    outgoing, failed, late, unsaid = compose(
         context, release, series, orders, _heads(conn, series, orders), _edits(conn, orders)
     )
     if late:
@@ -74,7 +74,11 @@ def carry_out(
         # Cannot happen while the leads' locks are kept; the key is there for the day when it does.
         log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
         outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
-    # A mail that cannot be rendered never goes: the next one introduces.
+    if unsaid:
+        log.warning("%d mails of %s do not introduce the new owner: that cannot be rendered", len(unsaid), series.id)
+        decisions = [_unsaid(decision, unsaid) for decision in decisions]
+    # A mail that cannot be rendered never goes: the next one introduces. One that goes without the introduction spends
+    # it all the same: the lead has heard from the new owner.
     unread = {attempt.enrollment_id for attempt in failed}
     introducing = [o for o in orders if o.send.introduces is not None and o.enrollment.id not in unread]
     leads.succeed(conn, {o.snapshot.lead.id: None for o in introducing})
@@ -111,6 +115,19 @@ def carry_out(
     awake |= _start(conn, release, more, now)
     awake |= _change(conn, release, more, now)
     return outgoing, awake, bool(late)
+
+
+def _unsaid(decision: Decision, why: Mapping[int, str]) -> Decision:
+    """The history tells that the mail does not introduce the new owner, and why."""
+    enrollment = decision.enrollment
+    if enrollment.id not in why:
+        return decision
+    steps = {effect.step.introduced for effect in decision.effects if isinstance(effect, Send)}
+    outcomes = tuple(
+        one._replace(outcome="unintroduced", detail=why[enrollment.id]) if one.step in steps else one
+        for one in enrollment.outcomes
+    )
+    return decision._replace(enrollment=enrollment._replace(outcomes=outcomes))
 
 
 def _heads(conn: Connection, series: Series, orders: Sequence[Order]) -> Mapping[tuple[int, str], Head]:

@@ -94,15 +94,17 @@ def compose(
     orders: Sequence[Order],
     heads: Mapping[tuple[int, str], Head],
     edits: Mapping[tuple[int, str], Edit] = NOTHING,
-) -> tuple[list[Outgoing], list[Attempt], list[Order]]:
-    """Batches by content and sender's domain, attempts that failed to render (each concerns its lead only), and the
-    orders for which no time was left; the first is always rendered. `heads`: of the mails that some of these answer.
-    `edits`: what reps wrote into some of them; each of these goes alone.
+) -> tuple[list[Outgoing], list[Attempt], list[Order], Mapping[int, str]]:
+    """Batches by content and sender's domain, attempts that failed to render (each concerns its lead only), the orders
+    for which no time was left (the first is always rendered), and by enrollment why a mail does not introduce the new
+    owner as it was to. `heads`: of the mails that some of these answer. `edits`: what reps wrote into some of them;
+    each goes alone.
     """
     until = time.monotonic() + RENDERING
     groups: dict[tuple[str, str, bool, int], _Group] = {}
     failed: list[Attempt] = []
     late: list[Order] = []
+    unsaid: dict[int, str] = {}
     minted = mint_all(context.secret, [(order.enrollment.id, order.send.step.id) for order in orders])
     ends = ends_after_mail(release.workspace, sequence)
     for number, (order, tokens) in enumerate(zip(orders, minted, strict=True)):
@@ -122,7 +124,15 @@ def compose(
             key = (content.id, _domain(sender.email), answered is not None, alone)
             if (group := groups.get(key)) is None:
                 group = groups[key] = _Group(content, answered is not None, edit is not None)
-            attempt, recipient = _one(context, release, sequence, order, tokens, sender, group, answered)
+            try:
+                attempt, recipient = _one(context, release, sequence, order, tokens, sender, group, answered)
+            except RenderingFailed as error:
+                if order.send.introduces is None:
+                    raise
+                # It may be the introduction alone that fails, and would with every mail to come: so this goes without.
+                unsaid[order.enrollment.id] = str(error)
+                silent = order._replace(send=order.send._replace(introduces=None))
+                attempt, recipient = _one(context, release, sequence, silent, tokens, sender, group, answered)
         except (RenderingFailed, Unfit) as error:
             failed.append(_attempt(release, sequence, order, sender, failure=str(error), state=State.REFUSED))
         else:
@@ -131,7 +141,7 @@ def compose(
             if ends and order.enrollment.position == END:
                 group.last[order.enrollment.id] = order.enrollment.since
     sent = [group.outgoing(sequence, release.workspace.reply_domain) for group in groups.values() if group.attempts]
-    return sent, failed, late
+    return sent, failed, late, unsaid
 
 
 def _one(

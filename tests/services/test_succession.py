@@ -48,6 +48,25 @@ def test_the_next_mail_introduces_when_the_first_cannot_be_rendered(
     assert "I follow Ana, who is well." in world.provider.text()
 
 
+def test_a_mail_whose_introduction_cannot_be_rendered_goes_without_it_and_the_history_says_why(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    partial = "content/partials/introduction.mjml"
+    world.deploy({**texts("introduce"), partial: "I follow {{ 1 // (previous_owner.first_name | length - 3) }}."})
+    kim = world.lead(owner_email="ana@acme.example")
+    world.enter("series", kim)
+    world.pass_(days=1)
+    world.lead(owner_email="ben@acme.example")
+    world.provider.answers.append(Receipt(Outcome(Answer.RETRY, "busy")))
+    world.pass_(days=12)
+    assert [step for _, step in world.provider.mails] == ["one", "two", "two", "three"]
+    assert not any("I follow" in world.provider.text(number) for number in range(4))
+    [passage] = world.view(kim)["enrollments"]
+    [said] = [o["sentence"] for o in passage["outcomes"] if o["outcome"] == "unintroduced"]
+    assert said.startswith("two did not introduce the new owner: that could not be rendered (two: the html part, line")
+    assert "1 mails of series do not introduce the new owner: that cannot be rendered" in caplog.messages
+
+
 def test_mail_of_a_new_owner_is_let_go_by_an_operator(world: World) -> None:
     world.deploy(texts("hold"))
     kim = world.lead(owner_email="ana@acme.example")
