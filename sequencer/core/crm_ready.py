@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sequencer.core.crm import Conditions, CrmSource, Path
+from sequencer.core.halts import TOUCHES
 
 
 def path(text: str) -> Path:
@@ -23,7 +24,7 @@ def _named(*names: str) -> Mapping[str, Conditions]:
     return {name: {("event",): (name,)} for name in names}
 
 
-_FLAT: Final = ("meeting_booked", "meeting_held", "call_logged", "deal_won", "deal_lost", "stage_changed")
+_FLAT: Final = (*TOUCHES, "deal_won", "deal_lost", "stage_changed")
 _HUBSPOT: Final = _paths(
     stage="lifecyclestage",
     status="hs_lead_status",
@@ -105,6 +106,7 @@ READY: Final[Mapping[str, CrmSource]] = {
                     path("meta.action"): ("create",),
                 },
                 "call_logged": {_DEAL: ("activity",), _ACTIVITY: ("call",), path("data.done"): ("true", "1")},
+                "mail_logged": {_DEAL: ("activity",), _ACTIVITY: ("email",), path("data.done"): ("true", "1")},
             },
             fields=_paths(stage="data.status"),
         ),

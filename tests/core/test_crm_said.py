@@ -61,6 +61,8 @@ CALL = {
     "meta": {"action": "change", "entity": "activity", "id": "f1", "timestamp": 1764147600},
     "data": {"id": 10, "person_id": 3, "owner_id": 77, "type": "call", "done": True, "note": "Wants a quote"},
 }
+MAIL = {**CALL, "data": {**CALL["data"], "type": "email"}}
+KIM = "kim@harbor.example"
 
 
 def said(name: str, *things: Any) -> list[Told]:
@@ -83,6 +85,9 @@ def said(name: str, *things: Any) -> list[Told]:
         ("pipedrive-person", PERSON, "kim@harbor.example", "3", (), {"owner": 77, "first_name": "Kim"}),
         ("pipedrive-deal", DEAL, None, "3", ("deal_won",), {"stage": "won"}),
         ("pipedrive-deal", CALL, None, "3", ("call_logged",), {}),
+        ("pipedrive-deal", MAIL, None, "3", ("mail_logged",), {}),
+        ("hubspot-workflow", {"email": KIM, "event": "mail_logged"}, KIM, None, ("mail_logged",), {}),
+        ("salesforce", {"Email": KIM, "event": "mail_logged"}, KIM, None, ("mail_logged",), {}),
     ],
 )
 def test_what_each_crm_posts_is_read_by_its_ready_mapping(
@@ -109,6 +114,7 @@ def test_a_repeat_has_the_same_key_and_the_time_of_what_happened() -> None:
         ("hubspot", {**HUBSPOT, "subscriptionType": "contact.creation", "propertyName": None}),
         ("pipedrive-person", {**PERSON, "meta": {"entity": "organization"}}),
         ("pipedrive-deal", {**DEAL, "data": {**DEAL["data"], "person_id": None}}),  # type: ignore[dict-item]
+        ("pipedrive-deal", {**CALL, "data": {**CALL["data"], "type": "email", "done": False}}),
         ("salesforce", {"Email": ["kim@harbor.example"], "event": "call_logged"}),
         ("salesforce", {"Email": "kim@harbor.example", "Id": "\0"}),
     ],
