@@ -1,6 +1,6 @@
 """Which programs may use the API: by API_TOKEN, which opens all of it, or by a key, which may what it was made for.
 
-A key has so many requests a minute, which every answer tells as the IETF's draft-ietf-httpapi-ratelimit-headers has it.
+Each has so many requests a minute, which every answer tells as the IETF's draft-ietf-httpapi-ratelimit-headers has it.
 """
 
 import logging
@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sequencer.core.api_key import ApiKey, digest_of, id_of, scope_of
+from sequencer.core.api_key import PER_MINUTE, ApiKey, digest_of, id_of, scope_of
 from sequencer.logs import describe
 from sequencer.services.context import Context
 from sequencer.store import api_keys
@@ -94,14 +94,15 @@ class Programs:
         if key is None:
             self.by_caller.spend(caller, GUESSES)
             return _unknown("this key is unknown, or was revoked")
-        return self._by_key(key, scope_of(request.method, request.scope["path"]))
+        needed = scope_of(request.method, request.scope["path"])
+        return self._counted(key.id, key.per_minute, key.scopes, needed)
 
     def _by_token(self, token: str) -> Admitted:
         if self.api_token is None:
             shut = "the API is shut: API_TOKEN is not set, and this is no key of `sequencer keys create`"
             return Admitted(_refusal(503, shut))
         if same(token, self.api_token):
-            return Admitted(scopes=None)
+            return self._counted("", PER_MINUTE, None, "")
         return _unknown("expected the header `Authorization: Bearer …` with a key, or the value of API_TOKEN")
 
     def _key(self, id_: str, token: str) -> ApiKey | None:
@@ -112,19 +113,20 @@ class Programs:
             api_keys.used(conn, id_)
             return found
 
-    def _by_key(self, key: ApiKey, needed: str) -> Admitted:
-        spent = self.by_key.spend(key.id, key.per_minute)
+    def _counted(self, id_: str, per_minute: int, scopes: frozenset[str] | None, needed: str) -> Admitted:
+        """A request by the key of this id, or by the token, which has none, if it may be made."""
+        spent = self.by_key.spend(id_, per_minute)
         anew = ceil(spent.anew)
         headers = {
-            "RateLimit-Policy": f'"key";q={key.per_minute};w={MINUTE}',
+            "RateLimit-Policy": f'"key";q={per_minute};w={MINUTE}',
             "RateLimit": f'"key";r={max(spent.left, 0)};t={anew}',
         }
         if spent.left < 0:
-            told = f"expected at most {key.per_minute:,} requests a minute with this key"
+            told = f"expected at most {per_minute:,} requests a minute with this key"
             return Admitted(_refusal(429, told), headers=headers | {"Retry-After": str(anew)})
-        if needed not in key.scopes:
+        if scopes is not None and needed not in scopes:
             return Admitted(_refusal(403, lacks(needed)), headers=headers)
-        return Admitted(scopes=key.scopes, headers=headers)
+        return Admitted(scopes=scopes, headers=headers)
 
 
 def lacks(scope: str) -> str:

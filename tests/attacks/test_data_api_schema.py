@@ -14,7 +14,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sequencer.core.lead import Lead
-from sequencer.web import api_description, api_input
+from sequencer.web import api_description, api_input, programs
 from tests.attacks.conftest import everything_stored, serving
 from tests.web.conftest import BEARER, TOKEN, WELCOME, Site
 from tests.workspaces import files
@@ -55,7 +55,9 @@ def ask_everything(site: Site, folder: Path, *options: str) -> tuple[subprocess.
     site.world.lead("jane@acme.example")
     (folder / "settings.toml").write_text(SETTINGS)
     app = Counted(site.app)
-    with serving(app) as server:
+    with pytest.MonkeyPatch.context() as patch, serving(app) as server:
+        # As many requests as it likes: here it is not the rate limit that is looked at.
+        patch.setattr(programs, "PER_MINUTE", 1_000_000)
         here = f"http://127.0.0.1:{server.port}"
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "settings.toml", "--no-color"]
         command += ["run", f"{here}/api/openapi.json", "--url", here, "--header", f"Authorization: Bearer {TOKEN}"]

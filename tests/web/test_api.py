@@ -271,9 +271,9 @@ def test_every_example_of_the_description_is_valid_and_works(site: Site) -> None
 
 
 def test_every_curl_of_the_documentation_is_answered_as_it_says(site: Site) -> None:
-    """What stands in docs/api.md, word by word, against the workspace that is shipped."""
-    page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)", page, re.MULTILINE)
+    """What stands there, word by word, against the workspace that is shipped."""
+    pages = "\n".join((ROOT / "docs" / name).read_text("utf-8") for name in ("api.md", "embedding.md"))
+    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)", pages, re.MULTILINE)
     site.world.deploy(read_files(ROOT))
     answers = []
     for command in commands:
@@ -284,5 +284,8 @@ def test_every_curl_of_the_documentation_is_answered_as_it_says(site: Site) -> N
         name, _, value = given["-H"].partition(": ")
         answer = site.http.request(method, url, content=given.get("-d", "").encode(), headers={name: value})
         answers.append((url.removeprefix(ADDRESS), answer.status_code))
-    assert len(answers) == 8
+        if url.startswith(f"{ADDRESS}/f/"):
+            assert {"title", "questions", "message", "challenge", "bits"} == answer.json().keys()
+            assert f'{{"title": "{answer.json()["title"]}", "questions": ' in pages
+    assert len(answers) == 9
     assert [one for one in answers if one[1] not in (200, 201)] == [("/api/handoffs/17/1", 404)]

@@ -1,6 +1,7 @@
 """Who may come in, and what every answer carries."""
 
 import re
+from pathlib import Path
 
 import pytest
 from starlette.routing import Mount, Route
@@ -36,6 +37,24 @@ OPEN = {
     "/static",
     "/api/openapi.json",
 }
+
+
+def test_the_documentation_lists_every_route_and_says_who_may_ask(site: Site) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    told = {}
+    for row in re.findall(r"^\| (`.*`.*?) \| (open|a key|login)\b", page, re.MULTILINE):
+        for path in re.findall(r"(/[^\s`]*)`", row[0]):
+            told[path.removesuffix("/…")] = row[1]
+    paths = {re.sub(r"\{(\w+):\w+\}", r"{\1}", getattr(route, "path", "")): route for route in site.app.routes}
+    wrong = []
+    for path, route in paths.items():
+        whole = path.removesuffix("/{key}") if "inbound" in path else path
+        said = told.get(whole) or next((who for one, who in told.items() if path.startswith(f"{one}/{{")), None)
+        by_token = path.startswith("/api/") or path == "/metrics"
+        if said != ("open" if route.path in OPEN else "a key" if by_token else "login"):
+            wrong.append((path, said))
+    assert wrong == []
+    assert set(told) - set(paths) == set(), "and none that there is not"
 
 
 def test_every_route_but_these_refuses_who_is_not_known(site: Site) -> None:

@@ -11,7 +11,7 @@ from sequencer.core.api_key import SCOPES, digest_of, id_of, mint, scope_of
 from sequencer.store import api_keys
 from sequencer.web import programs, throttle
 from tests.services.test_batches import counted
-from tests.web.conftest import Site, bearer, key_of
+from tests.web.conftest import TOKEN, Site, bearer, key_of
 
 EMAIL = "kim@harbor.example"
 
@@ -100,6 +100,23 @@ def test_a_key_has_so_many_requests_a_minute_and_every_answer_tells_what_is_left
     assert site.http.get(f"/api/leads/{EMAIL}", headers=other).status_code == 404
     now += 60
     assert site.http.get(f"/api/leads/{EMAIL}", headers=first).status_code == 404
+
+
+def test_the_token_of_the_environment_has_as_many_requests_as_a_key(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(throttle.time, "monotonic", lambda: now)
+    monkeypatch.setattr(programs, "PER_MINUTE", 2)
+    answers = [site.http.get(path, headers=bearer(TOKEN)) for path in ("/metrics", "/api/forms", "/api/forms")]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers["ratelimit"] for answer in answers] == [f'"key";r={left};t=60' for left in (1, 0, 0)]
+    assert answers[2].headers["retry-after"] == "60"
+    # Wrong ones take nothing from it, and a key has its own.
+    assert site.http.get("/api/forms", headers=bearer(f"{TOKEN}x")).status_code == 401
+    assert site.http.get("/api/forms", headers=bearer(key_of(site, "forms:read"))).status_code == 200
+    now += 60
+    assert site.http.get("/api/forms", headers=bearer(TOKEN)).status_code == 200
 
 
 def test_who_guesses_keys_is_not_looked_up_any_more_and_right_keys_go_on_from_there(
