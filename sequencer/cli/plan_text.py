@@ -228,6 +228,8 @@ def readied(plan: Plan) -> Iterator[str]:
     yield f"counted anew: {counted(found.counted, 'lead')}"
     yield f"  {found.ready:>8,}  become sales-ready{spread}"
     yield from (f"  {people:>8,}  of them by `{reason}`" for reason, people in sorted(found.reasons.items()))
+    if found.told_again:
+        yield f"  {found.told_again:>8,}  of them wait for a rep's answer: that rep is told again"
     if found.waiting:
         yield f"  {found.waiting:>8,}  would, but something that `needs` names is missing"
     if found.over:

@@ -96,6 +96,8 @@ class Readying:
     """Whom all that lets in, by sequence."""
     examples: tuple[Example, ...] = ()
     """Some of those who become ready, those whose score changes most first."""
+    told_again: int = 0
+    """Of those who become ready, whose last handoff has no answer yet: its rep is told again."""
 
 
 class Gained(NamedTuple):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sequencer.core.entry import entrances, refuses
 from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
+from sequencer.core.handoff import State
 from sequencer.core.lead import Lead
 from sequencer.core.plan import Example, Readying
 from sequencer.core.readiness import handed_to
@@ -19,7 +20,7 @@ from sequencer.core.signals import Signals
 from sequencer.services import weigh
 from sequencer.services.enroll import known_of
 from sequencer.services.weigh import Looked
-from sequencer.store import companies, leads, readiness
+from sequencer.store import companies, handoffs, leads, readiness
 
 PAGE: Final = 1_000
 """Leads counted together, with all that they ever did that counts."""
@@ -32,7 +33,7 @@ def readying(conn: Connection, current: Release, to: Release, now: datetime) -> 
     if signals is None or (before is not None and before.digest == signals.digest):
         return None
     engaged = _engaged(conn, to, signals)
-    people = ready = waiting = over = 0
+    people = ready = waiting = over = again = 0
     reasons, stages, learned, entering = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     examples: list[Example] = []
     for page in _pages(conn):
@@ -45,12 +46,21 @@ def readying(conn: Connection, current: Release, to: Release, now: datetime) -> 
         ready += len(begin)
         waiting += sum(bool(one.verdict.waits) for one in looked)
         over += sum(one.verdict.over for one in looked)
+        again += _told_again(conn, signals, begin)
         reasons.update(reason for one in begin for reason in one.verdict.reasons)
         stages.update(stage for one in looked if (stage := _stage(to, one)) is not None)
         learned.update(name for one in looked if one.taught for name in (*one.taught.fields, *one.taught.gone))
         entering += _entering(conn, to, looked, now)
         examples = _most_telling(examples + _examples(conn, before, to, begin, now))
-    return Readying(people, ready, waiting, over, reasons, stages, learned, entering, tuple(examples))
+    return Readying(people, ready, waiting, over, reasons, stages, learned, entering, tuple(examples), again)
+
+
+def _told_again(conn: Connection, signals: Signals, begin: Sequence[Looked]) -> int:
+    """How many of them are handed off already, and wait for an answer."""
+    if signals.handoff is None or not begin:
+        return 0
+    known = handoffs.of_leads(conn, [one.before.id for one in begin])
+    return sum(any(one.state is State.WAITING for one in of) for of in known.values())
 
 
 def _pages(conn: Connection) -> Iterator[list[Lead]]:

@@ -17,7 +17,7 @@ from sequencer.services.plan import foresee
 from sequencer.services.react import react
 from sequencer.services.release import prepare
 from sequencer.store import clock, leads
-from sequencer.store.tables import enrollment, lead, readiness
+from sequencer.store.tables import alert, enrollment, handoff, lead, readiness
 from tests.services.conftest import World
 from tests.services.test_weighing import SIGNALS, workspace
 
@@ -38,8 +38,11 @@ learn:
 RATED = f"pressure: {{catch_up: {RATE}}}\n"
 
 
-def people(world: World) -> None:
-    """Companies of five; visits by number, so that some are ready before, some by each reason, some wait, most not."""
+def people(world: World, owned: bool = False) -> None:
+    """Companies of five; visits by number, so that some are ready before, some by each reason, some wait, most not.
+
+    `owned`: everybody has an owner; else each seventh has none.
+    """
     with world.context.engine.begin() as conn:
         release, now = world.context.releases.current(conn), clock.now(conn)
         raw: list[dict[str, Any]] = [
@@ -47,7 +50,7 @@ def people(world: World) -> None:
                 "email": f"p{number}@c{number // 5}.example",
                 "country": "DE" if number % 2 else "FR",
                 "stage": "lead",
-                **({"owner_email": "ana@acme.example"} if number % 7 else {}),
+                **({"owner_email": "ana@acme.example"} if owned or number % 7 else {}),
             }
             for number in range(PEOPLE)
         ]
@@ -107,6 +110,43 @@ def test_what_is_planned_of_a_changed_file_is_what_happens_at_the_declared_pace(
     assert found.waiting and status["weighing"] is None
     again = planned(world, edited)
     assert (again.readying, bool(again.edit)) == (None, False)
+
+
+HANDOFF = "handoff: {stage: sql}\n"
+
+
+def test_exactly_those_whom_the_plan_counts_are_handed_off_or_told_of_again(world: World) -> None:
+    fading = BEFORE.replace("points: 40}", "points: 40, half_life: 1 day}") + "  needs: [owner]\n"
+    fading = fading.replace("sales_ready: score >= 80", "sales_ready:\n  any: {once: score >= 80}")
+    world.deploy(workspace(fading + HANDOFF, RATED))
+    # Who waits for an owner would inherit one by a colleague's handoff, and become ready by that.
+    people(world, owned=True)
+    world.pass_(days=3)
+    open_ = {row.lead_id for row in handed(world)}
+    assert open_ and all(row.over_at for row in readied(world)), (
+        "their reps have yet to answer, and they have fallen back"
+    )
+    edited = workspace(AFTER.replace("half_life: 10 days, at_most: 60", "at_most: 60") + HANDOFF, RATED)
+    plan = planned(world, edited)
+    found, began = plan.readying, world.now()
+    world.deploy(edited)
+    world.pass_(hours=PEOPLE // RATE + 1)
+    ready = {row.lead_id: row.at for row in readied(world) if row.at > began}
+    of = {row.lead_id: row.at for row in handed(world) if row.at > began}
+
+    assert found is not None and found.ready == len(ready) > found.told_again == len(ready.keys() & open_) > 0
+    assert of == ready and len(handed(world)) == len(open_ | of.keys()), "each has one handoff, as of then"
+    with world.context.engine.connect() as conn:
+        told = Counter(conn.execute(select(alert.c.lead_id).where(alert.c.handoff.is_not(None))).scalars())
+        stages = set(conn.execute(select(lead.c.stage).where(lead.c.id.in_(of))).scalars())
+    assert told == Counter(open_) + Counter(of.keys())
+    assert stages == {"sql"}
+    assert f"{found.told_again}  of them wait for a rep's answer" in plan_text.as_text(plan)
+
+
+def handed(world: World) -> list[Any]:
+    with world.context.engine.connect() as conn:
+        return list(conn.execute(select(handoff)).all())
 
 
 def test_a_plan_says_who_becomes_ready_and_why_without_saying_who_it_is(world: World) -> None:
