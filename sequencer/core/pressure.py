@@ -31,13 +31,13 @@ def allowed(
     """The first moment at or after `moment` that keeps gap, daily and weekly cap, and the company's.
 
     `day` counts the lead's calendar day, `week` any seven days. `mailed_at` and `company_mailed_at` (the lead's own
-    among them) are sorted.
+    among them, and those to come for which others wait before it) are sorted.
     """
     rule: Rule | None = None
     while True:
         later = _blocked(pressure, mailed_at, moment, zone)
         if later.rule is None:
-            later = _crowded(pressure, company_mailed_at, moment)
+            later = crowded(pressure, company_mailed_at, moment)
         if later.rule is None:
             return Allowed(moment, rule)
         moment, rule = later
@@ -58,10 +58,18 @@ def _blocked(pressure: Pressure, mailed_at: Sequence[datetime], moment: datetime
     return Allowed(moment, None)
 
 
-def _crowded(pressure: Pressure, company_mailed_at: Sequence[datetime], moment: datetime) -> Allowed:
+def crowded(pressure: Pressure, company_mailed_at: Sequence[datetime], moment: datetime) -> Allowed:
+    """The first moment at or after `moment` that keeps the company's cap.
+
+    What comes after it counts too: others wait for it, or began a little later to mail colleagues.
+    """
     cap = pressure.company
     if cap is None or len(company_mailed_at) < cap.mails:
         return Allowed(moment, None)
-    # Also what went just after `moment`: whoever mailed colleagues meanwhile may have begun a little later.
-    free = company_mailed_at[-cap.mails] + cap.within
-    return Allowed(free, "company") if free > moment else Allowed(moment, None)
+    free, more = moment, cap.mails - 1
+    for number in range(bisect_right(company_mailed_at, moment - cap.within), len(company_mailed_at) - more):
+        first, last = company_mailed_at[number], company_mailed_at[number + more]
+        # These are as many as may be; between them, and so near to them, one more would be too many.
+        if max(last, free) - min(first, free) < cap.within:
+            free = first + cap.within
+    return Allowed(free, "company" if free > moment else None)

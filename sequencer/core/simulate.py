@@ -5,6 +5,7 @@ is decided comes from the same functions that the services call (`decide`, `sett
 taken by the provider at once, and what software opens or clicks is left out.
 """
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -414,7 +415,7 @@ class _World:
             self.lead = self.lead._replace(owner_before=None)
         if self.workspace.counts(series):
             self.mailed_at.append(self.now)
-            self.company_mailed_at.append(self.now)
+            insort(self.company_mailed_at, self.now)
         self.letters.append(Letter(self.now, series.id, send, snapshot))
         for at, deed in self.audience(Sent(self.lead, series.id, step, send.step.content, self.now)):
             self.plan(max(at, self.now), deed, (enrollment.id, step))
@@ -527,7 +528,7 @@ class _World:
             self.halt()
         elif deed.kind == COLLEAGUE_MAILED:
             self.timeline.add(Entry(self.now, "", "colleague-mailed", "a colleague gets a mail"))
-            self.company_mailed_at.append(self.now)
+            insort(self.company_mailed_at, self.now)
         elif deed.kind in OF_A_MAIL:
             key = about or self.mail_of(deed)
             if key is None:

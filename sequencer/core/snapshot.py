@@ -48,7 +48,8 @@ class Snapshot(NamedTuple):
     mailed_at: tuple[datetime, ...] = ()
     """When this lead was mailed lately, by any sequence, as far as it counts for gap and caps; oldest first."""
     company_mailed_at: tuple[datetime, ...] = ()
-    """The same of everybody in the lead's company, the lead among them; empty where nothing is asked of that."""
+    """The same of everybody in the lead's company, the lead among them, and when those who wait before it are to be
+    mailed; empty where nothing is asked of that."""
     consent: Consent = Consent()
     others: tuple[Other, ...] = ()
     """The lead's enrollments in sequences that can hold this one up: running, or at their goal."""

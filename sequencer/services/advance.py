@@ -99,14 +99,15 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
                 return _Claimed([], fence, first_due, full, set(), trial)
             edits = Edits(partial(context.releases.at, conn), current)
-            turns = Turns.take(conn, current.workspace, sequence, (lead for _, lead in rows))
+            turns = Turns.take(conn, current.workspace, sequence, [lead for _, lead in rows], now)
             if turns is not None and not (rows := [one for one in rows if turns.has(one[1])]):
                 if trial:
                     pauses.give_back(conn)
                 return None
             parts = _by_steps(current, [(edits.migrated(e), lead) for e, lead in rows])
             asks = merged(steps.sequence.asks for steps, _ in parts)
-            known = snapshots.load(conn, current.workspace, asks, [one for _, part in parts for one in part], now)
+            subjects = [one for _, part in parts for one in part]
+            known = snapshots.load(conn, current.workspace, asks, subjects, now, colleagues=False)
             awake: set[tuple[str, str]] = set()
             late, began, first = False, time.monotonic(), 0
             for steps, part in parts:
@@ -117,6 +118,10 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 out, woken, late = carry_out(context, conn, steps, some, decisions, fence, now)
                 outgoing += out
                 awake |= woken
+            if turns is not None:
+                begun = {(attempt.enrollment_id, attempt.step) for out in outgoing for attempt in out.attempts}
+                if turns.write(conn, begun):
+                    awake.add((sequence, position))
             if trial and not outgoing:
                 pauses.give_back(conn)
     except DBAPIError:
@@ -149,8 +154,8 @@ def _decided(steps: Steps, known: Sequence[Snapshot], now: datetime, turns: Turn
         return [decided(steps, snapshot, now) for snapshot in known]
     decisions = []
     for snapshot in known:
-        decisions.append(decided(steps, turns.seen(snapshot, now), now))
-        turns.note(snapshot.lead, decisions[-1])
+        decisions.append(decided(steps, seen := turns.seen(snapshot), now))
+        turns.note(seen, decisions[-1])
     return decisions
 
 

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from sequencer.core.condition import Asks
+from sequencer.core.engine import open_message
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.facts import span
 from sequencer.core.lead import Lead
 from sequencer.core.message import State
 from sequencer.core.quiet import NEVER_QUIET
 from sequencer.core.snapshot import Consent, Snapshot, Standing
+from sequencer.core.turn import Turn, before
 from sequencer.core.workspace import Workspace
-from sequencer.store import companies as families
 from sequencer.store import enrollments, events, intake_health, leads, messages, readiness, suppressions
+from sequencer.store import turns as turns_
 
 _SAID_NOTHING, _NOT_ASKED = Consent(), Standing()
 
@@ -28,10 +30,12 @@ def load(
     subjects: Sequence[Subject],
     now: datetime,
     mails: bool = True,
+    colleagues: bool = True,
 ) -> list[Snapshot]:
     """Snapshots in the order of `subjects`. The caller holds the leads' locks wherever something is decided.
 
-    `mails`: whether a mail may come of it; else nobody asks when the leads were mailed lately.
+    `mails`: whether a mail may come of it; else nobody asks when the leads were mailed lately. `colleagues`: nor when
+    others of their companies were.
     """
     if not subjects:
         return []
@@ -40,7 +44,8 @@ def load(
     enrolled = [enrollment.id for enrollment, _ in subjects if enrollment is not None]
     ledger = messages.of_enrollments(conn, enrolled) if enrolled else {}
     mailed = messages.mailed_at(conn, lead_ids, lately(workspace, now)) if enrolled and mails else {}
-    together = company_mailed_at(conn, workspace, (lead for _, lead in subjects), now) if enrolled and mails else {}
+    asked = enrolled and mails and colleagues
+    together = turns(conn, workspace, (lead for _, lead in subjects), now) if asked else {}
     consents = suppressions.consents(conn, [lead.email for _, lead in subjects])
     happened = (
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
@@ -60,7 +65,11 @@ def load(
             events=tuple(happened.get(lead.id, ())),
             received=frozenset(received.get(lead.id, ())),
             mailed_at=tuple(mailed.get(lead.id, ())),
-            company_mailed_at=tuple(together.get(lead.company_id, ())) if lead.company_id is not None else (),
+            company_mailed_at=before(
+                together.get(lead.company_id or 0, ()),
+                (enrollment.id,) if enrollment is not None else (),
+                enrollment is not None and open_message(ledger.get(enrollment.id, {}), now) is not None,
+            ),
             consent=consents.get(lead.email, _SAID_NOTHING),
             others=tuple(others.get(lead.id, ())),
             standing=standings.get(lead.id, _NOT_ASKED),
@@ -75,15 +84,15 @@ def lately(workspace: Workspace, now: datetime) -> datetime:
     return now - max(timedelta(days=7), workspace.pressure.gap) - timedelta(days=1)
 
 
-def company_mailed_at(
+def turns(
     conn: Connection, workspace: Workspace, people: Iterable[Lead], now: datetime
-) -> Mapping[int, Sequence[datetime]]:
-    """By company, when its people were mailed lately; nothing, and no query, where no cap asks for it."""
+) -> Mapping[int, Sequence[Turn]]:
+    """By company, who of it was mailed lately and who waits; nothing, and no query, where no cap asks for it."""
     cap = workspace.pressure.company
     if cap is None:
         return {}
     ids = {lead.company_id for lead in people if lead.company_id is not None}
-    return families.mailed_at(conn, ids, now - cap.within, cap.mails)
+    return turns_.of(conn, ids, now - cap.within)
 
 
 def _since(workspace: Workspace, asks: Asks, subjects: Sequence[Subject], now: datetime) -> datetime | None:

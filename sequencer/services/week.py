@@ -17,6 +17,7 @@ from sequencer.core.people import quiet_of
 from sequencer.core.release import Release
 from sequencer.core.simulate import Arrival, Case, Past, Simulation, simulate
 from sequencer.core.snapshot import Snapshot
+from sequencer.core.turn import before
 from sequencer.core.week import Week
 from sequencer.services import snapshots
 from sequencer.services.context import Context
@@ -81,7 +82,7 @@ def _look(
     for snapshot in snapshots.load(conn, workspace, _asks(release), subjects, now, mails=False):
         loaded[snapshot.lead.id].append(snapshot)
     mailed = messages.mailed_at(conn, ids, snapshots.lately(workspace, now))
-    together = snapshots.company_mailed_at(conn, workspace, found.values(), now)
+    together = snapshots.turns(conn, workspace, found.values(), now)
     arrivals = _arrivals(conn, release, ids, now, until)
     for lead in found.values():
         past = Past(
@@ -89,7 +90,7 @@ def _look(
             messages={s.enrollment.id: _sent(s.messages) for s in loaded[lead.id] if s.enrollment is not None},
             events=loaded[lead.id][0].events,
             mailed_at=tuple(mailed.get(lead.id, ())),
-            company_mailed_at=tuple(together.get(lead.company_id, ())) if lead.company_id is not None else (),
+            company_mailed_at=before(together.get(lead.company_id or 0, ()), {e.id for e in known[lead.id]}),
             arrivals=tuple(arrivals[lead.id]),
         )
         week.add(_simulated(release, loaded[lead.id][0], past, now, until), quiet_of(workspace, lead))

@@ -1,14 +1,12 @@
 """Companies: which of them are one, which count together, and who their people are."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select, text
 
 from sequencer.core.event import DELIVERY, Event
 from sequencer.core.lead import Lead
-from sequencer.core.message import MAYBE_SENT
 from sequencer.store import events, leads
 from sequencer.store.arrays import array
 from sequencer.store.tables import company, event, lead
@@ -71,34 +69,6 @@ def families(conn: Connection, ids: Collection[int]) -> dict[int, frozenset[int]
     return {company_id: frozenset(members) for company_id, members in found.items()}
 
 
-_MAILED = text(
-    f"""
-    SELECT c.id, m.sent_at FROM company c CROSS JOIN {FAMILY} JOIN lead l ON l.company_id = family.id
-    CROSS JOIN LATERAL (
-        SELECT sent_at FROM message
-        WHERE lead_id = l.id AND sent_at > :since AND NOT exempt AND state = ANY(CAST(:counted AS text[]))
-        -- No more of one person could matter; and so the index by lead is asked, whatever the planner hopes.
-        ORDER BY sent_at DESC LIMIT :most
-    ) m
-    WHERE c.id = ANY(CAST(:ids AS bigint[])) ORDER BY m.sent_at
-    """
-)
-
-
-def mailed_at(conn: Connection, ids: Collection[int], since: datetime, most: int) -> dict[int, list[datetime]]:
-    """By company: when its people, and those of companies that count with it, were mailed after `since`; oldest first.
-
-    As far as it counts for gap and caps, and of each person the last `most` times.
-    """
-    found: dict[int, list[datetime]] = {}
-    if not ids:
-        return found
-    values = {"ids": array(sorted(ids)), "since": since, "most": most, "counted": sorted(MAYBE_SENT)}
-    for company_id, sent_at in conn.execute(_MAILED, values):
-        found.setdefault(company_id, []).append(sent_at)
-    return found
-
-
 _MERGE = (
     # One level: what was merged into the one that goes is the other's, and so are its subsidiaries.
     text("UPDATE company SET merged_into = :into WHERE id = :id OR merged_into = :id"),
@@ -112,6 +82,7 @@ _MERGE = (
         " FROM company gone WHERE c.id = :into AND gone.id = :id"
     ),
     text("UPDATE colleague_news SET company_id = :into WHERE company_id = :id"),
+    text("UPDATE turn SET company_id = :into WHERE company_id = :id"),
 )
 
 

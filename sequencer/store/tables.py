@@ -371,6 +371,16 @@ colleague_news = Table(
     PrimaryKeyConstraint("lead_id", "at", "key"),
 )
 
+turn = Table(
+    "turn",
+    metadata,
+    Column("company_id", BigInteger, nullable=False),
+    Column("enrollment_id", BigInteger, nullable=False),
+    Column("step", Text, nullable=False, comment="of the mail that went; empty: it waits until others were mailed"),
+    _at("at", nullable=False),
+    PrimaryKeyConstraint("company_id", "enrollment_id", "step"),
+)
+
 call_out = Table(
     "call_out",
     metadata,

@@ -29,6 +29,12 @@ def ago(*hours: float) -> list[datetime]:
         ([], [1, -0.01], 3, "company"),
         ([3], [3, 1], 17, "gap"),
         ([], [0, 0, 0, 0, 0], 4, "company"),
+        # Others wait for what comes: behind them, or where there is room before them.
+        ([], [0, 0, -4], 4, "company"),
+        ([], [0, 0, -4, -4], 8, "company"),
+        ([], [-2, -3], 6, "company"),
+        ([], [-5, -5], 0, None),
+        ([], [0, 0, -9, -9], 4, "company"),
     ],
 )
 def test_the_next_mail_waits_until_few_enough_went_to_the_company_lately(

@@ -1,20 +1,23 @@
 """No more than so many mails to the people of one company within so long. On a real database."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
 from sequencer.core.lead import Lead
 from sequencer.core.mail import Answer, Outcome, Receipt
-from sequencer.services import advance
+from sequencer.core.snapshot import Snapshot
+from sequencer.rendering.errors import RenderingFailed
+from sequencer.services import advance, compose
 from sequencer.services.week import foresee
 from sequencer.services.why import why
-from sequencer.store import clock, enrollments, readiness
+from sequencer.store import clock, enrollments, readiness, tables, turns
 from tests.services.conftest import START, World
 from tests.services.test_companies import belong
 from tests.services.test_unknown import LOST, RESENDS, webhooks
@@ -63,18 +66,85 @@ def test_five_colleagues_hear_two_at_a_time_and_why_says_so(world: World) -> Non
     world.enter("second", *five[3:], other[2])
     world.work()
     assert Counter(mailed(world)) == Counter("abxymno"), "each company has its own, and free mail is no company"
-    assert dues(world, *five[2:]) == [timedelta(hours=4)] * 3
+    assert dues(world, *five[2:]) == [timedelta(hours=h) for h in (4, 4, 8)], "each at their turn"
     with world.context.engine.connect() as conn:
         said = why(conn, world.context.releases.current(conn), five[4], None, clock.now(conn))
     [answer] = [one for one in said if one.sequence == "second"]
     enough = "waits: people of the company have had enough mails lately"
-    assert answer.now[-1].text == f"{enough}; one goes Mon 23 Nov 2026 12:00 (London) at the earliest"
+    assert answer.now[-1].text == f"{enough}; one goes Mon 23 Nov 2026 16:00 (London) at the earliest"
     world.enter("second", *people(world, "f"))
     assert foresee(world.context, 1, 100, lambda _: None).week.days[START.date()].waits == {"over a cap": 1}
     world.pass_(hours=4)
     assert Counter(mailed(world)) == Counter("abxymnocdz")
     world.pass_(hours=4)
     assert Counter(mailed(world)) == Counter("abxymnocdzef")
+
+
+def test_who_waits_longer_goes_first_whatever_step_colleagues_are_at(world: World) -> None:
+    steps = "\n  - wait: 1 day\n".join(f"  - id: s{9 - n}\n    email: one" for n in range(6))
+    daily = SERIES.replace("  - email: one\n", steps + "\n")
+    capped = "pressure: {week: none, gap: 1 hour, company: {mails: 1, within: 1 day}}\n"
+    deploy(world, WORKSPACE.replace("quiet: {days: [sat, sun]}\n", "") + capped, daily=daily)
+    a, z = people(world, "a", "z")
+    world.enter("daily", a, z)
+    world.pass_(days=3)
+    assert mailed(world) == ["a", "z", "a", "z"]
+
+
+def test_a_company_of_many_is_looked_at_as_little_as_one_of_few(world: World) -> None:
+    """Each of them is decided twice: when they are put off, and at their turn."""
+    deploy(world)
+    decided: list[int] = []
+    many = people(world, *(f"p{n:02}" for n in range(20)))
+    world.enter("first", *many)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(advance, "decided", counting(decided, advance.decided))
+        world.pass_(hours=36)
+    assert Counter(mailed(world)) == Counter(f"p{n:02}" for n in range(20))
+    # And once more each when the mail was taken: there is nothing after it, so that ends them without a decision.
+    assert max(Counter(decided).values()) <= 2
+    with world.context.engine.connect() as conn:
+        [company_id] = {one.company_id for one in many}
+        assert company_id is not None
+        known = turns.of(conn, [company_id], START + timedelta(hours=32))
+        kept = conn.execute(select(func.count()).select_from(tables.turn)).scalar_one()
+    assert (len(known[company_id]), kept) == (2, 2), "what is over is kept no longer"
+
+
+def counting(decided: list[int], decide: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(steps: Any, snapshot: Snapshot, now: datetime) -> Any:
+        decided.append(snapshot.lead.id)
+        return decide(steps, snapshot, now)
+
+    return counted
+
+
+def test_who_ends_while_they_wait_keeps_nobody_waiting(world: World) -> None:
+    deploy(world)
+    a, b, c, d, e = people(world, *"abcde")
+    world.enter("first", a, b, c, d)
+    world.work()
+    world.happens(c, "unsubscribed")
+    world.happens(d, "unsubscribed")
+    world.enter("first", e)
+    world.work()
+    assert (mailed(world), dues(world, e)) == (["a", "b"], [timedelta(hours=4)])
+
+
+def test_a_mail_that_cannot_be_rendered_makes_nobody_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(world)
+    a, b, c = people(world, "a", "b", "c")
+    one = compose._one
+
+    def fails(context: Any, release: Any, sequence: Any, order: compose.Order, *more: Any) -> Any:
+        if order.snapshot.lead.id in (a.id, b.id):
+            raise RenderingFailed("one", "too long")
+        return one(context, release, sequence, order, *more)
+
+    monkeypatch.setattr(compose, "_one", fails)
+    world.enter("first", a, b, c)
+    world.work()
+    assert mailed(world) == ["c"]
 
 
 def test_what_counts_with_a_company_has_one_cap_with_it_and_a_batch_knows_itself(world: World) -> None:
@@ -216,7 +286,7 @@ def test_a_batch_asks_once_whatever_its_size_and_never_where_no_cap_is(
     finally:
         event.remove(world.context.engine, "before_cursor_execute", listen)
     assert sum("FROM company c" in one and "SKIP LOCKED" in one for one in said) == asked
-    assert sum("FROM company c" in one and "message" in one for one in said) == asked
+    assert sum("FROM company c" in one and "turn" in one for one in said) == asked
 
 
 def test_a_company_that_somebody_else_deals_with_is_passed_over_alone(world: World) -> None:
