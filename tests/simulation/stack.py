@@ -35,7 +35,7 @@ _LINK = re.compile(r"https://www\.acme\.example/\w+\?[^\s)\"]+")
 _SAID = {kinds.OPENED: "open", kinds.CLICKED: "click", kinds.BOUNCED: "bounce", kinds.COMPLAINED: "spamreport"}
 _TABLES = (
     "message request event enrollment intake alert suppression consent watch watch_rule task review handoff call_out"
-    " colleague_news signal_count readiness lead company deployment release pause heartbeat"
+    " colleague_news turn signal_count readiness lead company deployment release pause heartbeat"
 ).split()
 
 
