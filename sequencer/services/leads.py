@@ -58,10 +58,19 @@ def save(
         if one.domain is not None:
             named[one.domain] = named.get(one.domain) or one.company
     companies = leads.put_companies(conn, named)
-    guessed = _guessed(conn, release, by_email.values(), was, traces)
-    by_email = {email: _with(one, guessed.get(email, {})) for email, one in by_email.items()}
-    rows = [_row(one, companies, guessed.get(one.email, {}), now) for one in by_email.values()]
-    written = leads.upsert(conn, rows, source, now)
+    guessed: dict[str, Mapping[str, Guess]] = {}
+
+    def rows(some: Collection[LeadInput]) -> list[dict[str, Any]]:
+        guessed.update(_guessed(conn, release, some, was, traces))
+        by_email.update({one.email: _with(one, guessed.get(one.email, {})) for one in some})
+        return [_row(by_email[one.email], companies, guessed.get(one.email, {}), now) for one in some]
+
+    written = leads.add(conn, rows([one for one in inputs if one.email not in was]), source, now)
+    overtaken = [lead_id for lead_id, is_new in written.values() if not is_new]
+    if overtaken:
+        # Somebody else brought them since we looked: what these answered is not to be guessed.
+        was |= {lead.email: lead for lead in leads.by_ids(conn, overtaken)}
+    written |= leads.upsert(conn, rows([one for one in inputs if one.email in was]), source, now)
     # An address stays suppressed whoever brings it back.
     barred = {email for email, topic in suppressions.of(conn, sorted(by_email)) if topic == suppressions.ALL}
     leads.suppress(conn, [written[email][0] for email in sorted(barred)])

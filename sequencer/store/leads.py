@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, TextClause, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.core.lead import BUILT_IN, Company, Lead
@@ -130,8 +130,7 @@ def answered(fields: str, zone: str) -> str:
 
 
 # One array a column: a VALUES list of a thousand rows costs SQLAlchemy a second to compile, every time.
-_UPSERT = text(
-    f"""
+_INSERT = f"""
     INSERT INTO lead AS l (email, {", ".join(OWN)}, company_id, fields, source, sources, bucket, created_at, updated_at)
     SELECT v.email, {", ".join(f"v.{name}" for name in OWN)}, v.company_id, CAST(v.fields AS jsonb), :source,
            CAST(v.guessed AS jsonb), hashtext(v.email) & 255, :now, :now
@@ -139,6 +138,12 @@ _UPSERT = text(
                 CAST(:company_id AS bigint[]), CAST(:fields AS text[]), CAST(:guessed AS text[]))
          v(email, {", ".join(OWN)}, company_id, fields, guessed)
     ON CONFLICT (email) DO UPDATE SET
+"""
+_RETURNING = "RETURNING l.email, l.id, l.xmax = 0 AS is_new"
+_ADD = text(f"{_INSERT} updated_at = l.updated_at {_RETURNING}")
+_UPSERT = text(
+    f"""
+    {_INSERT}
         {", ".join(f"{name} = coalesce(excluded.{name}, l.{name})" for name in OWN if name != "campaign")},
         -- First touch stays first touch.
         campaign = coalesce(l.campaign, excluded.campaign),
@@ -146,7 +151,7 @@ _UPSERT = text(
         fields = l.fields || excluded.fields,
         sources = {answered("excluded.fields", "excluded.zone")} || excluded.sources,
         updated_at = excluded.updated_at
-    RETURNING l.email, l.id, l.xmax = 0 AS is_new
+    {_RETURNING}
     """
 )
 
@@ -160,13 +165,29 @@ def upsert(
     somebody else, who is not sure. Emails must be unique in `rows`.
     Returns (id, is new) by email.
     """
+    return _put(conn, _UPSERT, rows, source, now)
+
+
+def add(conn: Connection, rows: Sequence[Mapping[str, Any]], source: str, now: datetime) -> dict[str, tuple[int, bool]]:
+    """The same, but whoever is there already is only locked: they come back as not new, and stay as they were.
+
+    In the order of their addresses, as `upsert` locks them.
+    """
+    return _put(conn, _ADD, rows, source, now)
+
+
+def _put(
+    conn: Connection, statement: TextClause, rows: Sequence[Mapping[str, Any]], source: str, now: datetime
+) -> dict[str, tuple[int, bool]]:
     if not rows:
         return {}
     ordered = sorted(rows, key=lambda row: str(row["email"]))
     columns = {name: [row.get(name) for row in ordered] for name in ("email", *OWN, "company_id")}
     for name in ("fields", "guessed"):
         columns[name] = [orjson.dumps(row.get(name) or {}).decode() for row in ordered]
-    return {row.email: (row.id, row.is_new) for row in conn.execute(_UPSERT, {**columns, "source": source, "now": now})}
+    return {
+        row.email: (row.id, row.is_new) for row in conn.execute(statement, {**columns, "source": source, "now": now})
+    }
 
 
 _WRITE = text(

@@ -4,7 +4,9 @@ import io
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from sequencer.core.guess import Traces
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import read
 from sequencer.services.imports import import_csv
@@ -68,3 +70,29 @@ def test_what_a_number_tells_stays_until_something_surer_does(world: World) -> N
     assert zone(world, kim) == ("Europe/Berlin", "phone", 60)
     saved(world, title="CFO")
     assert zone(world, kim) == ("Europe/Berlin", "phone", 60)
+
+
+def test_what_another_answered_since_we_looked_is_not_overwritten_by_a_guess(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy(files(series=SERIES))
+    put = leads.put_companies
+
+    def overtaken(conn: Connection, named: Any) -> Any:
+        # Between the look for the lead, which found none, and its insertion.
+        monkeypatch.setattr(leads, "put_companies", put)
+        saved(world, time_zone="Europe/Berlin", language="de")
+        return put(conn, named)
+
+    monkeypatch.setattr(leads, "put_companies", overtaken)
+    with world.context.engine.begin() as conn:
+        release = world.context.releases.current(conn)
+        one = read({"email": "kim@harbor.example", "first_name": "Kim"}, release.workspace)
+        done = save(conn, release, [one], "form:a", clock.now(conn), True, Traces("Asia/Tokyo", "en", "JP"))
+        kim = leads.by_email(conn, one.email)
+    assert kim is not None
+    assert (done.new, done.updated) == (set(), {kim.id})
+    assert (kim.first_name, kim.zone, kim.get("language")) == ("Kim", "Europe/Berlin", "de")
+    assert zone(world, kim) == ("Europe/Berlin", "api", 100)
+    changed = [e["data"] for e in world.view(kim)["events"] if e["event"] == "changed"]
+    assert "Asia/Tokyo" not in str(changed)
