@@ -1,6 +1,6 @@
 """Who is right where the CRM and we know different things of a lead."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sequencer.core.condition_run import known
@@ -21,14 +21,17 @@ def status_of(workspace: Workspace, said: str) -> str | None:
     return said if said in workspace.statuses else by_name.get(said.casefold())
 
 
-def settled(workspace: Workspace, crm: Crm, lead: Lead, said: Mapping[str, Any]) -> dict[str, Any]:
+def settled(
+    workspace: Workspace, crm: Crm, lead: Lead, said: Mapping[str, Any], inferred: Collection[str] = ()
+) -> dict[str, Any]:
     """What of the CRM's values is to be written: by field, those that differ and count.
 
-    What only one of both knows counts anyway. A stage that is ours to say the CRM moves forward like anybody else.
+    What only one of both knows counts anyway, and what we only `inferred` we do not know: said, it is an answer. A
+    stage that is ours to say the CRM moves forward like anybody else.
     """
     found = {}
     for name, value in said.items():
-        before = lead.get(name)
+        before = lead.get(name) if name not in inferred else None
         if value == before or not known(value):
             continue
         forward = name == "stage" and workspace.stage_rank(value) > workspace.stage_rank(before)

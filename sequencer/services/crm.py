@@ -13,6 +13,7 @@ from sequencer.core.crm_said import NotSaid, Told, read_body, rep_of, typed
 from sequencer.core.crm_truth import settled
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
+from sequencer.core.learn import is_inferred
 from sequencer.core.people import changed
 from sequencer.core.release import Release
 from sequencer.core.workspace import Workspace
@@ -76,6 +77,10 @@ def hear(
     ordered = sorted(told, key=lambda one: (one[0][1].at, one[0][0], one[0][1].number))
     said = crm_contacts.said(conn, sorted({lead_id for _, lead_id in ordered}))
     known = _known(conn, ordered)
+    inferred = {
+        lead_id: {name for name, source in noted.items() if is_inferred(source)}
+        for lead_id, noted in leads.sources(conn, sorted({lead_id for _, lead_id in ordered})).items()
+    }
     written: list[tuple[int, Mapping[str, Any]]] = []
     noted: dict[tuple[int, str], Known] = {}
     for item, lead_id in ordered:
@@ -86,7 +91,7 @@ def hear(
         last = said.setdefault(place, {})
         fresh = {name: value for name, value in one.values.items() if _is_news(one, last.get(name))}
         held, wrong = typed(workspace, crm, lead.email, fresh)
-        values = settled(workspace, crm, lead, held)
+        values = settled(workspace, crm, lead, held, inferred.get(lead_id, ()))
         if wrong:
             heard.problems.append((item, _wrong(crm, one, wrong)))
         # What is wrong counts as never said: once it can be held, it is when the body is replayed.
@@ -97,6 +102,7 @@ def hear(
         if values:
             written.append((lead_id, values))
             heard.leads[lead_id] = changed(lead, values)
+            inferred.get(lead_id, set()).difference_update(values)
         _note(heard, item, _events(workspace, one, lead, values, known, now))
         known.update({(lead_id, _key(one, kind)): one.at for kind in one.kinds})
     crm_contacts.put(conn, noted.values())
@@ -143,6 +149,7 @@ def _events(
     return found + [
         kinds.change(now, lead.id, _key(one, name), SOURCE, name, lead.get(name), value)
         for name, value in values.items()
+        if lead.get(name) != value
     ]
 
 

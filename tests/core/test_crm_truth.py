@@ -45,6 +45,15 @@ def test_what_both_know_is_settled_by_truth_and_what_one_knows_counts(
     assert said(Crm(truth), **values) == expected
 
 
+@pytest.mark.parametrize("truth", ["ours", "crm"])
+@pytest.mark.parametrize("pains", [["cost"], ["risk"]])
+def test_what_was_only_inferred_is_not_known_and_becomes_an_answer_also_where_it_is_the_same(
+    truth: Any, pains: list[str]
+) -> None:
+    assert WORKSPACE is not None
+    assert settled(WORKSPACE, Crm({"pains": truth}), KIM, {"pains": pains}, {"pains"}) == {"pains": pains}
+
+
 def test_stages_go_by_the_crms_names_and_statuses_by_id_or_label() -> None:
     assert WORKSPACE is not None
     crm = Crm(stages={"Closed Won": "customer", "Lead": "lead"})

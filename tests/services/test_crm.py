@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from sequencer.core.lead import Lead
+from sequencer.core.learn import Taught
 from sequencer.services import replay
+from sequencer.store import clock, leads
 from tests.services.conftest import World
 from tests.services.webhooks import bodies, take
 from tests.workspaces import WORKSPACE, files
@@ -111,6 +113,18 @@ def test_each_thing_counts_once_whatever_comes_twice_or_late(world: World, kim: 
     assert events(world, kim) == before and before.count("call_logged") == 1
     [call] = [e for e in world.view(kim)["events"] if e["event"] == "call_logged"]
     assert call["data"] == {"rep": "ana@acme.example"}
+
+
+def test_what_was_only_inferred_becomes_an_answer_by_the_crms_first_word_also_by_the_same(
+    world: World, kim: Lead
+) -> None:
+    guessed = {"by": "browser", "at": at(5), "confidence": 90, "because": []}
+    with world.context.engine.begin() as conn:
+        leads.teach(conn, {kim.id: Taught({"pains": ["cost"]}, {"pains": guessed})}, clock.now(conn))
+    says(world, {"pains": ["cost"], "key": "1", "at": at(6)}, {"pains": ["risk"], "key": "2", "at": at(7)})
+    known = found(world, kim)
+    assert (known["fields"]["pains"], known["sources"]["pains"]["by"]) == (["cost"], "crm")
+    assert "changed" not in events(world, kim), "no field got another value"
 
 
 def test_who_is_known_by_the_contacts_id_needs_no_address(world: World, kim: Lead) -> None:
