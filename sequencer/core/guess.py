@@ -137,10 +137,10 @@ def country_of(text: str | None) -> str | None:
 
 
 def _floor(value: Any, source: Source | None) -> int:
-    """How sure the value is that stands there; an answer, and what behaviour taught, is surer than any guess."""
+    """How sure the value is that stands there; an answer is surer than any guess."""
     if value is None:
         return 0
-    return SURE.get(source["by"], 100) if source is not None and is_inferred(source) else 100
+    return int(source["confidence"]) if source is not None and is_inferred(source) else 100
 
 
 def _evidence(

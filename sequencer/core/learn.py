@@ -116,7 +116,8 @@ class Taught(NamedTuple):
 
 
 def teaches(workspace: Workspace, lead: Lead, sources: Mapping[str, Source], counts: Counts) -> Taught | None:
-    """What the lead's behaviour changes in what is known; None: nothing. What anybody answered stays as it is."""
+    """What the lead's behaviour changes in what is known; None: nothing. What anybody answered stays as it
+    is, and of a guess that another made what is no less sure."""
     inferences = learned(workspace, counts)
     fields: dict[str, Any] = {}
     said: dict[str, Source] = {}
@@ -128,9 +129,16 @@ def teaches(workspace: Workspace, lead: Lead, sources: Mapping[str, Source], cou
         found = inferences.get(name)
         if found is None:
             gone.append(name)
+        elif known(lead.fields.get(name)) and _outweighed(found, sources.get(name)):
+            continue
         elif found.value != lead.fields.get(name) or found.source != sources.get(name):
             fields[name], said[name] = found.value, found.source
     return Taught(fields, said, tuple(gone)) if fields or gone else None
+
+
+def _outweighed(found: Inference, source: Source | None) -> bool:
+    """Whether it is no surer than what somebody else guessed."""
+    return source is not None and source["by"] != SOURCE and found.confidence <= source["confidence"]
 
 
 def learnt(lead: Lead, taught: Taught, now: datetime) -> list[Event]:

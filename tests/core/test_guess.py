@@ -83,7 +83,8 @@ def test_browser_phone_and_country_tell_what_nobody_told(
     [
         (None, Traces("Europe/Madrid", "es"), False),
         (SAID, Traces("Europe/Madrid", "es"), False),
-        (noted("signals", 50), Traces("Europe/Madrid", "es"), False),
+        (noted("signals", 50), Traces("Europe/Madrid", "es"), True),
+        (noted("signals", 90), Traces("Europe/Madrid", "es"), False),
         (noted("browser", 90), Traces("Europe/Madrid", "es"), False),
         (noted("phone", 60), Traces("Europe/Madrid", "es"), True),
         (noted("phone", 60), Traces(country="ES"), False),

@@ -138,6 +138,14 @@ def test_answers_always_win_and_what_was_inferred_follows_what_is_known(
         assert teaches(workspace(), again, noted, counts) is None, "once written, nothing is left to write"
 
 
+@pytest.mark.parametrize(("confidence", "replaced"), [(90, False), (50, False), (40, True)])
+def test_what_behaviour_tells_takes_the_place_of_a_guess_that_is_less_sure(confidence: int, replaced: bool) -> None:
+    lead = Lead(1, "k@b.example", fields={"role": "it"})
+    guessed = {"by": "browser", "at": "2026-11-01T00:00:00Z", "confidence": confidence, "because": []}
+    expected = Taught({"role": "finance"}, {"role": INFERRED.source}) if replaced else None
+    assert teaches(workspace(), lead, {"role": guessed}, days(cost=[3])) == expected
+
+
 def test_a_rule_that_is_gone_teaches_nothing_any_more() -> None:
     lead = Lead(1, "k@b.example", fields={"role": "finance"})
     assert teaches(workspace(()), lead, {"role": INFERRED.source}, days(cost=[3])) == Taught({}, {}, ("role",))
