@@ -25,6 +25,9 @@ PATIENCE = 30.0
 """Seconds until something that should happen soon is called missing."""
 
 
+EVERY_DAY = "quiet: {days: [], holidays: none}"
+
+
 @dataclass
 class Stack:
     """Web, workers, clock and sandbox on a database of their own."""
@@ -78,7 +81,10 @@ class Stack:
         return done.stdout + done.stderr
 
     def deploy(self, files: dict[str, str]) -> None:
-        for name, text in files.items():
+        """Without quiet days: these tests are played in real time, on whatever day it is."""
+        workspace = files["sequences/workspace.yaml"].replace("quiet: {days: [sat, sun]}", EVERY_DAY)
+        assert EVERY_DAY in workspace
+        for name, text in (files | {"sequences/workspace.yaml": workspace}).items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)

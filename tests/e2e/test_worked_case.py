@@ -13,10 +13,7 @@ from tests.workspaces import WORKSPACE, content, files
 KIM, LEE, SAM = "kim@harbor.example", "lee@harbor.example", "sam@mill.example"
 PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 HOST = "www.acme.example"
-# No quiet days: this is played in real time, on whatever day it is.
-SAID = WORKSPACE.replace("quiet: {days: [sat, sun]}\n", "") + (
-    "owner:\n  assign: [company_owner, round_robin]\ncolleagues: {handoff: pause 14 days}\n"
-)
+SAID = WORKSPACE + "owner:\n  assign: [company_owner, round_robin]\ncolleagues: {handoff: pause 14 days}\n"
 EDUCATION = """
 title: Education
 state: live
