@@ -55,13 +55,13 @@ def drain(context: Context, sequence: str, position: str) -> bool:
     began = time.monotonic()
     if not heartbeat.ready(context):
         return False
-    place, floor = (sequence, position), None
+    place, floor, held = (sequence, position), None, set[int]()
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
         if context.respite.lasts:
             return False  # the clock will find it again
         size = context.pace.size(place, context.mails)
         size = min(size, context.probe.limit or size)
-        claimed = _claim(context, sequence, position, floor, size)
+        claimed = _claim(context, sequence, position, floor, size, held)
         if claimed is None:
             return False
         if claimed.full:
@@ -76,8 +76,13 @@ def drain(context: Context, sequence: str, position: str) -> bool:
     return True
 
 
-def _claim(context: Context, sequence: str, position: str, floor: datetime | None, size: int) -> _Claimed | None:
-    """One batch: claimed, decided, rendered and written as `sending`, all in one transaction. None: nothing was due."""
+def _claim(
+    context: Context, sequence: str, position: str, floor: datetime | None, size: int, held: set[int]
+) -> _Claimed | None:
+    """One batch: claimed, decided, rendered and written as `sending`, all in one transaction. None: nothing was due.
+
+    `held`: companies that somebody else deals with, whose people are left to the next drain; those found are added.
+    """
     outgoing: list[Outgoing] = []
     try:
         with context.engine.begin() as conn:
@@ -86,7 +91,7 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 return None
             trial = gate is Gate.TRIAL
             current = context.releases.running(conn, newest)
-            rows = enrollments.claim(conn, sequence, position, now, floor, 1 if trial else size)
+            rows = enrollments.claim(conn, sequence, position, now, floor, 1 if trial else size, held)
             if not rows:
                 if trial:
                     pauses.give_back(conn)
@@ -100,10 +105,13 @@ def _claim(context: Context, sequence: str, position: str, floor: datetime | Non
                 return _Claimed([], fence, first_due, full, set(), trial)
             edits = Edits(partial(context.releases.at, conn), current)
             turns = Turns.take(conn, current.workspace, sequence, [lead for _, lead in rows], now)
-            if turns is not None and not (rows := [one for one in rows if turns.has(one[1])]):
+            if turns is not None:
+                held |= {lead.company_id for _, lead in rows if lead.company_id is not None and not turns.has(lead)}
+                rows = [one for one in rows if turns.has(one[1])]
+            if not rows:
                 if trial:
                     pauses.give_back(conn)
-                return None
+                return _Claimed([], fence, first_due, trial or full, set(), trial)
             parts = _by_steps(current, [(edits.migrated(e), lead) for e, lead in rows])
             asks = merged(steps.sequence.asks for steps, _ in parts)
             subjects = [one for _, part in parts for one in part]

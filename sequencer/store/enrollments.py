@@ -68,16 +68,26 @@ _DUE_SINCE = _DUE_HERE.where(enrollment.c.due_at >= bindparam("floor"))
 
 
 def claim(
-    conn: Connection, sequence: str, position: str, now: datetime, floor: datetime | None, limit: int
+    conn: Connection,
+    sequence: str,
+    position: str,
+    now: datetime,
+    floor: datetime | None,
+    limit: int,
+    but: Collection[int] = (),
 ) -> list[tuple[Enrollment, Lead]]:
     """Takes due enrollments at one place, each with its lead locked; what others hold is passed over.
 
     `floor`: nothing due before it is looked for, so that the index's dead entries are not read again and again.
+    `but`: companies whose people are left where they are.
     """
-    values = {"sequence": sequence, "position": position, "now": now, "floor": floor, "limit": limit}
-    if floor is None:
-        del values["floor"]
-    rows = conn.execute(_DUE_HERE if floor is None else _DUE_SINCE, values).all()
+    values: dict[str, Any] = {"sequence": sequence, "position": position, "now": now, "limit": limit}
+    query = _DUE_HERE
+    if floor is not None:
+        query, values["floor"] = _DUE_SINCE, floor
+    if but:
+        query, values["ids"] = query.where(~func.coalesce(lead.c.company_id == any_in("ids"), False)), array(but)
+    rows = conn.execute(query, values).all()
     return [(of(row), leads.of(row[len(COLUMNS) :])) for row in map(tuple, rows)]
 
 

@@ -289,6 +289,23 @@ def test_a_batch_asks_once_whatever_its_size_and_never_where_no_cap_is(
     assert sum("FROM company c" in one and "turn" in one for one in said) == asked
 
 
+@pytest.mark.parametrize("size", [1, 2, 250])
+def test_who_is_due_behind_the_people_of_a_company_that_is_held_need_not_wait_for_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    deploy(world)
+    held = people(world, "a", "b", "c")
+    world.enter("first", *held, *people(world, "x", at="mill.example"), *people(world, "m", at="gmail.com"))
+    monkeypatch.setattr(world.context.pace, "size", lambda *_: size)
+    with world.context.engine.begin() as conn:
+        assert held[0].company_id is not None
+        assert readiness.lock_companies(conn, [held[0].company_id])
+        advance.drain(world.context, "first", "one")
+        assert sorted(mailed(world)) == ["m", "x"]
+    world.work()
+    assert sorted(mailed(world)) == ["a", "b", "m", "x"]
+
+
 def test_a_company_that_somebody_else_deals_with_is_passed_over_alone(world: World) -> None:
     deploy(world)
     [kim], [max_] = people(world, "kim"), people(world, "max", at="mill.example")
