@@ -206,12 +206,14 @@ def _kept(sent: Sent) -> Mapping[str, Any]:
 
 
 def _sent(email: str, kept: Mapping[str, Any]) -> Sent:
+    # What an older version kept has the browser's zone alone, by itself; it may be confirmed for weeks.
+    traces = kept.get("traces", [kept.get("zone")])
     return Sent(
         kept["form"],
         email,
         kept["answers"],
         kept.get("text", ""),
-        Traces(*kept.get("traces", ())),
+        Traces(*traces),
         kept.get("touch", {}),
         kept.get("visitor"),
     )

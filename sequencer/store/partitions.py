@@ -64,36 +64,43 @@ def _make(conn: Connection, now: datetime) -> bool:
             conn.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
             # Two that make the same at once would fail on its name.
             conn.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            for parent, first, after in _missing(conn, now):
-                _add(conn, parent, first, after)
+            for schema, parent, first, after in _missing(conn, now):
+                _add(conn, schema, parent, first, after)
             conn.execute(text("SET LOCAL lock_timeout = DEFAULT"))
     except OperationalError as error:
         if not isinstance(error.orig, LockNotAvailable):
             raise
-        log.warning("partitions of the coming months are not made yet: somebody holds %s", missing[0][0])
+        log.warning("partitions of the coming months are not made yet: somebody holds %s", missing[0][1])
     return True
 
 
-def _missing(conn: Connection, now: datetime) -> list[tuple[str, datetime, datetime]]:
-    """(parent, from, to) of those around now that are not there. One that was taken off stays off."""
+def _missing(conn: Connection, now: datetime) -> list[tuple[str, str, datetime, datetime]]:
+    """(schema, parent, from, to) of those around now that are not there. One that was taken off stays off."""
     months = [(_month(now, offset), _month(now, offset + 1)) for offset in range(-BACK, AHEAD + 1)]
     wanted = {_name(parent, first): (parent, first, after) for parent in _OPTIONS for first, after in months}
     there = conn.execute(
-        # Read as a table, as of now: whoever waited for the lock was told by to_regclass that nobody had made it.
+        # Read as a table, as of now: whoever waited for the lock was told by to_regclass that nobody had made it. Where
+        # the parent is, not where this session would make tables now: a schema named like the role comes before it.
         text(
-            "SELECT name FROM unnest(CAST(:names AS text[])) name WHERE NOT EXISTS ("
-            "SELECT FROM pg_class WHERE relname = name AND relnamespace = to_regnamespace(current_schema()))"
+            """
+            SELECT w.name, p.relnamespace::regnamespace::text AS schema
+            FROM unnest(CAST(:names AS text[]), CAST(:parents AS text[])) w(name, parent)
+            JOIN pg_class p ON p.oid = to_regclass(w.parent)
+            WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.relname = w.name AND c.relnamespace = p.relnamespace)
+                AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                                WHERE i.inhparent = p.oid AND c.relname = w.name)
+            """
         ),
-        {"names": list(wanted)},
+        {"names": list(wanted), "parents": [parent for parent, _, _ in wanted.values()]},
     )
-    return [wanted[name] for name in there.scalars()]
+    return [(row.schema, *wanted[row.name]) for row in there]
 
 
-def _add(conn: Connection, parent: str, first: datetime, after: datetime) -> None:
+def _add(conn: Connection, schema: str, parent: str, first: datetime, after: datetime) -> None:
     """Made by itself and then attached: CREATE TABLE … PARTITION OF would lock everybody out of the parent, and wait
     for whoever reads it, as pg_dump does for hours, with everybody else waiting behind.
     """
-    name = _name(parent, first)
+    name = f"{schema}.{_name(parent, first)}"
     low, high = (
         (f"'{first.isoformat()}'", f"'{after.isoformat()}'")
         if parent == "event"

@@ -52,6 +52,7 @@ def test_months_that_cannot_be_made_now_are_made_by_a_later_look(
 
 
 def test_months_that_somebody_else_makes_meanwhile_are_not_made_again(engine: Engine) -> None:
+    """They are looked for once more under the lock. Of how that look may read what is stale it says nothing."""
     other = Months()
 
     def meanwhile(*call: Any) -> None:
@@ -60,11 +61,19 @@ def test_months_that_somebody_else_makes_meanwhile_are_not_made_again(engine: En
                 other.keep(theirs, NOW)
 
     with engine.connect() as conn:
-        Months().keep(conn, NOW)
-        conn.rollback()  # from now on this session looks nothing up any more but what it asks for
         event.listen(conn, "before_cursor_execute", meanwhile)
         Months().keep(conn, NOW)
         assert MADE == made(conn)
+
+
+def test_a_schema_named_like_the_role_hides_no_months_and_gets_none(engine: Engine) -> None:
+    with engine.connect() as conn:
+        Months().keep(conn, datetime(2030, 12, 31, tzinfo=UTC))
+        conn.execute(text("CREATE SCHEMA AUTHORIZATION CURRENT_USER"))
+        Months().keep(conn, NOW)
+        assert {"event_2030_09", "message_2030_09", *MADE} == set(made(conn))
+        where = text("SELECT DISTINCT relnamespace::regnamespace::text FROM pg_class WHERE relname = ANY(:names)")
+        assert ["public"] == conn.execute(where, {"names": MADE}).scalars().all()
 
 
 def test_what_was_rolled_back_is_made_again(engine: Engine) -> None:

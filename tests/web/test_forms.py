@@ -423,6 +423,16 @@ def known(door: Site, email: str) -> dict[str, tuple[Any, str, int]]:
     }
 
 
+def test_the_zone_that_an_older_version_kept_until_the_address_is_confirmed_still_counts(door: Site) -> None:
+    send(door, "handbook", human=False, email="kim@harbor.example", first_name="Kim")
+    older = "UPDATE event SET data = data - 'traces' || '{\"zone\": \"Europe/Vienna\"}' WHERE kind = 'unconfirmed'"
+    with door.world.context.engine.begin() as conn:
+        assert conn.execute(text(older)).rowcount == 1
+    work(door)
+    door.http.post(address(door, "c"))
+    assert known(door, "kim@harbor.example") == {"time_zone": ("Europe/Vienna", "browser", 90)}
+
+
 def test_zone_and_language_are_guessed_from_where_a_form_comes_and_the_browser_and_answers_know_better(
     door: Site,
 ) -> None:
