@@ -132,9 +132,10 @@ _OLD: Final = "SELECT id FROM call_out WHERE state = 'sent' AND at < :before"
 
 def has_old(conn: Connection, before: datetime) -> bool:
     """Whether there are calls that were taken, of what happened before then."""
-    return bool(conn.execute(text(f"SELECT EXISTS ({_OLD})"), {"before": before}).scalar_one())
+    return bool(conn.execute(_ANY_OLD, {"before": before}).scalar_one())
 
 
+_ANY_OLD = text(f"SELECT EXISTS ({_OLD})")
 _DELETE = text(
     f"""
     WITH old AS MATERIALIZED ({_OLD} ORDER BY at LIMIT :limit FOR UPDATE SKIP LOCKED)

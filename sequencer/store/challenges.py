@@ -27,9 +27,10 @@ _OLD: Final = "SELECT nonce FROM used_challenge WHERE until < statement_timestam
 
 def has_old(conn: Connection) -> bool:
     """Whether there are some that nobody can use any more."""
-    return bool(conn.execute(text(f"SELECT EXISTS ({_OLD})")).scalar_one())
+    return bool(conn.execute(_ANY_OLD).scalar_one())
 
 
+_ANY_OLD: Final = text(f"SELECT EXISTS ({_OLD})")
 _DELETE: Final = text(
     f"""
     WITH old AS MATERIALIZED ({_OLD} ORDER BY until LIMIT :limit FOR UPDATE SKIP LOCKED)

@@ -8,6 +8,7 @@ from sequencer.core.mail import Batch, Receipt
 from sequencer.services import advance
 from sequencer.services.context import Context
 from sequencer.services.halt import halt
+from sequencer.stop import Stop
 from sequencer.store import clock
 from tests.services.conftest import Recorder, World
 from tests.workspaces import files
@@ -34,10 +35,11 @@ class Leaving(Recorder):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._context = context
+        self.context = replace(context, stopping=Stop())
+        """The process that is told; the others go on."""
 
     def send(self, batch: Batch) -> Receipt:
-        self._context.stopping.set()
+        self.context.stopping.set()
         return super().send(batch)
 
 
@@ -53,13 +55,12 @@ def people(world: World) -> int:
 def test_the_request_under_way_is_recorded_and_what_was_not_begun_is_due_again(world: World, people: int) -> None:
     leaving = Leaving(world.context)
     position = advance_position(world)
-    advance.drain(replace(world.context, provider=leaving), "many", position)
+    advance.drain(replace(leaving.context, provider=leaving), "many", position)
     assert 1 == len(leaving.batches)
     with world.context.engine.connect() as conn:
         found = dict(conn.exec_driver_sql("SELECT state, count(*) FROM message GROUP BY state").fetchall())
     under_way = len(leaving.batches[0].recipients)
     assert {"accepted": under_way, "retry": people - under_way} == found
-    world.context.stopping.clear()
     world.work()
     assert people == len({r.to_email for b in leaving.batches + world.provider.batches for r in b.recipients})
     assert people == len(leaving.mails) + len(world.provider.mails)
@@ -74,7 +75,7 @@ def test_a_mail_that_was_not_begun_never_goes_to_somebody_who_was_halted_meanwhi
             return super().send(batch)
 
     leaving = Halting(world.context)
-    advance.drain(replace(world.context, provider=leaving), "many", advance_position(world))
+    advance.drain(replace(leaving.context, provider=leaving), "many", advance_position(world))
     with world.context.engine.connect() as conn:
         found = dict(conn.exec_driver_sql("SELECT state, count(*) FROM message GROUP BY state").fetchall())
     under_way = len(leaving.batches[0].recipients)
