@@ -134,25 +134,29 @@ def _rep(
     return rep_for(release.workspace, lead, company, spoke, loads, now, one.asked)
 
 
+def alert_of(release: Release, one: Handoff, step: str, kind: str, enrollment_id: int = 0) -> NewAlert:
+    """What the rep who is asked is told, by all of their channels."""
+    return NewAlert(
+        enrollment_id=enrollment_id,
+        step=step,
+        kind=kind,
+        lead_id=one.lead_id,
+        rep=one.rep,
+        note=one.note,
+        reasons=(),
+        channels=channels(release.workspace.reps.get(one.rep or "")),
+        handoff=one.number,
+    )
+
+
 def _tell(release: Release, written: Written, before: Handoff, looked: Looked, now: datetime) -> None:
     """The first alert of a step's handoff is known by that step, also when there is nobody whom it could tell."""
     one, first = looked.handoff, before.due_at == before.at
     if not looked.told and (one.rep is not None or not first):
         return
     key = f"handoff:{one.lead_id}.{one.number}:{len(one.asked)}.{one.turns}"
-    written.told.append(
-        NewAlert(
-            enrollment_id=one.enrollment_id or 0,
-            step=one.step if first and one.step is not None else key,
-            kind=looked.told or "handoff",
-            lead_id=one.lead_id,
-            rep=one.rep,
-            note=one.note,
-            reasons=(),
-            channels=channels(release.workspace.reps.get(one.rep or "")),
-            handoff=one.number,
-        )
-    )
+    step = one.step if first and one.step is not None else key
+    written.told.append(alert_of(release, one, step, looked.told or "handoff", one.enrollment_id or 0))
     if looked.told in ("handoff", "reassigned"):
         written.happened.append(event_of(one, kinds.HANDED_OFF, now, reasons=list(one.reasons)))
 

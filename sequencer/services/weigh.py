@@ -16,7 +16,7 @@ from sequencer.core.condition import Asks, merged
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff
 from sequencer.core.intent import counted
-from sequencer.core.lead import Lead, channels
+from sequencer.core.lead import Lead
 from sequencer.core.learn import SOURCE, Taught, teaches
 from sequencer.core.readiness import Readiness, Verdict
 from sequencer.core.release import Release
@@ -25,6 +25,7 @@ from sequencer.core.signals import Signals
 from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.services import snapshots
 from sequencer.services.context import Context
+from sequencer.services.handoff import alert_of
 from sequencer.services.react import follow, interests
 from sequencer.store import alerts, clock, companies, events, handoffs, leads, readiness, watches
 from sequencer.store.alerts import NewAlert
@@ -303,17 +304,7 @@ def _hand_off(
 
 
 def _told_again(release: Release, one: Handoff, ready: Readiness) -> NewAlert:
-    return NewAlert(
-        enrollment_id=0,
-        step=f"handoff:{one.lead_id}.{one.number}:again.{ready.number}",
-        kind="handoff",
-        lead_id=one.lead_id,
-        rep=one.rep,
-        note=one.note,
-        reasons=(),
-        channels=channels(release.workspace.reps.get(one.rep or "")),
-        handoff=one.number,
-    )
+    return alert_of(release, one, f"handoff:{one.lead_id}.{one.number}:again.{ready.number}", "handoff")
 
 
 def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime) -> None:
