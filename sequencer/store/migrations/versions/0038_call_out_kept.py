@@ -1,6 +1,6 @@
 """Calls that were taken are kept for a time, and those that were not are counted without looking at the others.
 
-While the indexes are built, calls wait; nothing else does.
+While the indexes are built, whoever writes calls waits, holding what they have locked: handoffs and reps' answers too.
 """
 
 from alembic import op
