@@ -110,7 +110,9 @@ def merge(domain: str, into: str) -> None:
     """
     with opened() as context:
         with context.engine.begin() as conn:
-            gone, kept = companies.merge(conn, domain, into, clock.now(conn))
+            release = context.releases.deployed(conn)
+            shared = release.workspace.shared_domains if release is not None else frozenset()
+            gone, kept = companies.merge(conn, domain, into, clock.now(conn), shared)
         context.hint("merge")
     output.line(f"{gone.domain} is {_called(kept)} now; its people follow")
 

@@ -17,6 +17,7 @@ from sequencer.cli.plan_text import (
     said,
     spaced,
     step_said,
+    strangers,
     summary,
     uncounted,
 )
@@ -39,7 +40,7 @@ def as_github(plan: Plan) -> str:
         head += ["> [!WARNING]", *(f"> - {_safe(str(danger))}" for danger in plan.dangers), ""]
     body = "\n".join([*_sequences(plan), *_copies(plan), *uncounted(plan)])
     if changed := declared(plan.edit):
-        body += f"\nworkspace.yaml: {_safe(changed)}\n"
+        body += "\n".join(["", *_list([f"workspace.yaml: {changed}", *strangers(plan)])])
     if SIGNALS in plan.edit.workspace:
         body += "\n".join(["", "### signals.yaml", "", *_list(readied(plan))])
     text = "\n".join([*head, body])

@@ -28,6 +28,8 @@ _OF: Final[Mapping[StepKind, str]] = {
 _WIDE: Final = 24
 DEPLOY: Final = "sequencer deploy"
 SIGNALS: Final = "signals"
+SHOWN: Final = 10
+"""Companies that a plan names, of those that are none."""
 LOOKS: Final = "looks different: layout, pictures or where links go"
 
 
@@ -35,7 +37,7 @@ def as_text(plan: Plan, command: str = DEPLOY) -> str:
     """What changes, what becomes of whom, what to confirm; a legend of the symbols used, and one line that counts."""
     if not plan.edit:
         return f"{calm(plan)}\n"
-    lines = [*_sequences(plan), *_copies(plan.edit), *_workspace(plan.edit), *_signals(plan), *uncounted(plan)]
+    lines = [*_sequences(plan), *_copies(plan.edit), *_workspace(plan), *_signals(plan), *uncounted(plan)]
     lines += _dangers(plan)
     used = {line.lstrip()[:2] for line in lines}
     legend = [f"{symbol} {meaning}" for symbol, meaning in SYMBOLS.items() if f"{symbol} " in used]
@@ -197,11 +199,21 @@ def declared(edit: Edit) -> str:
     return ", ".join(name.replace("_", " ") for name in edit.workspace if name != SIGNALS)
 
 
-def _workspace(edit: Edit) -> Iterator[str]:
-    if said := declared(edit):
+def _workspace(plan: Plan) -> Iterator[str]:
+    if said := declared(plan.edit):
         yield "~ workspace.yaml"
         yield f"    {said}"
+        yield from (f"    {line}" for line in strangers(plan))
         yield ""
+
+
+def strangers(plan: Plan) -> Iterator[str]:
+    """Which companies are none by what `companies` says now, one line each."""
+    for one in plan.shared[:SHOWN]:
+        people = "person is" if one.people == 1 else "people are"
+        yield f"  {one.people:>8,}  {people} in {one.domain}, which is no company then"
+    if more := plan.shared[SHOWN:]:
+        yield f"  {sum(one.people for one in more):>8,}  in {counted(len(more), 'further domain')}"
 
 
 def uncounted(plan: Plan) -> Iterator[str]:

@@ -13,7 +13,6 @@ import orjson
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from sequencer.core.field import Field
-from sequencer.core.free_mail import is_free
 from sequencer.core.lead import BUILT_IN
 from sequencer.core.workspace import Workspace
 
@@ -48,7 +47,7 @@ class LeadInput:
 
     email: str
     domain: str | None
-    """The company's; None for free mail."""
+    """The company's; None: strangers share it, as free mail."""
     company: str | None
     own: Mapping[str, str]
     fields: Mapping[str, Any]
@@ -157,10 +156,9 @@ def read(raw: Mapping[str, Any], workspace: Workspace) -> LeadInput:
     fields = {name: _field(workspace.fields.get(name), name, value, problems) for name, value in values.items()}
     if problems:
         raise InvalidLead(problems)
-    domain = email.rpartition("@")[2]
     return LeadInput(
         email=email,
-        domain=None if is_free(domain) else domain,
+        domain=workspace.company_domain(email),
         company=company,
         own=own,
         fields=fields,
@@ -239,8 +237,7 @@ class RowReader:
                 fields.append(value)
         if not email:
             raise _Unsure
-        domain = email.rpartition("@")[2]
-        return Row(email, None if is_free(domain) else domain, company, tuple(own), f"{{{','.join(fields)}}}")
+        return Row(email, self._workspace.company_domain(email), company, tuple(own), f"{{{','.join(fields)}}}")
 
     def _meaning(self, name: str) -> "_Meaning | None":
         if not name:

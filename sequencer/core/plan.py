@@ -100,6 +100,13 @@ class Readying:
     """Of those who become ready, whose last handoff has no answer yet: its rep is told again."""
 
 
+class Shared(NamedTuple):
+    """A company that is none by an edit of `companies`, and how many people are in it."""
+
+    domain: str
+    people: int
+
+
 class Gained(NamedTuple):
     """A new step: how many inside it may reach, and for how many it comes too late."""
 
@@ -198,6 +205,8 @@ class Plan:
     """None: signals.yaml says what it said, or nobody was counted."""
     as_of: datetime | None = None
     """When a file of positions counted people, to the hour; None: they are counted now."""
+    shared: tuple[Shared, ...] = ()
+    """As far as people were counted now."""
 
     @property
     def people(self) -> int:

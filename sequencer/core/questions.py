@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 from sequencer.core.content import Content
 from sequencer.core.form import Form
-from sequencer.core.free_mail import is_free
 from sequencer.core.lead_input import LONGEST, InvalidLead, is_text, normal_email
+from sequencer.core.shared_domain import is_shared
 from sequencer.core.workspace import Workspace
 
 LONGEST_MESSAGE: Final = 5000
@@ -107,7 +107,7 @@ def answers(form: Form, asked: Sequence[Question], given: Mapping[str, Sequence[
         else:
             found[one.name] = value
     email = found.get("email")
-    if email is not None and form.work_mail and is_free(email.rpartition("@")[2]):
+    if email is not None and form.work_mail and is_shared(email.rpartition("@")[2]):
         problems["email"] = "Please use the address that you have at work."
     text = [value.strip() for value in given.get("message", ())]
     if form.message and text and (len(text[0]) > LONGEST_MESSAGE or not is_text(text[0])):

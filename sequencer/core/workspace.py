@@ -16,6 +16,7 @@ from sequencer.core.lanes import holders
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.mark import Mark
 from sequencer.core.sequence import Sequence
+from sequencer.core.shared_domain import is_shared
 from sequencer.core.signals import Signals
 from sequencer.core.site import Site
 
@@ -124,6 +125,8 @@ class Workspace:
     """Whether the public holidays of the lead's country are such days as well."""
     holidays_unknown: str | None = None
     """Whose holidays count for leads whose country is unknown; None: no one's."""
+    shared_domains: frozenset[str] = frozenset()
+    """Those of which it is declared that unrelated people have their addresses there."""
     colleagues: Colleagues = field(default_factory=Colleagues)
     reply_pause: Duration = field(default_factory=lambda: Duration(14, "day"))
     """A reply pauses the lead's other sequences so long."""
@@ -167,6 +170,11 @@ class Workspace:
         """Whether its mails count for gap and caps, and keep them."""
         stream = "sales" if sequence.sender == "owner" else "marketing"
         return not sequence.exempt and stream in self.pressure.counts
+
+    def company_domain(self, email: str) -> str | None:
+        """The domain by which the address belongs to a company; None: strangers share it."""
+        domain = email.rpartition("@")[2]
+        return None if is_shared(domain, self.shared_domains) else domain
 
     def stage_rank(self, stage: str | None) -> int:
         """The place of a stage in the buying cycle; -1 when unknown."""

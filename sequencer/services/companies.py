@@ -1,6 +1,6 @@
 """Companies by hand: two that are one, and one that counts with another. And how a company stands."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from sequencer.core.enrollment import Enrollment, Status
 from sequencer.core.event import OF_COLLEAGUES, Event
-from sequencer.core.free_mail import is_free
 from sequencer.core.lead import Lead
 from sequencer.core.release import Release
 from sequencer.core.score import score
+from sequencer.core.shared_domain import is_shared
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.services.context import Context
 from sequencer.services.inspect import handoff_view, sentence
@@ -36,13 +36,15 @@ def named(conn: Connection, domain: str) -> Known:
     return found
 
 
-def merge(conn: Connection, domain: str, into: str, now: datetime) -> tuple[Known, Known]:
+def merge(
+    conn: Connection, domain: str, into: str, now: datetime, shared: Set[str] = frozenset()
+) -> tuple[Known, Known]:
     """Makes the domain another one's, now and for whoever comes; its people follow by the workers.
 
-    Raises NotFound and InvalidInput.
+    `shared`: the domains that workspace.yaml says strangers share. Raises NotFound and InvalidInput.
     """
     domain = domain.strip().lower()
-    if is_free(domain):
+    if is_shared(domain, shared):
         raise InvalidInput(f"{domain} is anybody's: it belongs to no company")
     target = named(conn, into)
     concerned = {domain} | _concerned(conn, target, companies.by_domain(conn, domain) or target)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -18,6 +19,7 @@ from sequencer.services.migrate import Edits, release_at, with_companies
 from sequencer.services.newcomers import newcomers
 from sequencer.services.readying import readying
 from sequencer.services.release import Candidate, Releases, keep_names
+from sequencer.services.strangers import newly
 from sequencer.store import enrollments
 
 PAGE = 2_000
@@ -33,7 +35,8 @@ def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, 
     here = _here(conn, known, current, inside)
     before, entering = older(conn, known, current, here), newcomers(conn, current, next_one, now)
     ready = readying(conn, current, next_one, now)
-    return plan(current.number, version(current), version(to), here, looks, before, entering, ready)
+    found = plan(current.number, version(current), version(to), here, looks, before, entering, ready)
+    return replace(found, shared=newly(conn, current.workspace, to.workspace))
 
 
 def version(of: Release | Candidate) -> Version:

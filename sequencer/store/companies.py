@@ -125,6 +125,25 @@ def people(conn: Connection, company_ids: Collection[int], limit: int) -> list[L
     return [leads.of(row) for row in conn.execute(query.order_by(lead.c.id).limit(limit))]
 
 
+def page(conn: Connection, after: int, limit: int) -> list[Known]:
+    """Companies by id, for walking through all of them in bounded memory."""
+    query = select(*_KNOWN).where(company.c.id > after).order_by(company.c.id).limit(limit)
+    return [Known(*row) for row in conn.execute(query)]
+
+
+# Of a company that was merged the people are the other's, among whose they are known by their addresses alone.
+_AT_DOMAINS = """
+    FROM company c JOIN lead l ON l.company_id IN (c.id, c.merged_into) AND split_part(l.email, '@', -1) = c.domain
+    WHERE c.id = ANY(CAST(:ids AS bigint[]))
+"""
+_HOW_MANY = text(f"SELECT c.id, count(*) {_AT_DOMAINS} GROUP BY c.id")
+
+
+def at_domains(conn: Connection, ids: Collection[int]) -> dict[int, int]:
+    """By company, how many people have their addresses at its own domain; those without any are left out."""
+    return {row[0]: row[1] for row in conn.execute(_HOW_MANY, {"ids": array(sorted(ids))})}
+
+
 def move(conn: Connection, lead_ids: Collection[int], into: int) -> None:
     """Leads whose locks the caller holds become people of that company."""
     conn.execute(_MOVE, {"ids": array(sorted(lead_ids)), "into": into})

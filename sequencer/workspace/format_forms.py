@@ -26,7 +26,12 @@ FORMS: Final[Mapping[str, tuple[Key, ...]]] = {
             "[role, pains]",
         ),
         Key("message", ANY, "A question that is answered in one's own words.", "What would you like to know?"),
-        Key("work_mail", Flag(), "`on`: addresses of free mail services are not taken.", "on"),
+        Key(
+            "work_mail",
+            Flag(),
+            "`on`: addresses of free mail and of other providers that anybody may use are not taken.",
+            "on",
+        ),
         Key(
             "magnet",
             Words("a file of `content/magnets/`, or an address"),

@@ -4,7 +4,22 @@ from collections.abc import Mapping
 from typing import Final
 
 from sequencer.workspace.shapes import Block, Choice, Condition, Count, Flag, Key, Named, Several, Words, either
-from sequencer.workspace.words import ANY, DATE, DAYS, DOMAIN, DURATION, EMAIL, HOST, ID, LOCALE, NAME, PAUSE, URL, ZONE
+from sequencer.workspace.words import (
+    ANY,
+    DATE,
+    DAYS,
+    DOMAIN,
+    DURATION,
+    EMAIL,
+    HOST,
+    ID,
+    LOCALE,
+    NAME,
+    PAUSE,
+    SHARED,
+    URL,
+    ZONE,
+)
 
 _COUNTRY: Final = Words("a country's code as `GB`", "^[A-Za-z][A-Za-z ]*$")
 
@@ -93,6 +108,12 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             Block("colleagues"),
             "What one person of a company does to marketing's sequences of the others.",
             "{handoff: pause 14 days, reply: pause 5 business days}",
+        ),
+        Key(
+            "companies",
+            Block("companies"),
+            "Whose addresses say nothing about where their people work.",
+            "{shared: [agency.example]}",
         ),
         Key(
             "out_of_office",
@@ -318,6 +339,14 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             either(PAUSE, Choice(("none",))),
             "Somebody answers a mail: `none`, so unless you say otherwise, or a pause.",
             "pause 5 business days",
+        ),
+    ),
+    "companies": (
+        Key(
+            "shared",
+            Several(SHARED),
+            "Domains at which strangers have their addresses, with all below them; free mail and the like are known.",
+            "[agency.example, members.guild.example]",
         ),
     ),
     "out_of_office": (

@@ -18,6 +18,7 @@ from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_day
 from sequencer.core.workspace import STREAMS, Brand, CompanyCap, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace import values
 from sequencer.workspace.colleagues import read_colleagues
+from sequencer.workspace.companies import own_domains, read_shared
 from sequencer.workspace.crm import read_crm
 from sequencer.workspace.load import sequence_files
 from sequencer.workspace.nodes import (
@@ -67,14 +68,17 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
     unknown, at_most = read_out_of_office(root)
     quiet_days, holidays, holidays_unknown = read_quiet(root)
     stages = read_stages(root)
+    brand, reps = read_brand(root), read_reps(root)
+    reply_domain = values.domain(root.text("reply_domain"))
+    own = own_domains(brand, [*senders.values(), *reps.values()], reply_domain)
     workspace = Workspace(
-        brand=read_brand(root),
+        brand=brand,
         stages=stages,
         statuses=named(root, "statuses", partial(read_status, sequence_files(files), fields)),
         fields=fields,
         topics=named(root, "topics", read_topic),
         senders=senders,
-        reps=read_reps(root),
+        reps=reps,
         sequences={},
         zone=zone,
         zone_of_owner=zone_of_owner,
@@ -89,7 +93,8 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         colleagues=read_colleagues(section(root, "colleagues")),
         out_of_office=unknown,
         out_of_office_at_most=at_most,
-        reply_domain=values.domain(root.text("reply_domain")),
+        reply_domain=reply_domain,
+        shared_domains=read_shared(section(root, "companies"), own),
         site=read_site(section(root, "site")),
         crm=read_crm(section(root, "crm"), stages, fields, WORKSPACE_FILE),
     )

@@ -33,6 +33,7 @@ ZONE: Final = Words("a time zone as `Europe/London`", r"^[A-Za-z0-9_+\-]+(/[A-Za
 EMAIL: Final = Words("an email address as `mara@mail.example.com`", r"^\s*\S+@\S+\s*$")
 URL: Final = Words("a web address that begins with `https://`", r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$")
 DOMAIN: Final = Words("a domain as `reply.example.com`", r"^[A-Za-z0-9\-]+(\.[A-Za-z0-9\-]+)+$")
+SHARED: Final = Words("a domain as `agency.example`", r"^[^\s@/*.]+(\.[^\s@/*.]+)+$")
 HOST: Final = Words("a host as `www.example.com`", r"^[A-Za-z0-9\-.]+(:[0-9]{1,5})?$")
 LOCALE: Final = Words("a language as `en` or `de-AT`", r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{2,8})*$")
 POINTS: Final = Words("a whole number of points, as `25` or `-30`", "^-?[0-9]{1,4}$")

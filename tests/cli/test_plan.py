@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from sequencer.cli.plan_text import fates
-from sequencer.core.plan import Inside, Looks
+from sequencer.cli.plan_github import as_github
+from sequencer.cli.plan_text import as_text, fates
+from sequencer.core.edit import Edit
+from sequencer.core.plan import Inside, Looks, Plan, Shared
 from sequencer.store import tables
 from tests.workspaces import content, files
 
@@ -156,3 +158,16 @@ def test_a_user_who_may_only_read_can_plan(folder: Path, sequencer: Sequencer, e
         conn.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
     write(folder, {"sequences/quick.yaml": SERIES.replace("3 days", "5 days")})
     assert "1 sequence" in sequencer("plan")
+
+
+def test_a_plan_names_the_companies_that_are_none_and_counts_the_rest() -> None:
+    shared = (Shared("agency.example", 1), *(Shared(f"guild{n}.example", 3) for n in range(11)))
+    plan = Plan(1, Edit((), (), ("shared_domains",)), (), (), None, None, "", shared=shared)
+    said = as_text(plan).splitlines()
+    assert said[:3] == [
+        "~ workspace.yaml",
+        "    shared domains",
+        "             1  person is in agency.example, which is no company then",
+    ]
+    assert "             6  in 2 further domains" in said and len(said) == 16
+    assert "- 1  person is in agency.example, which" in as_github(plan)

@@ -88,6 +88,8 @@ def test_a_domain_that_nobody_has_yet_can_be_anothers_and_free_mail_cannot(two: 
     assert two.lead("sam@harbor-shipping.example").company_id == two.lead("kim@harbor.example").company_id
     with pytest.raises(InvalidInput, match=r"gmail\.com is anybody's"):
         merge(two, "gmail.com", "harbor.example")
+    with two.context.engine.begin() as conn, pytest.raises(InvalidInput, match=r"berlin\.agency\.example is anybody's"):
+        companies.merge(conn, "berlin.agency.example", "harbor.example", clock.now(conn), {"agency.example"})
     with pytest.raises(InvalidInput, match=r"harbor-shipping\.example is harbor\.example already"):
         merge(two, "harbor-shipping.example", "harbor.example")
     with pytest.raises(NotFound, match="there is no company"):

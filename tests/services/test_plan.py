@@ -9,7 +9,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from sequencer.core.plan import Kept, Looks, Lost, Move, Newcomers, Plan
+from sequencer.core.plan import Kept, Looks, Lost, Move, Newcomers, Plan, Shared
 from sequencer.services import positions
 from sequencer.services.migrate import migrate
 from sequencer.services.plan import foresee
@@ -353,3 +353,18 @@ def test_who_enters_by_an_edit_of_enroll_and_who_only_fits_is_counted(
     with world.context.engine.connect() as conn:
         inside = "SELECT count(*) FROM enrollment WHERE sequence = 'entered'"
         assert counts[0] == conn.execute(text(inside)).scalar_one()
+
+
+def test_whose_company_is_none_by_what_is_declared_as_shared_is_counted_by_domain(world: World) -> None:
+    shared = {"sequences/workspace.yaml": WORKSPACE + "companies: {shared: [agency.example, guild.example]}\n"}
+    world.deploy(files(other=HEAD + "  - email: two\n"))
+    for address in ("ana@agency.example", "bo@agency.example", "cy@berlin.agency.example", "di@harbor.example"):
+        world.lead(address)
+    new = files(other=HEAD + "  - email: two\n") | shared
+    found = planned(world, new)
+    assert (Shared("agency.example", 2), Shared("berlin.agency.example", 1)) == found.shared
+    assert found.edit.workspace == ("shared_domains",)
+    world.deploy(new)
+    assert planned(world, files(other=HEAD + "  - email: three\n") | shared).shared == ()
+    assert world.lead("eve@agency.example").company_id is None, "who comes from now on"
+    assert world.lead("di@harbor.example").company_id is not None
