@@ -21,12 +21,13 @@ from sequencer.core.lead import Rep
 from sequencer.core.mark import Mark
 from sequencer.core.may_mail import NOTHING_NEW, RELOOK, Hold, Skip, Standing, may_mail
 from sequencer.core.message import Message, State
-from sequencer.core.operate import SEQUENCE, is_held
+from sequencer.core.operate import EDITED, SEQUENCE, is_held
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
 from sequencer.core.quiet import Quiet
 from sequencer.core.schedule import UntilDate, shift
 from sequencer.core.sequence import (
     DONE_BY,
+    INTRODUCED,
     Branch,
     Choose,
     Email,
@@ -47,7 +48,6 @@ from sequencer.core.sequence import (
     contents_of,
 )
 from sequencer.core.snapshot import Snapshot
-from sequencer.core.succession import predecessor
 from sequencer.core.workspace import Workspace
 
 SETTLING = timedelta(seconds=5)
@@ -412,7 +412,6 @@ class _Run:
         return True
 
     def introduce(self, send: Send) -> None:
-        """Noted, so that it does so too if it has to go again."""
         if send.introduces is not None:
             self.note_as(send.step.introduced, "introduced", send.introduces.email)
 
@@ -434,12 +433,22 @@ class _Run:
         if isinstance(ruling, Hold):
             self.hold(ruling.why, step.mark, ruling.until, step.id, ruling.detail)
             return None
-        if isinstance(ruling, Skip) or self.workspace.owner.changed != "introduce":
-            return ruling
-        noted = self.enrollment.passed(step.introduced)
-        if noted is None or noted.outcome != "introduced":
-            return ruling
-        return ruling._replace(introduces=predecessor(self.workspace, noted.detail))
+        if isinstance(ruling, Send) and ruling.introduces is not None and self.is_introduced(step, ruling.introduces):
+            return ruling._replace(introduces=None)
+        return ruling
+
+    def is_introduced(self, step: Email, before: Rep) -> bool:
+        """Whether the mail is the rep's own words, or one before introduced them of which an event alone told that it
+        went: whoever takes the answer of a provider notes on the lead that it knows its owner.
+        """
+        said = self.enrollment.passed(step.reviewed)
+        if said is not None and said.detail == EDITED:
+            return True
+        noted = [o for o in self.enrollment.outcomes if o.outcome == "introduced"]
+        if not noted or noted[-1].detail != before.email:
+            return False
+        message = self.snapshot.messages.get(noted[-1].step.removesuffix(INTRODUCED))
+        return message is not None and message.accepted_at is not None
 
     def branch(self, step: Branch, due: datetime) -> bool:
         if self.holds(step):

@@ -15,7 +15,7 @@ from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import next_open, shift
 from sequencer.core.sequence import Email, Sequence
 from sequencer.core.snapshot import Snapshot
-from sequencer.core.succession import predecessor
+from sequencer.core.succession import announced
 from sequencer.core.workspace import Workspace
 
 NOTHING_NEW = "nothing-new"
@@ -97,6 +97,8 @@ def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send
         if content is None:
             return Skip(NOTHING_NEW, step.pick.kind)
         send = send._replace(step=replace(step, content=content))
+    if send.introduces is not None and send.step.content not in it.workspace.introducing:
+        return send._replace(introduces=None)
     return send
 
 
@@ -110,7 +112,7 @@ def _from_whom(it: Standing, step: Email, due: datetime) -> Send | Hold:
     before = it.snapshot.lead.owner_before
     if before is not None and it.workspace.owner.changed == "hold":
         return Hold("owner-changed", it.now + RELOOK, it.owner.name)
-    introduces = predecessor(it.workspace, before) if before and it.workspace.owner.changed == "introduce" else None
+    introduces = announced(it.workspace, it.snapshot.lead)
     back = back_from(it.owner, it.now)
     if back is None:
         return Send(step, 1, it.owner, introduces=introduces)

@@ -20,6 +20,10 @@ MIDDLE: Final = 50
 """The priority of a sequence that names none."""
 
 
+INTRODUCED: Final = ":introduced"
+"""What follows a mail's id in the key under which the lead's history says that it introduces a new owner."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """Of the sequences of a lane one at a time mails a lead: the one of the highest priority."""
@@ -97,7 +101,7 @@ class Email:
     @property
     def introduced(self) -> str:
         """The key in the lead's history of when it introduced the lead's new owner."""
-        return f"{self.id}:introduced"
+        return f"{self.id}{INTRODUCED}"
 
     @property
     def reviewed(self) -> str:

@@ -657,7 +657,9 @@ class _World:
                 self.timeline.add(Entry(self.now, "", f"did-{e.kind}", explain.event(of), step=of.step or ""))
             self.notice(e)
             self.suppress(e)
-        self.lead = self.lead._replace(owner_before=owner_before(self.workspace, self.lead, happened))
+        self.lead = self.lead._replace(
+            owner_before=owner_before(self.workspace, self.lead, happened, self.case.company)
+        )
         known, over = [(e, self.snapshot(e)) for e in self.running()], []
         for enrollment, snapshot in known:
             asked = self.interests[enrollment.sequence]

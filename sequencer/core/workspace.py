@@ -148,6 +148,8 @@ class Workspace:
     forms: Mapping[str, Form] = field(default_factory=dict)
     crm: Crm | None = None
     """The CRM that sales works in, and who is right where it and we differ; None: there is none."""
+    introducing: frozenset[str] = frozenset()
+    """Contents that introduce a new owner; what others say leaves that to a later mail."""
     reply_domain: str | None = None
     """Where SendGrid's Inbound Parse listens; None: replies go to the sender's own address."""
 

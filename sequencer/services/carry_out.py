@@ -77,11 +77,6 @@ def carry_out(
     if unsaid:
         log.warning("%d mails of %s do not introduce the new owner: that cannot be rendered", len(unsaid), series.id)
         decisions = [_unsaid(decision, unsaid) for decision in decisions]
-    # A mail that cannot be rendered never goes: the next one introduces. One that goes without the introduction spends
-    # it all the same: the lead has heard from the new owner.
-    unread = {attempt.enrollment_id for attempt in failed}
-    introducing = [o for o in orders if o.send.introduces is not None and o.enrollment.id not in unread]
-    leads.succeed(conn, {o.snapshot.lead.id: None for o in introducing})
     # Most decisions mail and do nothing else.
     more = [pair for pair in pairs if not all(isinstance(effect, Send) for effect in pair[1].effects)]
     messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(more, Cancel)])

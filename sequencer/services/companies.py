@@ -12,6 +12,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.release import Release
 from sequencer.core.score import score
 from sequencer.core.shared_domain import is_shared
+from sequencer.core.succession import owner_before_moving
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.services.context import Context
 from sequencer.services.inspect import handoff_view, sentence
@@ -114,6 +115,14 @@ def move(context: Context) -> bool:
         page = [lead.id for lead in companies.people(conn, [gone], context.batch)]
         free = leads.lock(conn, page, wait=False)
         companies.move(conn, free, into)
+        release = context.releases.deployed(conn)
+        if release is not None:
+            known = leads.companies(conn, found)
+            after = {
+                lead.id: owner_before_moving(release.workspace, lead, known[gone], known[into])
+                for lead in free.values()
+            }
+            leads.succeed(conn, {i: before for i, before in after.items() if before != free[i].owner_before})
         _look_again(conn, companies.families(conn, [into])[into], clock.now(conn))
     return bool(free)
 

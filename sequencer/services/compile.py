@@ -1,11 +1,12 @@
 """A workspace's files into what workers run: declarations, then content, then sequences; and every problem of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sequencer.core.content import Content
 from sequencer.core.mark import Problem
 from sequencer.core.shelf import BARE, Shelf
+from sequencer.core.succession import introduces
 from sequencer.core.workspace import Workspace
 from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.notes import check_text
@@ -44,8 +45,8 @@ def compile_workspace(
         # Without it every topic, sender and field would be reported as unknown.
         problems.update(parse_sequences(files))
         return Compiled(None, contents or {}, tuple(sorted(problems)))
-    introduces = declarations.owner.changed == "introduce" and INTRODUCTION in files
-    names = TemplateNames(frozenset(declarations.fields), introduces)
+    introducing = declarations.owner.changed == "introduce"
+    names = TemplateNames(frozenset(declarations.fields), introducing and INTRODUCTION in files)
     written = contents is None
     if contents is None:
         # Only now: whoever loads what is compiled already, as every worker does when it starts, imports nothing of it.
@@ -53,6 +54,9 @@ def compile_workspace(
 
         contents, found = compile_contents(files, names, shelf, processes)
         problems.update(found)
+    if introducing:
+        carry = frozenset(name for name, content in contents.items() if introduces(content))
+        declarations = replace(declarations, introducing=carry)
     declarations, found = load_audiences(files, declarations, contents)
     problems.update(found)
     declarations, found = load_signals(files, declarations, contents)

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -12,7 +12,7 @@ from sequencer.core.content import Content
 from sequencer.core.decision import Send
 from sequencer.core.engine import ends_after_mail
 from sequencer.core.enrollment import END, Enrollment
-from sequencer.core.lead import Rep, Sender
+from sequencer.core.lead import Lead, Rep, Sender
 from sequencer.core.mail import Batch, Recipient, join
 from sequencer.core.message import State
 from sequencer.core.people import owner_of, sender_of
@@ -51,6 +51,8 @@ class Outgoing:
     attempts: tuple[Attempt, ...]
     last: Mapping[int, datetime]
     """By enrollment for which nothing comes after this mail: since when it stands there."""
+    newly_owned: Mapping[int, Lead] = field(default_factory=dict)
+    """By enrollment whose mail is the first from the lead's new owner: the lead as it was claimed."""
 
 
 class Order(NamedTuple):
@@ -74,6 +76,7 @@ class _Group:
         self.attempts: list[Attempt] = []
         self.recipients: list[Recipient] = []
         self.last: dict[int, datetime] = {}
+        self.newly_owned: dict[int, Lead] = {}
 
     def outgoing(self, sequence: Series, reply_domain: str | None) -> Outgoing:
         skeleton = self.prepared.skeleton
@@ -84,7 +87,7 @@ class _Group:
         if reply_domain:
             skeleton = replace(skeleton, reply_to=("r-", token, f"@{reply_domain}"))
         batch = Batch(self.request_id, skeleton, tuple(self.recipients), CONSTANT_HEADERS, (sequence.id,))
-        return Outgoing(batch, tuple(self.attempts), self.last)
+        return Outgoing(batch, tuple(self.attempts), self.last, self.newly_owned)
 
 
 def compose(
@@ -138,6 +141,9 @@ def compose(
         else:
             group.attempts.append(attempt)
             group.recipients.append(recipient)
+            if order.send.introduces is not None:
+                # Also one that goes without it: the lead hears from the new owner.
+                group.newly_owned[order.enrollment.id] = order.snapshot.lead
             if ends and order.enrollment.position == END:
                 group.last[order.enrollment.id] = order.enrollment.since
     sent = [group.outgoing(sequence, release.workspace.reply_domain) for group in groups.values() if group.attempts]

@@ -13,7 +13,7 @@ from sequencer.core.message import State
 from sequencer.services.compose import Outgoing
 from sequencer.services.context import Context
 from sequencer.services.heartbeat import pause
-from sequencer.store import clock, enrollments, messages, pauses, requests
+from sequencer.store import clock, enrollments, leads, messages, pauses, requests
 from sequencer.store.messages import Settled
 from sequencer.store.pauses import Reason
 
@@ -46,6 +46,7 @@ def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_a
             context.probe.answered(outcome.answer for outcome in outcomes)
             context.respite.answered(outcomes)
             _record(context, out, outcomes, fence, trial)
+            _heard(context, out, outcomes)
         except Exception:
             release(context, outgoing[number + 1 :])
             raise
@@ -82,6 +83,28 @@ def _record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence:
             if time.monotonic() > until:
                 raise
             time.sleep(RECORD_AGAIN)
+
+
+def _heard(context: Context, out: Outgoing, outcomes: Sequence[Outcome]) -> None:
+    """Notes which leads know their new owner by a mail that the provider took: what it did not introduces nobody.
+
+    Apart from the record, which waits for no lead's lock. Whoever dies in between has them introduced once more.
+    """
+    accepted = [
+        out.newly_owned[attempt.enrollment_id]
+        for attempt, outcome in zip(out.attempts, outcomes, strict=True)
+        if outcome.answer is Answer.ACCEPTED and attempt.enrollment_id in out.newly_owned
+    ]
+    if accepted:
+        with context.engine.begin() as conn:
+            now = leads.lock(conn, (lead.id for lead in accepted))
+            # Whose owner changed once more meanwhile has not heard from that one.
+            known = [
+                one.id
+                for one in accepted
+                if one.id in now and (now[one.id].owner_before, now[one.id].owner) == (one.owner_before, one.owner)
+            ]
+            leads.succeed(conn, dict.fromkeys(known))
 
 
 def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: int, trial: bool = False) -> None:

@@ -23,7 +23,7 @@ from sequencer.core.release import Release
 from sequencer.core.sequence import DONE_BY
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
-from sequencer.core.succession import owner_before
+from sequencer.core.succession import names_owner, owner_before
 from sequencer.services import first_contact, lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
 from sequencer.services.owners import owners
@@ -178,7 +178,12 @@ def succeed(
     told: dict[int, list[Event]] = {}
     for e in telling:
         told.setdefault(e.lead_id, []).append(e)
-    after = {i: owner_before(release.workspace, locked[i], events) for i, events in told.items()}
+    named = [locked[i] for i, events in told.items() if any(map(names_owner, events))]
+    companies = leads.companies(conn, (lead.company_id for lead in named if lead.company_id is not None))
+    after = {
+        i: owner_before(release.workspace, locked[i], events, companies.get(locked[i].company_id or 0))
+        for i, events in told.items()
+    }
     changed = {i: before for i, before in after.items() if before != locked[i].owner_before}
     leads.succeed(conn, changed)
     return {i: lead._replace(owner_before=changed[i]) if i in changed else lead for i, lead in locked.items()}

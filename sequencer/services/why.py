@@ -17,6 +17,7 @@ from sequencer.core.message import Message
 from sequencer.core.people import owner_of, zone_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence
+from sequencer.core.succession import announced
 from sequencer.core.watch import name_of
 from sequencer.services import snapshots
 from sequencer.store import enrollments, handoffs, messages, suppressions, watches
@@ -129,11 +130,15 @@ def _running(
         return
     snapshot = snapshots.load(conn, release.workspace, series.asks, [(running, lead)], now)[0]
     decision = decide(release.workspace, series, snapshot, now)
-    zone = zone_of(release.workspace, series, lead, owner_of(release.workspace, snapshot))
+    owner = owner_of(release.workspace, snapshot)
+    zone = zone_of(release.workspace, series, lead, owner)
     for reason in decision.reasons:
         said = explain.reason(reason._replace(step=series.shown(reason.step)), zone)
         answer.now.append(Sentence(said, str(reason.mark)))
     answer.next_at = decision.enrollment.due_at
+    if owner is not None and series.sender == "owner" and (before := announced(release.workspace, lead)) is not None:
+        said = f"{owner.name} is new to this lead: the next mail from them whose text can say so introduces them"
+        answer.now.append(Sentence(f"{said}, who follow {before.name or before.email}"))
     if step is not None and step in series.names and running.passed(series.key(step)) is None:
         answer.now.append(Sentence(f"has not come to {step} yet", str(series.names[step].mark)))
 
