@@ -36,7 +36,8 @@ def prepare(conn: Connection, release: Release, public_url: str, row: Any) -> Le
     # By the name of when it happened: the subject is by which an attempt before is found.
     name = data["lead"]["name"] or data["lead"]["email"]
     subject = _SUBJECTS[row.kind].format(name=name, number=row.number, rep=data["rep"])
-    lines = _briefed(conn, release, row) if row.kind == OPENS else [f"Why: {data['reason']}"] * bool(data.get("reason"))
+    reason = data.get("reason")
+    lines = _briefed(conn, release, row) if row.kind == OPENS else [f"Why: {reason}"] if reason else []
     lines.append(f"{public_url}/dashboard/leads/{lead.id}")
     activity = Activity(subject, "\n".join(lines), clock.now(conn), row.kind == OPENS)
     return _contact(conn, release, lead, data["rep"]), activity

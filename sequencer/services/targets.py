@@ -85,15 +85,23 @@ def deliver(context: Context) -> bool:
         targets = policy_of(release.workspace).targets
         rows = calls_out.claim(conn, LEASE, AT_ONCE)
         at = int(clock.operating(conn).timestamp())
-        left = {
-            row.id: crm_leave.prepare(conn, release, context.public_url, row)
-            for row in rows
-            if row.target in targets and targets[row.target].form == "crm"
-        }
-        back = {row.id: write_back.prepare(conn, release, row) for row in rows if row.target == write_back.TARGET}
+        left: dict[int, crm_leave.Left | None] = {}
+        back: dict[int, write_back.Prepared | None] = {}
+        failed: dict[int, Outcome] = {}
+        for row in rows:
+            try:
+                # What cannot be prepared is its own failure: it would take the claim of all others back with it.
+                with conn.begin_nested():
+                    if row.target == write_back.TARGET:
+                        back[row.id] = write_back.prepare(conn, release, row)
+                    elif row.target in targets and targets[row.target].form == "crm":
+                        left[row.id] = crm_leave.prepare(conn, release, context.public_url, row)
+            except Exception as error:
+                log.error("preparing a call to the target %s failed: %s", row.target, describe(error))
+                failed[row.id] = Outcome(Answer.UNKNOWN, detail=f"failed in preparing: {type(error).__name__}")
     if not rows:
         return False
-    call = _caller(context, targets.get, at, left, back)
+    call = _caller(context, targets.get, at, left, back, failed)
     with ThreadPoolExecutor(len(rows)) as threads:
         outcomes = list(threads.map(call, rows))
     contacts: dict[tuple[int, str], str] = {}
@@ -111,7 +119,7 @@ def deliver(context: Context) -> bool:
                 continue
             target = targets.get(row.target)
             # A chat knows no repeat: what it may have shown is not said again.
-            gone = target is None and back.get(row.id) is None
+            gone = target is None and back.get(row.id) is None and row.id not in failed
             over = gone or (target is not None and target.form == "slack" and outcome.answer is Answer.UNKNOWN)
             wait = None if over else rules.again(row.attempts)
             state = "dead" if wait is None else "pending"
@@ -136,6 +144,7 @@ def _caller(
     at: int,
     left: Mapping[int, crm_leave.Left | None],
     back: Mapping[int, write_back.Prepared | None],
+    failed: Mapping[int, Outcome],
 ) -> Callable[[Any], tuple[Outcome, str | None]]:
     """What makes one call: what came of it, and by which id a CRM knows the lead now.
 
@@ -143,6 +152,8 @@ def _caller(
     """
 
     def call(row: Any) -> tuple[Outcome, str | None]:
+        if row.id in failed:
+            return failed[row.id], None
         target = target_of(row.target)
         if target is None and row.id not in back:
             return Outcome(Answer.REFUSED, detail="the target is not declared any more"), None

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -11,7 +12,7 @@ from sequencer.core import target_call
 from sequencer.core.mail import Answer, Outcome
 from sequencer.core.rep_answer import Said
 from sequencer.providers.crm import Activity, Change, Contact, Failed
-from sequencer.services import accept, targets
+from sequencer.services import accept, targets, write_back
 from sequencer.store import calls_out, crm_contacts, leads
 from sequencer.store.crm_contacts import Known
 from tests.services.conftest import World
@@ -70,6 +71,37 @@ def test_the_rep_gets_a_task_with_the_reasons_and_the_lead_is_known_by_its_id_fr
     _, note, _ = kept.left[-1]
     assert (note.subject, note.open) == ("ana@acme.example declined handoff 1", False)
     assert note.text.startswith("Why: No budget") and open_calls(world) == []
+
+
+def test_an_acceptance_is_told_without_a_reason_and_what_cannot_be_prepared_stops_nothing_else(
+    world: World, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_back, "prepare", lambda conn, release, row: orjson.loads(bytes(row.body))["data"])
+    kim, lee = (world.lead(f"{name}@{name}.example", owner="ana@acme.example") for name in ("kim", "lee"))
+    for lead in (kim, lee):
+        asks(world, lead)
+    targets.deliver(world.context)
+    for lead in (kim, lee):
+        with world.context.engine.begin() as conn:
+            accept.answer(world.context, conn, (lead.id, 1), "ana@acme.example", Said(True))
+    with world.context.engine.begin() as conn:
+        broken = {"id": kim.id}
+        conn.execute(text("UPDATE call_out SET body = '{}' WHERE lead_id = :id AND state = 'pending'"), broken)
+        conn.execute(
+            text(
+                "INSERT INTO call_out (target, kind, lead_id, number, body, at, state)"
+                " SELECT 'write_back', 'contacts.update', :id, 1, '{}', at, 'pending' FROM call_out LIMIT 1"
+            ),
+            broken,
+        )
+    targets.deliver(world.context)
+    _, note, _ = kept.left[-1]
+    assert (note.subject, note.open, note.text.count("\n")) == ("ana@acme.example accepted handoff 1", False, 0)
+    assert len(kept.left) == 3, "Lee's, and the two tasks before"
+    with world.context.engine.connect() as conn:
+        found = [(row.target, row.state, row.attempts, row.failure) for row in calls_out.listed(conn, 100)]
+    failure = "failed in preparing: KeyError"
+    assert found == [("sales", "pending", 1, failure), ("write_back", "pending", 1, failure)]
 
 
 def test_what_fails_is_tried_again_as_a_repeat_and_not_before_the_crm_wants_it(world: World, kept: Kept) -> None:
