@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,39 @@ class Content:
         return next((self.variants[one] for one in languages(language) if one in self.variants), self)
 
 
+_ALSO: Final = {
+    "fil": "tl",
+    "he": "iw",
+    "id": "in",
+    "in": "id",
+    "iw": "he",
+    "nb": "no nn",
+    "nn": "no nb",
+    "no": "nb nn",
+    "tl": "fil",
+    "zh": "zh-hans zh-cn",
+    "zh-cn": "zh-hans",
+    "zh-hans": "zh-cn",
+    "zh-hant": "zh-tw zh-hk",
+    "zh-hk": "zh-hant zh-tw",
+    "zh-mo": "zh-hant zh-hk zh-tw",
+    "zh-sg": "zh-hans zh-cn",
+    "zh-tw": "zh-hant zh-hk",
+}
+"""What readers of a language read as well: both Norwegians and the name of both, Chinese by its script and by where
+that is written (the Unicode CLDR's likely subtags), codes that were renamed."""
+
+
+@lru_cache(maxsize=1024)
 def languages(language: str) -> tuple[str, ...]:
-    """A language as it is written, then without what narrows it: `de-at`, `de`."""
-    whole = language.strip().lower().replace("_", "-")
-    return tuple(dict.fromkeys((whole, whole.partition("-")[0])))
+    """The languages that a reader of this one reads, the nearest first, in small letters: as it is written, and then
+    without what narrows it (`de-at`, `de`), each with what is the same by another name (`nb`, `no`).
+    """
+    return tuple(dict.fromkeys(one for tag in narrowed(language) for one in (tag, *_ALSO.get(tag, "").split())))
+
+
+def narrowed(language: str) -> tuple[str, ...]:
+    """A language as it is written, then with less and less of what narrows it (RFC 4647, 3.4), in small letters."""
+    parts = language.strip().lower().replace("_", "-").split("-")
+    # What a single letter begins is nothing without what follows it.
+    return tuple("-".join(parts[:n]) for n in range(len(parts), 0, -1) if n == 1 or len(parts[n - 1]) > 1)

@@ -250,6 +250,7 @@ _BY = {
     "signals": "from behaviour",
     "sales": "from sales",
     "browser": "guessed from the browser",
+    "told": "guessed from the country that they told",
     "phone": "guessed from the phone number",
     "country": "guessed from the country of a form",
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from sequencer.core.country import code_of
 from sequencer.core.mark import Mark
 
 UNCONFIRMED: Final = "unconfirmed"
@@ -21,8 +22,8 @@ class DoubleOptIn:
     """None: everybody's."""
 
     def asks(self, country: str | None) -> bool:
-        code = country.strip().upper() if country else ""
-        return self.countries is None or len(code) != 2 or code in self.countries
+        code = code_of(country) if country else None
+        return self.countries is None or code is None or code in self.countries
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,35 @@
-"""Time zone and language of who did not tell them: from the browser, else from a phone number or the country from which
-a form came. Answers always win, and so does what tells more.
+"""Time zone and language of who did not tell them: from the browser, else from the country that they told, a phone
+number, or the country from which a form came.
+
+Answers always win. Of what tells together the surest speaks. It takes the place of a guess from what is no surer; a
+guess from what is surer stays, and is less sure from then on if this contradicts it.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from importlib.resources import files
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
-from sequencer.core.content import Content, languages
+from sequencer.core.content import Content, languages, narrowed
+from sequencer.core.country import code_of
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.learn import Source, is_inferred
 from sequencer.core.workspace import Workspace
 
-SURE: Final = {"browser": 90, "phone": 60, "country": 40}
-"""Per cent, by what tells: a browser's clock and language are those that somebody lives with, a number may have moved
-with them, and the country is only where they sat when they sent a form, or where their company's network begins.
+SURE: Final = {"browser": 90, "told": 70, "phone": 60, "country": 40}
+"""Per cent, by what tells, the surest first: a browser's clock and language are those that somebody lives with; the
+country that they told has its own; a number may have moved with them, and the country from which a form comes is only
+where they sat when they sent it, or where their company's network begins.
 """
 PHONES: Final = ("phone", "mobile")
 """Fields that hold a lead's own number."""
-LONGEST_LIST: Final = 200
-"""Characters of a browser's languages that are read."""
+LONGEST_LIST: Final = 1000
+"""Characters of a browser's languages that are read; a language of which a part is beyond that does not count."""
 _MAIN_ZONE: Final = {
     "AU": "Australia/Sydney",
     "BR": "America/Sao_Paulo",
@@ -83,15 +90,31 @@ class Guess(NamedTuple):
     value: str
     by: str
     """One of SURE."""
+    confidence: int
+    """Per cent."""
+    at: str | None = None
+    """Since when, as it is noted beside the value; None: it is new."""
 
-    def source(self, at: str) -> Source:
+    def source(self, now: str) -> Source:
         """As it is noted beside the value."""
-        return {"by": self.by, "at": at, "confidence": SURE[self.by], "because": []}
+        return {"by": self.by, "at": self.at or now, "confidence": self.confidence, "because": []}
 
 
-def tells(traces: Traces, given: LeadInput) -> bool:
-    """Whether there is anything to guess by."""
-    return traces != NO_TRACES or any(given.fields.get(name) for name in PHONES)
+def tells(traces: Traces, given: LeadInput, before: Lead | None) -> bool:
+    """Whether there is anything new to guess by. What was told before tells only where nothing is known yet."""
+    if traces != NO_TRACES:
+        return True
+    told = {name: given.fields[name] for name in PHONES if given.fields.get(name)}
+    if given.own.get("country"):
+        told["country"] = given.own["country"]
+    return any(before is None or before.zone is None or before.get(name) != value for name, value in told.items())
+
+
+def stands(given: LeadInput, before: Lead) -> bool:
+    """Whether something stands that may be a guess, so that it matters who wrote it."""
+    return ("zone" not in given.own and before.zone is not None) or (
+        "language" not in given.fields and before.get("language") is not None
+    )
 
 
 def guesses(
@@ -101,75 +124,131 @@ def guesses(
     given: LeadInput,
     before: Lead | None,
     noted: Mapping[str, Source],
+    theirs: bool = True,
 ) -> Mapping[str, Guess]:
     """What is to be written as `time_zone` and `language` beside what is `given`.
 
-    `before`: the lead as it was; `noted`: who wrote its fields; `offered`: as `offered_by` says.
+    `before`: the lead as it was; `noted`: who wrote its fields; `offered`: as `offered_by` says. `theirs`: it is surely
+    the lead who shows the traces; anybody else's only count where they are surer than what stands.
     """
-    floors: dict[str, int] = {}
+    open_to: dict[str, _Standing] = {}
     if "zone" not in given.own:
-        floors["time_zone"] = _floor(before.zone if before is not None else None, noted.get("time_zone"))
+        open_to["time_zone"] = _Standing(before.zone if before is not None else None, noted.get("time_zone"))
     if "language" not in given.fields and len(offered) > 1:
-        floors["language"] = _floor(before.get("language") if before is not None else None, noted.get("language"))
+        open_to["language"] = _Standing(before.get("language") if before is not None else None, noted.get("language"))
+    open_to = {name: one for name, one in open_to.items() if one.is_guess}
     found: dict[str, Guess] = {}
-    country = _code(given.own.get("country") or (before.country if before is not None else None))
+    country = code_of(given.own.get("country") or (before.country if before is not None else None) or "")
     phone = next((str(given.fields[name]) for name in PHONES if given.fields.get(name)), None)
-    for by, zone, tags in _evidence(traces, phone, country):
-        for name, value in (("time_zone", zone), ("language", _fitting(workspace, offered, tags))):
-            if value is not None and SURE[by] > floors.get(name, 100):
-                found[name] = Guess(value, by)
-                del floors[name]
-        if not floors:
+    for by, zone, tags, where in _evidence(traces, phone, country):
+        if not open_to:
             break
+        for name, value in (("time_zone", zone), ("language", _fitting(workspace, offered, tags))):
+            if value is None or name not in open_to:
+                continue
+            agrees = _same_clock(where, value) if name == "time_zone" else _same_language(value)
+            if (guess := open_to.pop(name).after(value, by, agrees, theirs)) is not None:
+                found[name] = guess
     return found
+
+
+class _Standing(NamedTuple):
+    """The value that a field has, and who wrote it."""
+
+    value: Any
+    source: Source | None
+
+    @property
+    def is_guess(self) -> bool:
+        """Nothing, or what is surer may take its place."""
+        return self.value is None or is_inferred(self.source)
+
+    def after(self, value: str, by: str, agrees: Callable[[str], bool], theirs: bool) -> Guess | None:
+        """What is written once this tells another value, or the same; None: nothing changes."""
+        new = Guess(value, by, SURE[by])
+        if self.value is None or self.source is None:
+            return new
+        who, confidence = self.source["by"], int(self.source["confidence"])
+        if who not in SURE:
+            # What behaviour tells has no rank: it is as sure as it was often seen.
+            return new if new.confidence > confidence else None
+        if SURE[by] > SURE[who]:
+            return new
+        if not theirs:
+            return None
+        if by == who:
+            return new if (value, SURE[by]) != (self.value, confidence) else None
+        less = min(confidence, SURE[who] - SURE[by] // 2)
+        if agrees(str(self.value)) or less == confidence:
+            return None
+        return Guess(str(self.value), who, less, self.source["at"])
 
 
 def offered_by(contents: Collection[Content], locale: str) -> Mapping[str, str]:
     """The languages in which there are mails, as they are to be written, by their names in small letters."""
-    found = {*languages(locale)}.union(*(one.variants or () for one in contents))
+    found = {*narrowed(locale)}.union(*(one.variants or () for one in contents))
     return {tag: _written(tag) for tag in sorted(found)}
 
 
 def country_of(text: str | None) -> str | None:
     """The country that a front door names, ISO 3166-1 alpha-2; None: it names none that is on the map."""
-    code = _code(text)
+    code = _two_letters(text)
     return code if code in _zones() else None
-
-
-def _floor(value: Any, source: Source | None) -> int:
-    """How sure the value is that stands there; an answer is surer than any guess."""
-    if value is None:
-        return 0
-    return int(source["confidence"]) if source is not None and is_inferred(source) else 100
 
 
 def _evidence(
     traces: Traces, phone: str | None, country: str | None
-) -> Iterator[tuple[str, str | None, Sequence[str]]]:
-    """What tells, the zone, and languages by preference; the surest first. What contradicts the lead's country does not
-    count.
+) -> Iterator[tuple[str, str | None, Sequence[str], str | None]]:
+    """What tells, the zone, languages by preference, and the country by which it tells them; the surest first. What
+    contradicts the lead's country does not count.
     """
-    yield "browser", traces.zone, _preferred(traces.languages)
+    yield "browser", traces.zone, _preferred(traces.languages), None
+    if country is not None and country in _zones():
+        yield "told", _zones()[country], _spoken(country), country
     if phone is not None and (of_phone := _country_of_phone(phone, country)) and country in (None, of_phone):
-        yield "phone", _zones().get(of_phone), _spoken(of_phone)
+        yield "phone", _zones().get(of_phone), _spoken(of_phone), of_phone
     if (came_from := traces.country) and country in (None, came_from):
-        yield "country", _zones().get(came_from), _spoken(came_from)
+        yield "country", _zones().get(came_from), _spoken(came_from), came_from
 
 
-def _code(text: str | None) -> str | None:
+def _same_clock(country: str | None, zone: str) -> Callable[[str], bool]:
+    """Whether another zone shows the same time as this one, or as any of the country's."""
+    clocks = {_clock(one) for one in (zone, *_all_zones().get(country or "", ()))}
+    return lambda other: _clock(other) in clocks
+
+
+def _same_language(tag: str) -> Callable[[str], bool]:
+    """Whether another tag is the same language, wherever it is spoken."""
+    read = {narrowed(one)[-1] for one in languages(tag)}
+    return lambda other: narrowed(other)[-1] in read
+
+
+@lru_cache(maxsize=1024)
+def _clock(zone: str) -> tuple[Any, ...]:
+    """How far a zone is from UTC in winter and in summer. One place has several names, and several zones one time."""
+    return tuple(datetime(2026, month, 1, tzinfo=UTC).astimezone(ZoneInfo(zone)).utcoffset() for month in (1, 7))
+
+
+def _two_letters(text: str | None) -> str | None:
     text = (text or "").strip()
     return text.upper() if len(text) == 2 and text.isascii() and text.isalpha() else None
 
 
 @cache
-def _zones() -> Mapping[str, str]:
-    """By country its zone, or the one in which most people live. Read from disk once, when it is first asked for."""
-    found = dict[str, str]()
+def _all_zones() -> Mapping[str, Sequence[str]]:
+    """By country its zones. Read from disk once, when it is first asked for."""
+    found = dict[str, list[str]]()
     for line in (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             country, _, zone = line.split("\t")[:3]
-            found.setdefault(country, zone)
-    return found | _MAIN_ZONE
+            found.setdefault(country, []).append(zone)
+    return found
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """By country its zone, or the one in which most people live."""
+    return {country: zones[0] for country, zones in _all_zones().items()} | _MAIN_ZONE
 
 
 def _country_of_phone(text: str, country: str | None) -> str | None:
@@ -195,17 +274,27 @@ def _spoken(country: str) -> Sequence[str]:
     return [f"{language}-{country}" for language, where in _LANGUAGE.items() if country in where.split()]
 
 
+def readable(header: str) -> str:
+    """As much of an Accept-Language header as is read; the language at which it is cut is left out."""
+    if len(header) <= LONGEST_LIST:
+        return header
+    return header[: LONGEST_LIST + 1].rpartition(",")[0]
+
+
 def _preferred(header: str) -> Sequence[str]:
     """The languages of an Accept-Language header, the most wanted first."""
     wanted: list[tuple[float, str]] = []
-    for one in header[:LONGEST_LIST].split(","):
+    for one in readable(header).split(","):
         found = _RANGE.fullmatch(one.strip())
         if found is not None and (quality := float(found[2] or 1)) > 0:
             wanted.append((-quality, found[1]))
     return [tag for _, tag in sorted(wanted, key=itemgetter(0))]
 
 
-_RANGE: Final = re.compile(r"([A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*)(?:\s*;\s*q=([01](?:\.\d{0,3})?))?")
+_RANGE: Final = re.compile(
+    r"([a-z]{2,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE
+)
+"""RFC 9110, 12.4.2 and 12.5.4."""
 
 
 def _fitting(workspace: Workspace, offered: Mapping[str, str], tags: Sequence[str]) -> str | None:
@@ -214,10 +303,11 @@ def _fitting(workspace: Workspace, offered: Mapping[str, str], tags: Sequence[st
     declared = workspace.fields.get("language")
     if found is None or declared is None or declared.type == "text":
         return found
-    return next((one for one in declared.choices if declared.type == "one_of" and one.lower() == found.lower()), None)
+    choices = {one.lower(): one for one in reversed(declared.choices)} if declared.type == "one_of" else {}
+    return next((choices[one] for one in languages(found) if one in choices), None)
 
 
 def _written(tag: str) -> str:
-    """`de-at` as `de-AT` (BCP 47, 2.1.1)."""
+    """`de-at` as `de-AT`, `zh-hant` as `zh-Hant` (BCP 47, 2.1.1)."""
     first, *rest = tag.split("-")
-    return "-".join([first, *(one.upper() if len(one) == 2 else one for one in rest)])
+    return "-".join([first, *({2: one.upper(), 4: one.title()}.get(len(one), one) for one in rest)])

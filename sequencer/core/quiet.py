@@ -6,6 +6,8 @@ from datetime import date
 from functools import cache
 from typing import Final
 
+from sequencer.core.country import code_of
+
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
@@ -28,7 +30,10 @@ NEVER_QUIET: Final = Quiet()
 @cache
 def quiet(weekdays: frozenset[int], country: str | None, unknown: str | None) -> Quiet:
     """For a lead of that country, as the lead's own data names it; `unknown` stands in for one that nobody knows."""
-    known = countries().get(country.strip().upper()) if country else None
+    named = country.strip().upper() if country else ""
+    known = countries().get(named) if named else None
+    if known is None and named:
+        known = countries().get(code_of(named) or "")
     return Quiet(weekdays, known or unknown)
 
 

@@ -5,7 +5,7 @@ those of Google Analytics (https://support.google.com/analytics/answer/9756891):
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -57,16 +57,19 @@ _SOCIAL: Final = {
 }
 """Networks, and their domains with all that is under them."""
 _LONGEST: Final = 200
+_OF_NOBODY: Final = ("localhost", "local", "internal", "home.arpa")
+"""Domains that mean another machine to everybody (RFC 6761, 6762, 8375, and ICANN's for private use)."""
 
 
 def touch_of(query: Any, referrer: Any, hosts: Collection[str] = ()) -> Touch:
-    """Of an address's query and the address before; empty when nothing is known. `hosts` of our own lead nobody here.
+    """Of an address's query and the address before; empty when nothing is known. `hosts` of our own, and what is under
+    them, lead nobody here; nor does what is no site for others, such as a developer's machine.
 
     Where UTM does not name a source, a click id or the site before does, and the medium with it.
     """
     found = _said(query)
     host = _host(referrer)
-    if host and host not in hosts:
+    if host and not _is_under(_name(host), map(_name, hosts)) and not _is_private(_name(host)):
         found["referrer"] = host
     if found and "source" not in found:
         source, medium = _from(found)
@@ -107,16 +110,31 @@ def _from(touch: Touch) -> tuple[str, str]:
 
 
 def _site(host: str) -> tuple[str, str]:
-    host = host.partition(":")[0].removeprefix("www.")
+    host = _name(host)
     for source, pattern in _ENGINES:
         if pattern.fullmatch(host):
             return source, "organic"
-    labels = host.split(".")
-    above = {".".join(labels[n:]) for n in range(len(labels))}
     for source, domains in _SOCIAL.items():
-        if not above.isdisjoint(domains.split()):
+        if _is_under(host, domains.split()):
             return source, "social"
     return host, "referral"
+
+
+def _name(host: str) -> str:
+    """Without port, the dot of the root, and `www.`."""
+    name = host if host.startswith("[") else host.partition(":")[0]
+    return name.removesuffix(".").removeprefix("www.")
+
+
+def _is_under(name: str, domains: Iterable[str]) -> bool:
+    labels = name.split(".")
+    return not {".".join(labels[n:]) for n in range(len(labels))}.isdisjoint(domains)
+
+
+def _is_private(name: str) -> bool:
+    """Whether it is a machine's own name or its address: what ends in a number is one (https://url.spec.whatwg.org)."""
+    last = name.rpartition(".")[2]
+    return name.startswith("[") or "." not in name or last.isdigit() or _is_under(name, _OF_NOBODY)
 
 
 def _pattern(hosts: str) -> re.Pattern[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from sequencer.core.colleagues import Colleagues
 from sequencer.core.condition import Condition
@@ -157,6 +158,11 @@ class Workspace:
     def held_by(self) -> Mapping[str, frozenset[str]]:
         """By sequence, those that can hold it up."""
         return holders(self.sequences)
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """Of pages that are ours: the brand's, and those that may tell of visits."""
+        return frozenset({urlsplit(self.brand.url).netloc, *(self.site.hosts if self.site is not None else ())})
 
     @cached_property
     def rivals(self) -> frozenset[str]:

@@ -153,7 +153,7 @@ def _apply(
     if (before is None or before.stage is None) and release.workspace.stages:
         given.setdefault("stage", release.workspace.stages[0])
     one = read({"email": sent.email, **given}, release.workspace)
-    saved = save(conn, release, [one], SOURCE, now, announce_new=True, traces=sent.traces)
+    saved = save(conn, release, [one], SOURCE, now, announce_new=True, traces=sent.traces, theirs=trusted)
     [lead_id] = saved.all
     awake = saved.awake
     happened = _consented(conn, release, form, sent.email, lead_id, key, trusted, now)

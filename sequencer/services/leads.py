@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sequencer.core import event as kinds
 from sequencer.core.entry import manual
 from sequencer.core.event import Event
-from sequencer.core.guess import NO_TRACES, Guess, Traces, guesses, offered_by, tells
+from sequencer.core.guess import NO_TRACES, Guess, Traces, guesses, offered_by, stands, tells
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.release import Release
@@ -42,9 +42,10 @@ def save(
     now: datetime,
     announce_new: bool,
     traces: Traces = NO_TRACES,
+    theirs: bool = True,
 ) -> Saved:
     """Inserts or updates leads by email (each at most once in `inputs`). Where nobody told a time zone or a language,
-    they are guessed, also by what `traces` show of who gave the leads.
+    they are guessed, also by what `traces` show of who gave the leads; `theirs`: that is surely the lead.
 
     A field of a known lead that changes is an event, so `became` triggers fire; for new leads only when `announce_new`:
     importing a customer base must not start everybody's welcome.
@@ -61,7 +62,7 @@ def save(
     guessed: dict[str, Mapping[str, Guess]] = {}
 
     def rows(some: Collection[LeadInput]) -> list[dict[str, Any]]:
-        guessed.update(_guessed(conn, release, some, was, traces))
+        guessed.update(_guessed(conn, release, some, was, traces, theirs))
         by_email.update({one.email: _with(one, guessed.get(one.email, {})) for one in some})
         return [_row(by_email[one.email], companies, guessed.get(one.email, {}), now) for one in some]
 
@@ -85,20 +86,27 @@ def save(
 
 
 def _guessed(
-    conn: Connection, release: Release, given: Collection[LeadInput], was: Mapping[str, Lead], traces: Traces
+    conn: Connection,
+    release: Release,
+    given: Collection[LeadInput],
+    was: Mapping[str, Lead],
+    traces: Traces,
+    theirs: bool,
 ) -> dict[str, Mapping[str, Guess]]:
-    """By address, what nobody told, of those of whom anything is known to guess by."""
-    open_to = [one for one in given if tells(traces, one)]
-    if not open_to:
+    """By address, what nobody told, of those of whom anything new is known to guess by."""
+    telling = [(one, was.get(one.email)) for one in given]
+    telling = [(one, before) for one, before in telling if tells(traces, one, before)]
+    if not telling:
         return {}
-    noted = leads.sources(conn, [was[one.email].id for one in open_to if one.email in was])
+    known = [before.id for one, before in telling if before is not None and stands(one, before)]
+    noted = leads.sources(conn, known) if known else {}
     workspace, offered = release.workspace, offered_by(release.contents.values(), release.workspace.locale)
-    found: dict[str, Mapping[str, Guess]] = {}
-    for one in open_to:
-        before = was.get(one.email)
-        sources = noted.get(before.id, {}) if before is not None else {}
-        found[one.email] = guesses(workspace, offered, traces, one, before, sources)
-    return found
+    return {
+        one.email: guesses(
+            workspace, offered, traces, one, before, noted.get(before.id, {}) if before is not None else {}, theirs
+        )
+        for one, before in telling
+    }
 
 
 def _with(one: LeadInput, guessed: Mapping[str, Guess]) -> LeadInput:

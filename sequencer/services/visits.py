@@ -107,10 +107,8 @@ class _Batch:
 def _count(conn: Connection, secret: bytes, release: Release, part: Sequence[Told]) -> set[tuple[str, str]]:
     """Lets all of these take effect. Visitors are locked before leads, both in order."""
     now = clock.now(conn)
-    declared = release.workspace.site or Site(frozenset())
-    opened = [
-        (told, read(told.body, declared.hosts) if told.lead_id is None else read_ours(told.body)) for told in part
-    ]
+    ours = release.workspace.hosts
+    opened = [(told, read(told.body, ours) if told.lead_id is None else read_ours(told.body)) for told in part]
     beacons = [(told, beacon) for told, beacon in opened if beacon is not None]
     touches = _touches(beacons)
     met = visits.meet(conn, {beacon.visitor for _, beacon in beacons}, touches, now.astimezone(UTC).date())

@@ -127,13 +127,12 @@ class ActDoor:
                 found = dict(answers(form, every(form, release.workspace), said))
             except Unanswered as wrong:
                 raise Refused(422, *(f"{name}: {problem}" for name, problem in wrong.problems.items())) from wrong
-            site = release.workspace.site
             sent = Sent(
                 form=form.id,
                 email=found.pop("email"),
                 answers=found,
                 text=next(iter(said["message"]), "").strip() if form.message else "",
-                touch=touch_of(told.get("query"), told.get("referrer"), site.hosts if site is not None else ()),
+                touch=touch_of(told.get("query"), told.get("referrer"), release.workspace.hosts),
             )
             taken = forms.submit(conn, release, sent, once, None, True, clock.now(conn))
         self.context.wake(taken.awake)

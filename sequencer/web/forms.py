@@ -22,7 +22,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from sequencer.core import beacon, challenge, token
 from sequencer.core.beacon import host_of
 from sequencer.core.form import Form
-from sequencer.core.guess import LONGEST_LIST, Traces, country_of
+from sequencer.core.guess import Traces, country_of, readable
 from sequencer.core.lead_input import LONGEST_ZONE, is_text, is_zone
 from sequencer.core.questions import Question, Unanswered, answers, every, questions
 from sequencer.core.release import Release
@@ -134,7 +134,7 @@ class FormDoor:
         told = request.headers.get(self.country_header) if self.country_header is not None else None
         languages = request.headers.get("accept-language", "")
         return _caller(lambda name: first(given, name))._replace(
-            languages=languages[:LONGEST_LIST] if is_text(languages) else "", country=country_of(told)
+            languages=readable(languages) if is_text(languages) else "", country=country_of(told)
         )
 
     def _submit(
@@ -152,7 +152,7 @@ class FormDoor:
         human = challenge.proves(issued, first(given, "p"), operating)
         if not human and form.confirm is None:
             raise Unanswered({"": NO_SCRIPT})
-        site, proven = release.workspace.site, self._proven(conn, caller)
+        proven = self._proven(conn, caller)
         # As of a visit: who comes by a link in our mail does not come from where they read it.
         referrer = caller.referrer if proven is None else ""
         sent = Sent(
@@ -161,7 +161,7 @@ class FormDoor:
             answers=found,
             text=first(given, "message").strip() if form.message else "",
             traces=Traces(_zone(first(given, "zone")), caller.languages, caller.country),
-            touch=touch_of(caller.query, referrer, site.hosts if site is not None else ()),
+            touch=touch_of(caller.query, referrer, release.workspace.hosts),
             visitor=caller.visitor,
         )
         said = orjson.dumps([sent.email, sent.answers, sent.text], option=orjson.OPT_SORT_KEYS)

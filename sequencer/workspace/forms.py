@@ -1,11 +1,11 @@
 """sequences/forms.yaml: forms, what they give access to, and the mails that they bring along."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from sequencer.core.content import Content
+from sequencer.core.country import code_of
 from sequencer.core.duration import Duration
 from sequencer.core.form import TRANSACTIONAL, DoubleOptIn, Form
 from sequencer.core.mark import Problem
@@ -189,8 +189,9 @@ class _Reader:
         keys.expect("double_opt_in")
         countries = set()
         for text in as_texts(keys.need("countries", "[DE, AT]"), "a list of countries"):
-            if re.fullmatch("[A-Za-z]{2}", text.value):
-                countries.add(text.value.upper())
+            code = code_of(text.value) if len(text.value) == 2 else None
+            if code is not None:
+                countries.add(code)
             else:
                 text.bad("a country's code as `DE`")
         return DoubleOptIn(frozenset(countries))

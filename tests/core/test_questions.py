@@ -97,6 +97,9 @@ def test_what_does_not_fit_is_said_in_words(
         (frozenset({"DE"}), "GB", False),
         (frozenset({"DE"}), None, True),
         (frozenset({"DE"}), "Germany", True),
+        (frozenset({"DE"}), "Spain", False),
+        (frozenset({"GB"}), "UK", True),
+        (frozenset({"DE"}), "somewhere", True),
         (frozenset({"DE"}), "", True),
     ],
 )

@@ -1,6 +1,7 @@
 """What nobody told of a lead is guessed by a number that the API brings, and becomes an answer by whoever says it."""
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -63,13 +64,48 @@ def test_a_zone_guessed_by_a_number_becomes_an_answer_whichever_door_it_comes_by
     assert zone(world, kim)[0] == answer
 
 
-def test_what_a_number_tells_stays_until_something_surer_does(world: World) -> None:
+def test_a_later_number_tells_more_and_a_country_that_was_told_more_than_that(world: World) -> None:
     world.deploy(files(series=SERIES))
     kim = saved(world, first_name="Kim", phone="+49 151 12345678")
     saved(world, phone="+34 612 345 678")
-    assert zone(world, kim) == ("Europe/Berlin", "phone", 60)
+    assert zone(world, kim) == ("Europe/Madrid", "phone", 60)
+    saved(world, country="UK")
+    assert zone(world, kim) == ("Europe/London", "told", 70)
     saved(world, title="CFO")
-    assert zone(world, kim) == ("Europe/Berlin", "phone", 60)
+    assert zone(world, kim) == ("Europe/London", "told", 70)
+
+
+def test_a_contradicted_guess_keeps_its_value_and_its_day_and_tells_no_change(world: World) -> None:
+    world.deploy(files(series=SERIES))
+    kim = saved(world, phone="+49 151 12345678")
+    before = world.view(kim)
+    with world.context.engine.begin() as conn:
+        release = world.context.releases.current(conn)
+        again = [read({"email": kim.email}, release.workspace)]
+        save(conn, release, again, "form", clock.now(conn) + timedelta(days=3), True, Traces(country="US"))
+    after = world.view(kim)
+    assert zone(world, kim) == ("Europe/Berlin", "phone", 40)
+    assert [one["lead"]["sources"]["time_zone"]["at"] for one in (before, after)] == [
+        before["lead"]["sources"]["time_zone"]["at"]
+    ] * 2
+    assert len(after["events"]) == len(before["events"])
+
+
+@pytest.mark.parametrize(
+    ("given", "looks"),
+    [({"phone": "+49 151 12345678"}, 0), ({"phone": "+34 612 345 678"}, 1), ({"title": "CFO"}, 0)],
+)
+def test_who_wrote_what_stands_is_read_only_where_something_new_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], looks: int
+) -> None:
+    world.deploy(files(series=SERIES))
+    looked: list[Any] = []
+    read_sources = leads.sources
+    monkeypatch.setattr(leads, "sources", lambda conn, ids: looked.append(ids) or read_sources(conn, ids))
+    kim = saved(world, phone="+49 151 12345678")
+    assert looked == []
+    saved(world, **given)
+    assert looked == [[kim.id]] * looks
 
 
 def test_what_another_answered_since_we_looked_is_not_overwritten_by_a_guess(

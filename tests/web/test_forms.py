@@ -456,7 +456,7 @@ def test_zone_and_language_are_guessed_from_where_a_form_comes_and_the_browser_a
         work(door)
         http.post(address(door, "c"))
         assert known(door, "lee@harbor.example") == {
-            "time_zone": ("Europe/Berlin", "country", 40),
+            "time_zone": ("Europe/Berlin", "told", 70),
             "language": ("en", "browser", 90),
         }
     events = [e for e in (found(door, "kim@harbor.example") or {})["events"] if e["data"].get("field") == "time_zone"]

@@ -1,0 +1,52 @@
+"""Countries as people write them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sequencer.core.country import code_of
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("DE", "DE"),
+        (" gb ", "GB"),
+        ("UK", "GB"),
+        ("U.K.", "GB"),
+        ("EL", "GR"),
+        ("USA", "US"),
+        ("U.S.A.", "US"),
+        ("deu", "DE"),
+        ("Germany", "DE"),
+        ("DEUTSCHLAND", "DE"),
+        ("Allemagne", "DE"),
+        ("Österreich", "AT"),
+        ("osterreich", "AT"),
+        ("Oesterreich", "AT"),
+        ("The Netherlands", "NL"),
+        ("Holland", "NL"),
+        ("España", "ES"),
+        ("Italia", "IT"),
+        ("Schweiz", "CH"),
+        ("Norge", "NO"),
+        ("Czech Republic", "CZ"),
+        ("Great Britain", "GB"),
+        ("Ελλάδα", "GR"),
+        ("Côte d’Ivoire", "CI"),
+        ("United States of America", "US"),
+        ("Hong Kong", "HK"),
+        ("Europe", None),
+        ("Wonderland", None),
+        ("XYZ", None),
+        ("", None),
+    ],
+)
+def test_a_country_is_known_by_code_name_and_the_usual_mistakes(text: str, code: str | None) -> None:
+    assert code_of(text) == code
+
+
+def test_codes_alone_need_no_names() -> None:
+    began = "import sys, sequencer.core.country as it; it.code_of('UK'); raise SystemExit('babel' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", began], timeout=120).returncode == 0
