@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks import chaos_check, chaos_workspace
 from benchmarks.chaos_faults import RATE, Periods, Storm, sandbox_seed
-from benchmarks.chaos_watch import Watch, rate_with_backlog, slowest
+from benchmarks.chaos_watch import Watch, by_second, rate_with_backlog, slowest
 from benchmarks.stack import Ended, Stack, stack
 
 HALT_P99 = 0.5
@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
     parser.add_argument("--leads", type=int, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object instead of text, with a line about each second"
+    )
     parser.add_argument("--spread", type=float, help="seconds over which leads fall due (default: by their number)")
     parser.add_argument("--calm", action="store_true", help="without any fault: how fast it is when nothing goes wrong")
     parser.add_argument(
@@ -63,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Ended as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(report, indent=2, default=str) if chosen.json else shown(report))
+    lines = report.pop("by second")
+    print(json.dumps(report | {"by second": lines}, default=str) if chosen.json else shown(report))
     return 1 if report["problems"] or (report["missed"] and not chosen.promises) else 0
 
 
@@ -164,6 +167,7 @@ def _judged(made: Stack, leads: int, watch: Watch, storm: Storm | None, problems
     if aside := _count(made, "SELECT count(*) FROM intake WHERE state = 'set_aside'"):
         problems.append(f"{aside} webhook bodies were set aside")
     accepted = Counter(int(row.accepted_at.timestamp()) for rows in evidence.mails.values() for row in rows)
+    carried = Counter(int(at.timestamp()) for at in chaos_check.requests(made))
     waits = chaos_check.latencies(evidence)
     before = storm.began if storm is not None and storm.began is not None else float("inf")
     calmly = chaos_check.quantiles([wait for at, wait in waits if at.timestamp() < before - 2])
@@ -172,15 +176,14 @@ def _judged(made: Stack, leads: int, watch: Watch, storm: Storm | None, problems
         missed.append(f"halts took {calmly['p99']} s (p99) before the storm, expected at most {HALT_P99}")
     states = Counter(row.state for row in evidence.ledger.values())
     mails, span = sum(accepted.values()), max(accepted) - min(accepted) + 1 if accepted else 1
-    requests = chaos_check.requests(made)
     return {
         "strikes every, seconds": asdict(storm.periods) if storm is not None else {},
         "mails": {
             "accepted": mails,
-            "requests": requests,
+            "requests": sum(carried.values()),
             "mails/s": round(mails / span),
-            "mails/s with a backlog": rate_with_backlog(accepted, watch.busy),
-            "slowest 10 s with a backlog": slowest(accepted, watch.busy),
+            "mails/s with a backlog": rate_with_backlog(accepted, watch),
+            "slowest 10 s with a backlog": slowest(accepted, watch),
             "seconds with a backlog": len(watch.busy),
         },
         "ledger": dict(states.most_common()),
@@ -206,6 +209,7 @@ def _judged(made: Stack, leads: int, watch: Watch, storm: Storm | None, problems
             for kind, memory in sorted(watch.memory.items())
         },
         "CPU, seconds": {kind: round(seconds, 1) for kind, seconds in watch.cpu().items()},
+        "by second": by_second(accepted, carried, watch, storm.struck if storm is not None else []),
         "missed": missed,
         "problems": problems,
     }

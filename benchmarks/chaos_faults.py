@@ -66,6 +66,8 @@ class Storm:
     periods: Periods
     rate: float
     done: Counter[str] = field(default_factory=Counter)
+    struck: list[tuple[int, str]] = field(default_factory=list)
+    """Unix second, and what had been done by then; but for the provider's faults, which it strikes by itself."""
     began: float | None = None
     """Unix seconds, by the sandbox's database."""
     stubborn: float = 0.0
@@ -132,6 +134,7 @@ class Storm:
     def _count(self, what: str) -> None:
         with self._lock:
             self.done[what] += 1
+            self.struck.append((int(time.time()), what))  # noqa: TID251
 
     def _kill(self, chance: random.Random) -> None:
         kind = chance.choices(("worker", "web", "clock"), (8, 1, 1))[0]

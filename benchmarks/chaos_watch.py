@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -42,7 +42,11 @@ class Watch:
     stack: Stack
     memory: dict[str, Memory] = field(default_factory=dict)
     busy: list[int] = field(default_factory=list)
-    """Unix seconds at which a backlog was seen."""
+    """Unix seconds at which a backlog was seen,"""
+    idle: set[int] = field(default_factory=set)
+    """and at which there was none: then the sequence's waits decide how fast it goes."""
+    spent_at: dict[int, dict[str, float]] = field(default_factory=dict)
+    """CPU seconds by kind of process that were spent until a look, since the one before; by its Unix second."""
     _spent: dict[tuple[str, int, float], float] = field(default_factory=dict)
     """CPU seconds, as last seen, of each process (kind, pid, start)."""
     _known: list[tuple[str, psutil.Process]] = field(default_factory=list)
@@ -68,12 +72,19 @@ class Watch:
         return dict(sorted(spent.items(), key=lambda one: -one[1]))
 
     def _run(self) -> None:
+        before = self.cpu()
         while not self._over.wait(EVERY):
             self._weigh()
+            after = self.cpu()
+            spent = {kind: seconds - before.get(kind, 0.0) for kind, seconds in after.items()}
+            self.spent_at[int(time.time())] = spent  # noqa: TID251
+            before = after
             with suppress(DBAPIError), self.stack.engine.connect() as conn:
                 waiting, now = conn.execute(_OVERDUE, {"n": BACKLOG}).one()
                 if waiting == BACKLOG:
                     self.busy.append(int(now.timestamp()))
+                else:
+                    self.idle.add(int(now.timestamp()))
 
     def _weigh(self) -> None:
         if time.monotonic() >= self._rescan:
@@ -117,18 +128,43 @@ class Watch:
                 yield kind, process
 
 
-def rate_with_backlog(accepted: Mapping[int, int], busy: list[int]) -> int | None:
+def by_second(
+    accepted: Mapping[int, int], requests: Mapping[int, int], watch: Watch, struck: Sequence[tuple[int, str]]
+) -> list[tuple[int, int, int, bool, Mapping[str, float], list[str]]]:
+    """One line a second from the first mail to the last: which second it is, its mails and the requests they came in,
+    whether a backlog was there, the CPU seconds by kind of process, and what was struck. What explains a second in
+    which little went out.
+
+    `struck`: Unix second and what; the seconds of the lines count from the first mail.
+    """
+    if not accepted:
+        return []
+    first, busy = min(accepted), set(watch.busy)
+    return [
+        (
+            second - first,
+            accepted.get(second, 0),
+            requests.get(second, 0),
+            second in busy,
+            {kind: round(spent, 2) for kind, spent in watch.spent_at.get(second, {}).items() if spent >= 0.02},
+            [what for at, what in struck if at == second],
+        )
+        for second in range(first, max(accepted) + 1)
+    ]
+
+
+def rate_with_backlog(accepted: Mapping[int, int], watch: Watch) -> int | None:
     """Mails/s over all seconds at which a backlog was there; None: it never was.
 
     `accepted`: how many mails by Unix second.
     """
-    seconds = _filled(busy)
+    seconds = _filled(watch)
     return round(sum(accepted.get(second, 0) for second in seconds) / len(seconds)) if seconds else None
 
 
-def slowest(accepted: Mapping[int, int], busy: list[int], window: int = 10) -> float | None:
+def slowest(accepted: Mapping[int, int], watch: Watch, window: int = 10) -> float | None:
     """Mails/s in the slowest `window` seconds during which a backlog was there all the time; None: there were none."""
-    filled = _filled(busy)
+    filled = _filled(watch)
     rates = [
         sum(accepted.get(s, 0) for s in range(start, start + window)) / window
         for start in sorted(filled)
@@ -137,10 +173,10 @@ def slowest(accepted: Mapping[int, int], busy: list[int], window: int = 10) -> f
     return min(rates) if rates else None
 
 
-def _filled(busy: list[int]) -> set[int]:
+def _filled(watch: Watch) -> set[int]:
     """A look that failed because PostgreSQL was away does not make the workers less busy."""
-    waiting = set(busy)
+    waiting = set(watch.busy)
     if not waiting:
         return set()
-    span = range(min(waiting), max(waiting) + 1)
+    span = set(range(min(waiting), max(waiting) + 1)) - watch.idle | waiting
     return {s for s in span if any(s + d in waiting for d in range(-5, 1)) and any(s + d in waiting for d in range(6))}

@@ -49,6 +49,9 @@ class Broker(RedisBroker):
             self.queues.add(queue_name)
             self.emit_after("declare_queue", queue_name)
 
+    def failed(self) -> None:
+        """What a hint asked for went wrong: nothing here is tried again, who takes hints may look for work sooner."""
+
 
 def queue_of(name: str, args: tuple[Any, ...]) -> str:
     """Bodies that may have to stop mail have a queue of their own, which no backlog of other work delays."""

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import dramatiq
-from dramatiq import Broker
 
-from sequencer.hints import DEFAULT, QUEUES, Hints
+from sequencer.hints import DEFAULT, QUEUES, Broker, Hints
 from sequencer.logs import describe
 from sequencer.services import (
     advance,
@@ -61,7 +60,8 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
 def register(broker: Broker, hints: Hints, name: str, work: Callable[..., bool], priority: int = LATER) -> None:
     """Makes an actor of `work`, which says whether more is due.
 
-    A failure is logged and forgotten: what was due still is, and the clock finds it.
+    A failure is logged and forgotten: what was due still is, and the clock finds it, or the worker itself, as soon as
+    the database is there again.
     """
 
     def run(*args: Any) -> None:
@@ -70,6 +70,7 @@ def register(broker: Broker, hints: Hints, name: str, work: Callable[..., bool],
             more = work(*args)
         except Exception as error:
             _log.error("%s failed, args=%s: %s", name, list(args), describe(error))
+            broker.failed()
             return
         if more:
             hints.hint(name, *args)

@@ -1,4 +1,5 @@
-"""How a worker takes messages: from Redis, and while that is away from PostgreSQL itself, which knows what is due.
+"""How a worker takes messages: from Redis; while that or the clock is away, from PostgreSQL itself, which knows what is
+due.
 
 Dramatiq's own consumer would let nothing be done during an outage, hold up each thread until its message can be
 acknowledged, and log several lines a second.
@@ -9,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dramatiq
@@ -29,42 +31,73 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
 EVERY = 1.0
 """Seconds between two looks into the database."""
 AFTERWARDS = 5.0
-"""Seconds for which looking goes on after Redis came back: whoever hints may not have noticed yet."""
+"""Seconds for which looking goes on after Redis came back, or after some work failed: whoever hints may not have
+noticed yet."""
+SOON = 0.25
+"""Seconds between two looks while the database does not answer: its restart takes a second, and nobody sends then."""
+QUIET = 2.0
+"""Seconds without a hint after which it is asked, in the database, whether the clock is still at work. It gives one
+every second while anything is due."""
+SHARE = 0.1
+"""Of its time that a process may spend looking, as the clock may."""
 _NAP = 0.1
 
-Look = Callable[[], Iterable[tuple[str, tuple[Any, ...]]]]
-"""What is due now, as `sequencer.services.due.work` says it."""
+
+@dataclass(frozen=True, slots=True)
+class Lookout:
+    """What a worker finds out by itself. Both ask the database, and raise what it raises."""
+
+    work: Callable[[], Iterable[tuple[str, tuple[Any, ...]]]]
+    """What is due now, as `sequencer.services.due.work` says it."""
+    left_alone: Callable[[], bool]
+    """Whether no clock has been at work for QUIET seconds."""
+
 
 _AWAY = (redis.RedisError, OSError, BrokerConnectionError)
 
 
 class TakingBroker(Broker):
-    """A worker's broker; its consumers outlive an outage. `look` None: only what Redis brings is done."""
+    """A worker's broker; its consumers outlive an outage. `lookout` None: only what Redis brings is done."""
 
-    def __init__(self, url: str, look: Look | None) -> None:
+    def __init__(self, url: str, lookout: Lookout | None) -> None:
         super().__init__(url, PATIENCE)
         dramatiq.set_broker(self)
-        self._look = look
-        meanwhile = "nothing is done meanwhile" if look is None else "work is found in the database itself"
+        self._lookout = lookout
+        self._failures = 0
+        meanwhile = "nothing is done meanwhile" if lookout is None else "work is found in the database itself"
         self._outage = Outage(_log, "Redis brings no messages", meanwhile)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> "Taking":
         consumer = super().consume(queue_name, prefetch, timeout)
-        return Taking(consumer, self._look if queue_name == DEFAULT else None, self._outage)
+        lookout = self._lookout if queue_name == DEFAULT else None
+        return Taking(consumer, lookout, self._outage, lambda: self._failures)
+
+    def failed(self) -> None:
+        """Who takes hints looks for work now, and for a while: what failed may have met a restart of the database."""
+        self._failures += 1
 
 
 class Taking(Consumer):
-    """One queue. Nothing that Redis does raises here: a message lost with it is only a hint."""
+    """One queue. Nothing that Redis does raises here: a message lost with it is only a hint.
 
-    def __init__(self, consumer: Consumer, look: Look | None, outage: Outage) -> None:
+    `failures`: how much work has failed so far.
+    """
+
+    def __init__(
+        self, consumer: Consumer, lookout: Lookout | None, outage: Outage, failures: Callable[[], int]
+    ) -> None:
         self._consumer = consumer
-        self._look = look
+        self._lookout = lookout
         self._outage = outage
-        self._database = Outage(_log, "the database does not say what is due", "looking again every second")
+        self._failures = failures
+        self._database = Outage(_log, "the database does not say what is due", "looking again soon")
         self._pause = 0.0
         self._again_at = 0.0
         self._look_at = 0.0
         self._look_until = 0.0
+        self._ask_at = 0.0
+        """When to ask after the clock."""
+        self._failed = 0
         self._found: deque[Message[Any]] = deque()
         self._busy: set[tuple[str, tuple[Any, ...]]] = set()
         """Found by ourselves and not done yet."""
@@ -74,7 +107,9 @@ class Taking(Consumer):
         if self._found:
             return MessageProxy(self._found.popleft())
         if time.monotonic() < self._again_at:
-            return self._own()
+            if (own := self._own()) is None:
+                time.sleep(_NAP)
+            return own
         try:
             message: MessageProxy | None = next(self._consumer)
         except _AWAY as error:
@@ -82,13 +117,17 @@ class Taking(Consumer):
             self._again_at = time.monotonic() + self._pause
             self._outage.failed(type(error).__name__)
             return self._own()
+        now = time.monotonic()
         if self._pause:
             self._pause = 0.0
-            self._look_until = time.monotonic() + AFTERWARDS
+            self._look_until = now + AFTERWARDS
             self._outage.over()
-        if message is None and time.monotonic() < self._look_until:
-            return self._own()
-        return message
+        if (failed := self._failures()) != self._failed:
+            self._failed, self._look_at, self._look_until = failed, now, now + AFTERWARDS
+        if message is not None:
+            self._ask_at = now + QUIET
+            return message
+        return self._own() if now < self._look_until or self._left_alone(now) else None
 
     def ack(self, message: MessageProxy) -> None:
         if not self._is_own(message) and not self._pause:
@@ -125,17 +164,33 @@ class Taking(Consumer):
             self._busy.discard((message.actor_name, tuple(message.args)))
         return True
 
-    def _own(self) -> MessageProxy | None:
-        """Something that the database says is due; None after a moment without."""
-        if self._look is None or time.monotonic() < self._look_at:
-            time.sleep(_NAP)
-            return None
-        self._look_at = time.monotonic() + EVERY
+    def _left_alone(self, now: float) -> bool:
+        """Whether no clock tells what is due; asked every QUIET seconds of silence, then looked for every second."""
+        if self._lookout is None or now < self._ask_at:
+            return False
+        self._ask_at = now + QUIET
         try:
-            due = list(self._look())
+            alone = self._lookout.left_alone()
         except Exception as error:
             self._database.failed(describe(error))
+            alone = True
+        if alone:
+            self._look_until = now + QUIET
+        return alone
+
+    def _own(self) -> MessageProxy | None:
+        """Something that the database says is due; None when nothing is, or it was asked a moment ago."""
+        if self._lookout is None or (began := time.monotonic()) < self._look_at:
             return None
+        try:
+            due = list(self._lookout.work())
+        except Exception as error:
+            self._look_at = time.monotonic() + SOON
+            self._look_until = time.monotonic() + AFTERWARDS
+            self._database.failed(describe(error))
+            return None
+        ended = time.monotonic()
+        self._look_at = ended + max(EVERY, (ended - began) * (1 / SHARE - 1))
         self._database.over()
         with self._lock:
             new = [hint for hint in due if hint not in self._busy]

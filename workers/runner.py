@@ -14,12 +14,12 @@ from dataclasses import replace
 from dramatiq import Worker
 
 from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, Led
-from sequencer.services import due
+from sequencer.services import due, heartbeat
 from sequencer.settings import Settings
 from sequencer.stop import Stop
 from sequencer.wiring import build
 from workers.actors import declare
-from workers.consumer import TakingBroker
+from workers.consumer import QUIET, Lookout, TakingBroker
 from workers.role import Part, Role
 
 _log = logging.getLogger(__name__)
@@ -44,9 +44,9 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     if role.part is Part.REST:
         os.nice(NICE)
     context = replace(build(settings, threads, hints, "worker"), stopping=stopping)
-    # While Redis is away, the database itself is asked what is due; but not by who is led, nor by everybody.
-    look = None if role.led or role.part is Part.URGENT else lambda: due.work(context)
-    broker = TakingBroker(redis_url, look)
+    # While Redis or the clock is away, the database itself is asked what is due; but not by who is led, nor by all.
+    lookout = Lookout(lambda: due.work(context), lambda: heartbeat.left_alone(context, QUIET))
+    broker = TakingBroker(redis_url, None if role.led or role.part is Part.URGENT else lookout)
     declare(broker, hints, context)
     worker = Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
     collect_rarely()

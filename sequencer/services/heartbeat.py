@@ -98,6 +98,16 @@ def beat(context: Context, overdue: bool) -> None:
     context.witness.note(done.ledger, done.number)
 
 
+def left_alone(context: Context, seconds: float) -> bool:
+    """Whether a clock was at work once, none was for so many seconds of operating time, and work may go on without.
+
+    What is asked of this database before a clock lets work begin is asked here too.
+    """
+    with context.engine.begin() as conn:
+        known = heartbeat.last(conn)
+    return known is not None and known.silent > timedelta(seconds=seconds) and check(context)
+
+
 def pause(conn: Connection, reason: Reason, detail: str, retry_after: float | None = None) -> None:
     """Pauses all sending, loudly."""
     if pauses.begin(conn, reason, detail, retry_after):

@@ -226,6 +226,17 @@ def test_everything_starts_and_works_without_redis_and_takes_it_up_when_it_comes
         assert each_once(["early@harbor.example", "late@harbor.example"]) == sent(stack)
 
 
+def test_work_goes_on_without_a_clock(database_url: str, engine: Engine, tmp_path: Path) -> None:
+    with stacked(database_url, tmp_path) as stack:
+        stack.deploy(files(plain=PLAIN))
+        stack.until("the clock's first look", lambda: rows(engine, "SELECT 1 FROM heartbeat"))
+        stack.signal("clock", signal.SIGKILL)
+        stack.ended("clock")
+        post(stack, "alone@harbor.example")
+        stack.until("the last mail", lambda: len(stack.messages("alone@harbor.example")) == 3)
+        assert each_once(["alone@harbor.example"]) == sent(stack)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Postgres]:
     """A PostgreSQL that a test may crash; the provider's record lies elsewhere."""

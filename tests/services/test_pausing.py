@@ -200,6 +200,25 @@ def test_a_worker_finds_out_before_it_claims_even_when_no_clock_runs(world: Worl
     assert (paused(world), world.provider.batches) == (["restored"], [])
 
 
+def test_workers_are_left_alone_once_a_clock_that_was_at_work_falls_silent(world: World) -> None:
+    alone = [heartbeat.left_alone(world.context, 600)]
+    tick(world.context)
+    alone.append(heartbeat.left_alone(world.context, 600))
+    silent_for(world, hours=0.5)
+    alone.append(heartbeat.left_alone(world.context, 600))
+    assert [False, False, True] == alone
+
+
+def test_a_worker_that_is_left_alone_does_nothing_before_the_witness_of_a_long_silence_can_be_asked(
+    world: World,
+) -> None:
+    world, memory = watched(world)
+    tick(world.context)
+    silent_for(world, hours=2)
+    memory.away = True
+    assert heartbeat.left_alone(world.context, 600) is False
+
+
 def test_an_operators_word_lets_a_restored_database_go_on_for_good(world: World) -> None:
     world, memory = watched(world)
     entered(world, 2)

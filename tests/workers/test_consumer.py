@@ -1,0 +1,107 @@
+"""What a worker does when no hint comes: it asks after the clock, and looks for work where that, or the database, was
+away."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dramatiq import Consumer, Message
+
+from sequencer.outage import Outage
+from workers import consumer
+from workers.consumer import Lookout, Taking
+
+DRAIN = ("drain", ("education", "welcome"))
+
+
+class Redis(Consumer):
+    """Brings these messages, then none."""
+
+    def __init__(self, *messages: Any) -> None:
+        self._messages = list(messages)
+
+    def __next__(self) -> Any:
+        return self._messages.pop(0) if self._messages else None
+
+
+class Database:
+    """What a lookout asks. `fails`: the looks that fail, by number, from 1."""
+
+    def __init__(self, alone: bool = False, fails: tuple[int, ...] = ()) -> None:
+        self.asked = 0
+        self.looks = 0
+        self._alone = alone
+        self._fails = fails
+
+    def left_alone(self) -> bool:
+        self.asked += 1
+        return self._alone
+
+    def work(self) -> list[tuple[str, tuple[Any, ...]]]:
+        self.looks += 1
+        if self.looks in self._fails:
+            raise ConnectionError("it is away")
+        return [DRAIN]
+
+
+@pytest.fixture(autouse=True)
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is."""
+    for name in ("QUIET", "EVERY", "AFTERWARDS"):
+        monkeypatch.setattr(consumer, name, 1e9)
+
+
+def taking(redis: Redis, database: Database, failures: Callable[[], int] = lambda: 0) -> Taking:
+    outage = Outage(logging.getLogger("tests"), "Redis brings no messages", "nothing")
+    return Taking(redis, Lookout(database.work, database.left_alone), outage, failures)
+
+
+def taken(queue: Taking) -> tuple[str, tuple[Any, ...]] | None:
+    message = next(queue)
+    return None if message is None else (message.actor_name, tuple(message.args))
+
+
+def test_while_the_clock_is_at_work_nothing_is_looked_for_but_what_it_hints() -> None:
+    database = Database(alone=False)
+    queue = taking(Redis(), database)
+    assert [None] * 3 == [taken(queue) for _ in range(3)]
+    assert (1, 0) == (database.asked, database.looks)
+
+
+def test_without_a_clock_a_worker_finds_the_work_itself_and_the_same_once_until_it_is_done() -> None:
+    database = Database(alone=True)
+    queue = taking(Redis(), database)
+    assert [DRAIN, None, None] == [taken(queue) for _ in range(3)]
+    assert (1, 1) == (database.asked, database.looks)
+
+
+def test_while_hints_come_nobody_asks_after_the_clock() -> None:
+    message: Message[Any] = Message(queue_name="default", actor_name="reap", args=(), kwargs={}, options={})
+    database = Database(alone=True)
+    queue = taking(Redis(message), database)
+    assert [("reap", ()), None] == [taken(queue) for _ in range(2)]
+    assert (0, 0) == (database.asked, database.looks)
+
+
+def test_after_a_failure_a_worker_looks_at_once_although_the_clock_is_at_work() -> None:
+    failures = iter([0, 1, 1, 1])
+    database = Database(alone=False)
+    queue = taking(Redis(), database, lambda: next(failures))
+    assert [None, DRAIN, None, None] == [taken(queue) for _ in range(4)]
+    assert 1 == database.looks
+
+
+def test_while_the_database_is_away_it_is_looked_into_again_soon(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(consumer, "SOON", 0.0)
+    database = Database(alone=True, fails=(1, 2))
+    queue = taking(Redis(), database)
+    assert [None, None, DRAIN] == [taken(queue) for _ in range(3)]
+    assert 2 == len(caplog.records)  # once that it is away, once that it is over
+
+
+def test_who_only_takes_what_redis_brings_looks_for_nothing() -> None:
+    outage = Outage(logging.getLogger("tests"), "Redis brings no messages", "nothing")
+    assert taken(Taking(Redis(), None, outage, lambda: 1)) is None
