@@ -40,6 +40,9 @@ class CrmSource:
     """The contact's id, for what does not name an address."""
     key: Path | None = None
     """What is the same for a repeat; None: the whole thing is."""
+    once: Mapping[str, Path] = field(default_factory=dict)
+    """By one of `events`, where the id stands of what it happens to once, however often that is told of: an activity
+    that is done is told of at each later edit."""
     at: Path | None = None
     """When it happened; None: when it came."""
     rep: Path | None = None

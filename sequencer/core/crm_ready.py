@@ -108,6 +108,7 @@ READY: Final[Mapping[str, CrmSource]] = {
                 "call_logged": {_DEAL: ("activity",), _ACTIVITY: ("call",), path("data.done"): ("true", "1")},
                 "mail_logged": {_DEAL: ("activity",), _ACTIVITY: ("email",), path("data.done"): ("true", "1")},
             },
+            once=dict.fromkeys(("meeting_booked", "call_logged", "mail_logged"), path("data.id")),
             fields=_paths(stage="data.status"),
         ),
     )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -39,6 +40,12 @@ class Told(NamedTuple):
     """By our name of the field, as the CRM says them."""
     rep: str | None
     note: str | None
+    once: Mapping[str, str] = MappingProxyType({})
+    """By those of the kinds that happen to a thing once, what is the same whenever it is told of."""
+
+    def key_of(self, kind: str) -> str:
+        """Of the event of that kind, or of a field's change."""
+        return f"{self.once.get(kind, self.key)}.{kind}"
 
 
 def read_body(source: CrmSource, body: bytes, arrived: datetime) -> list[Told]:
@@ -72,7 +79,7 @@ def _told(source: CrmSource, number: int, thing: dict[str, Any], arrived: dateti
     if (email is None and contact is None) or not (kinds or values or (email and contact)):
         return
     key = _text(thing, source.key) or orjson.dumps(thing, option=orjson.OPT_SORT_KEYS).decode()
-    digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+    ids = {kind: found for kind in kinds if (found := _text(thing, source.once.get(kind))) is not None}
     note = _text(thing, source.note)
     yield Told(
         number,
@@ -80,13 +87,19 @@ def _told(source: CrmSource, number: int, thing: dict[str, Any], arrived: dateti
         source.system,
         email,
         contact,
-        f"crm.{source.name}.{digest}",
+        _key(source, key),
         min(_moment(_at(thing, source.at)) or arrived, arrived),
         kinds,
         values,
         _text(thing, source.rep),
         note[:LONGEST_NOTE] if note is not None else None,
+        {kind: _key(source, f"once {found}") for kind, found in ids.items()},
     )
+
+
+def _key(source: CrmSource, same: str) -> str:
+    digest = hashlib.sha256(same.encode("utf-8", "replace")).hexdigest()[:32]
+    return f"crm.{source.name}.{digest}"
 
 
 def rep_of(workspace: Workspace, said: str | None) -> str | None:

@@ -104,15 +104,18 @@ def hear(
             heard.leads[lead_id] = changed(lead, values)
             inferred.get(lead_id, set()).difference_update(values)
         _note(heard, item, _events(workspace, one, lead, values, known, now))
-        known.update({(lead_id, _key(one, kind)): one.at for kind in one.kinds})
+        known.update({(lead_id, one.key_of(kind)): one.at for kind in one.kinds})
     crm_contacts.put(conn, noted.values())
     leads.write(conn, written, SOURCE, now)
     return heard
 
 
 def _is_repeat(one: Told, lead_id: int, known: Mapping[tuple[int, str], datetime]) -> bool:
-    """Whether all that it tells is known, but for the time that it bears now: then none of its fields is later word."""
-    before = [known.get((lead_id, _key(one, kind))) for kind in one.kinds]
+    """Whether all that it tells is known, but for the time that it bears now: then none of its fields is later word.
+
+    What happens to a thing once says nothing of that: the thing may be told of anew.
+    """
+    before = [known.get((lead_id, one.key_of(kind))) for kind in one.kinds if kind not in one.once]
     return bool(before) and all(at is not None and at != one.at for at in before)
 
 
@@ -142,12 +145,12 @@ def _events(
     rep = rep_of(workspace, one.rep)
     data = {name: value for name, value in (("rep", rep), ("note", one.note)) if value}
     found = [
-        Event(kind, one.at, lead.id, _key(one, kind), SOURCE, data=data)
+        Event(kind, one.at, lead.id, one.key_of(kind), SOURCE, data=data)
         for kind in one.kinds
-        if (lead.id, _key(one, kind)) not in known
+        if (lead.id, one.key_of(kind)) not in known
     ]
     return found + [
-        kinds.change(now, lead.id, _key(one, name), SOURCE, name, lead.get(name), value)
+        kinds.change(now, lead.id, one.key_of(name), SOURCE, name, lead.get(name), value)
         for name, value in values.items()
         if lead.get(name) != value
     ]
@@ -156,12 +159,8 @@ def _events(
 def _known(conn: Connection, told: Sequence[tuple[Item, int]]) -> dict[tuple[int, str], datetime]:
     """Events that are stored already, and at what time: a repeat need not bear the same."""
     return events.stored_at_any_time(
-        conn, {(lead_id, _key(one, kind)) for (_, one), lead_id in told for kind in one.kinds}
+        conn, {(lead_id, one.key_of(kind)) for (_, one), lead_id in told for kind in one.kinds}
     )
-
-
-def _key(one: Told, of: str) -> str:
-    return f"{one.key}.{of}"
 
 
 def _note(heard: Heard, item: Item, happened: Sequence[Event]) -> None:

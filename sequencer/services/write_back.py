@@ -61,7 +61,7 @@ def plan(context: Context) -> bool:
         if declared is None or crm is None or calls_out.open_to(conn, TARGET) >= OPEN:
             return False
         limit = min(crm.most, MOST)
-        contacts = crm_contacts.look(conn, declared.to, declared.every.total_seconds(), limit)
+        contacts, more = crm_contacts.look(conn, declared.to, declared.every.total_seconds(), limit)
         values = _values(conn, release, declared, [one.lead_id for one in contacts], clock.now(conn))
         changed = [one for one in contacts if _is_news(values[one.lead_id], one.written)]
         if changed:
@@ -69,7 +69,7 @@ def plan(context: Context) -> bool:
             calls_out.insert(conn, [NewCall(TARGET, KIND, changed[0].lead_id, len(changed), data)], clock.now(conn))
     if changed:
         context.hint("targets")
-    return len(contacts) == limit
+    return more
 
 
 def prepare(conn: Connection, release: Release, row: Any) -> Prepared | None:
@@ -80,11 +80,9 @@ def prepare(conn: Connection, release: Release, row: Any) -> Prepared | None:
     ids = orjson.loads(bytes(row.body))["data"]["leads"]
     contacts = crm_contacts.of_leads(conn, declared.to, ids)
     values = _values(conn, release, declared, [one.lead_id for one in contacts], clock.now(conn))
-    # Leads that are one contact there are told as the newest of them: CRMs refuse a request that names one twice.
-    changes = {one.contact: Change(one.contact, values[one.lead_id]) for one in contacts}
     return Prepared(
         declared.to,
-        list(changes.values()),
+        [Change(one.contact, values[one.lead_id]) for one in contacts],
         {one.lead_id: digest(values[one.lead_id]) for one in contacts},
     )
 

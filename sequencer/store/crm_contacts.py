@@ -98,35 +98,43 @@ class Contact(NamedTuple):
     written: str | None
 
 
+# Leads that are one contact there are told of as the newest of them stands: else each would overwrite the other.
+_TOLD = """contact IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM crm_contact newer WHERE newer.crm = c.crm AND newer.contact = c.contact AND newer.lead_id > c.lead_id
+)"""
+
 _LOOK = text(
-    """
+    f"""
     WITH due AS MATERIALIZED (
         SELECT lead_id FROM crm_contact
         WHERE crm = :crm AND contact IS NOT NULL AND next_at <= clock_timestamp()
         ORDER BY next_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+    ), looked AS (
+        UPDATE crm_contact c SET next_at = clock_timestamp() + make_interval(secs => CAST(:every AS float))
+        FROM due WHERE c.crm = :crm AND c.lead_id = due.lead_id
+        RETURNING c.lead_id, c.crm, c.contact, c.written
     )
-    UPDATE crm_contact c SET next_at = clock_timestamp() + make_interval(secs => CAST(:every AS float))
-    FROM due WHERE c.crm = :crm AND c.lead_id = due.lead_id
-    RETURNING c.lead_id, c.contact, c.written
+    SELECT c.lead_id, c.contact, c.written, {_TOLD} FROM looked c
     """
 )
 
 
-def look(conn: Connection, crm: str, every: float, limit: int) -> list[Contact]:
-    """Takes contacts that are to be looked at; again in so many seconds of operating time."""
-    rows = conn.execute(_LOOK, {"crm": crm, "every": every, "limit": limit})
-    return sorted(Contact(*row) for row in rows)
+def look(conn: Connection, crm: str, every: float, limit: int) -> tuple[list[Contact], bool]:
+    """Takes contacts that are to be looked at; again in so many seconds of operating time. And whether more may be."""
+    rows = conn.execute(_LOOK, {"crm": crm, "every": every, "limit": limit}).all()
+    return sorted(Contact(*row[:-1]) for row in rows if row[-1]), len(rows) == limit
 
 
 _OF = text(
-    """
-    SELECT lead_id, contact, written FROM crm_contact
-    WHERE crm = :crm AND contact IS NOT NULL AND lead_id = ANY(CAST(:ids AS bigint[])) ORDER BY lead_id
+    f"""
+    SELECT lead_id, contact, written FROM crm_contact c
+    WHERE crm = :crm AND lead_id = ANY(CAST(:ids AS bigint[])) AND {_TOLD} ORDER BY lead_id
     """
 )
 
 
 def of_leads(conn: Connection, crm: str, ids: Sequence[int]) -> list[Contact]:
+    """Of these leads those whom the CRM is told of, each another contact."""
     return [Contact(*row) for row in conn.execute(_OF, {"crm": crm, "ids": array(ids)})]
 
 

@@ -32,8 +32,19 @@ class Room:
     left: int
     each: int = 0
     """Bytes of these that one caller may hold, where it is said who calls."""
+    scarce: int = 0
+    """The same once less than half is left: a few callers with long bodies keep out nobody with a short one."""
     held: Counter[str] = field(default_factory=Counter)
     """Bytes by caller; only of those who hold some."""
+    half: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.half = self.left // 2
+
+    def lets(self, caller: str | None, size: int) -> bool:
+        """Whether there is room for so many bytes more of the caller's."""
+        most = self.each if self.left - size >= self.half else self.scarce
+        return size <= self.left and (caller is None or self.held[caller] + size <= most)
 
     @contextmanager
     def share(self, caller: str | None = None) -> Iterator["Share"]:
@@ -58,7 +69,7 @@ class Share:
     def take(self, size: int) -> None:
         """Raises HTTPException 503: who posts here comes again."""
         room, caller = self.room, self.caller
-        if size > room.left or (caller is not None and room.held[caller] + size > room.each):
+        if not room.lets(caller, size):
             raise HTTPException(
                 503, "too much is arriving at once; please send it again", _CLOSE | {"Retry-After": "5"}
             )

@@ -23,9 +23,14 @@ log = logging.getLogger(__name__)
 LARGEST: Final = 1024 * 1024
 """Bytes. HubSpot's posts hold at most 100 changes of some 300 bytes."""
 ROOM: Final = 8 * 1024 * 1024
-"""Bytes that a process holds at a time."""
+"""Bytes that a process holds at a time of those whom a header proves."""
+STRANGERS: Final = 4 * 1024 * 1024
+"""Bytes that it holds of each webhook where only the body can prove the caller: who fills one keeps out no other."""
 EACH: Final = LARGEST
-"""Bytes of them that one caller may hold whom only the body can prove: who stalls keeps out nobody else."""
+"""Bytes of these that one caller may hold: who stalls keeps out nobody else."""
+SCARCE: Final = 64 * 1024
+"""The same once half of them are taken. More addresses than a stranger has at hand fill the rest, and HubSpot's posts
+still fit in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,9 @@ class CrmDoor:
     context: Context
     secrets: Mapping[str, tuple[str, ...]]
     """By the webhook's name."""
-    room: Room = field(default_factory=lambda: Room(ROOM, EACH))
+    room: Room = field(default_factory=lambda: Room(ROOM))
+    strangers: dict[str, Room] = field(default_factory=dict)
+    """By the webhook's name, of those that have a secret."""
 
     async def take(self, request: Request) -> Response:
         source = await run_in_threadpool(self._source, request.path_params["name"])
@@ -41,12 +48,14 @@ class CrmDoor:
             variable = f"CRM_SECRET_{source.name.upper().replace('-', '_')}"
             log.error("webhooks of the CRM are refused: %s is not set", variable)
             raise HTTPException(503, "these webhooks cannot be verified here yet")
-        caller: str | None = caller_of(request)
         if source.signed in BY_HEADER:
             # A stranger's body is not even read, and who is none may have all of the room.
             self._proved(source, request, b"")
-            caller = None
-        with self.room.share(caller) as share:
+            shared = self.room.share()
+        else:
+            room = self.strangers.setdefault(source.name, Room(STRANGERS, EACH, SCARCE))
+            shared = room.share(caller_of(request))
+        with shared as share:
             body = await read(request, LARGEST, share)
             return await run_in_threadpool(self._take, request, source, body)
 

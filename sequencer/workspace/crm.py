@@ -80,6 +80,8 @@ def _webhook(name: Text, keys: Map, fields: Collection[str], where: str) -> CrmS
         said["events"] = dict(_events(keys))
     if "fields" in keys.entries:
         said["fields"] = dict(_fields(keys, fields, where))
+    if "once" in keys.entries:
+        said["once"] = dict(_once(keys, said.get("events", base.events)))
     if (block := as_map(keys.take("property"), "`name` and `value`")) is not None:
         block.expect("crm.property")
         places = _path(block.need_text("name", "propertyName")), _path(block.need_text("value", "propertyValue"))
@@ -136,6 +138,18 @@ def _fields(keys: Map, fields: Collection[str], where: str) -> list[tuple[str, P
         place = _path(as_text(node, "a path"))
         if field is not None and place is not None:
             found.append((field, place))
+    return found
+
+
+def _once(keys: Map, events: Collection[str]) -> list[tuple[str, Path]]:
+    found = []
+    named = as_map(keys.take("once"), "events with a path each, as `call_logged: activity.id`")
+    for name, node in named.items() if named is not None else ():
+        place = _path(as_text(node, "a path"))
+        if name.value not in events:
+            name.wrong("bad-value", f"expected one of `events`, got {name.got}")
+        elif place is not None:
+            found.append((name.value, place))
     return found
 
 

@@ -87,6 +87,12 @@ CRM: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("email", PATH, "Where the lead's address stands.", "contact.email"),
         Key("contact", PATH, "Where the contact's id stands, for what does not name an address.", "contact.id"),
         Key("key", PATH, "Where it stands what is the same for a repeat; without it, the whole thing is.", "id"),
+        Key(
+            "once",
+            Named(NAME, PATH),
+            "By event, where the id stands of what it happens to once, however often that is edited and told of later.",
+            "{call_logged: activity.id}",
+        ),
         Key("at", PATH, "Where it stands when it happened; without it, when it came.", "occurred_at"),
         Key("rep", PATH, "Where it stands who called or met: an address, or the `crm` of a rep.", "user.email"),
         Key("note", PATH, "Where a note stands.", "activity.note"),

@@ -15,6 +15,7 @@ from sequencer.store import intake
 from sequencer.web import crm as door
 from sequencer.web import crm_proof
 from sequencer.web.app import build
+from sequencer.web.bodies import Room
 from sequencer.web.options import WebSettings
 from tests.attacks.test_web_webhooks import flipped
 from tests.services.conftest import World
@@ -22,6 +23,7 @@ from tests.web.conftest import ADDRESS, Site
 from tests.web.crm_posts import SECRETS, WITH_CRM, proved
 
 BODY = b'{"email": "kim@harbor.example", "did": "call"}'
+SHARED = Room(door.STRANGERS, door.EACH, door.SCARCE)
 NAMES: tuple[Signed, ...] = get_args(Signed)
 
 
@@ -107,15 +109,26 @@ def poison(site: Site) -> None:
 
 def stall(site: Site) -> None:
     """One caller announces bodies and never ends them, as many as would fill the room; then the CRM posts."""
-    asyncio.run(_stall(site))
+    asyncio.run(_stall(site, ["203.0.113.9"] * (door.ROOM // door.LARGEST)))
 
 
-async def _stall(site: Site) -> None:
+def crowd(site: Site) -> None:
+    """So do twenty callers."""
+    asyncio.run(_stall(site, [f"203.0.113.{number}" for number in range(20)]))
+
+
+def elsewhere(site: Site) -> None:
+    """A hundred at the address of another webhook."""
+    asyncio.run(_stall(site, [f"203.0.113.{number}" for number in range(100)], "standard"))
+
+
+async def _stall(site: Site, callers: list[str], name: str = "hubspot") -> None:
     crm = door.CrmDoor(site.world.context, {name: (secret,) for name, secret in SECRETS.items()})
     posts = []
-    for _ in range(door.ROOM // door.LARGEST):
+    for caller in callers:
         waits = asyncio.Event()
-        posts.append(asyncio.create_task(crm.take(piece("203.0.113.9", {}, b"x" * (door.LARGEST - 1), waits))))
+        long = b"x" * (door.LARGEST - 1 if len(posts) < 8 else door.SCARCE)
+        posts.append(asyncio.create_task(crm.take(piece(caller, {}, long, waits, name))))
         stalled = asyncio.create_task(waits.wait())
         await asyncio.wait([posts[-1], stalled], return_when=asyncio.FIRST_COMPLETED)
         stalled.cancel()
@@ -125,11 +138,15 @@ async def _stall(site: Site) -> None:
         one.cancel()
     await asyncio.gather(*posts, return_exceptions=True)
     assert getattr(answer, "status_code", answer) == 204
-    assert (crm.room.left, dict(crm.room.held)) == (door.ROOM, {}), "all is given back"
+    assert [(room.left, dict(room.held)) for room in crm.strangers.values()] == [(door.STRANGERS, {})] * len(
+        {name, "hubspot"}
+    ), "all is given back"
 
 
-def piece(caller: str, headers: dict[str, str], body: bytes, waits: asyncio.Event | None) -> Request:
-    """A post to HubSpot's webhook. `waits`: more is announced, never comes, and this is set once it is waited for."""
+def piece(
+    caller: str, headers: dict[str, str], body: bytes, waits: asyncio.Event | None, name: str = "hubspot"
+) -> Request:
+    """A post to a webhook. `waits`: more is announced, never comes, and this is set once it is waited for."""
     parts = iter([{"type": "http.request", "body": body, "more_body": waits is not None}])
 
     async def receive() -> Any:
@@ -140,14 +157,14 @@ def piece(caller: str, headers: dict[str, str], body: bytes, waits: asyncio.Even
         return part
 
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "POST", "path": "/webhooks/crm/hubspot", "query_string": b"", "headers": raw}
-    return Request({**scope, "path_params": {"name": "hubspot"}, "client": (caller, 0)}, receive)
+    scope = {"type": "http", "method": "POST", "path": f"/webhooks/crm/{name}", "query_string": b"", "headers": raw}
+    return Request({**scope, "path_params": {"name": name}, "client": (caller, 0)}, receive)
 
 
 Attack = Callable[[Site], None]
 
 
-@pytest.mark.parametrize("attack", [forge, replay, swell, stall, poison])
+@pytest.mark.parametrize("attack", [forge, replay, swell, stall, crowd, elsewhere, poison])
 def test_a_crms_webhook_withstands(crm: Site, attack: Attack) -> None:
     attack(crm)
 
@@ -158,7 +175,9 @@ def test_a_crms_webhook_withstands(crm: Site, attack: Attack) -> None:
         (forge, crm_proof, "same", lambda given, expected: True),
         (replay, door.intake, "OLDEST", intake.OLDEST * 10),
         (swell, door, "read", lambda request, most, share: request.body()),
-        (stall, door, "EACH", door.ROOM),
+        (stall, door, "caller_of", lambda request: None),
+        (crowd, door, "SCARCE", door.LARGEST),
+        (elsewhere, door, "Room", lambda *sizes: SHARED),
     ],
 )
 def test_without_its_defence_the_attack_succeeds(

@@ -98,6 +98,15 @@ def test_what_each_crm_posts_is_read_by_its_ready_mapping(
     assert told.at <= NOW and told.key == said(name, thing)[0].key
 
 
+def test_an_activity_that_is_edited_after_it_was_done_is_told_of_by_the_same_key_and_another_by_another() -> None:
+    later = {**CALL["meta"], "id": "f2", "timestamp": 1764151200}
+    edited = {**CALL, "meta": later, "data": {**CALL["data"], "note": "Wants two quotes"}}
+    other = {**edited, "data": {**CALL["data"], "id": 11}}
+    [first], [second], [third] = (said("pipedrive-deal", one) for one in (CALL, edited, other))
+    assert first.key_of("call_logged") == second.key_of("call_logged") != third.key_of("call_logged")
+    assert first.key_of("stage") != second.key_of("stage"), "of its fields it is a later word"
+
+
 def test_a_repeat_has_the_same_key_and_the_time_of_what_happened() -> None:
     first, again, other = said("hubspot", HUBSPOT, {**HUBSPOT, "attemptNumber": 3}, {**HUBSPOT, "eventId": 1})
     assert first.key == again.key != other.key

@@ -29,6 +29,7 @@ crm:
       events:
         call_logged: {did: call}
         deal_won: {did: won}
+      once: {call_logged: activity}
       fields: {stage: stage, owner: owner, pains: pains, next_attempt: again}
 """
 WELCOME = """
@@ -91,6 +92,17 @@ def test_what_the_crm_says_again_before_the_first_was_worked_off_counts_once(wor
     # Each of the two bears another time.
     says(world, *({"did": "call", "key": "7", "at": at(hour)} for hour in (6, 7)))
     assert events(world, kim).count("call_logged") == 1
+
+
+def test_what_happens_to_a_thing_once_counts_once_and_what_its_edits_say_of_fields_counts(
+    world: World, kim: Lead
+) -> None:
+    for hour, stage in ((5, "Working"), (6, "Closed Won"), (7, "subscriber")):
+        says(world, {"did": "call", "activity": 9, "stage": stage, "key": str(hour), "at": at(hour)})
+        says(world, {"did": "call", "activity": 9, "stage": stage, "key": str(hour), "at": at(hour)})
+    assert (events(world, kim).count("call_logged"), found(world, kim)["stage"]) == (1, "subscriber")
+    says(world, {"did": "call", "activity": 10, "key": "8", "at": at(7)})
+    assert events(world, kim).count("call_logged") == 2
 
 
 def test_the_crm_moves_a_lead_backwards_and_where_the_stage_is_ours_only_forward(world: World, kim: Lead) -> None:

@@ -50,6 +50,7 @@ MISTAKES = [
         "crm: {webhooks: {h: {like: hubspot, events: {opened: {a: b}}}}}",
         ["6:46 bad-value"],
     ),
+    ("crm's once", "locale: en", "crm: {webhooks: {h: {like: hubspot, once: {deal_won: a}}}}", ["6:44 bad-value"]),
     ("crm's value", "locale: en", "crm: {webhooks: {h: {like: hubspot, fields: {stag: a}}}}", ["6:46 unknown-field"]),
     ("crm's name", "locale: en", "crm: {webhooks: {Hub: {like: hubspot}}}", ["6:18 bad-id"]),
     ("crm's key", "locale: en", "crm: {stage: {Won: customer}}", ["6:7 unknown-key"]),
