@@ -1,7 +1,7 @@
 """Databases for tests: made once, emptied after each test and lent again.
 
-Making one of a template and dropping it cost more than most tests themselves. One whose tables a test has changed is
-dropped, and another made.
+Making one of a template and dropping it cost more than most tests themselves. What a test has added is taken away,
+such as a month's partitions; one in which anything else of the tables changed is dropped, and another made.
 """
 
 import uuid
@@ -13,15 +13,30 @@ from sqlalchemy import Connection, Engine, create_engine, text
 _SHAPE = text(
     """
     SELECT md5(coalesce(string_agg(part, ',' ORDER BY part), '')) FROM (
-        SELECT concat_ws(' ', c.oid, c.relname, c.relnatts, c.relchecks, c.relkind) FROM pg_class c
+        SELECT concat_ws(' ', c.oid, c.relname, c.relnamespace, c.relnatts, c.relchecks, c.relkind, c.relispartition)
+            FROM pg_class c
         WHERE c.oid >= 16384 AND c.relkind <> 't' AND NOT c.relisshared AND c.relname NOT LIKE 'pg_toast%'
         UNION ALL SELECT concat_ws(' ', 'constraint', oid, conname) FROM pg_constraint WHERE oid >= 16384
         UNION ALL SELECT concat_ws(' ', 'trigger', oid) FROM pg_trigger WHERE oid >= 16384
         UNION ALL SELECT concat_ws(' ', 'function', oid) FROM pg_proc WHERE oid >= 16384
-        UNION ALL SELECT concat_ws(' ', 'schema', oid) FROM pg_namespace WHERE oid >= 16384
+        UNION ALL SELECT concat_ws(' ', 'schema', oid) FROM pg_namespace
+            WHERE oid >= 16384 AND nspname !~ '^pg_(toast_)?temp_'
         UNION ALL SELECT concat_ws(' ', 'setting', setconfig) FROM pg_db_role_setting s
             JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database()
     ) parts(part)
+    """
+)
+"""What PostgreSQL keeps temporary tables in stays behind, empty, and is for whoever comes next."""
+_NEWEST = text("SELECT greatest((SELECT max(oid) FROM pg_class), (SELECT max(oid) FROM pg_namespace))")
+_ADDED = text(
+    """
+    SELECT string_agg(statement, ';' ORDER BY statement) FROM (
+        SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace
+        WHERE oid > :newest AND nspname !~ '^pg_(toast_)?temp_'
+        UNION ALL SELECT format('DROP TABLE IF EXISTS %I.%I CASCADE', n.nspname, c.relname)
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.oid > :newest AND c.relkind IN ('r', 'p')
+    ) added(statement)
     """
 )
 _OTHERS = text(
@@ -61,6 +76,7 @@ class Databases:
         self._admin = create_engine(server, isolation_level="AUTOCOMMIT")
         self._free: list[tuple[str, Engine]] = []
         self._shape: str | None = None
+        self._newest = 0
 
     @contextmanager
     def lent(self) -> Iterator[str]:
@@ -89,11 +105,15 @@ class Databases:
             with engine.connect() as conn:
                 assert conn.execute(_FILLED).one() == (None, None), "migrations fill tables: emptying would lose that"
                 self._shape = conn.execute(_SHAPE).scalar_one()
+                self._newest = conn.execute(_NEWEST).scalar_one()
         return name, engine
 
     def _emptied(self, conn: Connection) -> bool:
         """Nobody else is in it and nothing is left of the test. False: its tables are not those that were made."""
         self._alone(conn)
+        added = conn.execute(_ADDED, {"newest": self._newest}).scalar_one()
+        if added is not None:
+            conn.execute(text(added))
         if conn.execute(_SHAPE).scalar_one() != self._shape:
             return False
         filled = [statements for statements in conn.execute(_FILLED).one() if statements is not None]
