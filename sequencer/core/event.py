@@ -31,6 +31,8 @@ HANDOFF_EXPIRED: Final = "handoff_expired"
 """Nobody accepted it in time: data = {…, reason}."""
 REP_WROTE: Final = "rep_wrote"
 """The rep answered the mail that told of a handoff: data = {number, rep, text}."""
+HANDOFF_CLOSED: Final = "handoff_closed"
+"""Nobody need accept it any more: data = {…, reason}."""
 COLLEAGUE_HANDED_OFF: Final = "colleague_handed_off"
 """Somebody else of the lead's company was handed to sales: data = {colleague}, that lead's id."""
 COLLEAGUE_REPLIED: Final = "colleague_replied"
@@ -45,7 +47,7 @@ DELIVERY: Final = frozenset({PROCESSED, DELIVERED, DEFERRED, BOUNCED, BLOCKED, D
 
 ENGAGEMENT: Final = frozenset({OPENED, CLICKED, REPLIED, SUBMITTED, VISITED})
 
-HANDOFF: Final = frozenset({HANDED_OFF, HANDOFF_ACCEPTED, HANDOFF_DECLINED, HANDOFF_EXPIRED, REP_WROTE})
+HANDOFF: Final = frozenset({HANDED_OFF, HANDOFF_ACCEPTED, HANDOFF_DECLINED, HANDOFF_EXPIRED, HANDOFF_CLOSED, REP_WROTE})
 """What is said between us and sales about a handoff."""
 
 OF_COLLEAGUES: Final = frozenset({COLLEAGUE_HANDED_OFF, COLLEAGUE_REPLIED})

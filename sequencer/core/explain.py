@@ -132,6 +132,7 @@ _EVENTS = {
     "handoff_accepted": "{rep} accepted the handoff",
     "handoff_declined": "{rep} declined the handoff: {reason}",
     "handoff_expired": "went back to nurture: {reason}",
+    "handoff_closed": "the handoff ended: {reason}",
     "rep_wrote": "{rep} wrote about the handoff",
     "colleague_handed_off": "a colleague was handed to sales",
     "colleague_replied": "a colleague answered a mail",

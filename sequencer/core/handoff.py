@@ -27,6 +27,8 @@ class State(StrEnum):
     DECLINED = "declined"
     EXPIRED = "expired"
     """Nobody accepted it in time: the lead is marketing's again."""
+    CLOSED = "closed"
+    """Nobody need accept it any more: the lead became a customer, or was lost."""
 
 
 def policy_of(workspace: Workspace) -> HandoffPolicy:
@@ -57,7 +59,7 @@ class Handoff(NamedTuple):
     """Of the sequence that began it."""
     answered_at: datetime | None = None
     answer: str = ""
-    """The reason for which it was declined, or went back."""
+    """The reason for which it was declined, went back or was closed, or how whoever accepted it was in touch."""
     until: date | None = None
     """When the lead wants to be asked again, as the rep said."""
 
@@ -107,6 +109,23 @@ def overdue(workspace: Workspace, handoff: Handoff, other: Rep | None, now: date
     return Looked(handoff._replace(due_at=None))
 
 
+def over_at(workspace: Workspace, handoff: Handoff) -> datetime | None:
+    """When the present rep's time is over, as counted from when they were asked; None: nobody presses them.
+
+    Of a rep who left it is over.
+    """
+    policy = policy_of(workspace)
+    rep = workspace.reps.get(handoff.rep or "")
+    at = handoff.told_at
+    if policy.accept_within is None or at is None or rep is None:
+        return at if policy.accept_within is not None else None
+    turns = policy.then[: handoff.turns]
+    reminded = len(turns) - max((n for n, turn in enumerate(turns, 1) if turn != "remind"), default=0)
+    for _ in range(1 + reminded):
+        at = deadline(workspace, rep, policy.accept_within, at)
+    return at
+
+
 def deadline(workspace: Workspace, rep: Rep, within: Within, now: datetime) -> datetime:
     """When a rep's time is over that begins now: by their own hours, zone and holidays."""
     zone = ZoneInfo(rep.zone or workspace.zone)
@@ -127,10 +146,12 @@ def stands(one: Handoff, zone: ZoneInfo) -> str:
         return f"was handed to {rep}, who is to accept or decline{until}"
     at = moment(one.answered_at, zone) if one.answered_at is not None else ""
     if one.state is State.ACCEPTED:
-        return f"{rep} accepted the handoff on {at}"
+        return f"{rep} accepted the handoff on {at}{f' ({one.answer})' if one.answer else ''}"
     again = f"; to be asked again on {one.until:%-d %b %Y}" if one.until is not None else ""
     if one.state is State.DECLINED:
         return f"{rep} declined the handoff on {at}: {one.answer or 'no reason was given'}{again}"
+    if one.state is State.CLOSED:
+        return f"the handoff ended on {at}: {one.answer}"
     return f"went back to nurture on {at}: {one.answer}"
 
 

@@ -20,7 +20,7 @@ from sequencer.core.release import Release
 from sequencer.core.rep_answer import Said, understood
 from sequencer.errors import NotFound
 from sequencer.services.context import Context
-from sequencer.services.handoff import Awake, Written, back, event_of, key_of, write
+from sequencer.services.handoff import Awake, Written, accepted, back, write
 from sequencer.store import alerts, clock, handoffs, leads
 from sequencer.store.alerts import NewAlert
 
@@ -132,10 +132,7 @@ def _answered(
     written, lead = Written(), locked[one.lead_id]
     if said.accepts:
         after = rules.closed(one, State.ACCEPTED, now)
-        if len(one.asked) > 1:
-            # Whoever accepts what another did not is the lead's rep from now on.
-            written.set(lead, {"owner": rep}, key_of(one, kinds.HANDOFF_ACCEPTED), now)
-        written.happened.append(event_of(after, kinds.HANDOFF_ACCEPTED, now))
+        accepted(written, lead, after, now)
     else:
         policy = rules.policy_of(release.workspace)
         declared = policy.declines.get(said.reason)

@@ -21,6 +21,7 @@ _SUBJECTS: Final = {
     "handoff.accepted": "{rep} accepted handoff {number}",
     "handoff.declined": "{rep} declined handoff {number}",
     "handoff.expired": "Handoff {number} went back to nurture",
+    "handoff.closed": "Handoff {number} ended",
 }
 
 Left = tuple[Contact, Activity]

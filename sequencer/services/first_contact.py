@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import Connection
 
@@ -10,10 +9,9 @@ from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.halts import TOUCHES
 from sequencer.core.lead import Lead
+from sequencer.core.overtaken import OURS
 from sequencer.core.release import Release
 from sequencer.store import events, handoffs, leads
-
-SOURCE: Final = "sales"
 
 
 def own(
@@ -36,8 +34,8 @@ def own(
     for lead_id, first in handoffs.first_contacts(conn, asked, reps).items():
         lead = locked[lead_id]
         if lead.owner != first.rep:
-            change = kinds.change(now, lead_id, f"{first.key}.owner", SOURCE, "owner", lead.owner, first.rep)
+            change = kinds.change(now, lead_id, f"{first.key}.owner", OURS, "owner", lead.owner, first.rep)
             found.append(change._replace(data={**change.data, kinds.CONTACT: TOUCHES[first.kind]}))
             after[lead_id] = lead._replace(owner=first.rep)
-    leads.write(conn, [(lead_id, {"owner": lead.owner}) for lead_id, lead in after.items()], SOURCE, now)
+    leads.write(conn, [(lead_id, {"owner": lead.owner}) for lead_id, lead in after.items()], OURS, now)
     return {**locked, **after} if after else locked, events.insert(conn, found)

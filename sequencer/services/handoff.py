@@ -17,6 +17,7 @@ from sequencer.core.enrollment import Status
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff, Looked, State
 from sequencer.core.lead import Company, Lead, channels
+from sequencer.core.overtaken import HEARD, OURS, overtaken
 from sequencer.core.owner import Found, Load, rep_for
 from sequencer.core.people import changed, owner_of
 from sequencer.core.release import Release
@@ -24,13 +25,12 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.services import targets
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
-from sequencer.store import alerts, clock, enrollments, handoffs, leads, readiness
+from sequencer.store import alerts, clock, enrollments, events, handoffs, leads, readiness
 from sequencer.store.alerts import NewAlert
 from sequencer.store.companies import families
 
 LATELY: Final = timedelta(days=30)
 """How far back it counts what reps were given."""
-SOURCE: Final = "sales"
 
 Awake = set[tuple[str, str]]
 
@@ -53,7 +53,7 @@ class Written:
         for name, value in values.items():
             if lead.get(name) != value:
                 self.values.setdefault(lead.id, {})[name] = value
-                self.happened.append(kinds.change(now, lead.id, f"{key}.{name}", SOURCE, name, lead.get(name), value))
+                self.happened.append(kinds.change(now, lead.id, f"{key}.{name}", OURS, name, lead.get(name), value))
 
 
 def look(context: Context) -> bool:
@@ -82,9 +82,24 @@ def _looked_at(
     loads = handoffs.loads(conn, now - LATELY) if due else {}
     ids = {lead.company_id for lead in locked.values() if lead.company_id is not None}
     companies, around = leads.companies(conn, ids), families(conn, ids)
+    happened = events.of_leads(conn, list(locked), HEARD, min(one.at for one in due)) if due else {}
     for one in due:
         lead = locked[one.lead_id]
         company = companies.get(lead.company_id or 0)
+        over = overtaken(release.workspace, one, lead, happened.get(lead.id, ()), now)
+        if over is not None:
+            written.handoffs.append(over.handoff)
+            if over.handoff.state is State.ACCEPTED:
+                accepted(written, lead, over.handoff, now)
+            elif over.handoff.state is State.CLOSED:
+                written.happened.append(event_of(over.handoff, kinds.HANDOFF_CLOSED, now, reason=over.handoff.answer))
+            else:
+                _tell(release, written, one, over, now)
+            continue
+        if one.rep is not None and ((until := rules.over_at(release.workspace, one)) is None or until > now):
+            # Something happened that changed nothing: the rep has the time that they had.
+            written.handoffs.append(one._replace(due_at=until))
+            continue
         found = _rep(conn, release, one, lead, company, loads, now)
         if one.rep is None:
             looked = rules.given(release.workspace, one, found.rep, now, "handoff") if found else rules.nobody(one, now)
@@ -161,6 +176,15 @@ def _tell(release: Release, written: Written, before: Handoff, looked: Looked, n
         written.happened.append(event_of(one, kinds.HANDED_OFF, now, reasons=list(one.reasons)))
 
 
+def accepted(written: Written, lead: Lead, one: Handoff, now: datetime) -> None:
+    """A rep takes the lead on."""
+    if len(one.asked) > 1:
+        # Whoever accepts what another did not is the lead's rep from now on.
+        written.set(lead, {"owner": one.rep}, key_of(one, kinds.HANDOFF_ACCEPTED), now)
+    how = {"reason": one.answer} if one.answer else {}
+    written.happened.append(event_of(one, kinds.HANDOFF_ACCEPTED, now, **how))
+
+
 def back(
     written: Written, lead: Lead, one: Handoff, kind: str, values: Mapping[str, Any], reason: str, now: datetime
 ) -> None:
@@ -177,7 +201,7 @@ def write(conn: Connection, release: Release, locked: Mapping[int, Lead], writte
     readiness.refuse(conn, written.refused, now)
     handoffs.own_company(conn, written.owners)
     awake = _inherit(conn, release, written.owners, now)
-    leads.write(conn, written.values.items(), SOURCE, now)
+    leads.write(conn, written.values.items(), OURS, now)
     alerts.insert(conn, written.told, now)
     if not written.happened:
         return awake
@@ -204,7 +228,7 @@ def _inherit(conn: Connection, release: Release, owners: Mapping[int, str], now:
 
 def event_of(one: Handoff, kind: str, now: datetime, **data: object) -> Event:
     said = {"number": one.number, "rep": one.rep, **data}
-    return Event(kind, now, one.lead_id, key_of(one, kind), SOURCE, data=said)
+    return Event(kind, now, one.lead_id, key_of(one, kind), OURS, data=said)
 
 
 def key_of(one: Handoff, kind: str) -> str:

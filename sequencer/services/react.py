@@ -18,6 +18,7 @@ from sequencer.core.interest import Interest, interest
 from sequencer.core.lead import Lead, channels
 from sequencer.core.message import State
 from sequencer.core.needs import lacks, says
+from sequencer.core.overtaken import hears
 from sequencer.core.reaction import SUPPRESSES, concerns, settled, suppresses
 from sequencer.core.release import Release
 from sequencer.core.sequence import DONE_BY
@@ -27,7 +28,18 @@ from sequencer.core.succession import names_owner, owner_before
 from sequencer.services import first_contact, lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
 from sequencer.services.owners import owners
-from sequencer.store import alerts, colleague_news, enrollments, events, leads, messages, reviews, suppressions, tasks
+from sequencer.store import (
+    alerts,
+    colleague_news,
+    enrollments,
+    events,
+    handoffs,
+    leads,
+    messages,
+    reviews,
+    suppressions,
+    tasks,
+)
 from sequencer.store.alerts import NewAlert
 from sequencer.store.messages import Engagement
 from sequencer.store.partitions import event_span
@@ -109,6 +121,7 @@ def follow(
     tally.count(conn, release, reaction.new, now)
     asked = waited_for.kinds | waited_for.counted
     colleague_news.add(conn, news(release.workspace.colleagues, asked, locked, reaction.new))
+    handoffs.touch(conn, {e.lead_id for e in reaction.new if hears(e) and e.lead_id in locked}, now)
     telling = [e for e in reaction.new if not e.machine and concerns(waited_for, e.kind, e.step, e.data)]
     if telling:
         locked = suppress(conn, locked, telling, now)

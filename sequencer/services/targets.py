@@ -36,12 +36,14 @@ TOLD: Final = {
     kinds.HANDOFF_ACCEPTED: "handoff.accepted",
     kinds.HANDOFF_DECLINED: "handoff.declined",
     kinds.HANDOFF_EXPIRED: "handoff.expired",
+    kinds.HANDOFF_CLOSED: "handoff.closed",
 }
 _SAID: Final = {
     "handoff.created": "{name} was handed to {rep}",
     "handoff.accepted": "{rep} accepted {name}",
     "handoff.declined": "{rep} declined {name}: {reason}",
     "handoff.expired": "{name} went back to nurture: {reason}",
+    "handoff.closed": "the handoff of {name} ended: {reason}",
 }
 
 

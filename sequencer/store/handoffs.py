@@ -123,6 +123,23 @@ def due(conn: Connection, now: datetime, limit: int) -> list[tuple[int, int, int
     return [tuple(row) for row in conn.execute(_DUE, {"now": now, "limit": limit})]
 
 
+_TOUCH = text(
+    """
+    UPDATE handoff SET due_at = greatest(:now, at + interval '1 microsecond')
+    WHERE lead_id = ANY(CAST(:ids AS bigint[])) AND state = 'waiting' AND (due_at IS NULL OR due_at > :now)
+    """
+)
+
+
+def touch(conn: Connection, lead_ids: Collection[int], now: datetime) -> None:
+    """The waiting handoffs of these leads, whose locks the caller holds, are looked at next.
+
+    One that nobody looked at yet is due anyhow: by `due_at = at` it is known as a new one.
+    """
+    if lead_ids:
+        conn.execute(_TOUCH, {"ids": array(sorted(lead_ids)), "now": now})
+
+
 NEXT = "SELECT min(due_at) FROM handoff"
 """When the first is to be looked at."""
 

@@ -348,3 +348,32 @@ def test_a_colleague_whose_mail_waited_for_a_rep_gets_it_at_once(world: World) -
     assert world.provider.mails == []
     asks(world, kim)
     assert world.provider.mails == [("lee@harbor.example", "one")], "Kim's rep is the company's, and so Lee's"
+
+
+def test_a_call_accepts_an_owner_named_meanwhile_is_asked_and_a_customer_needs_no_answer(world: World) -> None:
+    world.deploy(workspace())
+    called, moved, bought, bored = (
+        world.lead(f"{name}@{name}.example", owner="ana@acme.example") for name in ("kim", "lee", "max", "ida")
+    )
+    for lead in (called, moved, bought, bored):
+        asks(world, lead)
+    world.pass_(hours=1)
+    world.happens(called, "call_logged", rep="ana@acme.example")
+    world.lead(moved.email, owner="ben@acme.example")
+    world.lead(bought.email, stage="customer")
+    world.happens(bored, "changed", field="stage", before="sql", after="mql")
+    world.pass_(hours=6)
+    assert [(one.state.value, one.rep, one.answer) for lead in (called, moved, bought) for one in of(world, lead)] == [
+        ("accepted", "ana@acme.example", "was in touch: call"),
+        ("waiting", "ben@acme.example", ""),
+        ("closed", "ana@acme.example", "the lead became a customer"),
+    ]
+    assert told(world, called) == told(world, bought) == [("handoff", "ana@acme.example", 0.0)]
+    assert told(world, moved) == [
+        ("handoff", "ana@acme.example", 0.0),
+        ("reassigned", "ben@acme.example", 1.0),
+        ("reminder", "ben@acme.example", 5.0),
+    ]
+    assert [kind for kind, _, _ in told(world, bored)] == ["handoff", "reminder"], "what changes nothing is no answer"
+    sentences = [str(e["sentence"]) for e in world.view(bought)["events"]]
+    assert "the handoff ended: the lead became a customer" in sentences
