@@ -339,34 +339,63 @@ class Engagement:
     failure: str | None = None
 
 
-_APPLY = text(
+_HOLD = text(
     """
-    WITH said AS MATERIALIZED (
-        SELECT * FROM unnest(
-            CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:accepted AS timestamptz[]),
-            CAST(:delivered AS timestamptz[]),
-            CAST(:opened AS timestamptz[]), CAST(:clicked_at AS timestamptz[]), CAST(:clicked AS text[]),
-            CAST(:states AS text[]), CAST(:failures AS text[])
-        ) v(id, step, accepted_at, delivered_at, opened_at, clicked_at, clicked, state, failure)
-    ), ours AS MATERIALIZED (
-        -- A join, never LATERAL with the lock in it: PostgreSQL 18.6 crashes (signal 11) when somebody else has just
-        -- changed such a row of a partitioned table.
-        SELECT m.enrollment_id, m.state AS was, said.* FROM message m
-        JOIN said ON m.enrollment_id = said.id AND m.step = said.step
-        WHERE (m.state <> 'refused' OR m.attempt > 1)
-            -- Says nothing new, and lets the planner know how few rows of how few partitions these are.
-            AND m.enrollment_id = ANY(CAST(:ids AS bigint[])) AND m.enrollment_id BETWEEN :first AND :last
-            -- What would stay as it is need not be locked and written: most events repeat what is known by others.
-            AND (m.state NOT IN ('accepted', 'delivered', 'bounced', 'dropped') OR m.accepted_at IS NULL
-                 OR m.failure IS NOT NULL AND m.state IN ('accepted', 'delivered')
-                 OR said.state IS NOT NULL
-                 OR said.delivered_at IS NOT NULL AND m.state = 'accepted'
-                 OR said.delivered_at < coalesce(m.delivered_at, 'infinity')
-                 OR said.opened_at < coalesce(m.opened_at, 'infinity')
-                 OR said.clicked_at < coalesce(m.clicked_at, 'infinity')
-                 OR NOT string_to_array(said.clicked, chr(31)) <@ m.clicked)
-        ORDER BY m.enrollment_id, m.step FOR NO KEY UPDATE OF m
-    ), done AS (
+    WITH held AS MATERIALIZED (
+        SELECT enrollment_id, step, state FROM message
+        WHERE enrollment_id = ANY(CAST(:ids AS bigint[])) AND step = ANY(CAST(:steps AS text[]))
+            AND enrollment_id BETWEEN :first AND :last
+        ORDER BY enrollment_id, step FOR NO KEY UPDATE
+    )
+    SELECT enrollment_id, step FROM held WHERE state IN ('sending', 'unknown', 'retry')
+    """
+)
+
+
+def _hold(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Locks messages, in order, before a statement that joins them; gives those of them that are open.
+
+    PostgreSQL looks once more at a row that somebody changed since a statement began. 18.6 then forgets the rows after
+    it, or ends with signal 11, where the plan leaves out partitions both at its start and for each row of a join, and
+    which plan that is depends on how long the tables are. Of rows that are held nothing can change.
+    """
+    ids = [key[0] for key in keys]
+    values = {"ids": array(ids), "steps": array({key[1] for key in keys}), "first": min(ids), "last": max(ids)}
+    return {(enrollment_id, step) for enrollment_id, step in conn.execute(_HOLD, values)}
+
+
+_SAID = """
+    unnest(
+        CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:accepted AS timestamptz[]),
+        CAST(:delivered AS timestamptz[]),
+        CAST(:opened AS timestamptz[]), CAST(:clicked_at AS timestamptz[]), CAST(:clicked AS text[]),
+        CAST(:states AS text[]), CAST(:failures AS text[])
+    ) WITH ORDINALITY v(id, step, accepted_at, delivered_at, opened_at, clicked_at, clicked, state, failure, number)
+"""
+_OF_IT = """
+    m.enrollment_id = v.id AND m.step = v.step AND (m.state <> 'refused' OR m.attempt > 1)
+    -- Says nothing new, and leaves the planner few partitions.
+    AND m.enrollment_id BETWEEN :first AND :last
+"""
+_NEWS = text(
+    f"""
+    WITH v AS MATERIALIZED (SELECT * FROM {_SAID})
+    SELECT v.number FROM v JOIN message m ON {_OF_IT}
+    WHERE m.enrollment_id = ANY(CAST(:ids AS bigint[]))
+        AND (m.state NOT IN ('accepted', 'delivered', 'bounced', 'dropped') OR m.accepted_at IS NULL
+             OR m.failure IS NOT NULL AND m.state IN ('accepted', 'delivered')
+             OR v.state IS NOT NULL
+             OR v.delivered_at IS NOT NULL AND m.state = 'accepted'
+             OR v.delivered_at < coalesce(m.delivered_at, 'infinity')
+             OR v.opened_at < coalesce(m.opened_at, 'infinity')
+             OR v.clicked_at < coalesce(m.clicked_at, 'infinity')
+             OR NOT string_to_array(v.clicked, chr(31)) <@ m.clicked)
+    ORDER BY v.number
+    """
+)
+"""What would stay as it is need not be locked and written: most events repeat what is known by others."""
+_APPLY = text(
+    f"""
     UPDATE message m
     SET state = CASE
             WHEN 'bounced' IN (m.state, v.state) THEN 'bounced'
@@ -380,55 +409,55 @@ _APPLY = text(
         opened_at = least(m.opened_at, v.opened_at),
         clicked_at = least(m.clicked_at, v.clicked_at),
         clicked = CASE WHEN v.clicked = '' THEN m.clicked ELSE
-            (SELECT coalesce(array_agg(DISTINCT name ORDER BY name), '{}')
+            (SELECT coalesce(array_agg(DISTINCT name ORDER BY name), '{{}}')
              FROM unnest(m.clicked || string_to_array(v.clicked, chr(31))) name) END,
         failure = CASE
             WHEN m.state = 'bounced' OR (m.state = 'dropped' AND v.state IS DISTINCT FROM 'bounced') THEN m.failure
             ELSE v.failure END
-    -- Bounds, not the list: that would be gone through for every row.
-    FROM ours v WHERE m.enrollment_id = v.enrollment_id AND m.step = v.step
-        AND m.enrollment_id BETWEEN :first AND :last
-    RETURNING m.enrollment_id, v.was
-    )
-    SELECT enrollment_id FROM done WHERE was IN ('sending', 'unknown', 'retry')
+    FROM {_SAID} WHERE {_OF_IT}
     """
 )
 
 
 def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> set[int]:
-    """Writes what events say of their messages, in one statement. The caller holds the leads' locks.
+    """Writes what events say of their messages, in statements whose number does not grow with them.
 
     An event proves that the message went, whatever we or an operator thought: also one that was to go again will not.
     Also where a later attempt was refused: it speaks of the one before. Returns the enrollments whose message was open
     until now.
     """
-    if not said:
-        return set()
     keys = sorted(said)
+    news = list(conn.execute(_NEWS, _columns(keys, said)).scalars()) if keys else []
+    if not news:
+        return set()
+    keys = [keys[number - 1] for number in news]
+    open_before = _hold(conn, keys)
+    conn.execute(_APPLY, _columns(keys, said))
+    return {key[0] for key in keys if key in open_before}
+
+
+def _columns(keys: Sequence[tuple[int, str]], said: Mapping[tuple[int, str], Engagement]) -> dict[str, Any]:
     rows = [said[key] for key in keys]
-    done = conn.execute(
-        _APPLY,
-        {
-            "ids": array(key[0] for key in keys),
-            "first": keys[0][0],
-            "last": keys[-1][0],
-            "steps": array(key[1] for key in keys),
-            "accepted": array(r.accepted_at for r in rows),
-            "delivered": array(r.delivered_at for r in rows),
-            "opened": array(r.opened_at for r in rows),
-            "clicked_at": array(r.clicked_at for r in rows),
-            "clicked": array("\x1f".join(r.clicked) for r in rows),
-            "states": array(r.state.value if r.state else None for r in rows),
-            "failures": array(r.failure for r in rows),
-        },
-    )
-    return set(done.scalars())
+    return {
+        "ids": array(key[0] for key in keys),
+        "first": keys[0][0],
+        "last": keys[-1][0],
+        "steps": array(key[1] for key in keys),
+        "accepted": array(r.accepted_at for r in rows),
+        "delivered": array(r.delivered_at for r in rows),
+        "opened": array(r.opened_at for r in rows),
+        "clicked_at": array(r.clicked_at for r in rows),
+        "clicked": array("\x1f".join(r.clicked) for r in rows),
+        "states": array(r.state.value if r.state else None for r in rows),
+        "failures": array(r.failure for r in rows),
+    }
 
 
 def recount_clicks(conn: Connection, keys: Collection[tuple[int, str]]) -> None:
     """Writes the facts about clicks anew from events, after some turned out to be a machine's. Leads are locked."""
     if not keys:
         return
+    _hold(conn, keys)
     conn.execute(
         text(
             """
@@ -564,17 +593,12 @@ def in_doubt(
 
 _RESOLVE = text(
     """
-    WITH held AS MATERIALIZED (
-        SELECT m.enrollment_id, m.step FROM message m
-        JOIN unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
-            ON m.enrollment_id = v.id AND m.step = v.step
-        WHERE m.state = 'unknown' ORDER BY m.enrollment_id, m.step FOR NO KEY UPDATE OF m
-    )
     UPDATE message m
     SET state = :state, failure = :failure,
         accepted_at = CASE WHEN :state = 'accepted' THEN m.sent_at ELSE m.accepted_at END,
         retry_at = CASE WHEN :state = 'retry' THEN CAST(:now AS timestamptz) END
-    FROM held WHERE m.enrollment_id = held.enrollment_id AND m.step = held.step
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
+    WHERE m.enrollment_id = v.id AND m.step = v.step AND m.state = 'unknown'
     RETURNING m.enrollment_id
     """
 )
@@ -589,6 +613,8 @@ def resolve(conn: Connection, doubts: Sequence[Doubt], state: State, failure: st
         "failure": failure,
         "now": now,
     }
+    if doubts:
+        _hold(conn, [(d.enrollment_id, d.step) for d in doubts])
     moved = set(conn.execute(_RESOLVE, values).scalars())
     requests.sweep(conn)
     return moved
