@@ -1,5 +1,6 @@
 """`sequencer companies`."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ import click
 from sequencer.cli import output
 from sequencer.cli.database import opened, transaction
 from sequencer.core.explain import moment
-from sequencer.services import companies
+from sequencer.services import companies, strangers
 from sequencer.services.release import Releases
 from sequencer.store import clock
 from sequencer.store import companies as stored
@@ -131,6 +132,39 @@ def subsidiary(domain: str, of: str | None, apart: bool) -> None:
     with transaction() as conn:
         own, head = companies.subsidiary(conn, domain, of, clock.now(conn))
     output.line(f"{_called(own)} counts {f'with {_called(head)}' if head is not None else 'by itself'} now")
+
+
+@command.command("detach")
+@click.argument("domain", required=False)
+@click.option("--shared", is_flag=True, help="Every company whose domain strangers share.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def detach(domain: str | None, shared: bool, as_json: bool) -> None:
+    """Take people out of a company that is none, as strangers share DOMAIN or what lies below it; with --shared of all.
+
+    For those who came before free mail, or what `companies` of workspace.yaml names, was known as such. What rests for
+    colleagues goes on; whoever was handed to the company's rep keeps them. Can be run again after it was cut short.
+
+    \b
+    Examples:
+      sequencer companies detach agency.example
+      sequencer companies detach --shared
+    """
+    if (domain is None) != shared:
+        raise click.UsageError("say DOMAIN, or --shared")
+    with opened() as context, output.Progress("lead") as progress:
+        with context.engine.begin() as conn:
+            found = strangers.concerned(conn, context.releases.current(conn), domain)
+        done = [strangers.detach(context, one, progress) for one in found]
+    if as_json:
+        output.json({"companies": [asdict(one) for one in done]})
+        return
+    for one in done:
+        said = [f"{one.domain}: {output.counted(one.people, 'lead')} of no company now"]
+        said += [f"{output.counted(one.resumed, 'passage')} no longer paused by others"] * bool(one.resumed)
+        said += [f"{one.kept:,} keep the rep to whom they were handed"] * bool(one.kept)
+        output.line("; ".join(said))
+    if not done:
+        output.line(f"nothing changes: nobody is in a company {f'of {domain}' if domain else 'that is none'}")
 
 
 def _called(one: Known) -> str:

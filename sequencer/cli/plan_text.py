@@ -210,8 +210,8 @@ def _workspace(plan: Plan) -> Iterator[str]:
 def strangers(plan: Plan) -> Iterator[str]:
     """Which companies are none by what `companies` says now, one line each."""
     for one in plan.shared[:SHOWN]:
-        people = "person is" if one.people == 1 else "people are"
-        yield f"  {one.people:>8,}  {people} in {one.domain}, which is no company then"
+        people = f"{'person is' if one.people == 1 else 'people are'} in {one.domain}"
+        yield f"  {one.people:>8,}  {people}, which is no company then: see `sequencer companies detach`"
     if more := plan.shared[SHOWN:]:
         yield f"  {sum(one.people for one in more):>8,}  in {counted(len(more), 'further domain')}"
 

@@ -12,7 +12,7 @@ from sequencer.core.event import Event
 from sequencer.core.halts import after_colleague, after_out_of_office, after_reply, after_touch
 from sequencer.core.interest import Interest
 from sequencer.core.lead import Lead
-from sequencer.core.operate import is_held
+from sequencer.core.operate import is_held, resume
 from sequencer.core.people import owner_of, zone_of
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
@@ -81,6 +81,29 @@ def settled(
     if after.due_at is None or after.due_at > now:
         after = after._replace(due_at=now)
     return Settled(after, True)
+
+
+def without_colleagues(
+    workspace: Workspace, sequence: Series, snapshot: Snapshot, own: Sequence[Event], now: datetime
+) -> Enrollment:
+    """A passage that rests for what a colleague did, once that was no colleague: it rests for what its own lead did, or
+    goes on.
+
+    `own`: what the lead did since the pause began, and what reps did with them.
+    """
+    before = snapshot.enrollment
+    assert before is not None
+    goes_on = resume(before, now)
+    zone = zone_of(workspace, sequence, snapshot.lead, owner_of(workspace, snapshot))
+    after = goes_on
+    for e in own:
+        if e.kind == kinds.REPLIED:
+            after = after_reply(workspace, sequence, after, snapshot.lead, zone, e.at)
+        elif e.kind == kinds.AUTO_REPLIED:
+            after = after_out_of_office(workspace, sequence, after, snapshot.lead, _back(e.data), zone, e.at)
+        else:
+            after = after_touch(workspace, sequence, after, snapshot.lead, e, zone, now)
+    return after if after.resume_at is not None and after.resume_at > now else goes_on
 
 
 def _may_go_on(paused: Enrollment, told: Sequence[Event]) -> bool:

@@ -49,8 +49,8 @@ def merge(
         raise InvalidInput(f"{domain} is anybody's: it belongs to no company")
     target = named(conn, into)
     concerned = {domain} | _concerned(conn, target, companies.by_domain(conn, domain) or target)
-    # All in one call, which locks in order: whoever brings leads of several of them locks them so as well.
     leads.put_companies(conn, dict.fromkeys(concerned))
+    # All in one call, which locks in order: whoever names several of them locks them so as well.
     locked = companies.lock_domains(conn, concerned)
     gone, kept = locked[domain], locked[target.domain]
     if (kept.merged_into, kept.parent_id) != (None, target.parent_id):
@@ -62,7 +62,7 @@ def merge(
         [whole] = companies.by_ids(conn, [gone.merged_into]).values()
         raise InvalidInput(f"{domain} is {whole.domain}: if all of that is {kept.domain}, merge {whole.domain}")
     companies.merge(conn, gone.id, kept.id)
-    _look_again(conn, [kept.id], now)
+    look_again(conn, [kept.id], now)
     return gone, kept
 
 
@@ -83,7 +83,7 @@ def subsidiary(conn: Connection, domain: str, of: str | None, now: datetime) -> 
         raise InvalidInput(f"{head.domain} was merged, or counts with another, since just now: look again")
     before = companies.families(conn, [own.id])[own.id]
     companies.subsidiary(conn, own.id, head.id if head is not None else None)
-    _look_again(conn, before | companies.families(conn, [own.id])[own.id], now)
+    look_again(conn, before | companies.families(conn, [own.id])[own.id], now)
     return own, head
 
 
@@ -93,7 +93,7 @@ def _concerned(conn: Connection, *changed: Known) -> set[str]:
     return {one.domain for company in changed for one in (company, *heads, *companies.around(conn, company.id))}
 
 
-def _look_again(conn: Connection, company_ids: Iterable[int], now: datetime) -> None:
+def look_again(conn: Connection, company_ids: Iterable[int], now: datetime) -> None:
     """Has the people looked at: other colleagues count for them now."""
     for (sequence, _), number in watches.rules(conn).items():
         if sequence == watches.SIGNALS:
@@ -123,7 +123,7 @@ def move(context: Context) -> bool:
                 for lead in free.values()
             }
             leads.succeed(conn, {i: before for i, before in after.items() if before != free[i].owner_before})
-        _look_again(conn, companies.families(conn, [into])[into], clock.now(conn))
+        look_again(conn, companies.families(conn, [into])[into], clock.now(conn))
     return bool(free)
 
 

@@ -81,6 +81,9 @@ def _looked_at(
     written = Written()
     loads = handoffs.loads(conn, now - LATELY) if due else {}
     ids = {lead.company_id for lead in locked.values() if lead.company_id is not None}
+    if due and release.workspace.owner.of == "company":
+        # Else whose rep left would stay without one.
+        handoffs.disown(conn, ids, release.workspace.reps)
     companies, around = leads.companies(conn, ids), families(conn, ids)
     happened = events.of_leads(conn, list(locked), HEARD, min(one.at for one in due)) if due else {}
     for one in due:

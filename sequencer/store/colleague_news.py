@@ -1,6 +1,6 @@
 """What the others of a company have yet to hear of somebody."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from sqlalchemy import Connection, func, text
@@ -64,3 +64,8 @@ def told(conn: Connection, one: News, to: int | None) -> None:
         conn.execute(colleague_news.delete().where(*mine))
     else:
         conn.execute(colleague_news.update().where(*mine).values(told_to=func.greatest(to, one.told_to)))
+
+
+def forget(conn: Connection, lead_ids: Collection[int]) -> None:
+    """Of these nobody is to hear any more: they have no colleagues."""
+    conn.execute(colleague_news.delete().where(colleague_news.c.lead_id == func.any(sorted(lead_ids))))

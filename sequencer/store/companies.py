@@ -136,12 +136,27 @@ _AT_DOMAINS = """
     FROM company c JOIN lead l ON l.company_id IN (c.id, c.merged_into) AND split_part(l.email, '@', -1) = c.domain
     WHERE c.id = ANY(CAST(:ids AS bigint[]))
 """
+_SOME = text(f"SELECT l.id {_AT_DOMAINS} ORDER BY l.id LIMIT :limit")
 _HOW_MANY = text(f"SELECT c.id, count(*) {_AT_DOMAINS} GROUP BY c.id")
 
 
 def at_domains(conn: Connection, ids: Collection[int]) -> dict[int, int]:
     """By company, how many people have their addresses at its own domain; those without any are left out."""
     return {row[0]: row[1] for row in conn.execute(_HOW_MANY, {"ids": array(sorted(ids))})}
+
+
+def at_domain(conn: Connection, company_id: int, limit: int) -> list[int]:
+    """The first of them of one company, ascending."""
+    return list(conn.execute(_SOME, {"ids": array([company_id]), "limit": limit}).scalars())
+
+
+# Who is of no company is engaged for none.
+_LEAVE = text("UPDATE lead SET company_id = NULL, engaged_on = NULL WHERE id = ANY(CAST(:ids AS bigint[]))")
+
+
+def leave(conn: Connection, lead_ids: Collection[int]) -> None:
+    """Leads whose locks the caller holds, after their companies', become nobody's people."""
+    conn.execute(_LEAVE, {"ids": array(sorted(lead_ids))})
 
 
 def move(conn: Connection, lead_ids: Collection[int], into: int) -> None:

@@ -291,6 +291,25 @@ _OWN = text(
 )
 
 
+_DISOWN = text(
+    """
+    UPDATE company SET owner = NULL
+    WHERE owner <> ALL(CAST(:reps AS text[])) AND id IN (
+        SELECT unnest(ARRAY[id, parent_id]) FROM company WHERE id = ANY(CAST(:ids AS bigint[]))
+    )
+    """
+)
+
+
+def disown(conn: Connection, company_ids: Collection[int], reps: Collection[str]) -> None:
+    """Companies whose owner is none of these reps have none, nor do those that they count with.
+
+    The caller holds their locks.
+    """
+    if company_ids:
+        conn.execute(_DISOWN, {"ids": array(sorted(company_ids)), "reps": array(sorted(reps))})
+
+
 def own_company(conn: Connection, owners: Mapping[int, str]) -> None:
     """Gives companies without an owner one, a subsidiary by that it counts with; the caller holds their locks."""
     for company_id, owner in sorted(owners.items()):

@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, TextClause, bindparam, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
 from sequencer.core.lead import BUILT_IN, Company, Lead
 from sequencer.core.lead_input import OWN
@@ -346,22 +345,57 @@ def companies(conn: Connection, ids: Iterable[int]) -> dict[int, Company]:
     return {row.id: _company(row) for row in conn.execute(_COMPANIES, {"ids": array(wanted)})}
 
 
+_NAMED = text(
+    """
+    SELECT domain, coalesce(merged_into, id) AS id, name IS NULL AS unnamed FROM company
+    WHERE domain = ANY(CAST(:domains AS text[]))
+    """
+)
+_NEW = text(
+    """
+    INSERT INTO company (domain, name)
+    SELECT * FROM unnest(CAST(:domains AS text[]), CAST(:names AS text[])) ON CONFLICT (domain) DO NOTHING
+    """
+)
+_NAME = text(
+    """
+    UPDATE company c SET name = v.name
+    FROM (SELECT o.id, u.name FROM unnest(CAST(:domains AS text[]), CAST(:names AS text[])) u(domain, name)
+          JOIN company o ON o.domain = u.domain AND o.name IS NULL
+          ORDER BY o.domain COLLATE "C" FOR NO KEY UPDATE OF o) v
+    WHERE c.id = v.id
+    """
+)
+
+
 def put_companies(conn: Connection, named: Mapping[str, str | None]) -> dict[str, int]:
     """Companies by domain, made where they are missing; a name is kept once it is known.
 
-    Of a domain that was merged it is the company whose domain it is now.
+    Of a domain that was merged it is the company whose domain it is now. What is known is not locked, as whoever mails
+    a company's people holds its row: only who brings a name for a company without one waits for that.
     """
     if not named:
         return {}
-    statement = insert(company)
-    query = (
-        statement.values([{"domain": domain, "name": named[domain]} for domain in sorted(named)])
-        .on_conflict_do_update(
-            index_elements=["domain"], set_={"name": func.coalesce(company.c.name, statement.excluded.name)}
-        )
-        .returning(company.c.domain, func.coalesce(company.c.merged_into, company.c.id).label("id"))
+    known = _known(conn, named)
+    missing = {domain: name for domain, name in named.items() if domain not in known}
+    if missing:
+        _written(conn, _NEW, missing)
+        known |= _known(conn, missing)
+    _written(
+        conn, _NAME, {domain: named[domain] for domain, (_, unnamed) in known.items() if unnamed and named[domain]}
     )
-    return {row.domain: row.id for row in conn.execute(query)}
+    return {domain: company_id for domain, (company_id, _) in known.items()}
+
+
+def _known(conn: Connection, domains: Collection[str]) -> dict[str, tuple[int, bool]]:
+    rows = conn.execute(_NAMED, {"domains": array(sorted(domains))})
+    return {row.domain: (row.id, row.unnamed) for row in rows}
+
+
+def _written(conn: Connection, statement: TextClause, named: Mapping[str, str | None]) -> None:
+    if named:
+        domains = sorted(named)
+        conn.execute(statement, {"domains": array(domains), "names": array(named[domain] for domain in domains)})
 
 
 def _company(row: Any) -> Company:

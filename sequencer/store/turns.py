@@ -76,3 +76,19 @@ def write(
         companies, enrollments, steps, ats = zip(*new, strict=True)
         values = {"companies": array(companies), "enrollments": array(enrollments), "steps": array(steps)}
         conn.execute(_PUT, values | {"ats": array(ats)})
+
+
+_LEAVE = text(
+    """
+    DELETE FROM turn t USING enrollment e
+    WHERE t.company_id = ANY(CAST(:companies AS bigint[])) AND e.id = t.enrollment_id
+      AND e.lead_id = ANY(CAST(:leads AS bigint[]))
+    RETURNING t.enrollment_id, t.step
+    """
+)
+
+
+def leave(conn: Connection, company_ids: Collection[int], lead_ids: Collection[int]) -> set[int]:
+    """Takes people out of the turns of companies whose locks the caller holds; returns the enrollments that waited."""
+    values = {"companies": array(sorted(company_ids)), "leads": array(sorted(lead_ids))}
+    return {row.enrollment_id for row in conn.execute(_LEAVE, values) if not row.step}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from .conftest import Sequencer
 
@@ -28,3 +28,27 @@ def test_companies_are_listed_shown_merged_and_count_together(
         deployed.refusal("companies", "show", "nobody.example") == "there is no company with the domain nobody.example"
     )
     assert "say --of DOMAIN, or --apart" in deployed.run("companies", "subsidiary", "dock.example").output
+
+
+def test_people_leave_a_company_whose_domain_strangers_share(
+    deployed: Sequencer, engine: Engine, tmp_path: Path
+) -> None:
+    """As it was before the domain was known as such."""
+    people = tmp_path / "people.csv"
+    people.write_text("email\nkim@members.shippers-guild.example\nlee@members.shippers-guild.example\nmax@ieee.org\n")
+    deployed("leads", "import", str(people))
+    with engine.begin() as conn:
+        for domain in ("members.shippers-guild.example", "ieee.org"):
+            made = "INSERT INTO company (domain) VALUES (:domain) RETURNING id"
+            number = conn.execute(text(made), {"domain": domain}).scalar_one()
+            put = "UPDATE lead SET company_id = :id WHERE email LIKE '%@' || :domain"
+            conn.execute(text(put), {"id": number, "domain": domain})
+    assert deployed("companies", "detach", "members.shippers-guild.example") == (
+        "members.shippers-guild.example: 2 leads of no company now\n"
+    )
+    gone = {"domain": "ieee.org", "people": 1, "resumed": 0, "kept": 0}
+    assert deployed.json("companies", "detach", "--shared") == {"companies": [gone]}
+    assert deployed("companies", "detach", "--shared") == "nothing changes: nobody is in a company that is none\n"
+    assert "say DOMAIN, or --shared" in deployed.run("companies", "detach").output
+    refused = deployed.refusal("companies", "detach", "harbor.example")
+    assert refused.startswith("harbor.example is a company's: name it in `companies: {shared: [...]}`")

@@ -167,7 +167,7 @@ def test_a_plan_names_the_companies_that_are_none_and_counts_the_rest() -> None:
     assert said[:3] == [
         "~ workspace.yaml",
         "    shared domains",
-        "             1  person is in agency.example, which is no company then",
+        "             1  person is in agency.example, which is no company then: see `sequencer companies detach`",
     ]
     assert "             6  in 2 further domains" in said and len(said) == 16
     assert "- 1  person is in agency.example, which" in as_github(plan)

@@ -9,15 +9,17 @@ from sqlalchemy import Connection, text
 
 from sequencer.core.enrollment import Status
 from sequencer.core.lead import Lead
+from sequencer.core.lead_input import read
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.services import companies
 from sequencer.services.colleagues import tell
 from sequencer.services.due import rest, work
+from sequencer.services.leads import save
 from sequencer.store import clock, leads
 from sequencer.store import companies as stored
 from tests.services.conftest import World
 from tests.services.test_colleagues import heard, stands, workspace
-from tests.services.test_handoffs import asks, of
+from tests.services.test_handoffs import REPS, RULES, asks, of
 from tests.services.test_weighing import visits
 
 
@@ -81,6 +83,43 @@ def test_an_import_that_was_on_its_way_brings_people_who_follow_as_well(two: Wor
         assert rest(conn).busy
     two.work()
     assert two.lead("ann@labs.example").company_id == two.lead("kim@harbor.example").company_id
+
+
+def test_people_are_saved_while_somebody_holds_their_company(two: World) -> None:
+    engine, release = two.context.engine, two.context.releases
+    with engine.begin() as holder, engine.begin() as conn:
+        assert {"harbor.example"} == stored.lock_domains(holder, ["harbor.example"]).keys()
+        conn.execute(text("SET LOCAL lock_timeout = '2s'"))
+        workspace_ = release.current(conn).workspace
+        raw = [{"email": f"{name}@harbor.example", "company": "Other", "title": "CFO"} for name in ("kim", "new")]
+        save(conn, release.current(conn), [read(one, workspace_) for one in raw], "api", clock.now(conn), True)
+        assert leads.put_companies(conn, {"harbor.example": "Other", "late.example": None}).keys() == {
+            "harbor.example", "late.example",
+        }  # fmt: skip
+    assert (two.lead("kim@harbor.example").title, view(two, "harbor.example")["name"]) == ("CFO", "Harbor")
+    assert two.lead("new@harbor.example").company_id == two.lead("kim@harbor.example").company_id
+
+
+def test_a_company_has_the_first_name_that_anybody_brings_also_if_others_make_it_meanwhile(
+    two: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = two.context.engine
+    written = leads._written
+
+    def late(*given: Any) -> None:
+        monkeypatch.undo()
+        with engine.begin() as other:
+            made.update(leads.put_companies(other, {"new.example": None}))
+        written(*given)
+
+    made: dict[str, int] = {}
+    monkeypatch.setattr(leads, "_written", late)
+    with engine.begin() as conn:
+        assert leads.put_companies(conn, {"new.example": "New", "harbor.example": "Other"}).items() >= made.items()
+    assert made
+    with engine.begin() as conn:
+        assert leads.put_companies(conn, {"new.example": "Newer"}) == made
+    assert [view(two, one)["name"] for one in ("new.example", "harbor.example")] == ["New", "Harbor"]
 
 
 def test_a_domain_that_nobody_has_yet_can_be_anothers_and_free_mail_cannot(two: World) -> None:
@@ -213,6 +252,23 @@ def test_a_handoff_in_a_subsidiary_pauses_the_parents_people_and_finds_the_paren
     asks(two, max_)
     assert of(two, max_)[0].rep == of(two, lee)[0].rep
     assert heard(two, kim) == ["colleague_handed_off"] * 2
+
+
+def test_a_company_whose_rep_left_has_another_by_the_next_handoff(two: World) -> None:
+    kim, lee, max_ = (two.lead(a) for a in ("kim@harbor.example", "lee@harbor.example", "max@labs.example"))
+    asks(two, kim)
+    left = of(two, kim)[0].rep
+    assert view(two, "harbor.example")["owner"] == left == "ana@acme.example"
+    stays = "".join(line for line in REPS.splitlines(True) if left not in line).replace("deputy: ana", "deputy: eva")
+    two.deploy(workspace() | {"sequences/workspace.yaml": stays + RULES})
+    asks(two, lee)
+    rep = of(two, lee)[0].rep
+    assert view(two, "harbor.example")["owner"] == rep != left
+    with two.context.engine.begin() as conn:
+        conn.execute(text("UPDATE company SET owner = :left WHERE domain = 'labs.example'"), {"left": left})
+    belong(two, "labs.example", "harbor.example")
+    asks(two, max_)
+    assert of(two, max_)[0].rep == rep, "the parent's comes before one by turn"
 
 
 def test_a_company_is_shown_with_its_people_handoffs_and_whose_sequences_rest_by_whom(two: World) -> None:
