@@ -239,11 +239,15 @@ def readied(plan: Plan) -> Iterator[str]:
     spread = f", at {plan.rate:,} an hour" if plan.rate is not None else ""
     yield f"counted anew: {counted(found.counted, 'lead')}"
     yield f"  {found.ready:>8,}  become sales-ready{spread}"
+    if found.following:
+        yield f"  {found.following:>8,}  follow in turn, who get an owner by a colleague's handoff"
     yield from (f"  {people:>8,}  of them by `{reason}`" for reason, people in sorted(found.reasons.items()))
     if found.told_again:
         yield f"  {found.told_again:>8,}  of them wait for a rep's answer: that rep is told again"
     if found.waiting:
         yield f"  {found.waiting:>8,}  would, but something that `needs` names is missing"
+    if found.resting:
+        yield f"  {found.resting:>8,}  would, but rest until the day that a rep named"
     if found.over:
         yield f"  {found.over:>8,}  were ready, and that is over"
     yield from (f"  {people:>8,}  move forward to `{stage}`" for stage, people in sorted(found.stages.items()))

@@ -29,6 +29,15 @@ def behaviours_of(workspace: Workspace, e: Event) -> tuple[str, ...]:
     return tuple(name for name in candidates if workspace.signals.behaviours[name].test(alone))
 
 
+def is_deed(workspace: Workspace, e: Event) -> bool:
+    """Whether a lead does something by which sales may come to talk to them: it is worth points, or a reason asks."""
+    signals = workspace.signals
+    if signals is None or e.machine:
+        return False
+    worthy = {signal.name for signal in signals.points if signal.points > 0}
+    return e.kind in signals.deeds or not worthy.isdisjoint(behaviours_of(workspace, e))
+
+
 def counted(workspace: Workspace, events: Iterable[Event]) -> Counts:
     """How often each behaviour is among a lead's events, by day."""
     found: Counter[tuple[str, date]] = Counter()

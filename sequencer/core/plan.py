@@ -83,8 +83,12 @@ class Readying:
     """They are counted anew."""
     ready: int = 0
     """Sales is to talk to them then, and was not before."""
+    following: int = 0
+    """Besides these: they get an owner by a colleague's handoff, and become ready by that."""
     waiting: int = 0
-    """They would be ready, but something that `needs` names is missing."""
+    """They would be ready, but something that `needs` names is missing, and no colleague's handoff gives it to them."""
+    resting: int = 0
+    """They would be ready, but the day has not come that a rep named."""
     over: int = 0
     """Whose readiness is over by it."""
     reasons: Mapping[str, int] = field(default_factory=dict)
@@ -97,7 +101,7 @@ class Readying:
     examples: tuple[Example, ...] = ()
     """Some of those who become ready, those whose score changes most first."""
     told_again: int = 0
-    """Of those who become ready, whose last handoff has no answer yet: its rep is told again."""
+    """Of those who become ready or follow, whose last handoff has no answer yet: its rep is told again."""
 
 
 class Shared(NamedTuple):

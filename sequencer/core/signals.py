@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sequencer.core.condition import Condition
-from sequencer.core.event import CHANGED, RESUBSCRIBED, UNSUBSCRIBED, Event
+from sequencer.core.duration import Duration
+from sequencer.core.event import CHANGED, HANDOFF, OF_COLLEAGUES, RESUBSCRIBED, SALES_READY, UNSUBSCRIBED, Event
 from sequencer.core.handoff_policy import HandoffPolicy
 from sequencer.core.inquiry import Inquiry, in_event
 from sequencer.core.mark import Mark
@@ -102,6 +103,19 @@ class Signals:
         """Kinds of events after which a lead may stand otherwise."""
         asked = [condition.asks for condition in (*self.conditions(), *(one.condition for one in self.fit))]
         return frozenset({CHANGED, RESUBSCRIBED, UNSUBSCRIBED, *self.by_kind}).union(*(asks.events for asks in asked))
+
+    @cached_property
+    def deeds(self) -> frozenset[str]:
+        """Kinds of events for which a reason asks, and that are the lead's own doing."""
+        ready = self.sales_ready
+        asked = [reason.asks.events for reason in ready.reasons.values()] if ready is not None else []
+        return frozenset().union(*asked) - {CHANGED, SALES_READY} - HANDOFF - OF_COLLEAGUES
+
+    @cached_property
+    def windows(self) -> frozenset[Duration]:
+        """Within which times it is asked how many people of a company are engaged; none: nobody depends on others."""
+        asked = (*self.conditions(), *(one.condition for one in self.fit))
+        return frozenset().union(*(condition.asks.windows for condition in asked))
 
     def asked(self, e: Event) -> dict[str, str]:
         """By inquiry, the sentence in which an event asks about it."""

@@ -25,7 +25,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.services import targets
 from sequencer.services.context import Context
 from sequencer.services.react import follow, interests
-from sequencer.store import alerts, clock, enrollments, events, handoffs, leads, readiness
+from sequencer.store import alerts, clock, enrollments, events, handoffs, leads, readiness, watches
 from sequencer.store.alerts import NewAlert
 from sequencer.store.companies import families
 
@@ -214,11 +214,14 @@ def write(conn: Connection, release: Release, locked: Mapping[int, Lead], writte
 
 
 def _inherit(conn: Connection, release: Release, owners: Mapping[int, str], now: datetime) -> Awake:
-    """Colleagues whose mail waited for a rep have one by their company: it is looked at now.
+    """Colleagues who waited for a rep have one by their company: their mail, and how they stand, is looked at now.
 
     Whoever is locked is passed over, as a company's holder never waits for leads; they are looked at within a day.
     """
     free = leads.lock(conn, handoffs.heirs(conn, list(owners), release.workspace.reps), wait=False)
+    signals = release.workspace.signals
+    if signals is not None and signals.sales_ready is not None and signals.sales_ready.needs_owner:
+        watches.touch_signals(conn, free, now)
     known = release.workspace.sequences
     waiting = [
         e

@@ -1,7 +1,8 @@
 """Foresees who becomes sales-ready by a changed signals.yaml: by the code by which the workers count and judge."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -12,8 +13,9 @@ from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
 from sequencer.core.handoff import State
 from sequencer.core.lead import Lead
+from sequencer.core.people import owner_of
 from sequencer.core.plan import Example, Readying
-from sequencer.core.readiness import handed_to
+from sequencer.core.readiness import handed_to, judged
 from sequencer.core.release import Release
 from sequencer.core.score import score
 from sequencer.core.signals import Signals
@@ -33,34 +35,124 @@ def readying(conn: Connection, current: Release, to: Release, now: datetime) -> 
     if signals is None or (before is not None and before.digest == signals.digest):
         return None
     engaged = _engaged(conn, to, signals)
-    people = ready = waiting = over = again = 0
-    reasons, stages, learned, entering = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    found = _Sum()
+    people = over = resting = 0
+    learned = Counter[str]()
     examples: list[Example] = []
+    waiting: list[int] = []
+    givers: dict[int, str] = {}
     for page in _pages(conn):
-        counts = weigh.counted_anew(conn, to, signals, [lead.id for lead in page])
-        looked = weigh.looked_at(
-            conn, to, signals, page, now, weigh.Foreseen(conn, signals, page, counts, engaged, now)
-        )
+        looked = _looked_at(conn, to, signals, page, engaged, now)
         people += len(page)
         begin = [one for one in looked if one.verdict.reasons]
-        ready += len(begin)
-        waiting += sum(bool(one.verdict.waits) for one in looked)
+        again = _waiting_for_answer(conn, signals, begin)
+        waiting += [one.before.id for one in looked if one.verdict.waits and one.verdict.rests_until is None]
+        resting += sum(one.verdict.rests_until is not None for one in looked)
         over += sum(one.verdict.over for one in looked)
-        again += _told_again(conn, signals, begin)
-        reasons.update(reason for one in begin for reason in one.verdict.reasons)
-        stages.update(stage for one in looked if (stage := _stage(to, one)) is not None)
         learned.update(name for one in looked if one.taught for name in (*one.taught.fields, *one.taught.gone))
-        entering += _entering(conn, to, looked, now)
+        for company_id, owner in _given(to, begin, again):
+            givers.setdefault(company_id, owner)
+        found.add(conn, to, looked, again, now)
         examples = _most_telling(examples + _examples(conn, before, to, begin, now))
-    return Readying(people, ready, waiting, over, reasons, stages, learned, entering, tuple(examples), again)
+    ready = found.ready
+    for looked in _followers(conn, to, signals, waiting, givers, engaged, now):
+        found.add(conn, to, looked, _waiting_for_answer(conn, signals, looked), now)
+    return Readying(
+        counted=people,
+        ready=ready,
+        following=found.ready - ready,
+        waiting=len(waiting) - (found.ready - ready),
+        resting=resting,
+        over=over,
+        reasons=found.reasons,
+        stages=found.stages,
+        learned=learned,
+        entering=found.entering,
+        examples=tuple(examples),
+        told_again=found.told_again,
+    )
 
 
-def _told_again(conn: Connection, signals: Signals, begin: Sequence[Looked]) -> int:
-    """How many of them are handed off already, and wait for an answer."""
+@dataclass(slots=True)
+class _Sum:
+    """What becomes of leads who become ready, or move to a stage."""
+
+    ready: int = 0
+    told_again: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    stages: Counter[str] = field(default_factory=Counter)
+    entering: Counter[str] = field(default_factory=Counter)
+
+    def add(self, conn: Connection, to: Release, looked: Sequence[Looked], again: Set[int], now: datetime) -> None:
+        """`again`: of these, whose handoff has no answer yet."""
+        self.ready += sum(bool(one.verdict.reasons) for one in looked)
+        self.told_again += len(again)
+        self.reasons.update(reason for one in looked for reason in one.verdict.reasons)
+        self.stages.update(stage for one in looked if (stage := _stage(to, one)) is not None)
+        self.entering += _entering(conn, to, looked, now)
+
+
+def _looked_at(
+    conn: Connection,
+    to: Release,
+    signals: Signals,
+    people: Sequence[Lead],
+    engaged: Mapping[int, list[date]],
+    now: datetime,
+) -> list[Looked]:
+    counts = weigh.counted_anew(conn, to, signals, [lead.id for lead in people])
+    return weigh.looked_at(conn, to, signals, people, now, weigh.Foreseen(conn, signals, people, counts, engaged, now))
+
+
+def _waiting_for_answer(conn: Connection, signals: Signals, begin: Sequence[Looked]) -> Set[int]:
+    """Who of these is handed off already, without an answer."""
     if signals.handoff is None or not begin:
-        return 0
+        return set()
     known = handoffs.of_leads(conn, [one.before.id for one in begin])
-    return sum(any(one.state is State.WAITING for one in of) for of in known.values())
+    return {lead_id for lead_id, of in known.items() if any(one.state is State.WAITING for one in of)}
+
+
+def _given(to: Release, begin: Sequence[Looked], again: Set[int]) -> Iterator[tuple[int, str]]:
+    """Companies that get an owner by the handoff of one of these, each with the owner."""
+    workspace, signals = to.workspace, to.workspace.signals
+    if signals is None or signals.handoff is None or workspace.owner.of != "company":
+        return
+    for one in begin:
+        company, owner = one.snapshot.company, owner_of(workspace, one.snapshot._replace(company=None))
+        if company is not None and company.owner is None and owner is not None and one.before.id not in again:
+            yield company.id, owner.email
+
+
+def _followers(
+    conn: Connection,
+    to: Release,
+    signals: Signals,
+    waiting: Sequence[int],
+    givers: Mapping[int, str],
+    engaged: Mapping[int, list[date]],
+    now: datetime,
+) -> Iterator[list[Looked]]:
+    """Those of whom wait who become ready once their company has the owner whom a colleague's handoff gives it."""
+    around = companies.families(conn, givers.keys())
+    owners: dict[int, str] = {}
+    for company_id, owner in givers.items():
+        for member in around[company_id]:
+            owners.setdefault(member, owner)
+    for start in range(0, len(waiting) if owners else 0, PAGE):
+        people = [lead for lead in leads.by_ids(conn, waiting[start : start + PAGE]) if lead.company_id in owners]
+        last = readiness.last(conn, [lead.id for lead in people])
+        looked = []
+        for one in _looked_at(conn, to, signals, people, engaged, now) if people else ():
+            company = one.snapshot.company
+            if company is None or company.owner is not None:
+                continue
+            owned = one.snapshot._replace(company=replace(company, owner=owners[company.id]))
+            verdict = judged(to.workspace, owned, last.get(one.before.id), now)
+            if verdict.reasons:
+                # What they taught, and where their score moves them, does not wait for an owner, and is counted.
+                before, after = one.moved(verdict.stage), verdict._replace(stage=None)
+                looked.append(one._replace(before=before, snapshot=owned, taught=None, verdict=after))
+        yield looked
 
 
 def _pages(conn: Connection) -> Iterator[list[Lead]]:
@@ -74,7 +166,7 @@ def _engaged(conn: Connection, to: Release, signals: Signals) -> Mapping[int, li
     """By company, when each of its people last did something that will count for them; empty when nobody asks."""
     found: dict[int, list[date]] = {}
     beside: set[int] = set()
-    if not weigh.asks_of(signals).windows:
+    if not signals.windows:
         return found
     for page in _pages(conn):
         counts = weigh.counted_anew(conn, to, signals, [lead.id for lead in page])

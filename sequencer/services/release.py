@@ -151,9 +151,11 @@ def switch(conn: Connection, to: Candidate, now: datetime, before: Workspace | N
     releases.put(conn, to.digest, to.packed, now)
     number = releases.deploy(conn, to.digest, now)
     wanted = {(sequence.id, name_of(trigger)) for sequence, trigger in watched(to.workspace)}
-    if to.workspace.signals is not None:
-        wanted.add((watches.SIGNALS, to.workspace.signals.digest))
-    watches.agree(conn, wanted, now, widened(before, to.workspace) if before is not None else ())
+    together = []
+    if (signals := to.workspace.signals) is not None:
+        wanted.add((watches.SIGNALS, signals.digest))
+        together += [(watches.SIGNALS, signals.digest)] if signals.windows else []
+    watches.agree(conn, wanted, now, widened(before, to.workspace) if before is not None else (), together)
     return number, True
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sequencer.core.event import Event
-from sequencer.core.intent import behaviours_of, day_of
+from sequencer.core.intent import behaviours_of, day_of, is_deed
 from sequencer.core.release import Release
 from sequencer.store import readiness, watches
 from sequencer.store.readiness import Place
@@ -23,8 +23,11 @@ def count(conn: Connection, release: Release, happened: Iterable[Event], now: da
         return
     stirring = [e for e in happened if e.kind in signals.stirred_by and not e.machine]
     more: Counter[Place] = Counter()
+    deeds: dict[int, datetime] = {}
     for e in stirring:
         for name in behaviours_of(release.workspace, e):
             more[e.lead_id, name, day_of(e)] += times
+        if times > 0 and is_deed(release.workspace, e):
+            deeds[e.lead_id] = max(e.at, deeds.get(e.lead_id, e.at))
     readiness.count(conn, more)
-    watches.touch_signals(conn, {e.lead_id for e in stirring}, now)
+    watches.touch_signals(conn, {e.lead_id for e in stirring}, now, deeds)

@@ -5,7 +5,7 @@ What leads do is counted with the events (`tally`). What follows is decided afte
 locks companies before leads: how many people of a company are engaged crosses leads.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from sequencer.core import readiness as rules
 from sequencer.core.condition import Asks, merged
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff
-from sequencer.core.intent import counted
+from sequencer.core.intent import counted, is_deed
 from sequencer.core.lead import Lead
 from sequencer.core.learn import SOURCE, Taught, teaches
 from sequencer.core.readiness import Readiness, Verdict
@@ -26,6 +26,7 @@ from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.services import snapshots
 from sequencer.services.context import Context
 from sequencer.services.handoff import alert_of
+from sequencer.services.heartbeat import DOWNTIME
 from sequencer.services.react import follow, interests
 from sequencer.store import alerts, clock, companies, events, handoffs, leads, readiness, watches
 from sequencer.store.alerts import NewAlert
@@ -74,8 +75,13 @@ def recount(context: Context, number: int) -> bool:
         people = list(leads.lock(conn, ids).values())
         counts = counted_anew(conn, release, signals, ids)
         readiness.recount(conn, ids, _places(counts))
-        dues, spread_to = _dues(conn, release, signals, people, counts, owned, now)
+        active = _active(conn, release, signals, ids, owned.since)
+        _engage_known(
+            conn, signals, number, [lead for lead in people if lead.id <= owned.known_to], counts, active, now
+        )
+        dues, turns, spread_to = _dues(conn, release, signals, people, counts, active, owned, now)
         watches.put(conn, number, dues)
+        watches.pace(conn, number, turns)
         watches.planted(conn, owned, ids[-1] if len(ids) == PAGE else owned.seen, spread_to)
         return len(ids) == PAGE
 
@@ -97,18 +103,56 @@ def counted_anew(conn: Connection, release: Release, signals: Signals, lead_ids:
     return {lead_id: counted(release.workspace, known) for lead_id, known in happened.items()}
 
 
+def _active(
+    conn: Connection, release: Release, signals: Signals, lead_ids: Sequence[int], since: datetime
+) -> frozenset[int]:
+    """Who of these did something since the deployment by which they may become ready themselves."""
+    kinds = signals.deeds | signals.by_kind.keys()
+    happened = events.of_leads(conn, lead_ids, kinds, since) if kinds and lead_ids else {}
+    workspace = release.workspace
+    return frozenset(lead_id for lead_id, known in happened.items() if any(is_deed(workspace, e) for e in known))
+
+
+def _engage_known(
+    conn: Connection,
+    signals: Signals,
+    number: int,
+    people: Sequence[Lead],
+    counts: Mapping[int, Counts],
+    active: Collection[int],
+    now: datetime,
+) -> None:
+    """Notes for their companies who is engaged. These are counted before anybody is looked at: companies need no lock.
+
+    What these did before the deployment is foreseen for colleagues who were counted sooner. What they did since is not.
+    """
+    if not signals.windows:
+        return
+    days = {lead.id: last_day(signals, counts.get(lead.id, {})) for lead in people if lead.company_id is not None}
+    readiness.engage(conn, days)
+    _look_at_colleagues(conn, number, (lead for lead in people if lead.id in active), now)
+
+
+def _look_at_colleagues(conn: Connection, number: int, of: Iterable[Lead], now: datetime) -> None:
+    """Has those looked at who may stand otherwise by what these of their companies did."""
+    around = companies.families(conn, {lead.company_id for lead in of if lead.company_id is not None}).values()
+    watches.touch_companies(conn, number, {member for members in around for member in members}, now)
+
+
 def _dues(
     conn: Connection,
     release: Release,
     signals: Signals,
     people: Sequence[Lead],
     counts: Mapping[int, Counts],
+    active: Collection[int],
     owned: Rule,
     now: datetime,
-) -> tuple[dict[int, datetime | None], datetime | None]:
-    """When to look at leads first. Those whom the deployment makes ready are spread, as after a downtime.
+) -> tuple[dict[int, datetime | None], dict[int, datetime | None], datetime | None]:
+    """When to look at leads first, and the turns of those who are ready by the deployment alone.
 
-    Also those whom their colleagues make ready, who may not be counted yet.
+    They are spread, as after a downtime; also those whom their colleagues make ready, who may not be counted yet. Who
+    would be ready if nothing were missing has a turn to get, once nothing is.
     """
     engaged_in = _engaged_anew(conn, release, signals, people, counts, owned.planted_to)
     foreseen = Foreseen(conn, signals, people, counts, engaged_in, now)
@@ -116,18 +160,21 @@ def _dues(
     step = timedelta(hours=1) / an_hour if an_hour else timedelta()
     spread_to = owned.spread_to
     dues: dict[int, datetime | None] = {}
-    noted = readiness.engaged_on(conn, [lead.id for lead in people])
+    turns: dict[int, datetime | None] = {}
     for one in looked_at(conn, release, signals, people, now, foreseen):
         lead, verdict = one.snapshot.lead, one.verdict
         known_before = lead.created_at is not None and lead.created_at < owned.since
-        if verdict.reasons and known_before:
-            dues[lead.id] = spread_to = max(spread_to or now, now) + step
-        else:
-            # Also who was engaged by what counted before, and is not any more.
-            engaged = lead.id in noted or any(times > 0 for times in one.snapshot.standing.counts.values())
-            at_once = verdict.stage or verdict.reasons or verdict.over or verdict.fell_back or one.taught or engaged
-            dues[lead.id] = now if at_once else one.following
-    return dues, spread_to
+        paced = known_before and lead.id not in active
+        if verdict.reasons and paced:
+            dues[lead.id] = turns[lead.id] = spread_to = max(spread_to or now, now) + step
+            continue
+        if verdict.waits and paced:
+            turns[lead.id] = None
+        # Whether who came since is engaged is noted at the look, with the company's lock.
+        newly = lead.id > owned.known_to and bool(signals.windows) and last_day(signals, one.snapshot.standing.counts)
+        at_once = verdict.stage or verdict.reasons or verdict.over or verdict.fell_back or one.taught or newly
+        dues[lead.id] = now if at_once else one.following
+    return dues, turns, spread_to
 
 
 def _engaged_anew(
@@ -140,7 +187,7 @@ def _engaged_anew(
 ) -> dict[int, list[date]]:
     """By company of these people, when each of all its people last did something that counts for them."""
     found: dict[int, list[date]] = {}
-    if not asks_of(signals).windows:
+    if not signals.windows:
         return found
 
     def note(company_id: int, of: Counts) -> None:
@@ -183,7 +230,7 @@ class Foreseen:
         today = now.astimezone(UTC).date()
         self._counts = counts
         self._engaged = engaged
-        self._since = {window: today - window.elapsed for window in asks_of(signals).windows}
+        self._since = {window: today - window.elapsed for window in signals.windows}
         self._last = readiness.last(conn, [lead.id for lead in people])
 
     def __call__(self, lead: Lead) -> Standing:
@@ -250,7 +297,7 @@ def _judge(
     """Writes what follows for leads that are locked, their companies before them."""
     _engage(conn, signals, number, claimed, now)
     last = readiness.last(conn, [lead.id for lead in claimed])
-    looked = looked_at(conn, release, signals, claimed, now)
+    looked = _in_turn(conn, release, number, looked_at(conn, release, signals, claimed, now), now)
     numbers = {one.before.id: last[one.before.id].number + 1 if one.before.id in last else 1 for one in looked}
     began = {
         one.before.id: Readiness(numbers[one.before.id], now, None, one.verdict.reasons)
@@ -271,6 +318,33 @@ def _judge(
     dues = {one.before.id: now if one.before.id in stages else one.following for one in looked}
     watches.date(conn, number, dues)
     return awake
+
+
+def _in_turn(conn: Connection, release: Release, number: int, looked: Sequence[Looked], now: datetime) -> list[Looked]:
+    """The same, but who is ready by a deployment alone becomes so in their turn only, whatever had them looked at.
+
+    Who has none gets the next one; so does who was passed over for long, as by a pause or a downtime.
+    """
+    paced = watches.paced(conn, number, [one.before.id for one in looked])
+    if not paced:
+        return list(looked)
+    an_hour = release.workspace.pressure.catch_up
+    step = timedelta(hours=1) / an_hour if an_hour else timedelta()
+    wanting = [one.before.id for one in looked if one.verdict.reasons and one.before.id in paced]
+    turns = {one: at for one in wanting if (at := paced[one]) is not None and at > now - DOWNTIME}
+    without = [one for one in wanting if one not in turns]
+    turns |= zip(without, watches.turns(conn, number, len(without), step, now), strict=False)
+    begin = {one for one in wanting if one in turns and turns[one] <= now}
+    watches.unpace(conn, number, begin)
+    # A turn that passes without the lead being ready is over.
+    kept = {one: turns.get(one, at) for one, at in paced.items() if one not in begin}
+    watches.pace(conn, number, {one: at if at is not None and at > now else None for one, at in kept.items()})
+    return [
+        one._replace(verdict=one.verdict._replace(reasons=()), following=turns.get(one.before.id, now + step))
+        if one.before.id in wanting and one.before.id not in begin
+        else one
+        for one in looked
+    ]
 
 
 def said_of(one: Looked, stage: str | None, number: int, now: datetime) -> list[Event]:
@@ -309,9 +383,9 @@ def _told_again(release: Release, one: Handoff, ready: Readiness) -> NewAlert:
 
 def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime) -> None:
     """Notes for their companies who of these was engaged, and has colleagues looked at to whom that is new."""
-    if not asks_of(signals).windows:
+    if not signals.windows:
         return
-    colleagues = {lead.id: lead.company_id for lead in claimed if lead.company_id is not None}
+    colleagues = {lead.id: lead for lead in claimed if lead.company_id is not None}
     if not colleagues:
         return
     counts = readiness.counts(conn, list(colleagues))
@@ -320,8 +394,7 @@ def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[L
     changed = {lead_id: day for lead_id, day in days.items() if day != noted.get(lead_id)}
     readiness.engage(conn, changed)
     newly = {lead_id for lead_id, day in changed.items() if day is not None and day > noted.get(lead_id, date.min)}
-    around = companies.families(conn, {colleagues[lead_id] for lead_id in newly}).values()
-    watches.touch_companies(conn, number, {member for members in around for member in members}, now)
+    _look_at_colleagues(conn, number, (colleagues[lead_id] for lead_id in newly), now)
 
 
 def last_day(signals: Signals, counts: Counts) -> date | None:

@@ -288,6 +288,13 @@ watch_rule = Table(
         "seen_by", BigInteger, comment="the transaction that saw it: once those before it are over, none comes below"
     ),
     _at("spread_to", comment="until when those are dated who were due long before it was deployed"),
+    Column(
+        "known_to",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="nobody is looked at before every lead up to this id has a row",
+    ),
     Index("uq_watch_rule", "sequence", "trigger", unique=True, postgresql_where=text("NOT gone")),
 )
 
@@ -297,6 +304,14 @@ watch = Table(
     Column("rule", Integer, nullable=False),
     Column("lead_id", BigInteger, nullable=False),
     _at("due_at", comment="when to look at the lead; NULL: when something changes on which the trigger depends"),
+    Column(
+        "paced",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="by what it had done when it was deployed, the lead becomes ready in turn only",
+    ),
+    _at("turn_at", comment="the turn that a paced lead has"),
     PrimaryKeyConstraint("rule", "lead_id"),
     Index("ix_watch_due", "rule", "due_at", "lead_id", postgresql_where=text("due_at IS NOT NULL")),
     postgresql_with={"fillfactor": 85},

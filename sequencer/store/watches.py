@@ -1,7 +1,8 @@
 """Watches: leads to be looked at because time may let them into a sequence, by rule (a trigger of a sequence)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, select, text, update
@@ -30,22 +31,35 @@ class Rule(NamedTuple):
     seen: int
     seen_by: int | None
     spread_to: datetime | None
+    known_to: int
+    """Nobody is looked at before every lead up to this id has a row."""
 
 
 _RULE = tuple(getattr(watch_rule.c, name) for name in Rule._fields)
 
 
-def agree(conn: Connection, wanted: Collection[Key], now: datetime, anew: Collection[Key] = ()) -> None:
+def agree(
+    conn: Connection,
+    wanted: Collection[Key],
+    now: datetime,
+    anew: Collection[Key] = (),
+    together: Collection[Key] = (),
+) -> None:
     """Makes rules of what is deployed, and has those go that are not any more.
 
-    `anew`: of these, those that begin again from the first lead, as they let in others now.
+    `anew`: of these, those that begin again from the first lead, as they let in others now. `together`: those by which
+    nobody is looked at before everybody who is there now has a row, as what is true of one depends on others.
     """
     rows = conn.execute(select(*_RULE).where(~watch_rule.c.gone)).all()
     known = {(row.sequence, row.trigger): row.id for row in rows}
     kept = {key: number for key, number in known.items() if key in wanted and key not in anew}
     gone = [number for key, number in known.items() if key not in kept]
     conn.execute(update(watch_rule).where(watch_rule.c.id == func.any(gone)).values(gone=True))
-    new = [{"sequence": s, "trigger": t, "since": now} for s, t in sorted(set(wanted) - kept.keys())]
+    last = conn.execute(select(func.coalesce(func.max(lead.c.id), 0))).scalar_one() if together else 0
+    new = [
+        {"sequence": key[0], "trigger": key[1], "since": now, "known_to": last if key in together else 0}
+        for key in sorted(set(wanted) - kept.keys())
+    ]
     if new:
         conn.execute(watch_rule.insert(), new)
 
@@ -61,10 +75,12 @@ def rule(conn: Connection, number: int) -> Rule | None:
     return Rule._make(row) if row is not None else None
 
 
+# Of whom was there at the deployment, so that leads who are erased meanwhile hold up nobody.
+_READY = "NOT EXISTS (SELECT 1 FROM lead WHERE id > r.planted_to AND id <= r.known_to)"
 _DUE = text(
-    """
+    f"""
     SELECT id, sequence FROM watch_rule r
-    WHERE NOT gone AND EXISTS (SELECT 1 FROM watch WHERE rule = r.id AND due_at <= :now) ORDER BY id
+    WHERE NOT gone AND EXISTS (SELECT 1 FROM watch WHERE rule = r.id AND due_at <= :now) AND {_READY} ORDER BY id
     """
 )
 _UNPLANTED = text(
@@ -148,6 +164,19 @@ _PUT = text(
     ON CONFLICT DO NOTHING
     """
 )
+_PACE = text(
+    """
+    UPDATE watch w SET paced = true, turn_at = v.turn_at
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:turns AS timestamptz[])) v(lead_id, turn_at)
+    WHERE w.rule = :rule AND w.lead_id = v.lead_id
+    """
+)
+_UNPACE = text(
+    "UPDATE watch SET paced = false, turn_at = NULL WHERE rule = :rule AND lead_id = ANY(CAST(:lead_ids AS bigint[]))"
+)
+_PACED = text(
+    "SELECT lead_id, turn_at FROM watch WHERE rule = :rule AND lead_id = ANY(CAST(:lead_ids AS bigint[])) AND paced"
+)
 _DATE = text(
     """
     UPDATE watch w SET due_at = v.due_at
@@ -167,6 +196,35 @@ def date(conn: Connection, number: int, dues: Mapping[int, datetime | None]) -> 
     """When to look at leads again whose locks the caller holds."""
     if dues:
         conn.execute(_DATE, {"rule": number, "lead_ids": array(dues), "dues": array(dues.values())})
+
+
+def pace(conn: Connection, number: int, turns: Mapping[int, datetime | None]) -> None:
+    """These become ready in their turn only; None: they have none yet. The caller holds their locks."""
+    if turns:
+        conn.execute(_PACE, {"rule": number, "lead_ids": array(turns), "turns": array(turns.values())})
+
+
+def unpace(conn: Connection, number: int, lead_ids: Collection[int]) -> None:
+    """These wait for no turn any more; the caller holds their locks."""
+    if lead_ids:
+        conn.execute(_UNPACE, {"rule": number, "lead_ids": array(sorted(lead_ids))})
+
+
+def paced(conn: Connection, number: int, lead_ids: Sequence[int]) -> dict[int, datetime | None]:
+    """Those of these who become ready in turn only, each with the turn, if they have one."""
+    rows = conn.execute(_PACED, {"rule": number, "lead_ids": array(lead_ids)})
+    return {row.lead_id: row.turn_at for row in rows}
+
+
+def turns(conn: Connection, number: int, people: int, step: timedelta, now: datetime) -> list[datetime]:
+    """So many turns after the last one that was given; none while somebody else gives some, as nobody is waited for."""
+    owned = _own(conn, number) if people else None
+    if owned is None:
+        return []
+    first = max((owned.spread_to or owned.since) + step, now)
+    given = [first + place * step for place in range(people)]
+    conn.execute(update(watch_rule).where(watch_rule.c.id == number).values(spread_to=given[-1]))
+    return given
 
 
 def remove(conn: Connection, number: int, lead_ids: Sequence[int]) -> None:
@@ -206,15 +264,15 @@ def touch(conn: Connection, whom: Iterable[tuple[int, int]], now: datetime) -> N
 
 
 _DUE_OF_RULE = text(
-    """
-    SELECT w.lead_id, l.company_id FROM watch w JOIN lead l ON l.id = w.lead_id
-    WHERE w.rule = :rule AND w.due_at <= :now ORDER BY w.due_at, w.lead_id LIMIT :limit
+    f"""
+    SELECT w.lead_id, l.company_id FROM watch_rule r JOIN watch w ON w.rule = r.id JOIN lead l ON l.id = w.lead_id
+    WHERE r.id = :rule AND {_READY} AND w.due_at <= :now ORDER BY w.due_at, w.lead_id LIMIT :limit
     """
 )
 
 
 def due_of_rule(conn: Connection, number: int, now: datetime, limit: int) -> list[tuple[int, int | None]]:
-    """Leads to be looked at, and their companies, without any lock."""
+    """Leads to be looked at, and their companies, without any lock; nobody as long as some have to be counted first."""
     rows = conn.execute(_DUE_OF_RULE, {"rule": number, "now": now, "limit": limit})
     return [(row.lead_id, row.company_id) for row in rows]
 
@@ -235,30 +293,41 @@ def claim_of(conn: Connection, number: int, now: datetime, lead_ids: Sequence[in
     return [leads.of(row) for row in conn.execute(_CLAIM_OF, values)] if lead_ids else []
 
 
+# Who does something new after a deployment waits for no turn by what they had done before.
 _TOUCH_SIGNALS = text(
     f"""
-    UPDATE watch w SET due_at = :now FROM watch_rule r
-    WHERE r.sequence = '{SIGNALS}' AND NOT r.gone AND w.rule = r.id AND w.lead_id = ANY(CAST(:ids AS bigint[]))
-      AND (w.due_at IS NULL OR w.due_at > :now)
+    UPDATE watch w
+    SET due_at = least(w.due_at, :now), paced = w.paced AND NOT new.deed,
+        turn_at = CASE WHEN new.deed THEN NULL ELSE w.turn_at END
+    FROM watch_rule r, unnest(CAST(:ids AS bigint[]), CAST(:deeds AS timestamptz[])) v(lead_id, deed_at),
+         LATERAL (SELECT coalesce(v.deed_at >= r.since, false) AS deed) new
+    WHERE r.sequence = '{SIGNALS}' AND NOT r.gone AND w.rule = r.id AND w.lead_id = v.lead_id
+      AND (w.due_at IS NULL OR w.due_at > :now OR (w.paced AND new.deed))
     """
 )
 # Whoever holds one of these rows has had its lead looked at, or is about to. Who has a turn after a deploy keeps it.
 _TOUCH_COMPANIES = text(
     """
     UPDATE watch SET due_at = :now WHERE rule = :rule AND lead_id IN (
-        SELECT w.lead_id FROM watch w JOIN lead l ON l.id = w.lead_id JOIN watch_rule r ON r.id = w.rule
+        SELECT w.lead_id FROM watch w JOIN lead l ON l.id = w.lead_id
         WHERE w.rule = :rule AND l.company_id = ANY(CAST(:ids AS bigint[]))
-          AND (w.due_at IS NULL OR w.due_at > greatest(:now, r.spread_to))
+          AND (w.due_at IS NULL OR w.due_at > :now) AND (w.turn_at IS NULL OR w.turn_at <= :now)
         FOR UPDATE OF w SKIP LOCKED
     )
     """
 )
 
 
-def touch_signals(conn: Connection, lead_ids: Collection[int], now: datetime) -> None:
-    """Has leads looked at now who may stand otherwise; the caller holds their locks."""
+def touch_signals(
+    conn: Connection, lead_ids: Collection[int], now: datetime, deeds: Mapping[int, datetime] = MappingProxyType({})
+) -> None:
+    """Has leads looked at now who may stand otherwise; the caller holds their locks.
+
+    `deeds`: when some of them last did something by which they may become ready themselves.
+    """
     if lead_ids:
-        conn.execute(_TOUCH_SIGNALS, {"ids": array(sorted(lead_ids)), "now": now})
+        ids = sorted(lead_ids)
+        conn.execute(_TOUCH_SIGNALS, {"ids": array(ids), "deeds": array(deeds.get(i) for i in ids), "now": now})
 
 
 def touch_companies(conn: Connection, number: int, company_ids: Collection[int], now: datetime) -> None:

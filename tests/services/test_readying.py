@@ -119,8 +119,7 @@ def test_exactly_those_whom_the_plan_counts_are_handed_off_or_told_of_again(worl
     fading = BEFORE.replace("points: 40}", "points: 40, half_life: 1 day}") + "  needs: [owner]\n"
     fading = fading.replace("sales_ready: score >= 80", "sales_ready:\n  any: {once: score >= 80}")
     world.deploy(workspace(fading + HANDOFF, RATED))
-    # Who waits for an owner would inherit one by a colleague's handoff, and become ready by that.
-    people(world, owned=True)
+    people(world)
     world.pass_(days=3)
     open_ = {row.lead_id for row in handed(world)}
     assert open_ and all(row.over_at for row in readied(world)), (
@@ -134,7 +133,10 @@ def test_exactly_those_whom_the_plan_counts_are_handed_off_or_told_of_again(worl
     ready = {row.lead_id: row.at for row in readied(world) if row.at > began}
     of = {row.lead_id: row.at for row in handed(world) if row.at > began}
 
-    assert found is not None and found.ready == len(ready) > found.told_again == len(ready.keys() & open_) > 0
+    assert found is not None and found.following and found.waiting
+    assert found.ready + found.following == len(ready) > found.told_again == len(ready.keys() & open_) > 0
+    moments = sorted(of.values())
+    assert all(later - sooner >= timedelta(hours=1) / RATE for sooner, later in pairwise(moments))
     assert of == ready and len(handed(world)) == len(open_ | of.keys()), "each has one handoff, as of then"
     with world.context.engine.connect() as conn:
         told = Counter(conn.execute(select(alert.c.lead_id).where(alert.c.handoff.is_not(None))).scalars())
