@@ -29,7 +29,8 @@ def command(days: int, sample: int, as_json: bool) -> None:
 
     Everybody inside is walked on by the decisions that the workers take, from where they stand now, and so is whom
     time will let in (`silent`, `before`, `at`). Shown are mails, how many have to wait (over a cap, without an owner)
-    or are skipped, and in which countries leads have a public holiday. Each lead is walked by themselves: a cap per
+    or are skipped, and in which countries leads have a public holiday. Scores are the stored ones, as they fade; who
+    engages in a company, and who is ready for sales, stays as it is now. Each lead is walked by themselves: a cap per
     company does not know what their colleagues are still to get. Nothing is changed or sent. Days are those of the
     workspace's time zone.
 

@@ -73,6 +73,8 @@ class Past:
     company_mailed_at: tuple[datetime, ...] = ()
     """The same of everybody in the lead's company, the lead among them."""
     arrivals: tuple[Arrival, ...] = ()
+    standing: Standing = field(default_factory=Standing)
+    """How it stands by all that it ever did. Its score fades on; what colleagues do, and who becomes ready, stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +342,8 @@ class _World:
 
     def standing(self) -> Standing:
         """How the lead stands by what happened; of colleagues nothing is known but what they are said to do."""
+        if self.case.past is not None:
+            return self.case.past.standing
         found = standing(self.workspace, self.events)
         return found if self.ready is None else found._replace(ready=self.ready.over_at is None)
 

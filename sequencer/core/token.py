@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-Purpose: TypeAlias = Literal["link", "unsubscribe", "reply", "handoff"]
+Purpose: TypeAlias = Literal["link", "unsubscribe", "reply", "handoff", "download"]
 
 _MACS: Final = {"link": slice(0, 8), "unsubscribe": slice(8, 16), "reply": slice(16, 24)}
 _HANDOFF: Final = slice(24, 32)
@@ -84,6 +84,19 @@ def mint_handoff(secret: bytes, lead_id: int, number: int, rep: str) -> str:
     return _base32(body + mac[_HANDOFF])
 
 
+def mint_download(secret: bytes, enrollment_id: int, step: str) -> str:
+    """With which whoever has it gets what the message's form gives access to: people pass that on, so it does no more.
+
+    An HMAC of its own, as the other purposes have used up theirs: their messages are 12 bytes long, this one more.
+    """
+    body = enrollment_id.to_bytes(8, "big") + digest_of(step)
+    return _base32(body + _download(secret, body))
+
+
+def _download(secret: bytes, body: bytes) -> bytes:
+    return hmac.digest(secret, b"download\0" + body, "sha256")[:8]
+
+
 def handoff_step(number: int, rep: str) -> str:
     """What such a token names in place of a message's step; the lead is in place of its enrollment."""
     return f"handoff {number} {rep}"
@@ -98,8 +111,11 @@ def read(secret: bytes, purpose: Purpose, token: str) -> Ref | None:
     except binascii.Error:
         return None
     body, mac = raw[:12], raw[12:]
-    part = _HANDOFF if purpose == "handoff" else _MACS[purpose]
-    if not hmac.compare_digest(mac, hmac.digest(secret, body, "sha256")[part]):
+    if purpose == "download":
+        expected = _download(secret, body)
+    else:
+        expected = hmac.digest(secret, body, "sha256")[_HANDOFF if purpose == "handoff" else _MACS[purpose]]
+    if not hmac.compare_digest(mac, expected):
         return None
     return Ref(int.from_bytes(body[:8], "big"), body[8:])
 

@@ -21,6 +21,8 @@ class View(NamedTuple):
     preferences_url: str
     previous_owner: Rep | None = None
     """Whom the owner followed, in the mail that says so."""
+    download: str = ""
+    """Where a mail that goes out leads to what a form gives access to."""
 
     @property
     def confirm_url(self) -> str:
@@ -30,4 +32,4 @@ class View(NamedTuple):
     @property
     def download_url(self) -> str:
         """Where the lead gets what a form gives access to."""
-        return self.preferences_url.replace("/preferences/", "/d/", 1)
+        return self.download or self.preferences_url.replace("/preferences/", "/d/", 1)

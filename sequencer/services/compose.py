@@ -19,7 +19,7 @@ from sequencer.core.people import owner_of, sender_of
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
-from sequencer.core.token import Tokens, mint_all
+from sequencer.core.token import Tokens, mint_all, mint_download
 from sequencer.rendering.errors import RenderingFailed, Unfit
 from sequencer.rendering.prepare import prepare
 from sequencer.rendering.view import View
@@ -72,6 +72,8 @@ class _Group:
     def __init__(self, content: Content, answers: bool, alone: bool) -> None:
         self.answers: Final = answers
         self.prepared: Final = prepare(content, keep=not alone)
+        written = (content.subject, content.preheader, content.html, content.text)
+        self.downloads: Final = any("download_url" in part for part in written)
         self.request_id: Final = uuid.uuid4().hex
         self.attempts: list[Attempt] = []
         self.recipients: list[Recipient] = []
@@ -176,6 +178,7 @@ def _one(
             unsubscribe,
             f"{url}/preferences/{tokens.unsubscribe}",
             send.introduces,
+            f"{url}/d/{mint_download(context.secret, enrollment.id, step)}" if group.downloads else "",
         )
     )
     subject = answered.subject if answered is not None else join(group.prepared.skeleton.subject, values)

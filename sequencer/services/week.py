@@ -92,6 +92,7 @@ def _look(
             mailed_at=tuple(mailed.get(lead.id, ())),
             company_mailed_at=before(together.get(lead.company_id or 0, ()), {e.id for e in known[lead.id]}),
             arrivals=tuple(arrivals[lead.id]),
+            standing=loaded[lead.id][0].standing,
         )
         week.add(_simulated(release, loaded[lead.id][0], past, now, until), quiet_of(workspace, lead))
 

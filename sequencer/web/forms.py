@@ -206,7 +206,9 @@ class FormDoor:
         return page(request, "confirm.html", brand=release.workspace.brand.name, state="done", form=form)
 
     def download(self, request: Request) -> Response:
-        ref = self._ref(request)
+        # Mails of before lead here by the token that unsubscribes: their links lead on.
+        given = request.path_params["token"]
+        ref = token.read(self.context.secret, "download", given) or self._ref(request)
         with self.context.engine.connect() as conn:
             release = self.context.releases.current(conn)
             form = forms.downloadable(conn, release, ref) if ref is not None else None

@@ -157,6 +157,20 @@ def test_the_gated_file_comes_by_a_signed_link(door: Site) -> None:
     assert door.http.get(f"{link[:-1]}{'a' if link[-1] != 'a' else 'b'}").status_code == 404
 
 
+def test_who_passes_the_link_to_the_file_on_gives_nothing_else_away_and_links_of_before_lead_on(door: Site) -> None:
+    send(door, "handbook", email="kim@harbor.example", first_name="Kim")
+    work(door)
+    [batch] = [b for b in door.world.provider.batches if b.recipients[0].custom_args["sq_step"] == "delivery"]
+    door.world.provider.batches.append(batch)
+    given = address(door, "d").rpartition("/")[2]
+    for path in (f"/u/{given}", f"/preferences/{given}", f"/c/{given}"):
+        door.http.post(path)
+    view = found(door, "kim@harbor.example")
+    assert view is not None and not view["lead"]["suppressed"] and "unsubscribed" not in kinds(view)
+    old = door.token()
+    assert old != given and door.http.get(f"/d/{old}").content == b"%PDF"
+
+
 def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(door: Site) -> None:
     answer = send(door, "handbook", email="kim", first_name="<b>Kim</b>", role="boss")
     assert answer.status_code == 422
