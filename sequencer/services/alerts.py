@@ -53,6 +53,7 @@ _TITLES = {
     "task": "To do: call {name}",
     "review": "To review: the mail to {name}",
     "reply": "{name} answered",
+    "asked": "{name} asks for something",
 }
 _MENTION = re.compile(r"(?<!\w)@(?=(?:here|channel|all|everyone)\b)", re.IGNORECASE)
 
@@ -169,7 +170,8 @@ def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
     company = taken.companies.get(lead.company_id) if lead is not None and lead.company_id else None
     note = " ".join(str(row.note).split())
     title = one_line(_TITLES[row.kind].format(name=name, note=note))[:150]
-    if (brief := taken.briefings.get((row.lead_id, row.handoff))) is not None:
+    brief = taken.briefings.get((row.lead_id, row.handoff))
+    if brief is not None and row.kind != "asked":
         return title, _brief(context, taken, row, brief)
     who = f"{name}{f', {company.name or company.domain}' if company is not None else ''}"
     lines = [who, str(row.note).strip(), *(f"- {reason}" for reason in row.reasons)]

@@ -10,12 +10,11 @@ from sqlalchemy import Connection
 
 from sequencer.core import explain
 from sequencer.core.event import SUBMITTED, Event
-from sequencer.core.facts import LeadFacts
 from sequencer.core.handoff import Handoff, policy_of
 from sequencer.core.intent import explained
 from sequencer.core.lead import Company, Lead
 from sequencer.core.release import Release
-from sequencer.core.snapshot import Snapshot
+from sequencer.core.request import decides, own_words
 from sequencer.services.inspect import named
 from sequencer.store import enrollments, events, leads, messages, readiness
 
@@ -57,7 +56,10 @@ def briefing(conn: Connection, release: Release, handoff: Handoff) -> Briefing |
     inside = {e.id: e.sequence for e in of_lead}
     evidence = _evidence(conn, release, handoff)
     colleagues = _colleagues(conn, lead, handoff.at)
-    why = [f"{_sentence(explain.event(named(release, inside, e)))} – {explain.moment(e.at, zone)}" for e in evidence]
+    why = [
+        f"{_sentence(explain.event(named(release, inside, e)))} – {explain.moment(e.at, zone)}{_said(release, e)}"
+        for e in evidence
+    ]
     if colleagues > 1:
         why.append(f"{colleagues} people of the company were active in the 30 days before")
     reasons = ", ".join(reason.replace("-", " ") for reason in handoff.reasons)
@@ -81,15 +83,18 @@ def _evidence(conn: Connection, release: Release, handoff: Handoff) -> list[Even
     kinds = frozenset(signals.by_kind).union(*(condition.asks.events for condition in asked))
     happened = events.of_leads(conn, [handoff.lead_id], kinds, None).get(handoff.lead_id, []) if kinds else []
     until = [e for e in happened if e.at <= handoff.at]
-    nobody = Snapshot(Lead(0, ""), None, None)
-
-    def decides(e: Event) -> bool:
-        facts = LeadFacts(release.workspace, nobody._replace(events=(e,)), e.at)
-        return any(e.kind in condition.asks.events and condition.test(facts) for condition in asked)
-
-    deciding = [e for e in reversed(until) if decides(e)]
+    deciding = [e for e in reversed(until) if any(decides(release.workspace, condition, e) for condition in asked)]
     counting = [d.event for d in explained(release.workspace, until, handoff.at.astimezone(UTC).date()) if d.units > 0]
     return list({(e.at, e.key): e for e in (*deciding, *counting)}.values())[:MOST]
+
+
+def _said(release: Release, e: Event) -> str:
+    """The lead's own words, and first the sentences that ask about something where these stand elsewhere."""
+    signals, words = release.workspace.signals, own_words(e)
+    asked = signals.asked(e) if signals is not None else {}
+    apart = explain.asks({name: sentence for name, sentence in asked.items() if sentence not in words})
+    lines = [*apart, *([f"“{words}”"] if words else [])]
+    return f": {'; '.join(lines)}" if lines else ""
 
 
 def _colleagues(conn: Connection, lead: Lead, at: datetime) -> int:

@@ -25,7 +25,7 @@ from sequencer.core.sequence import DONE_BY
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.succession import names_owner, owner_before
-from sequencer.services import first_contact, lanes, snapshots, tally, watch
+from sequencer.services import asking, first_contact, lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
 from sequencer.services.owners import owners
 from sequencer.store import (
@@ -122,6 +122,7 @@ def follow(
     asked = waited_for.kinds | waited_for.counted
     colleague_news.add(conn, news(release.workspace.colleagues, asked, locked, reaction.new))
     handoffs.touch(conn, {e.lead_id for e in reaction.new if hears(e) and e.lead_id in locked}, now)
+    asking.tell(conn, release, reaction.new, now)
     telling = [e for e in reaction.new if not e.machine and concerns(waited_for, e.kind, e.step, e.data)]
     if telling:
         locked = suppress(conn, locked, telling, now)

@@ -1,0 +1,63 @@
+"""Tells reps what leads ask for who are in their hands already: no further handoff does."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from sequencer.core import explain
+from sequencer.core.event import Event
+from sequencer.core.handoff import State
+from sequencer.core.lead import channels
+from sequencer.core.release import Release
+from sequencer.core.request import own_words, requests
+from sequencer.services.owners import owners
+from sequencer.store import alerts, handoffs, leads, readiness
+from sequencer.store.alerts import NewAlert
+
+LATELY: Final = timedelta(days=1)
+"""What was asked for before that is no news: it was brought from elsewhere."""
+EACH: Final = 3600
+"""Seconds of business time in which the same is told of a lead once."""
+
+
+def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime) -> None:
+    """Alerts for who was handed off for a readiness that is on: to the rep who is asked, else to the owner.
+
+    Who is in no readiness becomes ready by it, which is told by itself.
+    """
+    asked = [(e, what) for e in new if e.at > now - LATELY and (what := requests(release.workspace, e))]
+    if not asked:
+        return
+    last = readiness.last(conn, sorted({e.lead_id for e, _ in asked}))
+    ready = [lead_id for lead_id, one in last.items() if one.over_at is None]
+    newest = {lead_id: of[0] for lead_id, of in handoffs.of_leads(conn, ready).items()} if ready else {}
+    if not newest:
+        return
+    owned = owners(conn, release.workspace, leads.by_ids(conn, sorted(newest)))
+    signals, told = release.workspace.signals, []
+    for e, what in asked:
+        one = newest.get(e.lead_id)
+        if one is None or one.state in (State.DECLINED, State.EXPIRED):
+            continue
+        waits = one.state is State.WAITING
+        rep = release.workspace.reps.get(one.rep or "")
+        rep = rep if waits else owned.get(e.lead_id, rep)
+        if rep is None:
+            continue  # Nobody was found yet; whoever is will read it in the handoff.
+        did, words = explain.event(e), own_words(e)
+        told.append(
+            NewAlert(
+                enrollment_id=0,
+                step=f"asked:{e.lead_id}:{'.'.join(what)}:{int(now.timestamp()) // EACH}",
+                kind="asked",
+                lead_id=e.lead_id,
+                rep=rep.email,
+                note=did[:1].upper() + did[1:] + (f": “{words}”" if words else ""),
+                reasons=tuple(explain.asks(signals.asked(e))) if signals is not None else (),
+                channels=channels(rep),
+                handoff=one.number if waits else None,
+            )
+        )
+    alerts.insert(conn, told, now)
