@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ def sequencer(environ: Mapping[str, str], engine: Engine) -> Sequencer:
 @pytest.fixture(scope="session")
 def bundle() -> tuple[bytes, str]:
     """The shipped workspace as `sequencer deploy` stores it, compiled once for all tests."""
+    return _bundle()
+
+
+@cache  # a fixture that another file imports is one of its own there
+def _bundle() -> tuple[bytes, str]:
     files = read_files(ROOT)
     return pack(files, compile_workspace(files).contents)
 

@@ -21,7 +21,7 @@ from sequencer.store.tables import alert, enrollment, handoff, lead, readiness
 from tests.services.conftest import World
 from tests.services.test_weighing import SIGNALS, workspace
 
-PEOPLE = 300
+PEOPLE = 120
 RATE = 60
 BEFORE = """
 points:

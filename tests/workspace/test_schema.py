@@ -14,7 +14,8 @@ from sequencer.workspace.format import FORMAT, ROOTS
 from sequencer.workspace.load import read_files, read_scenarios
 from sequencer.workspace.nodes import Problems
 from sequencer.workspace.parse import parse
-from sequencer.workspace.schema import as_json, example, schema, schema_files
+from sequencer.workspace.schema import as_json, example, schema_files
+from sequencer.workspace.schema import schema as schema_of
 
 from .conftest import GOOD, load
 from .mistakes import broken
@@ -22,6 +23,10 @@ from .test_fuzz import mutated
 
 ROOT = Path(__file__).parents[2]
 KEYS = [(place, key) for place, keys in FORMAT.items() for key in keys]
+
+
+schema = cache(schema_of)
+"""Made of all that FORMAT says: the tests of single keys look at it some thousand times."""
 
 
 @cache
