@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import logging
+import math
 import random
 import re
 import resource
@@ -637,15 +638,15 @@ def target_named(name: str, world: World) -> Target:
     return Csv(world.workspace) if name == "csv" else Expression()
 
 
-def fuzz(name: str, world: World, seconds: float, seed: int) -> Report:
-    """Tries inputs for so many seconds."""
+def fuzz(name: str, world: World, seconds: float, seed: int, inputs: float = math.inf) -> Report:
+    """Tries inputs for so many seconds, or so many of them where that ends sooner."""
     target, draw, report = target_named(name, world), random.Random(seed), Report(name, seed)
     # What is set aside is logged, which is no failure and would fill the screen.
     logging.disable(logging.CRITICAL)
     corpus = [target.make(draw) for _ in range(20)]
     began = time.monotonic()
     try:
-        while (now := time.monotonic() - began) < seconds:
+        while (now := time.monotonic() - began) < seconds and report.tried < inputs:
             data = target.make(draw) if draw.randrange(4) == 0 else draw.choice(corpus)
             if draw.randrange(8):
                 data = broken(data, draw.choice(corpus), target.words, draw)

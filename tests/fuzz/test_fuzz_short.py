@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.fuzz import NAMES, Expression, World, fuzz, world_at
+from benchmarks.fuzz import NAMES, Expression, Report, World, fuzz, world_at
 from sequencer.cli.problems import as_text
 from sequencer.core.condition import ConditionProblems, compile_condition
 from sequencer.core.lead_input import InvalidLead, RowReader, read
@@ -20,6 +20,9 @@ from sequencer.services.compile import Compiled
 from sequencer.services.imports import LONGEST_LINE, Imported, read_table
 
 SECONDS = 4.0
+INPUTS = 60
+"""As many as a busy machine tries in these seconds: a quick one need not go on."""
+LONGER = 10.0
 WORKSPACE = Workspace(Brand("Acme", "", ""), (), {}, {}, {}, {}, {}, {})
 
 
@@ -31,7 +34,16 @@ def installed(database_url: str) -> Iterator[World]:
 
 @pytest.mark.parametrize("target", NAMES)
 def test_a_few_seconds_of_fuzzing_find_nothing(installed: World, target: str) -> None:
-    report = fuzz(target, installed, SECONDS, seed=1)
+    found_nothing(fuzz(target, installed, SECONDS, seed=1, inputs=INPUTS))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("target", NAMES)
+def test_fuzzing_for_longer_finds_nothing(installed: World, target: str) -> None:
+    found_nothing(fuzz(target, installed, LONGER, seed=2))
+
+
+def found_nothing(report: Report) -> None:
     print(report)
     assert list(report.failures) == [], str(report)
     assert report.tried > 5 and report.served > 3 and len(report.outcomes) > 3
