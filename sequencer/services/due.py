@@ -20,6 +20,7 @@ from sequencer.store import (
     intake,
     pauses,
     releases,
+    turns,
     visits,
     watches,
 )
@@ -69,7 +70,12 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         hints.append(("alerts", ()))
     if intake.has_old(conn, now - tidy.KEPT) or (
         context.forgetting.due()
-        and (visits.any_met(conn) or calls_out.has_old(conn, now - tidy.KEPT) or challenges.has_old(conn))
+        and (
+            visits.any_met(conn)
+            or calls_out.has_old(conn, now - tidy.KEPT)
+            or challenges.has_old(conn)
+            or turns.has_old(conn, now - tidy.TURNS_KEPT)
+        )
     ):
         hints.append(("tidy", ()))
     return hints

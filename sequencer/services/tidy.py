@@ -1,18 +1,23 @@
 """Removes what is kept for a time only: webhook bodies, all of which is in the ledger and in events by then, calls that
-other systems took, visits of people whom nobody knows, and challenges of forms that were used.
+other systems took, visits of people whom nobody knows, challenges of forms that were used, and turns of companies that
+nobody mails any more.
 """
 
 from datetime import timedelta
 
 from sequencer.services import visits
 from sequencer.services.context import Context
-from sequencer.store import calls_out, challenges, clock, intake
+from sequencer.store import calls_out, challenges, clock, intake, turns
 
 KEPT = timedelta(days=30)
 """Business time for which a processed body, or a call that was taken, can still be looked at. What is set aside, and
 calls that nobody took, stay until they are replayed."""
+TURNS_KEPT = timedelta(days=1)
+"""Beyond the time within which they count."""
 AT_ONCE = 200
 """Bodies, calls or challenges in one transaction; a body holds up to some megabytes."""
+TURNS_AT_ONCE = 5_000
+"""They are small, and each piece looks for them among those that count."""
 
 
 def tidy(context: Context) -> bool:
@@ -23,4 +28,7 @@ def tidy(context: Context) -> bool:
         more = release is not None and visits.forget(conn, release, now)
         more |= calls_out.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE
         more |= challenges.delete_old(conn, AT_ONCE) == AT_ONCE
+        cap = release.workspace.pressure.company if release is not None else None
+        over = now - TURNS_KEPT - (cap.within if cap is not None else timedelta())
+        more |= turns.delete_old(conn, over, TURNS_AT_ONCE) == TURNS_AT_ONCE
         return intake.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE or more

@@ -78,6 +78,29 @@ def write(
         conn.execute(_PUT, values | {"ats": array(ats)})
 
 
+_OLD = text("SELECT EXISTS (SELECT FROM turn WHERE at <= :since)")
+# Whoever holds one is writing what comes of a batch, which removes what is over of its companies.
+_FORGET = text(
+    """
+    WITH old AS MATERIALIZED (
+        SELECT company_id, enrollment_id, step FROM turn WHERE at <= :since LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM turn t USING old
+    WHERE t.company_id = old.company_id AND t.enrollment_id = old.enrollment_id AND t.step = old.step
+    """
+)
+
+
+def has_old(conn: Connection, since: datetime) -> bool:
+    """Whether something is left that went, or was to go, until then: of companies that nobody mailed after that."""
+    return bool(conn.execute(_OLD, {"since": since}).scalar_one())
+
+
+def delete_old(conn: Connection, since: datetime, limit: int) -> int:
+    """Removes these, at most so many; says how many."""
+    return int(conn.execute(_FORGET, {"since": since, "limit": limit}).rowcount)
+
+
 _LEAVE = text(
     """
     DELETE FROM turn t USING enrollment e

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier, Event
 from typing import Any
@@ -14,10 +15,11 @@ from sequencer.core.lead import Lead
 from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.core.snapshot import Snapshot
 from sequencer.rendering.errors import RenderingFailed
-from sequencer.services import advance, compose
+from sequencer.services import advance, compose, due, tidy
+from sequencer.services.seldom import Seldom
 from sequencer.services.week import foresee
 from sequencer.services.why import why
-from sequencer.store import clock, enrollments, readiness, tables, turns
+from sequencer.store import clock, enrollments, leads, readiness, tables, turns
 from tests.services.conftest import START, World
 from tests.services.test_companies import belong
 from tests.services.test_unknown import LOST, RESENDS, webhooks
@@ -109,6 +111,34 @@ def test_a_company_of_many_is_looked_at_as_little_as_one_of_few(world: World) ->
         known = turns.of(conn, [company_id], START + timedelta(hours=32))
         kept = conn.execute(select(func.count()).select_from(tables.turn)).scalar_one()
     assert (len(known[company_id]), kept) == (2, 2), "what is over is kept no longer"
+
+
+def test_turns_of_companies_that_nobody_mails_any_more_are_removed_and_others_stay(world: World) -> None:
+    deploy(world)
+    old, new = people(world, "a"), people(world, "b", "c", "d", at="mill.example")
+    world.enter("first", *old)
+    world.pass_(hours=25)
+    world.enter("first", *new)
+    world.work()
+    assert not tidy.tidy(world.context)
+    assert kept(world) == ["a", "b", "c", "d"], "it counts no more, and may not be a day old"
+    world.pass_(hours=3)
+    assert due.work(replace(world.context, forgetting=Seldom(0))) == [("tidy", ())]
+    world.pass_(hours=0.5)
+    assert not tidy.tidy(world.context)
+    assert kept(world) == ["b", "c", "d"]
+    deploy(world, WORKSPACE)
+    world.pass_(days=1.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tidy, "TURNS_AT_ONCE", 2)
+        assert [tidy.tidy(world.context) for _ in range(2)] == [True, False]
+    assert kept(world) == []
+
+
+def kept(world: World) -> list[str]:
+    with world.context.engine.connect() as conn:
+        ids = conn.execute(select(tables.turn.c.enrollment_id)).scalars().all()
+        return sorted(one.email[0] for one in leads.by_ids(conn, list(enrollments.lead_of(conn, ids).values())))
 
 
 def counting(decided: list[int], decide: Callable[..., Any]) -> Callable[..., Any]:
