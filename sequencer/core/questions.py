@@ -24,6 +24,12 @@ BUILT_IN: Final[Mapping[str, str]] = {
 }
 """What forms may ask of everybody, and how."""
 
+LONGEST_NAME: Final = 80
+"""Characters of a name, a title, a company: what forms ask of everybody, and what mails say to them and to reps."""
+
+RESERVED: Final = frozenset({"message", "c", "p", "v", "q", "r", "sq", "framed", "zone"})
+"""What a page sends with the answers, by the same names that fields have: no field may be called so."""
+
 Kind = Literal["email", "text", "number", "date", "flag", "one_of", "some_of"]
 
 
@@ -135,15 +141,61 @@ def _answer(one: Question, values: Sequence[str]) -> tuple[Any, str]:
             return (list(dict.fromkeys(values)), "") if not wrong else (None, "Please choose from the list.")
         case "one_of":
             return (first, "") if first in one.choices else (None, "Please choose from the list.")
+        case "text" if one.name in BUILT_IN:
+            return _name(first, of_a_person=one.name != "company")
         case "number":
-            plain = re.sub(r"[\s,'\u2019\u00a0]", "", first)
-            fits = re.fullmatch(r"\d{1,12}(\.\d{1,6})?", plain)
-            return (plain, "") if fits else (None, "Please give a number, as 250.")
+            number = _number(first)
+            return (number, "") if number is not None else (None, "Please give a number, as 250.")
         case "date":
             return (first, "") if _is_date(first) else (None, "Please give a date, as 2026-11-30.")
         case "flag":
             return first.lower() in ("yes", "true", "on", "1"), ""
     return first, ""
+
+
+def _name(text: str, of_a_person: bool) -> tuple[str | None, str]:
+    """What mails call somebody. Who types the address of another must not make us write to them what they like."""
+    folded = " ".join(text.split())
+    if len(folded) > LONGEST_NAME:
+        return None, f"Please keep this to {LONGEST_NAME} characters."
+    if _LINK.search(folded) or (of_a_person and _DOMAIN.search(folded)) or not _joined(folded).isprintable():
+        return None, "Please give a name only, without links."
+    return folded, ""
+
+
+_LINK: Final = re.compile(r"://|@|\bwww\.|\w\.\w{2,}[/?:#]", re.IGNORECASE)
+"""What mail programs make a link of. `Booking.com` alone is a company."""
+_DOMAIN: Final = re.compile(r"\w{2,}\.[a-z]{2,}\b")
+
+
+def _joined(text: str) -> str:
+    """Without what joins letters, or keeps them apart, in some scripts; all else that cannot be seen is no name's."""
+    return re.sub("[\u200c\u200d]", "", text)
+
+
+def _number(text: str) -> str | None:
+    """As people of any country write it, in plain digits; None: it is none.
+
+    The separator that comes last is a decimal one, unless it comes more than once, or alone with three digits behind
+    it: 1.000 and 1,000 mean a thousand to nearly everybody who writes them into a form; 0,125 and 1234.567 do not.
+    """
+    found = _DIGITS.fullmatch(re.sub(r"[\s'\u2019]", "", text))
+    if found is None:
+        return None
+    whole, last, rest = found["whole"], found["last"] or "", found["rest"] or ""
+    groups = re.split(r"[.,]", whole)
+    others = set(whole) - set("0123456789")
+    if last and (last in others or (not others and len(rest) == 3 and len(whole) < 4 and whole.strip("0"))):
+        groups, rest = [*groups, rest], ""
+    if len(others) > 1 or any(len(group) != 3 for group in groups[1:]) or not 1 <= len(groups[0]) <= 12:
+        return None
+    if len(groups) > 1 and len(groups[0]) > 3:
+        return None
+    digits = "".join(groups)
+    return f"{digits}.{rest}" if rest else digits
+
+
+_DIGITS: Final = re.compile(r"(?P<whole>\d+(?:[.,]\d+)*?)(?:(?P<last>[.,])(?P<rest>\d{1,6}))?", re.ASCII)
 
 
 def _is_date(text: str) -> bool:

@@ -4,7 +4,7 @@ Anybody can type anybody's address. So what is known of a lead is overwritten on
 lead's mail; everybody else may add what nobody knows yet. And whom a form writes to is never told to who sent it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -70,7 +70,8 @@ def submit(
         return Taken(waits, set())
     if waits:
         return Taken(True, _ask(conn, release, form, sent, key, now))
-    return Taken(False, _apply(conn, release, form, sent, before, key, trusted, now))
+    kept = answered(conn, before) if before is not None and not trusted else frozenset()
+    return Taken(False, _apply(conn, release, form, sent, before, key, trusted, kept, now))
 
 
 def _ask(conn: Connection, release: Release, form: Form, sent: Sent, key: str, now: datetime) -> Awake:
@@ -94,6 +95,9 @@ def confirm(conn: Connection, release: Release, ref: token.Ref, now: datetime) -
     """Whoever reads the mail that the token names says that the address is theirs: all that waited for it counts. Said
     again, it changes nothing. Who falls due by it is found by the clock.
 
+    Where what waits does not agree, somebody else typed the address too. So of that nothing takes the place of what is
+    known of the lead: they did not say which of it is theirs.
+
     Gives the form that was sent last; None: it is no such mail, or nothing waited.
     """
     found = _mail(conn, ref)
@@ -106,11 +110,18 @@ def confirm(conn: Connection, release: Release, ref: token.Ref, now: datetime) -
     if lead is None or not told:
         return None
     suppressions.confirm(conn, lead.email)
+    kept = answered(conn, lead) - _agreed(told)
     for e in told:
         key = f"{e.key}.confirmed"
         if not events.known_since(conn, lead.id, key, now - CONFIRMABLE):
-            _apply(conn, release, forms[e.data["form"]], _sent(lead.email, e.data), lead, key, True, now)
+            _apply(conn, release, forms[e.data["form"]], _sent(lead.email, e.data), lead, key, True, kept, now)
     return forms[told[-1].data["form"]]
+
+
+def _agreed(told: Sequence[Event]) -> set[str]:
+    """The fields to which all submissions give the same answer."""
+    first, *others = (e.data["answers"] for e in told)
+    return {name for name, value in first.items() if all(name in one and one[name] == value for one in others)}
 
 
 def downloadable(conn: Connection, release: Release, ref: token.Ref) -> Form | None:
@@ -146,10 +157,11 @@ def _apply(
     before: Lead | None,
     key: str,
     trusted: bool,
+    kept: Collection[str],
     now: datetime,
 ) -> Awake:
-    known = answered(conn, before) if before is not None and not trusted else frozenset()
-    given = {name: value for name, value in sent.answers.items() if name not in known}
+    """`kept`: fields of which this changes nothing."""
+    given = {name: value for name, value in sent.answers.items() if name not in kept}
     if (before is None or before.stage is None) and release.workspace.stages:
         given.setdefault("stage", release.workspace.stages[0])
     one = read({"email": sent.email, **given}, release.workspace)

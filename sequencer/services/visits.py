@@ -128,24 +128,44 @@ def _count(conn: Connection, secret: bytes, release: Release, part: Sequence[Tol
 
 
 def touch(conn: Connection, led: Collection[Visitor], locked: Mapping[int, Lead], now: datetime) -> list[Event]:
-    """Writes what led these visitors' leads to us; gives an event for each lead who gets a campaign by it."""
+    """Writes what led these visitors' leads to us; gives an event for each lead who gets a campaign by it.
+
+    The first campaign is the lead's. What a browser did before may become known only after its form, so a campaign
+    that came from what led the lead here gives way to an earlier one; what somebody told us stays.
+    """
     both: dict[int, tuple[Touch, Touch]] = {}
     for one in led:
         assert one.lead_id is not None and one.first_touch is not None and one.last_touch is not None
         first, last = both.get(one.lead_id, (one.first_touch, one.last_touch))
         earlier = min(first, one.first_touch, key=lambda t: t["at"])
         both[one.lead_id] = earlier, max(last, one.last_touch, key=lambda t: t["at"])
+    before = visits.first_touches(conn, both)
     visits.touched(conn, both)
     named = {
         lead_id: campaign
         for lead_id, (first, _) in both.items()
-        if (campaign := campaign_of(first)) is not None and not locked[lead_id].campaign
+        if (campaign := campaign_of(first)) is not None
+        and _gives_way(locked[lead_id].campaign, before.get(lead_id), first)
     }
     leads.write(conn, ((lead_id, {"campaign": campaign}) for lead_id, campaign in named.items()), SOURCE, now)
     return [
-        kinds.change(now, lead_id, f"site.campaign.{now.isoformat()}", SOURCE, "campaign", None, campaign)
+        kinds.change(
+            now, lead_id, f"site.campaign.{now.isoformat()}", SOURCE, "campaign", locked[lead_id].campaign, campaign
+        )
         for lead_id, campaign in named.items()
     ]
+
+
+def _gives_way(campaign: str | None, before: Touch | None, first: Touch) -> bool:
+    """Whether a lead's campaign, with what first led the lead here as far as known, gives way to an earlier one's."""
+    if not campaign:
+        return True
+    return (
+        before is not None
+        and campaign == campaign_of(before)
+        and campaign != campaign_of(first)
+        and (first["at"] < before["at"])
+    )
 
 
 def _touches(beacons: Sequence[tuple[Told, Beacon]]) -> dict[str, tuple[Touch, Touch]]:

@@ -1,6 +1,6 @@
 """Visits of our pages: as browsers told of them, of whom nobody knows yet, and whose browser is whose."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -208,6 +208,18 @@ def touched(conn: Connection, touches: Mapping[int, tuple[Mapping[str, str], Map
                 "last": array(orjson.dumps(dict(last)).decode() for _, last in touches.values()),
             },
         )
+
+
+_FIRST_TOUCHES = text(
+    "SELECT id, first_touch FROM lead WHERE id = ANY(CAST(:ids AS bigint[])) AND first_touch IS NOT NULL"
+)
+
+
+def first_touches(conn: Connection, lead_ids: Collection[int]) -> dict[int, Any]:
+    """What first led leads to us, as far as known."""
+    if not lead_ids:
+        return {}
+    return {row.id: row.first_touch for row in conn.execute(_FIRST_TOUCHES, {"ids": array(lead_ids)})}
 
 
 def touches_of(conn: Connection, lead_id: int) -> tuple[Any, Any]:

@@ -41,8 +41,8 @@ from sequencer.web.throttle import Throttle
 log = logging.getLogger(__name__)
 
 COOKIE: Final = "sq_v"
-TRAP: Final = "website"
-"""A field that nobody sees: only software fills it in."""
+TRAP: Final = "sq-website"
+"""A field that nobody sees: only software fills it in. No field of a lead can have a hyphen in its name."""
 NO_SCRIPT: Final = "We could not tell that you are a person: please allow this page to run its script, and send again."
 USED: Final = "This page was sent already. Please send it again."
 STALE: Final = "This page was open for too long. Please send it again."

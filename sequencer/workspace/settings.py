@@ -13,6 +13,7 @@ from sequencer.core.halts import TOUCHES
 from sequencer.core.lead import BUILT_IN, Away, Rep, Sender
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.owner import TERRITORY
+from sequencer.core.questions import RESERVED
 from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_days
 from sequencer.core.workspace import STREAMS, Brand, CompanyCap, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
@@ -207,6 +208,9 @@ def read_field(name: Text, node: Node) -> Field | None:
         return None
     if name.value in BUILT_IN or name.value in ("id", "company", "and", "or", "not", "in", "is", "if", "else"):
         name.wrong("bad-id", f"{name.got} is there for every lead already: choose another name")
+        return None
+    if name.value in RESERVED:
+        name.wrong("bad-id", f"{name.got} is what forms' pages send with the answers: choose another name")
         return None
     block = as_map(node, "a type, as `{text: true}` or `{one_of: [a, b]}`")
     if block is None:

@@ -150,3 +150,45 @@ def test_only_work_proves_and_some_time() -> None:
     assert not challenge.proves(issued, proof, NOW)
     assert not any(challenge.proves(issued, odd, later) for odd in ("", "-1", "x", "1" * 13, "²"))
     assert sum(challenge.proves(issued, str(n), later) for n in range(200)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("250", "250"), ("1.000", "1000"), ("1,000", "1000"), ("1,5", "1.5"), ("12.50", "12.50"), ("1.234,5", "1234.5"),
+        ("1,234.5", "1234.5"), ("1.234.567", "1234567"), ("0,125", "0.125"), ("1234.567", "1234.567"),
+        ("1'000", "1000"), ("1\u00a0000 000", "1000000"),
+        ("1.00.0", None), ("1,2,3", None), ("1.234,5,6", None), ("-3", None), ("many", None), ("1.", None), ("٣", None),
+    ],
+)  # fmt: skip
+def test_a_number_is_what_its_writer_means_in_any_country(workspace: Workspace, said: str, number: str | None) -> None:
+    given = {"email": ["kim@acme.example"], "employees": [said]}
+    wanted = form(workspace, always=("email", "employees"))
+    if number is None:
+        with pytest.raises(Unanswered, match="Please give a number"):
+            answers(wanted, every(wanted, workspace), given)
+    else:
+        assert answers(wanted, every(wanted, workspace), given)["employees"] == number
+
+
+@pytest.mark.parametrize(
+    ("field", "said", "stored"),
+    [
+        ("first_name", "Anna-Maria  O'Neill", "Anna-Maria O'Neill"), ("first_name", "J.R.R.", "J.R.R."),
+        ("first_name", "Kim\n\nAccept or decline: here", "Kim Accept or decline: here"),
+        ("first_name", "می\u200cنا", "می\u200cنا"), ("company", "Booking.com", "Booking.com"),
+        ("company", "Müller & Söhne GmbH & Co. KG", "Müller & Söhne GmbH & Co. KG"),
+        ("first_name", "pay at https://evil.example/pay", None), ("first_name", "see evil.example", None),
+        ("company", "pay at evil.example/pay", None), ("company", "www.evil.example", None),
+        ("last_name", "write to kim@evil.example", None), ("title", "x" * 81, None), ("first_name", "\u202elive", None),
+    ],
+)  # fmt: skip
+def test_names_are_one_line_without_links(workspace: Workspace, field: str, said: str, stored: str | None) -> None:
+    """They stand in mails to whoever's address was typed, and in those to reps."""
+    wanted = form(workspace, always=("email", field))
+    given = {"email": ["kim@acme.example"], field: [said]}
+    if stored is None:
+        with pytest.raises(Unanswered, match=f"{field}: Please"):
+            answers(wanted, every(wanted, workspace), given)
+    else:
+        assert answers(wanted, every(wanted, workspace), given)[field] == stored

@@ -73,8 +73,8 @@ def hidden(page: str) -> dict[str, str]:
 
 
 def asked(page: str) -> set[str]:
-    names = set(re.findall(r'<(?:input|select|textarea)[^>]* name="(\w+)"', page))
-    return names - hidden(page).keys() - {"website"}
+    names = set(re.findall(r'<(?:input|select|textarea)[^>]* name="([\w-]+)"', page))
+    return names - hidden(page).keys() - {"sq-website"}
 
 
 def solved(issued: str) -> str:
@@ -180,7 +180,9 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(door: S
 
 
 def test_software_is_told_nothing_and_leaves_nothing(door: Site) -> None:
-    answer = send(door, "handbook", email="kim@harbor.example", first_name="Kim", website="http://spam.example")
+    answer = send(
+        door, "handbook", email="kim@harbor.example", first_name="Kim", **{"sq-website": "http://spam.example"}
+    )
     assert (answer.status_code, "Thank you" in answer.text) == (200, True)
     assert found(door, "kim@harbor.example") is None
 
@@ -230,6 +232,31 @@ def test_double_opt_in_by_country(door: Site, country: str, step: str) -> None:
     send(door, "german", email="kim@harbor.example", country=country)
     work(door)
     assert mails(door) == [("kim@harbor.example", step)]
+
+
+def test_who_confirms_does_not_vouch_for_what_somebody_else_typed(door: Site) -> None:
+    door.world.lead(first_name="Kim", country="NL", role="finance")
+    send(door, "handbook", human=False, email="kim@harbor.example", first_name="Kim", role="it")
+    send(door, "handbook", human=False, email="kim@harbor.example", first_name="Mallory", role="it", tool="x")
+    work(door)
+    assert mails(door) == [("kim@harbor.example", "confirm")]
+    assert "on its way" in door.http.post(address(door, "c")).text
+    view = found(door, "kim@harbor.example")
+    assert view is not None
+    assert (view["lead"]["first_name"], view["lead"]["fields"]) == ("Kim", {"role": "it", "tool": "x"}), (
+        "what both say, and what nobody knew"
+    )
+
+
+def test_the_first_campaign_is_the_leads_also_where_it_is_known_only_after_the_form(door: Site) -> None:
+    door.http.cookies.set("sq_v", V)
+    tells(door.world, V, "/", q="utm_campaign=spring")
+    door.world.pass_(days=1)
+    send(door, "handbook", "?utm_campaign=autumn", email="kim@harbor.example", first_name="Kim")
+    work(door)
+    view = found(door, "kim@harbor.example")
+    assert view is not None
+    assert (view["lead"]["campaign"], view["lead"]["first_touch"]["campaign"]) == ("spring", "spring")
 
 
 def test_whoever_types_a_known_address_changes_nothing_that_is_known(door: Site) -> None:
