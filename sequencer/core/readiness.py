@@ -16,6 +16,7 @@ from sequencer.core.facts import LeadFacts
 from sequencer.core.lead import Lead
 from sequencer.core.learn import SOURCE, Taught, learnt
 from sequencer.core.people import owner_of
+from sequencer.core.request import decides, is_request
 from sequencer.core.score import Counts, changes_on
 from sequencer.core.signals import SalesReady
 from sequencer.core.snapshot import Snapshot
@@ -35,7 +36,7 @@ class Readiness(NamedTuple):
     refused: bool = False
     """It was over by sales, and the lead has not fallen back since."""
     until: date | None = None
-    """Before this day the lead does not become ready again, as the rep said who declined."""
+    """Before this day only what the lead asks for makes ready again, as the rep said who declined."""
 
 
 class Verdict(NamedTuple):
@@ -84,7 +85,11 @@ def judged(workspace: Workspace, snapshot: Snapshot, last: Readiness | None, now
         return Verdict(stage, fell_back=fell_back)
     rests_until = _rests_until(workspace, last, now)
     if rests_until is not None:
-        return Verdict(stage, fell_back=fell_back, waits=reasons, rests_until=rests_until)
+        # A day rests what adds up by itself; who asks for something is answered.
+        asked = tuple(name for name in reasons if _is_asked(workspace, snapshot, rule.reasons[name]))
+        if not asked:
+            return Verdict(stage, fell_back=fell_back, waits=reasons, rests_until=rests_until)
+        reasons = asked
     # A handoff finds one for who has none.
     assigned = signals.handoff is not None and workspace.owner.draws
     owned = not rule.needs_owner or assigned or owner_of(workspace, snapshot) is not None
@@ -102,6 +107,11 @@ def _is_new(workspace: Workspace, snapshot: Snapshot, last: Readiness, reason: C
     done = snapshot._replace(standing=standing._replace(counts=_since(last, standing.counts)))
     nothing = snapshot._replace(events=(), standing=standing._replace(counts={}))
     return reason.test(LeadFacts(workspace, done, now)) and not reason.test(LeadFacts(workspace, nothing, now))
+
+
+def _is_asked(workspace: Workspace, snapshot: Snapshot, reason: Condition) -> bool:
+    """Whether the lead asked for it by a single act, among the events of the snapshot."""
+    return any(is_request(e) and decides(workspace, reason, e) for e in snapshot.events)
 
 
 def _since(last: Readiness, counts: Counts) -> Counts:

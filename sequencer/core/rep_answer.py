@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from sequencer.core.handoff_policy import Decline
@@ -12,6 +12,8 @@ from sequencer.core.replies import named_date
 LONGEST: Final = 300
 """Characters of a reason that are kept."""
 
+FURTHEST: Final = timedelta(days=731)
+"""How far ahead a rep may put off a lead."""
 MOST: Final = 10
 """Words of a line that may be an answer; a longer one is a letter, unless it begins with `decline`."""
 
@@ -31,6 +33,11 @@ class Said(NamedTuple):
     reason: str = ""
     words: str = ""
     until: date | None = None
+
+
+def is_day(until: date | None, today: date) -> bool:
+    """Whether a lead can be asked again on this day, if one is named: it is to come, and no slip of the year."""
+    return until is None or today < until <= today + FURTHEST
 
 
 def understood(text: str, declines: Mapping[str, Decline], today: date) -> Said | None:

@@ -129,6 +129,8 @@ def _answered(
     if one.rep != rep:
         other = release.workspace.reps.get(one.rep or "")
         raise Impossible(f"This lead went to {other.name if other is not None else one.rep} meanwhile.")
+    if rep not in release.workspace.reps:
+        raise Impossible("Who was asked is no rep any more.")
     written, lead = Written(), locked[one.lead_id]
     if said.accepts:
         after = rules.closed(one, State.ACCEPTED, now)

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from sequencer.core.handoff import State, policy_of, shows
 from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
-from sequencer.core.rep_answer import LONGEST, Said
+from sequencer.core.rep_answer import LONGEST, Said, is_day
 from sequencer.core.token import mint_handoff
 from sequencer.errors import NotFound
 from sequencer.services import accept
@@ -91,6 +91,8 @@ class HandoffDoor:
                 one = asked.handoff
                 if asked.rep not in release.workspace.reps:
                     raise Impossible("Whom this link was sent to is no rep any more.")
+                if not is_day(said.until, clock.now(conn).date()):
+                    return self._page(request, conn, asked, "Choose a day from tomorrow on, within two years.", 400)
                 if accept.demands_date(conn, release, one.lead_id, said):
                     return self._page(request, conn, asked, "Say when to try again: that status needs a date.", 400)
                 awake = accept.answer(self.context, conn, (one.lead_id, one.number), asked.rep, said)

@@ -133,14 +133,17 @@ def test_who_falls_back_after_sales_said_no_is_judged_as_everybody() -> None:
     assert judged(workspace(), again, REFUSED._replace(refused=False), NOW).reasons == ("price",)
 
 
-def test_before_the_day_that_a_rep_named_nobody_becomes_ready_and_is_looked_at_then() -> None:
-    asks = then(EARLIER, asked=(1,))
+def test_before_the_day_that_a_rep_named_only_who_asks_becomes_ready_and_others_are_looked_at_then() -> None:
+    reads = then(EARLIER | {("replied()", TODAY): 9})
     last = REFUSED._replace(until=TODAY + timedelta(days=3))
-    found = judged(workspace(), asks, last, NOW)
+    found = judged(workspace(), reads, last, NOW)
     day = datetime(2026, 11, 5, tzinfo=UTC)
-    assert (found.reasons, found.waits, found.rests_until) == ((), ("asked",), day)
-    assert next_look(workspace(), asks, (), last, found, NOW) == day
-    assert judged(workspace(), asks, last, day).reasons == ("asked",)
+    assert (found.reasons, found.waits, found.rests_until) == ((), ("price",), day)
+    assert next_look(workspace(), reads, (), last, found, NOW) == day
+    assert judged(workspace(), reads, last, day).reasons == ("price",)
+    asks = then(EARLIER | {("replied()", TODAY): 9}, asked=(1,))
+    assert judged(workspace(), asks, last, NOW).reasons == ("asked",)
+    assert judged(workspace(), then(EARLIER, asked=(9,)), last, NOW).reasons == (), "that was before the no"
 
 
 def test_after_sales_said_no_the_score_of_what_is_new_is_looked_at_on_its_day_too() -> None:

@@ -121,6 +121,13 @@ def test_a_handoff_is_listed_and_answered_once(site: Site) -> None:
     place = f"/api/handoffs/{kim.id}/1"
     assert "expected why" in str(post(site, place, {"answer": "decline"}, 422))
     assert "expected one of" in str(post(site, place, {"answer": "decline", "reason": "nope"}, 422))
+    for day in ("2026-11-23", "1999-01-01", "2036-11-23"):
+        said = {"answer": "decline", "reason": "not-now", "until": day}
+        assert "from tomorrow on" in str(post(site, place, said, 422))
+    left = {name: text.replace("ana@acme.example", "eva2@acme.example") for name, text in workspace().items()}
+    site.world.deploy(left)
+    assert "no rep any more" in str(post(site, place, {"answer": "accept"}, 409))
+    site.world.deploy(workspace())
     assert post(site, place, {"answer": "accept"}) == {"lead": kim.id, "number": 1, "state": "accepted"}
     post(site, place, {"answer": "accept"}, 409)
     for wrong in (f"/api/handoffs/{kim.id}/2", f"/api/handoffs/{10**30}/1"):

@@ -64,6 +64,8 @@ def test_opening_the_page_changes_nothing_and_accepting_counts_once(site: Site, 
 def test_declining_needs_a_reason_and_a_date_brings_the_lead_back_then(site: Site, page: str) -> None:
     assert site.http.post(page, data={"do": "decline"}).status_code == 400
     written = {"do": "decline", "reason": "not-now", "until": "2027-03-01"}
+    past = site.http.post(page, data=written | {"until": "1999-01-01"})
+    assert past.status_code == 400 and "Choose a day from tomorrow on" in past.text
     assert site.http.post(page, data=written).status_code == 303
     assert state(site) == ("declined", "not-now", "ana@acme.example")
     lead = site.world.lead()
