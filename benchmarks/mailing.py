@@ -172,7 +172,8 @@ def _leads(numbers: range, now: datetime) -> Iterator[tuple[Any, ...]]:
         }
         yield (
             *(n, f"lead{n}@c{company}.example", f"Kim {n}", f"O'Doe {n % 1000}", f"Head of {n % 100}"),
-            *("Europe/London", "DE" if n // 3 % 2 else "GB"),
+            # Of whole companies, so that at each of many places some are from either country.
+            *("Europe/London", "DE" if company % 2 else "GB"),
             *("lead" if n % 2 else "mql", f"campaign {n % 20}", company),
             *(orjson.dumps(fields).decode(), n % 256, now, now),
         )

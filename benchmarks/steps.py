@@ -9,6 +9,8 @@ step, 120 in all. (Variants of one content by language would be chosen in the sa
 import sys
 from collections.abc import Iterator, Sequence
 
+from sqlalchemy import Engine, text
+
 from benchmarks import mailing, report
 from benchmarks.measure import Cost, workers
 from benchmarks.servers import Servers, servers
@@ -75,7 +77,18 @@ def run(made: Servers, leads: int, processes: int, rounds: int) -> list[Cost]:
         for _ in range(rounds):
             mailing.load(made.engine, leads, PLACES)
             costs.append(product.run())
+            _check(made.engine)
     return costs
+
+
+def _check(engine: Engine) -> None:
+    """Every step was mailed in both languages."""
+    with engine.begin() as conn:
+        mailed = int(conn.execute(text("SELECT count(DISTINCT content) FROM message")).scalar_one())
+    if mailed != 2 * len(PLACES):
+        raise RuntimeError(
+            f"of {2 * len(PLACES)} contents only {mailed} were mailed: {len(PLACES)} steps in 2 languages"
+        )
 
 
 def rows(full: bool) -> Iterator[report.Row]:
