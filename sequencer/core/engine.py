@@ -5,10 +5,9 @@ waits in between and the sequence as it is now. So waking an enrollment too earl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sequencer.core.dating import after_waits, due_at, next_round, rounds_done, wait_over
 from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
@@ -23,7 +22,6 @@ from sequencer.core.may_mail import NOTHING_NEW, RELOOK, Hold, Skip, Standing, m
 from sequencer.core.message import Message, State
 from sequencer.core.operate import EDITED, SEQUENCE, is_held
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
-from sequencer.core.quiet import Quiet
 from sequencer.core.schedule import UntilDate, shift
 from sequencer.core.sequence import (
     DONE_BY,
@@ -98,32 +96,25 @@ def ends_after_mail(workspace: Workspace, sequence: Sequence) -> bool:
     return not (sequence.ends_by_mailing or sequence.reviews or waits)
 
 
-@dataclass(slots=True)
 class _Run:
     """One call of `decide`: the enrollment as it moves, and what has come of it so far."""
 
-    workspace: Workspace
-    sequence: Sequence
-    snapshot: Snapshot
-    enrollment: Enrollment
-    now: datetime
-    effects: list[Effect] = field(default_factory=list)
-    reasons: list[Reason] = field(default_factory=list)
-    owner: Rep | None = field(init=False)
-    zone: ZoneInfo = field(init=False)
-    quiet: Quiet = field(init=False)
-    facts: LeadFacts = field(init=False)
-    dated: datetime | None = field(init=False)
-    """For when it was dated last; None: it waited for no time."""
-
-    def __post_init__(self) -> None:
-        self.owner = owner_of(self.workspace, self.snapshot)
-        self.zone = zone_of(self.workspace, self.sequence, self.snapshot.lead, self.owner)
-        self.quiet = quiet_of(self.workspace, self.snapshot.lead)
-        self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
-        self.dated = self.enrollment.expected_at or self.enrollment.due_at
-        if self.enrollment.expected_at is not None:
-            self.enrollment = self.enrollment._replace(expected_at=None)
+    def __init__(
+        self, workspace: Workspace, sequence: Sequence, snapshot: Snapshot, enrollment: Enrollment, now: datetime
+    ) -> None:
+        self.workspace = workspace
+        self.sequence = sequence
+        self.snapshot = snapshot
+        self.now = now
+        self.effects: list[Effect] = []
+        self.reasons: list[Reason] = []
+        self.owner = owner_of(workspace, snapshot)
+        self.zone = zone_of(workspace, sequence, snapshot.lead, self.owner)
+        self.quiet = quiet_of(workspace, snapshot.lead)
+        self.facts = LeadFacts(workspace, snapshot, now)
+        self.dated = enrollment.expected_at or enrollment.due_at
+        """For when it was dated last; None: it waited for no time."""
+        self.enrollment = enrollment if enrollment.expected_at is None else enrollment._replace(expected_at=None)
 
     # --- the whole
 
@@ -178,13 +169,12 @@ class _Run:
 
     def missed(self, place: Place) -> UntilDate | None:
         """The date that was to be waited for and is not known, or was past already: what follows it is skipped."""
-        since = self.enrollment.since
-        for wait in place.waits:
-            over = wait_over(wait, since, self.zone, self.quiet, self.snapshot.lead)
-            if over is None:
-                assert isinstance(wait, UntilDate)
-                return wait
-            since = over
+        for number, wait in enumerate(place.waits):
+            if isinstance(wait, UntilDate):
+                lead, since = self.snapshot.lead, self.enrollment.since
+                reached = after_waits(place.waits[:number], since, self.zone, self.quiet, lead)
+                if wait_over(wait, reached, self.zone, self.quiet, lead) is None:
+                    return wait
         return None
 
     # --- what ends or holds an enrollment
@@ -621,17 +611,15 @@ class _Run:
 
         Where arms only join there is nothing to ask: going on at once saves every mail in an arm a second look.
         """
-        place = self.sequence.places[self.enrollment.position]
-        while place.step is None and place.fork is not None and not place.waits:
-            self.move(self.following(place.position))
-            place = self.sequence.places[self.enrollment.position]
+        place = self.sequence.places[self.sequence.onward(self.enrollment.position)]
+        position = place.position
         if isinstance(place.step, Rounds):
             place = next_round(place, place.step, self.enrollment)
         due = due_at(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
         step = place.step
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
             due = self.look_again(step, shift(self.now, step.within, self.zone, self.quiet))
-        self.enrollment = self.enrollment.dated(self.now, due)
+        self.enrollment = self.enrollment.arrived(position, self.now, due)
 
     def holds(self, step: Branch) -> bool:
         return step.condition.test(self.facts)

@@ -101,9 +101,9 @@ class Enrollment(NamedTuple):
         """
         return Enrollment._make((*self[:5], position, since, *self[7:10], (*self.outcomes, *passed), *self[11:]))
 
-    def dated(self, since: datetime, due_at: datetime | None) -> "Enrollment":
-        """The enrollment where it stands, since then, to be looked at then."""
-        return Enrollment._make((*self[:6], since, due_at, *self[8:]))
+    def arrived(self, position: str, since: datetime, due_at: datetime | None) -> "Enrollment":
+        """The enrollment at that position after a mail, to be looked at then."""
+        return Enrollment._make((*self[:5], position, since, due_at, *self[8:]))
 
     def ended(self, status: Status, reason: str, now: datetime) -> "Enrollment":
         """The enrollment as it ends now."""

@@ -397,6 +397,22 @@ class Sequence:
 
         return {position: following(place) for position, place in self.places.items()}
 
+    def onward(self, position: str) -> str:
+        """Where whoever comes to this position gets at once: at the end of an arm on which nothing is waited for, arms
+        only join.
+        """
+        return self._onward[position]
+
+    @cached_property
+    def _onward(self) -> Mapping[str, str]:
+        def onward(position: str) -> str:
+            place, following = self.places[position], self._following[position]
+            if place.step is not None or following is None or place.waits:
+                return position
+            return onward(following)
+
+        return {position: onward(position) for position in self.places}
+
     def enters(self, fork: Fork, name: str) -> str | None:
         """The first position inside the arm of that name; None when there is no such arm (any more)."""
         for arm in fork.arms:

@@ -10,7 +10,7 @@ from sequencer.core.engine import open_message
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.facts import span
 from sequencer.core.lead import Lead
-from sequencer.core.message import State
+from sequencer.core.message import Message, State
 from sequencer.core.quiet import NEVER_QUIET
 from sequencer.core.snapshot import Consent, Snapshot, Standing
 from sequencer.core.turn import Turn, before
@@ -65,11 +65,9 @@ def load(
             events=tuple(happened.get(lead.id, ())),
             received=frozenset(received.get(lead.id, ())),
             mailed_at=tuple(mailed.get(lead.id, ())),
-            company_mailed_at=before(
-                together.get(lead.company_id or 0, ()),
-                (enrollment.id,) if enrollment is not None else (),
-                enrollment is not None and open_message(ledger.get(enrollment.id, {}), now) is not None,
-            ),
+            company_mailed_at=_before(together[lead.company_id or 0], enrollment, ledger, now)
+            if lead.company_id in together
+            else (),
             consent=consents.get(lead.email, _SAID_NOTHING),
             others=tuple(others.get(lead.id, ())),
             standing=standings.get(lead.id, _NOT_ASKED),
@@ -77,6 +75,18 @@ def load(
         )
         for enrollment, lead in subjects
     ]
+
+
+def _before(
+    queue: Sequence[Turn],
+    enrollment: Enrollment | None,
+    ledger: Mapping[int, Mapping[str, Message]],
+    now: datetime,
+) -> tuple[datetime, ...]:
+    """What the next mail of this enrollment comes after in the queue of its company."""
+    if enrollment is None:
+        return before(queue, ())
+    return before(queue, (enrollment.id,), open_message(ledger.get(enrollment.id, {}), now) is not None)
 
 
 def lately(workspace: Workspace, now: datetime) -> datetime:

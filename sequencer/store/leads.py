@@ -342,7 +342,7 @@ def companies(conn: Connection, ids: Iterable[int]) -> dict[int, Company]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    return {row.id: _company(row) for row in conn.execute(_COMPANIES, {"ids": array(wanted)})}
+    return {row[0]: Company(*row) for row in conn.execute(_COMPANIES, {"ids": array(wanted)}).all()}
 
 
 _NAMED = text(
@@ -396,7 +396,3 @@ def _written(conn: Connection, statement: TextClause, named: Mapping[str, str | 
     if named:
         domains = sorted(named)
         conn.execute(statement, {"domains": array(domains), "names": array(named[domain] for domain in domains)})
-
-
-def _company(row: Any) -> Company:
-    return Company(row.id, row.domain, row.name, row.owner)
