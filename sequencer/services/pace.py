@@ -3,23 +3,29 @@
 HOLD = 0.25
 """Seconds that leads may stay locked; batches grow and shrink so that they take no longer."""
 FIRST, FEWEST = 100, 50
-"""Leads in the first batch at a place, and in the smallest: never so few that a batch's fixed cost is all it does."""
+"""Leads in the first batch of a process, and in the smallest: never so few that a batch's fixed cost is all it does."""
 
 Where = tuple[str, str]
 """A place: sequence and position."""
 
 
 class Pace:
-    """Learned by place, since content differs; kept from one drain to the next. One a process, for all threads."""
+    """Learned by place, since content differs; kept from one drain to the next. One a process, for all threads.
+
+    A place where nothing was learned begins with half of what fitted in where something was last: by hundreds of steps
+    with some hundred leads each, most would go in the small batches of the beginning.
+    """
 
     def __init__(self) -> None:
         self._sizes: dict[Where, int] = {}
+        self._elsewhere = FIRST
 
     def size(self, place: Where, most: int) -> int:
         """Leads for the next batch there, at most `most`."""
-        return min(self._sizes.get(place, FIRST), most)
+        return min(self._sizes.get(place, self._elsewhere), most)
 
     def took(self, place: Where, size: int, held: float) -> None:
         """A batch of this size kept its leads locked for `held` seconds."""
         fitting = int(size * HOLD / held) if held > 0 else 2 * size
-        self._sizes[place] = max(FEWEST, min(fitting, 2 * size))
+        self._sizes[place] = learned = max(FEWEST, min(fitting, 2 * size))
+        self._elsewhere = max(FEWEST, learned // 2)
