@@ -50,10 +50,14 @@ class _Claimed:
     """Sending is paused, and this is the one mail that finds out whether it still must be."""
 
 
+class _Downtime(Exception):
+    """Overdue work was left behind by a downtime."""
+
+
 def drain(context: Context, sequence: str, position: str) -> bool:
     """Works off what is due at one place. True: time ran out and more may be due."""
     began = time.monotonic()
-    if not heartbeat.ready(context):
+    if context.vouched.due() and not heartbeat.check(context):
         return False
     place, floor, held = (sequence, position), None, set[int]()
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
@@ -61,7 +65,12 @@ def drain(context: Context, sequence: str, position: str) -> bool:
             return False  # the clock will find it again
         size = context.pace.size(place, context.mails)
         size = min(size, context.probe.limit or size)
-        claimed = _claim(context, sequence, position, floor, size, held)
+        try:
+            claimed = _claim(context, sequence, position, floor, size, held)
+        except _Downtime:
+            if not heartbeat.catch_up(context):
+                return False
+            continue
         if claimed is None:
             return False
         if claimed.full:
@@ -82,11 +91,14 @@ def _claim(
     """One batch: claimed, decided, rendered and written as `sending`, all in one transaction. None: nothing was due.
 
     `held`: companies that somebody else deals with, whose people are left to the next drain; those found are added.
+    Raises _Downtime where nobody is to be claimed before that is dealt with.
     """
     outgoing: list[Outgoing] = []
     try:
         with context.engine.begin() as conn:
-            now, fence, newest, gate = opening.ask(conn, sequence)
+            now, fence, newest, gate, idle = opening.ask(conn, sequence)
+            if idle is not None and idle >= heartbeat.DOWNTIME:
+                raise _Downtime
             if gate is Gate.SHUT:
                 return None
             trial = gate is Gate.TRIAL

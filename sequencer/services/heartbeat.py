@@ -114,14 +114,6 @@ def pause(conn: Connection, reason: Reason, detail: str, retry_after: float | No
         log.error("ALL SENDING IS PAUSED (%s): %s", reason.value, detail)
 
 
-def ready(context: Context) -> bool:
-    """Asked by whoever is about to claim: deals with what a downtime or a restored backup left behind.
-
-    False: nobody should be claimed now.
-    """
-    return (not context.vouched.due() or check(context)) and catch_up(context)
-
-
 def catch_up(context: Context) -> bool:
     """After a downtime: spreads those who fell due meanwhile over the coming hours, at the workspace's rate.
 

@@ -1,6 +1,7 @@
-"""What every claim asks before it takes anybody, in one question: the time, its fence, what runs, what is paused."""
+"""What every claim asks before it takes anybody, in one question: the time, its fence, what runs, what is paused, and
+whether there was a downtime."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -18,13 +19,16 @@ class Opening(NamedTuple):
     deployment: tuple[int, str] | None
     """Number and hash of the newest."""
     gate: Gate
+    idle: timedelta | None
+    """Operating time since nothing was overdue, or some of it was worked off; None before the first heartbeat."""
 
 
 _OPENING = text(
     f"""
     SELECT {BUSINESS}, nextval('fence_number'), newest.number, newest.release,
            EXISTS (SELECT 1 FROM sequence_pause WHERE sequence = :sequence),
-           (SELECT array_agg(retry_at <= clock_timestamp()) FROM pause)
+           (SELECT array_agg(retry_at <= clock_timestamp()) FROM pause),
+           (SELECT clock_timestamp() - worked_at FROM heartbeat)
     FROM (SELECT 1) one
     LEFT JOIN (SELECT number, release FROM deployment ORDER BY number DESC LIMIT 1) newest ON true
     """
@@ -33,6 +37,6 @@ _OPENING = text(
 
 def ask(conn: Connection, sequence: str) -> Opening:
     """Asked by every claim for a sequence, in its transaction. A trial is given to one claim at a time."""
-    now, fence, number, digest, held, trials = conn.execute(_OPENING, {"sequence": sequence}).one()
+    now, fence, number, digest, held, trials, idle = conn.execute(_OPENING, {"sequence": sequence}).one()
     newest = (number, digest) if number is not None else None
-    return Opening(now, fence, newest, pauses.gate(conn, trials or (), held))
+    return Opening(now, fence, newest, pauses.gate(conn, trials or (), held), idle)
