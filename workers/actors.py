@@ -19,6 +19,7 @@ from sequencer.services import (
     handoff,
     ingest,
     migrate,
+    owners,
     reconcile,
     targets,
     tidy,
@@ -52,6 +53,7 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
     register(broker, hints, "migrate", lambda: migrate.migrate(context))
     register(broker, hints, "visits", lambda: visits.process(context))
     register(broker, hints, "alerts", lambda: alerts.deliver(context))
+    register(broker, hints, "owned", lambda: owners.find(context))
     register(broker, hints, "targets", lambda: targets.deliver(context))
     register(broker, hints, "write_back", lambda: write_back.plan(context))
     register(broker, hints, "tidy", lambda: tidy.tidy(context))

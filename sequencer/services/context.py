@@ -24,6 +24,7 @@ VOUCHED = 10.0
 """Seconds; and at the first claim of a process."""
 FORGETTING = 3600.0
 WRITING_BACK = 30.0
+HOLDING = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Context:
     """Whether it is time to look for visits, and what else is kept for a time only, that are to be forgotten."""
     writing_back: Seldom = field(default_factory=lambda: Seldom(WRITING_BACK))
     """Whether it is time to look for contacts that the CRM is to be told something of."""
+    holding: Seldom = field(default_factory=lambda: Seldom(HOLDING))
+    """Whether it is time to look for alerts that wait for an owner who is there meanwhile."""
     noted: Seldom = field(default_factory=lambda: Seldom(NOTED))
     """Whether it is time to note again that work is being done."""
     vouched: Seldom = field(default_factory=lambda: Seldom(VOUCHED))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from sequencer.services import tidy
+from sequencer.services import owners, tidy
 from sequencer.services.context import Context
 from sequencer.store import (
     alerts,
@@ -68,6 +68,8 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         hints.append(("targets", ()))
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
+    if context.holding.due() and owners.held(conn, context.releases.current(conn).workspace, now, 1):
+        hints.append(("owned", ()))
     if intake.has_old(conn, now - tidy.KEPT) or (
         context.forgetting.due()
         and (

@@ -1,14 +1,20 @@
-"""Who owns leads, several at once."""
+"""Who owns leads, several at once; and what was to be told to an owner before there was one."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection
 
-from sequencer.core.lead import Lead, Rep
+from sequencer.core.lead import Lead, Rep, channels
 from sequencer.core.people import owner_of
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
-from sequencer.store import leads
+from sequencer.services.context import Context
+from sequencer.store import alerts, clock, leads
+
+HELD: Final = timedelta(days=30)
+"""An alert that found no owner for so long is news no longer."""
 
 
 def owners(conn: Connection, workspace: Workspace, people: Iterable[Lead]) -> dict[int, Rep]:
@@ -18,3 +24,21 @@ def owners(conn: Connection, workspace: Workspace, people: Iterable[Lead]) -> di
     companies = leads.companies(conn, inherit)
     found = {lead.id: owner_of(workspace, Snapshot(lead, companies.get(lead.company_id or 0), None)) for lead in known}
     return {lead_id: rep for lead_id, rep in found.items() if rep is not None}
+
+
+def held(conn: Connection, workspace: Workspace, now: datetime, limit: int) -> list[int]:
+    """Leads with alerts that nobody could be told, and who have an owner by now."""
+    return alerts.held(conn, leads.reps_of(workspace, workspace.reps.keys()), now - HELD, limit)
+
+
+def find(context: Context) -> bool:
+    """What was held as nobody owned the lead goes to the owner there is now. True: there may be more."""
+    with context.engine.begin() as conn:
+        workspace = context.releases.current(conn).workspace
+        now = clock.now(conn)
+        found = held(conn, workspace, now, context.batch)
+        told = owners(conn, workspace, leads.by_ids(conn, found))
+        alerts.give(conn, {lead_id: (rep.email, channels(rep)) for lead_id, rep in told.items()}, now - HELD)
+    if told:
+        context.hint("alerts")
+    return len(found) == context.batch

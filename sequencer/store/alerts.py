@@ -1,14 +1,15 @@
 """What reps are told, until it has gone out: a row for each alert and channel, so that none waits for another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, func, select, text
 
 from sequencer.core.lead import Channel
+from sequencer.store.arrays import array
 from sequencer.store.tables import alert
 
 
@@ -71,6 +72,46 @@ def insert(conn: Connection, alerts: Sequence[NewAlert], now: datetime) -> None:
             "handoffs": [a.handoff for a, _ in rows],
         },
     )
+
+
+_HOLDING: Final = "a.state = 'no_owner' AND a.handoff IS NULL AND a.kind <> 'task' AND a.at >= :since"
+"""A handoff looks for its rep by itself, and a call to make stands on the list of whoever owns the lead."""
+_HELD: Final = text(
+    f"""
+    SELECT DISTINCT a.lead_id FROM alert a JOIN lead l ON l.id = a.lead_id
+    LEFT JOIN company c ON c.id = l.company_id LEFT JOIN company head ON head.id = c.parent_id
+    WHERE {_HOLDING}
+      AND (l.owner = ANY(CAST(:reps AS text[])) OR coalesce(c.owner, head.owner) = ANY(CAST(:sharing AS text[])))
+    ORDER BY a.lead_id LIMIT :limit
+    """
+)
+_GIVE: Final = text(
+    f"""
+    WITH given AS (
+        UPDATE alert a SET state = 'pending', rep = v.rep
+        FROM unnest(CAST(:leads AS bigint[]), CAST(:reps AS text[])) v(lead_id, rep)
+        WHERE a.lead_id = v.lead_id AND {_HOLDING} RETURNING a.*
+    )
+    INSERT INTO alert (enrollment_id, step, channel, kind, lead_id, rep, note, reasons, at, state)
+    SELECT enrollment_id, step, 'webhook', kind, lead_id, rep, note, reasons, at, 'pending' FROM given
+    WHERE rep = ANY(CAST(:posted AS text[])) ON CONFLICT DO NOTHING
+    """
+)
+
+
+def held(conn: Connection, reps: Mapping[str, Any], since: datetime, limit: int) -> list[int]:
+    """Leads with alerts since then that found no owner, and whom one of these reps owns by now: `leads.reps_of`."""
+    values = {"reps": reps["reps"], "sharing": reps["sharing"], "since": since, "limit": limit}
+    return list(conn.execute(_HELD, values).scalars())
+
+
+def give(conn: Connection, owners: Mapping[int, tuple[str, tuple[Channel, ...]]], since: datetime) -> None:
+    """By lead, to whom and by which channels goes what found no owner since then."""
+    if not owners:
+        return
+    reps = [rep for rep, _ in owners.values()]
+    posted = [rep for rep, channels in owners.values() if "webhook" in channels]
+    conn.execute(_GIVE, {"leads": array(owners), "reps": array(reps), "posted": array(posted), "since": since})
 
 
 def claim(conn: Connection, channel: Channel, lease: float, limit: int) -> list[Any]:

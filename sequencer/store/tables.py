@@ -603,6 +603,7 @@ alert = Table(
     _at("retry_at", comment="operating time"),
     PrimaryKeyConstraint("enrollment_id", "step", "channel"),
     Index("ix_alert_open", "at", postgresql_where=text("state IN ('pending', 'sending')")),
+    Index("ix_alert_held", "lead_id", postgresql_where=text("state = 'no_owner'")),
 )
 
 api_key = Table(

@@ -1,18 +1,22 @@
 """Whoever has no rep of their own has their company's, wherever a rep is asked for."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from sequencer.core.lead import Lead
 from sequencer.core.workspace import OwnerPolicy
-from sequencer.services import calls, inspect
-from sequencer.services.owners import owners
+from sequencer.services import alerts, calls, due, inspect
+from sequencer.services import owners as owner_service
+from sequencer.services.owners import HELD, owners
+from sequencer.services.seldom import Seldom
 from sequencer.store import clock, leads, listings
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH
+from tests.services.test_alert_webhooks import HOOK, HOOKED, Chat
+from tests.services.test_sending_hard import TOLD
 from tests.services.webhooks import enrolled, reply_form, take
 from tests.workspaces import WORKSPACE, files
 
@@ -93,3 +97,30 @@ def test_who_waits_for_a_rep_is_counted_as_their_mail_waits(world: World, of: st
     assert len(world.provider.mails) == (1 if of == "company" else 0)
     with world.context.engine.connect() as conn:
         assert inspect.status(conn, world.context.releases.current(conn))["without_owner"] == without
+
+
+def test_what_was_to_be_told_to_an_owner_whom_there_was_not_yet_is_held_and_told_to_the_first(world: World) -> None:
+    chat = Chat()
+    world.context = replace(world.context, holding=Seldom(0), webhooks=chat)  # type: ignore[arg-type]
+    world.deploy(files(quick=TOLD) | {"sequences/workspace.yaml": HOOKED.replace("of: lead", "of: company")})
+    kim, lee = world.lead(company="Harbor"), world.lead("lee@mill.example", company="Mill")
+    old = world.lead("old@pier.example", company="Pier")
+    world.enter("quick", kim, lee, old)
+    world.work()
+    with world.context.engine.begin() as conn:
+        late = clock.now(conn) - HELD - timedelta(minutes=1)
+        conn.execute(text("UPDATE alert SET at = :late WHERE lead_id = :id"), {"late": late, "id": old.id})
+    owned_by(world, ANA, kim, old)
+    assert ("owned", ()) in due.work(world.context)
+    assert not owner_service.find(world.context)
+    assert ("owned", ()) not in due.work(world.context)
+    for _ in range(2):
+        alerts.deliver(world.context)
+
+    def told(lead: Lead) -> list[tuple[str | None, str, str | None]]:
+        return [(a["rep"], a["state"], a["webhook"]) for a in world.view(lead)["alerts"]]
+
+    assert told(kim) == [(ANA, "sent", "sent")]
+    assert told(lee) == told(old) == [(None, "no_owner", None)]
+    assert [url for url, _ in chat.posts] == [HOOK]
+    assert [r.to_email for b in world.provider.batches for r in b.recipients] == [ANA]
