@@ -88,6 +88,7 @@ def command(
 
     from sequencer.cli import crowds, output, story
     from sequencer.cli.workspace import compiled_here, series_of
+    from sequencer.core.guess import newcomer
     from sequencer.core.simulate import Case, begins, person, simulate
     from sequencer.services.simulate import all_of_csv, from_csv, made_up, refuse_wrong, run_crowd, somebody
     from sequencer.settings import workspace_dir
@@ -118,7 +119,8 @@ def command(
     if file is not None:
         with open(file, encoding="utf-8-sig", newline="") as opened:
             row = from_csv(opened, email)
-    found = somebody(workspace, {**row, **({"email": email} if email else {}), **values})
+    told = somebody(workspace, {**row, **({"email": email} if email else {}), **values})
+    found = newcomer(workspace, contents.values(), told)
     at = begins(workspace, series, found, wall) if wall is not None else now
     lead, company = person(found, at)
     case = Case(lead, at, company, cues=cues, enrolled=not not_enrolled, span=length)

@@ -7,6 +7,7 @@ guess from what is surer stays, and is less sure from then on if this contradict
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -150,6 +151,24 @@ def guesses(
             if (guess := open_to.pop(name).after(value, by, agrees, theirs)) is not None:
                 found[name] = guess
     return found
+
+
+def completed(given: LeadInput, guessed: Mapping[str, Guess]) -> LeadInput:
+    """With what nobody told."""
+    zone, language = guessed.get("time_zone"), guessed.get("language")
+    return replace(
+        given,
+        own={**given.own, "zone": zone.value} if zone is not None else given.own,
+        fields={**given.fields, "language": language.value} if language is not None else given.fields,
+    )
+
+
+def newcomer(workspace: Workspace, contents: Collection[Content], given: LeadInput) -> LeadInput:
+    """Somebody of whom nothing but this is known, as they are stored."""
+    if not tells(NO_TRACES, given, None):
+        return given
+    offered = offered_by(contents, workspace.locale)
+    return completed(given, guesses(workspace, offered, NO_TRACES, given, None, {}))
 
 
 class _Standing(NamedTuple):

@@ -1,7 +1,7 @@
 """Saves leads as others give them, and does what follows from their changes."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sequencer.core import event as kinds
 from sequencer.core.entry import manual
 from sequencer.core.event import Event
-from sequencer.core.guess import NO_TRACES, Guess, Traces, guesses, offered_by, stands, tells
+from sequencer.core.guess import NO_TRACES, Guess, Traces, completed, guesses, offered_by, stands, tells
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.release import Release
@@ -63,7 +63,7 @@ def save(
 
     def rows(some: Collection[LeadInput]) -> list[dict[str, Any]]:
         guessed.update(_guessed(conn, release, some, was, traces, theirs))
-        by_email.update({one.email: _with(one, guessed.get(one.email, {})) for one in some})
+        by_email.update({one.email: completed(one, guessed.get(one.email, {})) for one in some})
         return [_row(by_email[one.email], companies, guessed.get(one.email, {}), now) for one in some]
 
     written = leads.add(conn, rows([one for one in inputs if one.email not in was]), source, now)
@@ -107,15 +107,6 @@ def _guessed(
         )
         for one, before in telling
     }
-
-
-def _with(one: LeadInput, guessed: Mapping[str, Guess]) -> LeadInput:
-    zone, language = guessed.get("time_zone"), guessed.get("language")
-    return replace(
-        one,
-        own={**one.own, "zone": zone.value} if zone is not None else one.own,
-        fields={**one.fields, "language": language.value} if language is not None else one.fields,
-    )
 
 
 def changes(

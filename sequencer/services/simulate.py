@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sequencer.core.content import Content
 from sequencer.core.crowd import Crowd, audience
+from sequencer.core.guess import newcomer
 from sequencer.core.lead_input import InvalidLead, LeadInput, read
 from sequencer.core.mail import join
 from sequencer.core.people import owner_of, sender_of
@@ -79,7 +80,7 @@ def run_crowd(
     """All of them enter at once: when their own clocks show `wall`, or now."""
     crowd, reacts = Crowd(sequence, ZoneInfo(workspace.zone)), audience(seed, contents)
     for each in members:
-        member = somebody(workspace, each)
+        member = newcomer(workspace, contents.values(), somebody(workspace, each))
         at = begins(workspace, sequence, member, wall) if wall is not None else now
         lead, company = person(member, at)
         crowd.add(simulate(workspace, sequence, contents, Case(lead, at, company, span=span, told=False), reacts))

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from sequencer.core.content import Content
 from sequencer.core.duration import Duration
+from sequencer.core.guess import newcomer
 from sequencer.core.lead_input import COLUMNS, InvalidLead, LeadInput, read
 from sequencer.core.mark import Problem
 from sequencer.core.scenario import Expectation, Kind, Scenario
@@ -106,7 +107,7 @@ def _scenario(title: Text, block: Map, common: _Given, around: _Around) -> Scena
     given = _read_given(own, common, around) if own is not None else common
     cues = tuple(_cues(block.take("happens"), around))
     expects = tuple(_expectations(block.need("expect", "[{ended: finished}]"), around))
-    who = _lead(given, around)
+    who = newcomer(around.workspace, around.contents.values(), _lead(given, around))
     start = begins(around.workspace, around.sequence, who, given.start or read_local(START))
     lead, company = person(who, start)
     consent = Consent(given=given.consent)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from sequencer.core.enrollment import Enrollment
+from sequencer.core.guess import newcomer
 from sequencer.core.lead_input import read
 from sequencer.core.message import Message
 from sequencer.core.script import read_line
@@ -21,7 +22,7 @@ def both(engine: Engine, drawn: Drawn) -> tuple[dict[str, Any], dict[str, Any], 
     found = compiled(drawn)
     workspace = found.workspace
     assert workspace is not None
-    given, company = person(read(drawn.lead, workspace), drawn.start)
+    given, company = person(newcomer(workspace, found.contents.values(), read(drawn.lead, workspace)), drawn.start)
     case = Case(given, drawn.start, company, cues=tuple(map(read_line, drawn.cues)), enrolled=drawn.enrolled, span=SPAN)
     came = simulate(workspace, workspace.sequences["main"], found.contents, case)
     stack = Stack(engine, drawn.start)
