@@ -101,6 +101,7 @@ def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starle
         Route("/f/{form}", form.show),
         Route("/f/{form}", form.take, methods=["POST"]),
         Route("/f/{form}", form.allow, methods=["OPTIONS"]),
+        Route("/f/{form}/magnet", form.open),
         Route("/c/{token}", form.ask),
         Route("/c/{token}", form.confirm, methods=["POST"]),
         Route("/d/{token}", form.download),

@@ -117,7 +117,8 @@ class FormDoor:
                 return self._page(request, release, form, asked, caller, issued, given, wrong.problems)
         self._hint(taken)
         state = "confirm" if taken is not None and taken.confirm else "done"
-        return self._page(request, release, form, (), caller, "", state=state)
+        access = self._access(form) if taken is not None and state == "done" else None
+        return self._page(request, release, form, (), caller, "", state=state, access=access)
 
     def _take_json(self, request: Request, given: Given) -> Response:
         caller = self._sender(request, given)
@@ -128,7 +129,11 @@ class FormDoor:
             except Unanswered as wrong:
                 return self._json(request, release, {"problems": dict(wrong.problems)}, 422)
         self._hint(taken)
-        return self._json(request, release, {"status": "confirm" if taken is not None and taken.confirm else "done"})
+        if taken is None or taken.confirm:
+            return self._json(request, release, {"status": "done" if taken is None else "confirm"})
+        access = self._access(form)
+        given_access = {"download": f"{self.context.public_url}{access}"} if access is not None else {}
+        return self._json(request, release, {"status": "done", **given_access})
 
     def _sender(self, request: Request, given: Given) -> Caller:
         told = request.headers.get(self.country_header) if self.country_header is not None else None
@@ -203,7 +208,9 @@ class FormDoor:
         with self.context.engine.begin() as conn:
             release = self.context.releases.current(conn)
             form = forms.confirm(conn, release, ref, clock.now(conn)) if ref is not None else None
-        return page(request, "confirm.html", brand=release.workspace.brand.name, state="done", form=form)
+        access = self._access(form) if form is not None else None
+        brand = release.workspace.brand.name
+        return page(request, "confirm.html", brand=brand, state="done", form=form, access=access)
 
     def download(self, request: Request) -> Response:
         # Mails of before lead here by the token that unsubscribes: their links lead on.
@@ -212,6 +219,18 @@ class FormDoor:
         with self.context.engine.connect() as conn:
             release = self.context.releases.current(conn)
             form = forms.downloadable(conn, release, ref) if ref is not None else None
+        return self._magnet(form)
+
+    def open(self, request: Request) -> Response:
+        """What a form gives access to that mails nothing, to who has just sent it or confirmed."""
+        with self.context.engine.connect() as conn:
+            _, form = self._form(conn, request)
+            signed = request.query_params.get("pass", "")
+            if not challenge.valid(self.context.secret, _gate(form), signed, clock.operating(conn)):
+                raise HTTPException(404)
+        return self._magnet(form)
+
+    def _magnet(self, form: Form | None) -> Response:
         if form is None or form.magnet is None:
             raise HTTPException(404)
         if form.magnet.startswith("http"):
@@ -243,6 +262,16 @@ class FormDoor:
     def _issue(self, conn: Connection, form: Form) -> str:
         return challenge.issue(self.context.secret, form.id, secrets.token_hex(16), clock.operating(conn))
 
+    def _access(self, form: Form) -> str | None:
+        """Where what the form gives access to is found for as long as a page may be open; None: a mail has it."""
+        if form.magnet is None or form.deliver is not None:
+            return None
+        with self.context.engine.connect() as conn:
+            now = clock.operating(conn)
+        return (
+            f"/f/{form.id}/magnet?pass={challenge.issue(self.context.secret, _gate(form), secrets.token_hex(16), now)}"
+        )
+
     def _hint(self, taken: forms.Taken | None) -> None:
         if taken is None:
             return
@@ -260,6 +289,7 @@ class FormDoor:
         given: Given | None = None,
         problems: Mapping[str, str] | None = None,
         state: str = "ask",
+        access: str | None = None,
     ) -> Response:
         answer = page(
             request,
@@ -274,6 +304,7 @@ class FormDoor:
             issued=issued,
             bits=challenge.BITS,
             state=state,
+            access=access,
         )
         answer.headers["Content-Security-Policy"] = _policy(release, caller.framed)
         return answer
@@ -287,6 +318,11 @@ class FormDoor:
             raise HTTPException(403, "expected a page of a host that workspace.yaml names")
         body = orjson.dumps(value) if value is not None else b""
         return Response(body, status, allowing(origin) if allowed else {}, "application/json")
+
+
+def _gate(form: Form) -> str:
+    """No form is called so: what is signed for the form itself opens nothing."""
+    return f"{form.id}/magnet"
 
 
 def _caller(given: Callable[[str], str | None]) -> Caller:

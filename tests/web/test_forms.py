@@ -32,6 +32,10 @@ handbook:
   confirm: confirm
   enroll: welcome
   event: handbook_wanted
+worksheet:
+  title: The Worksheet
+  magnet: content/magnets/handbook.pdf
+  confirm: confirm
 contact:
   title: Write to us
   message: What is it about?
@@ -155,6 +159,25 @@ def test_the_gated_file_comes_by_a_signed_link(door: Site) -> None:
     assert (got.status_code, got.content) == (200, b"%PDF")
     assert "attachment" in got.headers["content-disposition"]
     assert door.http.get(f"{link[:-1]}{'a' if link[-1] != 'a' else 'b'}").status_code == 404
+
+
+def test_a_form_that_mails_nothing_gives_access_on_its_page_at_once_or_when_the_address_is_confirmed(
+    door: Site,
+) -> None:
+    def opened(page: str) -> list[tuple[int, bytes]]:
+        links = re.findall(r'href="(/f/worksheet/magnet[^"]*)"', page)
+        return [(got.status_code, got.content) for got in map(door.http.get, links)]
+
+    assert opened(send(door, "worksheet", email="kim@harbor.example").text) == [(200, b"%PDF")]
+    assert opened(send(door, "worksheet", human=False, email="lee@harbor.example").text) == []
+    work(door)
+    assert opened(door.http.post(address(door, "c")).text) == [(200, b"%PDF")]
+    issued = door.http.get("/f/worksheet", headers={"Accept": "application/json"}).json()["challenge"]
+    said = {"challenge": issued, "proof": solved(issued), "answers": {"email": "ann@harbor.example"}}
+    told = door.http.post("/f/worksheet", json=said).json()
+    assert (told["status"], door.http.get(told["download"].removeprefix(ADDRESS)).status_code) == ("done", 200)
+    for closed in (f"/f/worksheet/magnet?pass={issued}", "/f/worksheet/magnet", "/f/contact/magnet"):
+        assert door.http.get(closed).status_code == 404
 
 
 def test_who_passes_the_link_to_the_file_on_gives_nothing_else_away_and_links_of_before_lead_on(door: Site) -> None:
