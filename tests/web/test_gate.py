@@ -30,6 +30,7 @@ OPEN = {
     "/t",
     "/f.js",
     "/f/{form}",
+    "/f/{form}/magnet",
     "/c/{token}",
     "/d/{token}",
     "/t.js",
