@@ -1,6 +1,6 @@
 """The reps' call list: what sequences ask for, leads who come up again, and what a rep says of a call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
-from sequencer.core.calls import IDLE, NEXT_ATTEMPT, Asked, Call, Campaign, ordered
+from sequencer.core.calls import IDLE, NEXT_ATTEMPT, Asked, Call, Campaign, may_be_called, ordered
+from sequencer.core.condition import merged
 from sequencer.core.duration import Duration
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
@@ -18,10 +19,12 @@ from sequencer.core.schedule import shift
 from sequencer.core.score import score
 from sequencer.core.sequence import DONE_BY
 from sequencer.errors import NotFound
+from sequencer.services import snapshots
 from sequencer.services.context import Context
 from sequencer.services.owners import owners
 from sequencer.services.react import react
 from sequencer.store import calls, clock, leads, readiness, tasks
+from sequencer.store.calls import Idle
 
 SOURCE: Final = "operator"
 CALL: Final = "call"
@@ -41,14 +44,30 @@ def listed(conn: Connection, release: Release, rep: str | None, now: datetime, l
     """Of one rep, or of all."""
     campaigns = calls.campaigns(conn)
     rows = [row for row in tasks.still_open(conn, rep, limit) if row.kind == CALL]
-    known = {lead.id: lead for lead in leads.by_ids(conn, sorted({row.lead_id for row in rows}))}
-    reps = [rep] if rep is not None else list(release.workspace.reps)
-    again = calls.idle(conn, release.workspace, reps, now.astimezone(UTC).date(), now - IDLE, limit)
+    handed = calls.handed(conn, release.workspace, rep, now.astimezone(UTC).date(), now - IDLE, limit)
+    about = {row.lead_id for row in rows} | {one.lead_id for one in handed}
+    known = {lead.id: lead for lead in leads.by_ids(conn, sorted(about))}
+    again = _again(conn, release, rep, about, now, limit)
     owned = owners(conn, release.workspace, (one.lead for one in again))
     ids = sorted({*known, *(one.lead.id for one in again)})
     active = readiness.engaged_on(conn, ids)
     scores = _scores(conn, release, ids, now)
+    asked = {(row.lead_id, row.rep): Asked(row.due_at, row.note) for row in reversed(rows)}
+    doubled = {(one.lead_id, one.rep) for one in handed}
     found = [
+        Call(
+            known[one.lead_id],
+            one.rep,
+            asked.get((one.lead_id, one.rep)),
+            None,
+            scores.get(one.lead_id),
+            active.get(one.lead_id),
+            one,
+        )
+        for one in handed
+        if one.lead_id in known
+    ]
+    found += [
         Call(
             known[row.lead_id],
             row.rep,
@@ -58,7 +77,7 @@ def listed(conn: Connection, release: Release, rep: str | None, now: datetime, l
             active.get(row.lead_id),
         )
         for row in rows
-        if row.lead_id in known
+        if row.lead_id in known and (row.lead_id, row.rep) not in doubled
     ]
     found += [
         Call(
@@ -72,6 +91,26 @@ def listed(conn: Connection, release: Release, rep: str | None, now: datetime, l
         for one in again
     ]
     return Listed(ordered(found, campaigns)[:limit], campaigns)
+
+
+def _again(
+    conn: Connection, release: Release, rep: str | None, listed: Set[int], now: datetime, limit: int
+) -> list[Idle]:
+    """Who comes up again, but for those who are listed already, and whom `never` keeps everybody from."""
+    workspace = release.workspace
+    reps = [rep] if rep is not None else list(workspace.reps)
+    asks = merged(condition.asks for condition in workspace.never)
+    found: list[Idle] = []
+    offset, size = 0, limit
+    while len(found) < limit:
+        page = calls.idle(conn, workspace, reps, now.astimezone(UTC).date(), now - IDLE, size, offset)
+        people = [one for one in page if one.lead.id not in listed]
+        known = snapshots.load(conn, workspace, asks, [(None, one.lead) for one in people], now, mails=False)
+        found += [one for one, snapshot in zip(people, known, strict=True) if may_be_called(workspace, snapshot, now)]
+        if len(page) < size:
+            break
+        offset, size = offset + size, size * 2
+    return found[:limit]
 
 
 def _scores(conn: Connection, release: Release, ids: list[int], now: datetime) -> dict[int, int]:

@@ -1,6 +1,6 @@
 """The call list: whom to call next and why, and what a rep says of the call."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Final
@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sequencer.core.calls import ORDER, because
+from sequencer.core.calls import ORDER, Call, because
+from sequencer.core.handoff import State
 from sequencer.errors import NotFound
 from sequencer.services import calls
 from sequencer.services.context import Context
 from sequencer.store import clock
 from sequencer.web.bodies import day, first, line, read_form
+from sequencer.web.handoffs import answered_at
 from sequencer.web.login import csrf_holds, csrf_token
 from sequencer.web.pages import asked_rep, page
 
@@ -52,11 +54,20 @@ class CallDoor:
             names=names,
             order=ORDER,
             longest=NOTE,
-            calls=[(call, because(call, found.campaigns, today)) for call in found.calls[:FOUND]],
+            calls=[
+                (call, because(call, found.campaigns, today), self._answer(call, names)) for call in found.calls[:FOUND]
+            ],
             more=len(found.calls) > FOUND,
             now=now,
             zone=ZoneInfo(release.workspace.zone),
         )
+
+    def _answer(self, call: Call, reps: Collection[str]) -> str:
+        """Where a handoff that waits is accepted or declined; empty where no rep can."""
+        one = call.handoff
+        if one is None or one.state is not State.WAITING or one.rep is None or one.rep not in reps:
+            return ""
+        return answered_at(self.context.secret, one.lead_id, one.number, one.rep)
 
     async def act(self, request: Request) -> Response:
         form = await read_form(request)

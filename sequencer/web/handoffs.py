@@ -32,6 +32,11 @@ FOUND: Final = 100
 """Handoffs on a page."""
 
 
+def answered_at(secret: bytes, lead_id: int, number: int, rep: str) -> str:
+    """The path of the page on which this rep answers."""
+    return f"/h/{mint_handoff(secret, lead_id, number, rep)}"
+
+
 @dataclass(frozen=True, slots=True)
 class HandoffDoor:
     """Each method answers one route. The address is the proof; who only opens it, as scanners do, changes nothing."""
@@ -70,7 +75,7 @@ class HandoffDoor:
         """Where it is answered, as the rep would; of who is there no more, the lead's page."""
         if row.rep not in reps:
             return f"/dashboard/leads/{row.lead_id}"
-        return f"/h/{mint_handoff(self.context.secret, row.lead_id, row.number, row.rep)}"
+        return answered_at(self.context.secret, row.lead_id, row.number, row.rep)
 
     def show(self, request: Request) -> Response:
         with self.context.engine.connect() as conn:

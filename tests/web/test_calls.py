@@ -5,6 +5,7 @@ import re
 import pytest
 
 from sequencer.core.handoff import State
+from sequencer.services import calls
 from sequencer.store import handoffs
 from tests.services.test_handoffs import SIGNALS, asks, of, visits
 from tests.web.conftest import Site, csrf
@@ -128,3 +129,51 @@ def test_only_a_form_of_ours_about_a_lead_there_is_acts(list_: Site) -> None:
     kim = list_.world.lead(first_name="Kim", owner="ana@acme.example")
     assert list_.http.post(f"/dashboard/calls/{kim.id}", data={"do": "done"}).status_code == 403
     assert [post(list_, kim.id, do="x"), post(list_, 10**30, do="done"), post(list_, 10**6, do="done")] == [404] * 3
+
+
+def test_whom_nobody_is_to_approach_does_not_come_up_again(site: Site) -> None:
+    world = site.world
+    stops = WORKSPACE.replace("statuses:\n", "statuses:\n  bad-fit: {label: Bad fit, stops: all}\n")
+    assert stops != WORKSPACE
+    never = 'never:\n  - company.domain in list("rivals.txt")\n'
+    world.deploy(
+        files(calls=CALLS) | {"sequences/workspace.yaml": stops + never, "sequences/rivals.txt": "evil.example\n"}
+    )
+    site.log_in()
+    known = {"owner": "ana@acme.example", "stage": "mql"}
+    world.lead("bad@h.example", first_name="Bad", status="bad-fit", **known)
+    # More of them than one reading of the list finds, all before the one who is to be called.
+    for number in range(3):
+        world.lead(f"eve{number}@evil.example", first_name="Eve", next_attempt="2026-12-01", **known)
+    kim = world.lead(first_name="Kim", **known)
+    world.pass_(days=61)
+    assert names(site) == ["Kim"]
+    with world.context.engine.connect() as conn:
+        release = world.context.releases.current(conn)
+        found = calls.listed(conn, release, "ana@acme.example", world.now(), 1).calls
+    assert [one.lead.id for one in found] == [kim.id]
+
+
+def test_a_reps_handoffs_stand_at_the_top_until_they_are_answered_and_the_lead_was_called(list_: Site) -> None:
+    world = list_.world
+    ana, ben = {"owner": "ana@acme.example"}, {"owner": "ben@acme.example"}
+    world.lead("old@h.example", first_name="Due", next_attempt="2026-11-01", **ana)
+    kim = world.lead(first_name="Kim", **ana)
+    asks(world, kim)
+    asks(world, world.lead("lee@other.example", first_name="Lee", **ben))
+    world.enter("calls", kim)
+    world.work()
+    assert names(list_, "?rep=ana@acme.example") == ["Kim", "Due"], "once, though a sequence asks for a call as well"
+    chips = said(list_, "Kim")
+    assert "accept or decline · asked" in chips and "by Wed 25 Nov" in chips
+    shown = list_.http.get("/dashboard/calls?rep=ana@acme.example").text
+    found = re.search(r'<a href="(/h/[a-z2-7]{32})">Accept or decline by Mon 23 Nov', shown)
+    assert found is not None
+    assert list_.http.post(found[1], data={"do": "accept"}).status_code == 303
+    assert names(list_) == ["Lee", "Kim", "Due"] and "accepted, not called yet" in said(list_, "Kim")
+    assert post(list_, kim.id, do="again", again="2026-11-26") == 303
+    assert "by Thu 26 Nov 09:00" in said(list_, "Kim") and "not called yet" not in said(list_, "Kim")
+    world.pass_(days=3)
+    assert "accepted, not called yet" in said(list_, "Kim"), "the next attempt has come"
+    assert post(list_, kim.id, do="done") == 303
+    assert "Kim" not in names(list_)
