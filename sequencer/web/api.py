@@ -18,6 +18,7 @@ from sequencer.services import inspect
 from sequencer.services.context import Context
 from sequencer.services.leads import enter, save
 from sequencer.services.react import react
+from sequencer.services.standing import standing_view
 from sequencer.store import clock, events, leads
 from sequencer.web.api_answers import json_answer, known
 from sequencer.web.api_description import describe
@@ -98,7 +99,9 @@ class ApiDoor:
             raise Refused(422, *error.problems) from error
         with self.context.engine.connect() as conn:
             lead = known(leads.by_email(conn, email), email)
-            return json_answer(inspect.lead_view(conn, self.context.releases.current(conn), lead))
+            release = self.context.releases.current(conn)
+            standing = standing_view(conn, release, lead, clock.now(conn))
+            return json_answer(inspect.lead_view(conn, release, lead) | {"standing": standing})
 
     def description(self, request: Request) -> Response:
         return json_answer(describe(self.context.public_url))

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from sequencer.core import event as kinds
+from sequencer.core.beacon import page_of
 from sequencer.core.form import UNCONFIRMED
 from sequencer.core.lead_input import InvalidLead, LeadInput, normal_email, read
 from sequencer.core.release import Release
@@ -37,6 +38,7 @@ PROVIDERS: Final = (
 NAMES: Final = ("email", "event", "at", "key", "data")
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+_ADDRESS = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 
 
 class Refused(Exception):
@@ -143,6 +145,8 @@ def event_request(body: bytes, release: Release, now: datetime) -> EventRequest:
     if data is None or data == []:  # as PHP writes an object that is empty
         data = {}
     if isinstance(data, dict):
+        if kind == kinds.VISITED and isinstance(data.get("page"), str):
+            data = {**data, "page": _page(data["page"])}
         problems += _data_problems(kind, data, release)
     else:
         problems.append("data: expected an object")
@@ -153,11 +157,18 @@ def event_request(body: bytes, release: Release, now: datetime) -> EventRequest:
     return EventRequest(email, kind, at, key, data)
 
 
+def _page(told: str) -> str | None:
+    """The path of a page, as `/t` tells it, of a path or a whole address; None: it is neither."""
+    whole = _ADDRESS.match(told)
+    return page_of(f"/{told[whole.end() :].removeprefix('/')}" if whole is not None else told)
+
+
 def _data_problems(kind: str, data: dict[str, Any], release: Release) -> list[str]:
     """What built-in events must say, or must not."""
     for needed, name in ((kinds.SUBMITTED, "form"), (kinds.VISITED, "page")):
         if kind == needed and not (isinstance(data.get(name), str) and data[name]):
-            return [f'data.{name}: expected which {name} it was, as {{"{name}": "…"}}']
+            example = "/pricing" if name == "page" else "…"
+            return [f'data.{name}: expected which {name} it was, as {{"{name}": "{example}"}}']
     topics = release.workspace.topics
     if kind == kinds.UNSUBSCRIBED and "topic" in data and data["topic"] not in list(topics):
         return [f"data.topic: expected one of {', '.join(topics)}; leave it out to unsubscribe from everything"]

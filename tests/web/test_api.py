@@ -11,6 +11,8 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
+from sequencer.services.standing import standing_view
+from sequencer.store import clock
 from sequencer.web.api_description import describe
 from sequencer.web.app import build
 from sequencer.web.options import WebSettings
@@ -170,6 +172,7 @@ def test_an_event_of_an_unknown_lead_is_a_404(site: Site) -> None:
         ({}, "lower case"),
         ({"event": "submitted"}, "data.form"),
         ({"event": "visited", "data": {"page": 1}}, "data.page"),
+        ({"event": "visited", "data": {"page": "pricing"}}, "data.page"),
         ({"event": "unsubscribed", "data": {"topic": "cars"}}, "data.topic"),
         ({"event": "complained", "data": {"topic": "guides"}}, "data.topic"),
         ({"event": "x", "at": "2026-11-23T08:00:00"}, "offset"),
@@ -188,6 +191,28 @@ def test_an_event_that_means_nothing_is_refused(site: Site, event: dict[str, Any
     status, answer = put(site, "/api/events", {"email": kim.email, **event})
     assert status == (422 if says else 200)
     assert says is None or says in "".join(answer["problems"])
+
+
+def test_a_visited_page_is_its_path_however_it_is_told(site: Site) -> None:
+    kim = site.world.lead()
+    told = ["https://www.acme.example/pricing/?a=1", "https://www.acme.example", "/pricing#plans", "/"]
+    for number, page in enumerate(told):
+        put(site, "/api/events", {"email": kim.email, "event": "visited", "key": str(number), "data": {"page": page}})
+    events = site.http.get(f"/api/leads/{kim.email}", headers=BEARER).json()["events"]
+    assert sorted(e["data"]["page"] for e in events if e["event"] == "visited") == ["/", "/", "/pricing", "/pricing"]
+
+
+def test_how_a_lead_stands_is_told_as_the_command_tells_it(site: Site) -> None:
+    signals = '  - {when: visited("/pricing"), points: 20, half_life: 14 days}'
+    site.world.deploy(files(welcome=WELCOME) | {"sequences/signals.yaml": f"points:\n{signals}\n"})
+    kim = site.world.lead()
+    put(site, "/api/events", {"email": kim.email, "event": "visited", "data": {"page": "/pricing"}})
+    with site.world.context.engine.connect() as conn:
+        release = site.world.context.releases.current(conn)
+        shown = standing_view(conn, release, kim, clock.now(conn))
+    assert shown is not None
+    told = site.http.get(f"/api/leads/{kim.email}", headers=BEARER).json()["standing"]
+    assert (told["score"], told) == (20, orjson.loads(orjson.dumps(shown)))
 
 
 def test_a_crm_may_unsubscribe_a_lead(site: Site) -> None:
