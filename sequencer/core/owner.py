@@ -11,6 +11,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 
 TERRITORY: Final = "territory "
+COMPANY_OWNER: Final = "company_owner"
 CONTACTS: Final = tuple(TOUCHES)
 """Events that tell of a person who spoke to the lead; `rep` in their data says who."""
 
@@ -50,7 +51,7 @@ def rep_for(
     if owned is not None and (found := _theirs(workspace, owned, now, barred)) is not None:
         return found
     for rule in workspace.owner.assign:
-        if rule == "company_owner":
+        if rule == COMPANY_OWNER:
             owner = owner_of(workspace, Snapshot(lead._replace(owner=None), company, None))
             if owner is not None and (found := _theirs(workspace, owner, now, barred)) is not None:
                 return found

@@ -18,7 +18,7 @@ from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff, Looked, State
 from sequencer.core.lead import Company, Lead, channels
 from sequencer.core.overtaken import HEARD, OURS, overtaken
-from sequencer.core.owner import Found, Load, rep_for
+from sequencer.core.owner import COMPANY_OWNER, Found, Load, rep_for
 from sequencer.core.people import changed, owner_of
 from sequencer.core.release import Release
 from sequencer.core.snapshot import Snapshot
@@ -81,10 +81,13 @@ def _looked_at(
     written = Written()
     loads = handoffs.loads(conn, now - LATELY) if due else {}
     ids = {lead.company_id for lead in locked.values() if lead.company_id is not None}
-    if due and release.workspace.owner.of == "company":
+    shared = release.workspace.owner.of == "company"
+    if due and shared:
         # Else whose rep left would stay without one.
         handoffs.disown(conn, ids, release.workspace.reps)
     companies, around = leads.companies(conn, ids), families(conn, ids)
+    unowned = {i for i, company in companies.items() if company.owner is None} if due and shared else set()
+    firsts = handoffs.first_owners(conn, unowned, release.workspace.reps)
     happened = events.of_leads(conn, list(locked), HEARD, min(one.at for one in due)) if due else {}
     for one in due:
         lead = locked[one.lead_id]
@@ -103,7 +106,8 @@ def _looked_at(
             # Something happened that changed nothing: the rep has the time that they had.
             written.handoffs.append(one._replace(due_at=until))
             continue
-        found = _rep(conn, release, one, lead, company, loads, now)
+        first = firsts.get(company.id) if company is not None and company.owner is None else None
+        found = _rep(conn, release, one, lead, company, first, loads, now)
         if one.rep is None:
             looked = rules.given(release.workspace, one, found.rep, now, "handoff") if found else rules.nobody(one, now)
         else:
@@ -119,11 +123,12 @@ def _looked_at(
             # The lead's mail comes from whom it is handed to, also where the company is another's.
             if owner is None or owner.email != found.owner.email:
                 written.set(lead, {"owner": found.owner.email}, key, now)
-            if company is not None and company.owner is None and release.workspace.owner.of == "company":
-                written.owners[company.id] = found.owner.email
+            if company is not None and company.owner is None and shared:
+                # Who had somebody of it before keeps it, whoever gets this lead.
+                written.owners[company.id] = first or found.owner.email
                 for member in around[company.id] & companies.keys():
                     other = companies[member]
-                    companies[member] = replace(other, owner=other.owner or found.owner.email)
+                    companies[member] = replace(other, owner=other.owner or written.owners[company.id])
         _tell(release, written, one, looked, now)
         if after.state is State.EXPIRED:
             status = rules.policy_of(release.workspace).return_status
@@ -137,10 +142,11 @@ def _rep(
     one: Handoff,
     lead: Lead,
     company: Company | None,
+    first: str | None,
     loads: Mapping[str, Load],
     now: datetime,
 ) -> Found | None:
-    """Who is to have it, or have it next."""
+    """Who is to have it, or have it next. `first`: of a company without an owner, who first had somebody of it."""
     reps = release.workspace.reps
     spoke = None
     if one.rep is None and lead.owner not in reps:
@@ -149,6 +155,11 @@ def _rep(
         if spoke is None and owner_of(release.workspace, Snapshot(lead, company, None)) is None:
             shared = lead.company_id if release.workspace.owner.of == "company" else None
             spoke = handoffs.spoke_first(conn, lead.id, shared, list(reps))
+            if first is not None and COMPANY_OWNER in release.workspace.owner.assign and spoke != first:
+                # A call to somebody who is another's does not give the company a second rep.
+                spoke = None
+    if company is not None and first is not None:
+        company = replace(company, owner=first)
     return rep_for(release.workspace, lead, company, spoke, loads, now, one.asked)
 
 

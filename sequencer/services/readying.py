@@ -54,6 +54,8 @@ def readying(conn: Connection, current: Release, to: Release, now: datetime) -> 
             givers.setdefault(company_id, owner)
         found.add(conn, to, looked, again, now)
         examples = _most_telling(examples + _examples(conn, before, to, begin, now))
+    # As at the handoff: who had somebody of the company before keeps it.
+    givers |= handoffs.first_owners(conn, givers, to.workspace.reps)
     ready = found.ready
     for looked in _followers(conn, to, signals, waiting, givers, engaged, now):
         found.add(conn, to, looked, _waiting_for_answer(conn, signals, looked), now)

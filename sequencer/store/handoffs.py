@@ -310,6 +310,32 @@ def disown(conn: Connection, company_ids: Collection[int], reps: Collection[str]
         conn.execute(_DISOWN, {"ids": array(sorted(company_ids)), "reps": array(sorted(reps))})
 
 
+_FIRST_OWNERS = text(
+    f"""
+    SELECT DISTINCT ON (c.id) c.id, l.owner
+    FROM company c CROSS JOIN {FAMILY} JOIN lead l ON l.company_id = family.id
+    LEFT JOIN LATERAL (
+        SELECT at FROM event
+        WHERE lead_id = l.id AND kind = '{CHANGED}' AND data ->> 'field' = 'owner' AND data ->> 'after' = l.owner
+        ORDER BY at DESC LIMIT 1
+    ) named ON true
+    WHERE c.id = ANY(CAST(:ids AS bigint[])) AND l.owner = ANY(CAST(:reps AS text[]))
+    ORDER BY c.id, coalesce(named.at, l.created_at), l.id
+    """
+)
+
+
+def first_owners(conn: Connection, company_ids: Collection[int], reps: Collection[str]) -> dict[int, str]:
+    """By company, which of these reps first became the owner of somebody of it, or of those that it counts with.
+
+    Who still owns them counts; who came with their owner has had them since then.
+    """
+    if not company_ids:
+        return {}
+    values = {"ids": array(sorted(company_ids)), "reps": array(sorted(reps))}
+    return {row.id: row.owner for row in conn.execute(_FIRST_OWNERS, values)}
+
+
 def own_company(conn: Connection, owners: Mapping[int, str]) -> None:
     """Gives companies without an owner one, a subsidiary by that it counts with; the caller holds their locks."""
     for company_id, owner in sorted(owners.items()):

@@ -8,10 +8,12 @@ import pytest
 
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
+from sequencer.services import companies
 from sequencer.services.react import react
 from sequencer.store import clock
 from tests.services.conftest import World
-from tests.services.test_handoffs import STEPS, asks, of, workspace
+from tests.services.test_companies import Change, belong, merge
+from tests.services.test_handoffs import RULES, STEPS, asks, of, workspace
 
 ANA, BEN, EVA = "ana@acme.example", "ben@acme.example", "eva@acme.example"
 OWNED = STEPS[: STEPS.index("steps:")].replace("from: marketing", "from: owner") + "steps:\n  - email: one\n"
@@ -97,3 +99,57 @@ def test_whom_a_handoff_goes_to_is_the_leads_owner_also_where_the_company_is_ano
     lee = world.lead("lee@harbor.example", company="Harbor", country="DE")
     asks(world, lee)
     assert (of(world, lee)[0].rep, world.lead(lee.email).owner) == (EVA, EVA)
+
+
+def companys(world: World) -> str | None:
+    with world.context.engine.connect() as conn:
+        return companies.named(conn, "harbor.example").owner
+
+
+@pytest.mark.parametrize(
+    ("rules", "owner", "calls", "rep", "company"),
+    [
+        (RULES, BEN, None, BEN, BEN),
+        (RULES, None, BEN, BEN, BEN),
+        (RULES, BEN, ANA, BEN, BEN),
+        (RULES, "gone@acme.example", None, EVA, EVA),
+        ("\nowner: {assign: [{territory: country}, company_owner]}\n", BEN, None, EVA, BEN),
+        ("\nowner: {assign: [{territory: country}, company_owner]}\n", None, BEN, BEN, BEN),
+        ("\nowner: {assign: [{territory: country}]}\n", BEN, ANA, ANA, BEN),
+        ("\nowner: {of: lead, assign: [company_owner, {territory: country}]}\n", BEN, None, EVA, None),
+    ],
+)
+def test_a_company_is_whose_its_people_are_before_any_handoff(
+    world: World, rules: str, owner: str | None, calls: str | None, rep: str, company: str | None
+) -> None:
+    world.deploy(workspace(rules=rules))
+    kim = world.lead(company="Harbor", **({"owner": owner} if owner else {}))
+    if calls:
+        contacts(world, kim, (1, calls))
+    lee = world.lead("lee@harbor.example", country="DE")
+    asks(world, lee)
+    assert (of(world, lee)[0].rep, world.lead(lee.email).owner, companys(world)) == (rep, rep, company)
+
+
+def test_of_several_reps_the_first_is_the_companys_and_the_others_keep_their_own(owned: World) -> None:
+    kim, lee = owned.lead(company="Harbor"), owned.lead("lee@harbor.example", owner=BEN)
+    owned.pass_(hours=1)
+    owned.lead(kim.email, owner=ANA)
+    asks(owned, kim)
+    assert (of(owned, kim)[0].rep, companys(owned)) == (ANA, BEN), "Ben was somebody's before, though Kim came first"
+    max_ = owned.lead("max@harbor.example", country="DE")
+    asks(owned, max_)
+    assert of(owned, max_)[0].rep == BEN
+    assert [owned.lead(lead.email).owner for lead in (kim, lee, max_)] == [ANA, BEN, None]
+
+
+@pytest.mark.parametrize("change", [merge, belong])
+def test_companies_of_two_reps_that_become_one_are_the_firsts(owned: World, change: Change) -> None:
+    owned.lead("max@labs.example", owner=BEN)
+    owned.pass_(hours=1)
+    owned.lead(owner=ANA)
+    change(owned, "labs.example", "harbor.example")
+    owned.work()
+    lee = owned.lead("lee@harbor.example", country="DE")
+    asks(owned, lee)
+    assert (of(owned, lee)[0].rep, companys(owned)) == (BEN, BEN)
