@@ -68,7 +68,7 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
         hints.append(("targets", ()))
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
-    if context.holding.due() and owners.held(conn, context.releases.current(conn).workspace, now, 1):
+    if context.holding.due() and _exists(conn, alerts.HELD, since=now - owners.HELD):
         hints.append(("owned", ()))
     if intake.has_old(conn, now - tidy.KEPT) or (
         context.forgetting.due()

@@ -1,7 +1,7 @@
 """Who owns leads, several at once; and what was to be told to an owner before there was one."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -26,17 +26,13 @@ def owners(conn: Connection, workspace: Workspace, people: Iterable[Lead]) -> di
     return {lead_id: rep for lead_id, rep in found.items() if rep is not None}
 
 
-def held(conn: Connection, workspace: Workspace, now: datetime, limit: int) -> list[int]:
-    """Leads with alerts that nobody could be told, and who have an owner by now."""
-    return alerts.held(conn, leads.reps_of(workspace, workspace.reps.keys()), now - HELD, limit)
-
-
 def find(context: Context) -> bool:
     """What was held as nobody owned the lead goes to the owner there is now. True: there may be more."""
     with context.engine.begin() as conn:
         workspace = context.releases.current(conn).workspace
         now = clock.now(conn)
-        found = held(conn, workspace, now, context.batch)
+        reps = leads.reps_of(workspace, workspace.reps.keys())
+        found = alerts.held(conn, reps, now - HELD, context.batch)
         told = owners(conn, workspace, leads.by_ids(conn, found))
         alerts.give(conn, {lead_id: (rep.email, channels(rep)) for lead_id, rep in told.items()}, now - HELD)
     if told:

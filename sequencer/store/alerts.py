@@ -76,11 +76,16 @@ def insert(conn: Connection, alerts: Sequence[NewAlert], now: datetime) -> None:
 
 _HOLDING: Final = "a.state = 'no_owner' AND a.handoff IS NULL AND a.kind <> 'task' AND a.at >= :since"
 """A handoff looks for its rep by itself, and a call to make stands on the list of whoever owns the lead."""
-_HELD: Final = text(
-    f"""
-    SELECT DISTINCT a.lead_id FROM alert a JOIN lead l ON l.id = a.lead_id
+_OF_LEADS: Final = f"""
+    FROM alert a JOIN lead l ON l.id = a.lead_id
     LEFT JOIN company c ON c.id = l.company_id LEFT JOIN company head ON head.id = c.parent_id
     WHERE {_HOLDING}
+"""
+HELD: Final = f"SELECT 1 {_OF_LEADS} AND coalesce(l.owner, c.owner, head.owner) IS NOT NULL"
+"""Alerts that found no owner where there is one now; whether that is a rep, `held` knows, by the workspace."""
+_HELD: Final = text(
+    f"""
+    SELECT DISTINCT a.lead_id {_OF_LEADS}
       AND (l.owner = ANY(CAST(:reps AS text[])) OR coalesce(c.owner, head.owner) = ANY(CAST(:sharing AS text[])))
     ORDER BY a.lead_id LIMIT :limit
     """
