@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,8 @@ from sequencer.core.event import Event
 from sequencer.core.message import Message, State
 from sequencer.core.sequence import Sequence
 from sequencer.core.snapshot import Snapshot
+from sequencer.core.spoken.en import EN
+from sequencer.core.spoken.words import Spoken
 
 _REASONS = {
     "wait": "waits until {until}, before {step}",
@@ -114,19 +116,8 @@ _EVENTS = {
     "processed": "the provider took {step}",
     "delivered": "{step} was delivered",
     "deferred": "{step} was deferred by the receiving server",
-    "bounced": "{step} bounced",
     "blocked": "{step} was blocked",
     "dropped": "the provider dropped {step}",
-    "opened": "opened {step}",
-    "clicked": "clicked {link} in {step}",
-    "unsubscribed": "unsubscribed",
-    "resubscribed": "subscribed again",
-    "complained": "reported {step} as spam",
-    "replied": "answered {step}",
-    "auto_replied": "an automatic reply came to {step}",
-    "submitted": "submitted the form {form}",
-    "visited": "visited {page}",
-    "changed": "{field} became {after}",
     "sales_ready": "became sales-ready: {reasons}",
     "handed_off": "was handed to {rep}",
     "handoff_accepted": "{rep} accepted the handoff",
@@ -134,9 +125,8 @@ _EVENTS = {
     "handoff_expired": "went back to nurture: {reason}",
     "handoff_closed": "the handoff ended: {reason}",
     "rep_wrote": "{rep} wrote about the handoff",
-    "colleague_handed_off": "a colleague was handed to sales",
-    "colleague_replied": "a colleague answered a mail",
 }
+"""Of which reps are told nothing; the others are in their languages."""
 
 
 _SUPPRESSIONS = {
@@ -187,19 +177,19 @@ def ending(enrollment: Enrollment) -> str:
     return f"{words} ({enrollment.reason})" if enrollment.reason and enrollment.reason != "finished" else words
 
 
-def asks(about: Mapping[str, str]) -> Iterator[str]:
+def asks(about: Mapping[str, str], spoken: Spoken = EN) -> Iterator[str]:
     """What somebody asked about, in their own words."""
     for name, sentence in about.items():
-        yield f"asks about {name.replace('-', ' ')}: “{sentence}”"
+        yield spoken.asks.format(topic=name.replace("-", " "), sentence=sentence)
 
 
-def event(happened: Event) -> str:
-    data = {"link": "a link", **dict.fromkeys(_NAMES[1:], ""), **happened.data}
-    sentence = _EVENTS.get(happened.kind, happened.kind.replace("_", " "))
+def event(happened: Event, spoken: Spoken = EN) -> str:
+    data = {"link": spoken.a_link, **dict.fromkeys(_NAMES[1:], ""), **happened.data}
+    sentence = {**_EVENTS, **spoken.events}.get(happened.kind, happened.kind.replace("_", " "))
     if happened.source == "signals" and "because" in happened.data:
         sentence = _LEARNED if data["because"] else _UNLEARNED
         data["because"] = grounds(data["because"])
-    words = sentence.format(step=happened.step or "a mail", **{k: plain(data[k]) for k in _NAMES if k in data})
+    words = sentence.format(step=happened.step or spoken.a_mail, **{k: plain(data[k]) for k in _NAMES if k in data})
     return f"{words} (by software, not counted)" if happened.machine else words
 
 
@@ -279,16 +269,41 @@ def plain(value: object) -> object:
     return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def moment(at: datetime, zone: ZoneInfo) -> str:
+def moment(at: datetime, zone: ZoneInfo, language: str = "en") -> str:
     """A local time that says whose it is."""
-    return f"{at.astimezone(zone):%a %-d %b %Y %H:%M} ({zone.key.rpartition('/')[2].replace('_', ' ')})"
+    local, city = at.astimezone(zone), zone.key.rpartition("/")[2].replace("_", " ")
+    if language == "en":
+        return f"{local:%a %-d %b %Y %H:%M} ({city})"
+    from babel.dates import format_skeleton
+
+    written = [format_skeleton(one, local, tzinfo=zone, locale=language) for one in ("yMMMEd", "Hm")]
+    return f"{', '.join(written)} ({city})"
 
 
-def engaged(sequence: Sequence, snapshot: Snapshot) -> Iterator[str]:
+def minute(at: datetime, zone: ZoneInfo, language: str = "en") -> str:
+    """A local time of days around now, with the day of the week in full."""
+    local = at.astimezone(zone)
+    if language == "en":
+        return f"{local:%A %-d %B %H:%M}"
+    from babel.dates import format_date
+
+    return f"{format_date(local, 'full', locale=language)}, {local:%H:%M}"
+
+
+def day(on: date, language: str = "en") -> str:
+    """A day as people write it."""
+    if language == "en":
+        return f"{on:%-d %B %Y}"
+    from babel.dates import format_date
+
+    return format_date(on, "long", locale=language)
+
+
+def engaged(sequence: Sequence, snapshot: Snapshot, spoken: Spoken = EN) -> Iterator[str]:
     """What a lead did in this enrollment, in plain words, for the rep."""
     for message in snapshot.messages.values():
         step = sequence.shown(message.step)
         if message.clicked:
-            yield f"clicked {', '.join(message.clicked)} in {step}"
+            yield spoken.clicked_in.format(links=", ".join(message.clicked), step=step)
         elif message.opened_at is not None:
-            yield f"opened {step}"
+            yield spoken.opened.format(step=step)

@@ -106,6 +106,8 @@ class Rep:
     """Whose leads come to this rep, by the field that `assign` names."""
     crm: str | None = None
     """The rep's user id in the CRM."""
+    language: str | None = None
+    """In which the rep is told things; None: the workspace's."""
     webhook: str | None = field(default=None, repr=False)
     """Where alerts go beside the mail. Whoever knows the address can post there: it is never shown."""
 

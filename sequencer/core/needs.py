@@ -3,6 +3,8 @@
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.people import changed
+from sequencer.core.spoken.en import EN
+from sequencer.core.spoken.words import Spoken
 from sequencer.core.workspace import Workspace
 
 
@@ -20,7 +22,7 @@ def refused(workspace: Workspace, before: Lead | None, given: LeadInput) -> list
     return [f"{name}: {says(workspace, after)}" for name in lacks(workspace, after)]
 
 
-def says(workspace: Workspace, lead: Lead) -> str:
+def says(workspace: Workspace, lead: Lead, spoken: Spoken = EN) -> str:
     """That something is missing, in words."""
-    missing = " and ".join(name.replace("_", " ") for name in lacks(workspace, lead))
-    return f"the status {workspace.statuses[lead.status or ''].label} needs {missing}, of which nothing is known"
+    missing = spoken.both.join(name.replace("_", " ") for name in lacks(workspace, lead))
+    return spoken.needs.format(status=workspace.statuses[lead.status or ""].label, fields=missing)

@@ -1,13 +1,14 @@
 """What a rep's few words about a handoff mean: that they take the lead on, or why they do not, and until when."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from sequencer.core.handoff_policy import Decline
+from sequencer.core.named_day import month_name, named_day
 from sequencer.core.quoting import own_words
-from sequencer.core.replies import named_date
+from sequencer.core.spoken import SPOKEN, Spoken, plain
 
 LONGEST: Final = 300
 """Characters of a reason that are kept."""
@@ -22,8 +23,6 @@ _YES: Final = re.compile(
     r"|i('| wi)?ll (take|call|do)( (it|him|her|them|this))?)"
     r"( it)?( please)?( now)?( thanks| thank you)?",
 )
-_NO: Final = re.compile(r"decline[ds]?\b.*|no")
-_DECLINES: Final = re.compile(r"^(i )?(decline[ds]?|no)\b[\s,:;.–-]*", re.IGNORECASE)
 
 
 class Said(NamedTuple):
@@ -40,25 +39,61 @@ def is_day(until: date | None, today: date) -> bool:
     return until is None or today < until <= today + FURTHEST
 
 
-def understood(text: str, declines: Mapping[str, Decline], today: date) -> Said | None:
-    """What an answer by mail says; None when it is not clear. Only its first line with words decides."""
+def understood(text: str, declines: Mapping[str, Decline], today: date, language: str = "en") -> Said | None:
+    """What an answer by mail says, in the rep's language or in English; None when it is not clear. Only its first line
+    with words decides.
+    """
     line = next((one for one in own_words(text).splitlines() if one.strip()), "").strip()
-    words = re.sub(r"[^\w' ]+", " ", line.lower()).split()
-    plain = " ".join(words)
-    if not plain or line.startswith(">") or (len(words) > MOST and not plain.startswith("decline")):
+    said, both = plain(line), (SPOKEN["en"], SPOKEN[language])
+    refusals = [plain(one) for words in both for one in words.refuse]
+    refuses = any(f"{said} ".startswith(f"{one} ") for one in refusals)
+    if not said or line.startswith(">") or (len(said.split()) > MOST and not refuses):
         return None
-    if _YES.fullmatch(plain):
+    if _YES.fullmatch(said) or said in _accepting(SPOKEN[language]):
         return Said(True)
-    named = [one for one in declines.values() if _names(plain, one)]
-    if not named and not _NO.fullmatch(plain):
+    named = [one for one in declines.values() if _names(said, one, both)]
+    if not named and not refuses and said not in {plain(one) for words in both for one in words.no}:
         return None
     reason = max(named, key=lambda one: len(one.label)).id if named else ""
-    return Said(False, reason, _DECLINES.sub("", line)[:LONGEST] if not named else "", named_date(line, today))
+    until = named_day(line, today, {"en", language})
+    return Said(False, reason, _why(line, both)[:LONGEST] if not named else "", until)
 
 
-def _names(plain: str, decline: Decline) -> bool:
-    """Whether the words hold the reason's name or label."""
-    return any(
-        f" {' '.join(re.sub(r'[^a-z0-9]+', ' ', one.lower()).split())} " in f" {plain} "
-        for one in (decline.id, decline.label)
-    )
+def label_of(decline: Decline, language: str) -> str:
+    """As reps read it: one that is called as where none are declared, in their language."""
+    usual = SPOKEN["en"].reasons.get(decline.id, ("",))[0] == decline.label
+    return SPOKEN[language].reasons[decline.id][0] if usual else decline.label
+
+
+def examples(declines: Mapping[str, Decline], language: str) -> list[str]:
+    """Answers that are understood, as they are suggested; the last one names a month."""
+    labels = {one.id: label_of(one, language) for one in declines.values()}
+    later = labels.pop("not-now", None)
+    without = labels.get("no-budget") or next(iter(labels.values()), None)
+    reasons = [without] if without is not None else []
+    dated = later or without or SPOKEN[language].refuse[0]
+    month = month_name(3, language)
+    return [SPOKEN[language].accept[0], *map(_small, reasons), f"{_small(dated)}, {month}"]
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _accepting(words: Spoken) -> set[str]:
+    said = {plain(one) for one in words.accept}
+    return said | {f"{one} {thanks}" for one in said for thanks in map(plain, words.thanks)}
+
+
+def _why(line: str, both: Collection[Spoken]) -> str:
+    """What is left of the line after the word that declines."""
+    ways = sorted({way for words in both for way in (*words.refuse, *words.no)}, key=len, reverse=True)
+    begins = re.compile(rf"^(?:{'|'.join(map(re.escape, ways))})\b[\s,:;.–-]*", re.IGNORECASE)
+    return begins.sub("", line)
+
+
+def _names(said: str, decline: Decline, both: Collection[Spoken]) -> bool:
+    """Whether the words hold the reason's name or label, or what people say for one that was not declared."""
+    usual = [way for words in both for way in words.reasons.get(decline.id, ())]
+    names = (decline.id.replace("-", " "), decline.label, *usual)
+    return any(f" {plain(one)} " in f" {said} " for one in names)

@@ -12,11 +12,6 @@ _SUBJECT = re.compile(
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ISO = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)\b")
 _DAY_MONTH = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\.? (?:of )?([A-Za-z]{3,9})\b,?(?: (20\d\d))?")
-_MONTH = re.compile(
-    r"\b(january|february|march|april|may|june|july|august|september|october|november|december"
-    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b",
-    re.IGNORECASE,
-)
 _MONTH_DAY = re.compile(r"\b([A-Za-z]{3,9}) (\d{1,2})(?:st|nd|rd|th)?\b,?(?: (20\d\d))?")
 
 
@@ -42,22 +37,6 @@ def return_date(text: str, today: date) -> date | None:
         named.append(_named(month, day, year, today))
     plausible = [d for d in named if d is not None and 0 < (d - today).days <= 183]
     return max(plausible, default=None)
-
-
-def named_date(text: str, today: date) -> date | None:
-    """A day to come that a person names (`5 March`, `2027-03-05`), or the first of a month (`March`); within a year."""
-    found = [_date(int(y), int(m), int(d)) for y, m, d in _ISO.findall(text)]
-    found += [_named(month, day, year, today) for day, month, year in _DAY_MONTH.findall(text)]
-    found += [_named(month, day, year, today) for month, day, year in _MONTH_DAY.findall(text)]
-    if not any(found):
-        found += [_next_first(name, today) for name in _MONTH.findall(text)]
-    return next((d for d in found if d is not None and 0 < (d - today).days <= 366), None)
-
-
-def _next_first(name: str, today: date) -> date:
-    """The first of the next such month: also a year on, of the present one."""
-    month = _MONTHS.index(name[:3].lower()) + 1
-    return date(today.year + (month <= today.month), month, 1)
 
 
 def _named(month: str, day: str, year: str, today: date) -> date | None:

@@ -18,6 +18,7 @@ from sequencer.core.needs import lacks
 from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
 from sequencer.core.rep_answer import Said, understood
+from sequencer.core.spoken import language_of
 from sequencer.errors import NotFound
 from sequencer.services.context import Context
 from sequencer.services.handoff import Awake, Written, accepted, back, write
@@ -61,12 +62,12 @@ def hear(conn: Connection, release: Release, new: Iterable[Event], now: datetime
         if e.kind != kinds.REP_WROTE or e.machine:
             continue
         one = handoffs.by_keys(conn, [(e.lead_id, int(e.data["number"]))]).get((e.lead_id, int(e.data["number"])))
-        said = understood(str(e.data["text"]), rules.policy_of(release.workspace).declines, now.date())
-        if one is None:
-            continue
         rep = str(e.data["rep"])
-        if rep not in release.workspace.reps:
+        if one is None or rep not in release.workspace.reps:
             continue  # Whoever left is told nothing of leads any more.
+        language = language_of(release.workspace, release.workspace.reps[rep])
+        declines = rules.policy_of(release.workspace).declines
+        said = understood(str(e.data["text"]), declines, now.date(), language)
         open_ = one.state is State.WAITING and one.rep == rep
         if said is not None and open_ and demands_date(conn, release, e.lead_id, said):
             _asked_back(conn, one, e, "undated", now)

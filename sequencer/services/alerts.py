@@ -12,10 +12,12 @@ from typing import Any
 
 import orjson
 
-from sequencer.core.handoff import Handoff, State
-from sequencer.core.lead import Channel, Company, Lead
+from sequencer.core.handoff import Handoff, State, policy_of
+from sequencer.core.lead import Channel, Company, Lead, Rep
 from sequencer.core.mail import Answer, Batch, Outcome, Recipient, Skeleton
 from sequencer.core.release import Release
+from sequencer.core.rep_answer import examples
+from sequencer.core.spoken import Spoken, language_of, spoken
 from sequencer.core.token import mint_handoff
 from sequencer.logs import describe
 from sequencer.rendering.environment import one_line
@@ -42,19 +44,6 @@ POSTED_TEXT = 3000
 TOKEN = 3
 """Place of the rep's token among the values of a mail."""
 
-_TITLES = {
-    "tell": "{name}: {note}",
-    "handoff": "{name} is ready for a talk",
-    "reminder": "Still waiting for you: {name} is ready for a talk",
-    "reassigned": "{name} is ready for a talk, and is yours now",
-    "undated": "When again? Your answer about {name}",
-    "unclear": "Not understood: your answer about {name}",
-    "needs": "{name}: {note}",
-    "task": "To do: call {name}",
-    "review": "To review: the mail to {name}",
-    "reply": "{name} answered",
-    "asked": "{name} asks for something",
-}
 _MENTION = re.compile(r"(?<!\w)@(?=(?:here|channel|all|everyone)\b)", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
@@ -165,11 +154,11 @@ def _rounds(rows: Sequence[Any]) -> list[list[Any]]:
 
 def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
     """An alert's title and paragraphs, as text."""
-    lead = taken.leads.get(row.lead_id)
-    name = (lead.name or lead.email) if lead is not None else "A lead"
+    lead, words = taken.leads.get(row.lead_id), _words(taken, row)
+    name = (lead.name or lead.email) if lead is not None else words.someone
     company = taken.companies.get(lead.company_id) if lead is not None and lead.company_id else None
     note = " ".join(str(row.note).split())
-    title = one_line(_TITLES[row.kind].format(name=name, note=note))[:150]
+    title = one_line(_titles(words)[row.kind].format(name=name, note=note))[:150]
     brief = taken.briefings.get((row.lead_id, row.handoff))
     if brief is not None and row.kind != "asked":
         return title, _brief(context, taken, row, brief)
@@ -181,23 +170,54 @@ def _said(context: Context, taken: _Taken, row: Any) -> tuple[str, list[str]]:
     return title, [line for line in lines if line]
 
 
-def _stands(taken: _Taken, kind: str, one: Handoff, rep: str) -> str:
+def _titles(words: Spoken) -> Mapping[str, str]:
+    return {
+        "tell": "{name}: {note}",
+        "handoff": words.ready,
+        "reminder": words.reminder,
+        "reassigned": words.reassigned,
+        "undated": words.undated,
+        "unclear": words.unclear,
+        "needs": "{name}: {note}",
+        "task": words.task,
+        "review": words.review,
+        "reply": words.reply,
+        "asked": words.asked,
+    }
+
+
+def _rep(taken: _Taken, row: Any) -> Rep | None:
+    return taken.release.workspace.reps.get(row.rep)
+
+
+def _words(taken: _Taken, row: Any) -> Spoken:
+    return spoken(taken.release.workspace, _rep(taken, row))
+
+
+def _stands(taken: _Taken, row: Any, one: Handoff) -> str:
     """How a handoff stands, to a rep whose answer changed nothing."""
+    words = _words(taken, row)
     if one.state is not State.WAITING:
-        return f"That changed nothing: the handoff is {one.state} already."
-    if one.rep != rep:
+        return words.already[one.state]
+    if one.rep != row.rep:
         now = taken.release.workspace.reps.get(one.rep or "")
-        return f"That changed nothing: the lead went to {now.name if now is not None else one.rep} meanwhile."
-    if kind == "undated":
-        return "That changed nothing yet: the lead's status needs a date. Say when to try again, as: not now, March"
-    return "That did not say whether you take the lead on."
+        return words.went_to.format(rep=now.name if now is not None else one.rep)
+    if row.kind == "undated":
+        return words.say_when.format(example=_examples(taken, row)[-1])
+    return words.not_said
+
+
+def _examples(taken: _Taken, row: Any) -> list[str]:
+    """Answers that are understood, the one with a day last."""
+    workspace = taken.release.workspace
+    return examples(policy_of(workspace).declines, language_of(workspace, _rep(taken, row)))
 
 
 def _brief(context: Context, taken: _Taken, row: Any, brief: Briefing) -> list[str]:
     """What is told of a handoff. `unclear`, `undated`: the note is what the rep wrote."""
     opening = []
     if row.kind in ("unclear", "undated"):
-        opening = [f"You wrote: {row.note}", _stands(taken, row.kind, brief.handoff, row.rep)]
+        opening = [_words(taken, row).you_wrote.format(text=row.note), _stands(taken, row, brief.handoff)]
     page = f"{context.public_url}/dashboard/leads/{brief.lead.id}"
     if opening and (brief.handoff.state is not State.WAITING or brief.handoff.rep != row.rep):
         return [*opening, page]  # The lead is not theirs to answer for: who it is, the dashboard says.
@@ -210,9 +230,10 @@ def _answers(context: Context, taken: _Taken, row: Any) -> tuple[list[str], str]
     if row.handoff is None or (row.lead_id, row.handoff) not in taken.briefings:
         return [], ""
     token = mint_handoff(context.secret, row.lead_id, row.handoff, row.rep)
-    lines = [f"Accept or decline: {context.public_url}/h/{token}"]
+    words = _words(taken, row)
+    lines = [words.by_link.format(link=f"{context.public_url}/h/{token}")]
     if taken.release.workspace.reply_domain is not None:
-        lines.append("Or answer this mail in its first line, as: accept · no budget · not now, March")
+        lines.append(words.by_mail.format(examples=" · ".join(_examples(taken, row))))
     return lines, token
 
 
@@ -225,7 +246,7 @@ def _reply_to(taken: _Taken, recipients: Sequence[Recipient]) -> tuple[str | int
 
 def _mail(context: Context, taken: _Taken, row: Any) -> Recipient:
     sender = next(iter(taken.release.workspace.senders.values()))
-    rep = taken.release.workspace.reps.get(row.rep)
+    rep = _rep(taken, row)
     subject, lines = _said(context, taken, row)
     how, token = _answers(context, taken, row)
     lines = [*how, *lines]
@@ -248,7 +269,7 @@ def _post(context: Context, taken: _Taken) -> Callable[[Any], Outcome]:
     """What posts one alert. It never raises, so that no alert's failure leaves another's outcome unrecorded."""
 
     def post(row: Any) -> Outcome:
-        rep = taken.release.workspace.reps.get(row.rep)
+        rep = _rep(taken, row)
         if rep is None or rep.webhook is None:
             return Outcome(Answer.REFUSED, detail="the rep has no webhook any more")
         try:

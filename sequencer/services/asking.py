@@ -12,6 +12,7 @@ from sequencer.core.handoff import State
 from sequencer.core.lead import channels
 from sequencer.core.release import Release
 from sequencer.core.request import own_words, requests
+from sequencer.core.spoken import spoken
 from sequencer.services.owners import owners
 from sequencer.store import alerts, handoffs, leads, readiness
 from sequencer.store.alerts import NewAlert
@@ -46,7 +47,8 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
         rep = rep if waits else owned.get(e.lead_id, rep)
         if rep is None:
             continue  # Nobody was found yet; whoever is will read it in the handoff.
-        did, words = explain.event(e), own_words(e)
+        words, own = spoken(release.workspace, rep), own_words(e)
+        did = explain.event(e, words)
         told.append(
             NewAlert(
                 enrollment_id=0,
@@ -54,8 +56,8 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
                 kind="asked",
                 lead_id=e.lead_id,
                 rep=rep.email,
-                note=did[:1].upper() + did[1:] + (f": “{words}”" if words else ""),
-                reasons=tuple(explain.asks(signals.asked(e))) if signals is not None else (),
+                note=did[:1].upper() + did[1:] + (f": “{own}”" if own else ""),
+                reasons=tuple(explain.asks(signals.asked(e), words)) if signals is not None else (),
                 channels=channels(rep),
                 handoff=one.number if waits else None,
             )

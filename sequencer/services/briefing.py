@@ -15,6 +15,7 @@ from sequencer.core.intent import explained
 from sequencer.core.lead import Company, Lead
 from sequencer.core.release import Release
 from sequencer.core.request import decides, own_words
+from sequencer.core.spoken import SPOKEN, Spoken, language_of
 from sequencer.services.inspect import named
 from sequencer.store import enrollments, events, leads, messages, readiness
 
@@ -44,31 +45,35 @@ class Briefing:
 
 
 def briefing(conn: Connection, release: Release, handoff: Handoff) -> Briefing | None:
-    """As things stood when the lead was handed off, by the rep's clock; None when the lead is gone."""
+    """As things stood when the lead was handed off, by the rep's clock and in their language; None when the lead is
+    gone."""
     found = leads.by_ids(conn, [handoff.lead_id])
     if not found:
         return None
     [lead] = found
     rep = release.workspace.reps.get(handoff.rep or "")
     zone = ZoneInfo((rep.zone if rep is not None else None) or release.workspace.zone)
+    language = language_of(release.workspace, rep)
+    words = SPOKEN[language]
     company = leads.companies(conn, [lead.company_id]).get(lead.company_id) if lead.company_id is not None else None
     of_lead = enrollments.all_of(conn, [lead.id])
     inside = {e.id: e.sequence for e in of_lead}
     evidence = _evidence(conn, release, handoff)
     colleagues = _colleagues(conn, lead, handoff.at)
     why = [
-        f"{_sentence(explain.event(named(release, inside, e)))} – {explain.moment(e.at, zone)}{_said(release, e)}"
+        f"{_sentence(explain.event(named(release, inside, e), words))} – {explain.moment(e.at, zone, language)}"
+        f"{_said(release, e, words)}"
         for e in evidence
     ]
     if colleagues > 1:
-        why.append(f"{colleagues} people of the company were active in the 30 days before")
+        why.append(words.several.format(number=colleagues))
     reasons = ", ".join(reason.replace("-", " ") for reason in handoff.reasons)
     parts = [
-        ("Who", _known(release, lead)),
-        (f"Why now: {reasons}" if reasons else "Why now", [*filter(None, [handoff.note]), *why]),
-        ("What they read", _read(messages.described(conn, list(inside)), handoff.at, zone)),
-        ("What to say", _say(release, handoff, lead, evidence, colleagues)),
-        ("Meanwhile", _meanwhile(release, (e.sequence for e in of_lead if e.ended_at is None))),
+        (words.who, _known(release, lead, words)),
+        (f"{words.why_now}: {reasons}" if reasons else words.why_now, [*filter(None, [handoff.note]), *why]),
+        (words.read, _read(messages.described(conn, list(inside)), handoff.at, zone, language)),
+        (words.say, _say(release, handoff, lead, evidence, colleagues, words)),
+        (words.meanwhile, _meanwhile(release, (e.sequence for e in of_lead if e.ended_at is None), words)),
     ]
     return Briefing(handoff, lead, company, tuple((head, tuple(lines)) for head, lines in parts if lines))
 
@@ -88,12 +93,12 @@ def _evidence(conn: Connection, release: Release, handoff: Handoff) -> list[Even
     return list({(e.at, e.key): e for e in (*deciding, *counting)}.values())[:MOST]
 
 
-def _said(release: Release, e: Event) -> str:
+def _said(release: Release, e: Event, words: Spoken) -> str:
     """The lead's own words, and first the sentences that ask about something where these stand elsewhere."""
-    signals, words = release.workspace.signals, own_words(e)
+    signals, own = release.workspace.signals, own_words(e)
     asked = signals.asked(e) if signals is not None else {}
-    apart = explain.asks({name: sentence for name, sentence in asked.items() if sentence not in words})
-    lines = [*apart, *([f"“{words}”"] if words else [])]
+    apart = explain.asks({name: sentence for name, sentence in asked.items() if sentence not in own}, words)
+    lines = [*apart, *([f"“{own}”"] if own else [])]
     return f": {'; '.join(lines)}" if lines else ""
 
 
@@ -105,51 +110,55 @@ def _colleagues(conn: Connection, lead: Lead, at: datetime) -> int:
     )
 
 
-def _known(release: Release, lead: Lead) -> list[str]:
+def _known(release: Release, lead: Lead, words: Spoken) -> list[str]:
     """What the profile says, with labels as people read them."""
     status = release.workspace.statuses.get(lead.status or "")
     known: list[tuple[str, Any]] = [
-        ("Address", lead.email),
-        ("Stage", lead.stage),
-        ("Status", status.label if status is not None else lead.status),
-        ("Country", lead.country),
-        ("First touch", lead.campaign),
+        (words.address, lead.email),
+        (words.stage, lead.stage),
+        (words.status, status.label if status is not None else lead.status),
+        (words.country, lead.country),
+        (words.first_touch, lead.campaign),
         *((name.replace("_", " ").capitalize(), value) for name, value in sorted(lead.fields.items())),
     ]
     lines = [f"{label}: {explain.plain(value)}" for label, value in known if value not in (None, "", [])]
-    return [*lines, "Must not be mailed: call only"] if lead.suppressed else lines
+    return [*lines, words.call_only] if lead.suppressed else lines
 
 
-def _read(rows: Sequence[Any], until: datetime, zone: ZoneInfo) -> list[str]:
+def _read(rows: Sequence[Any], until: datetime, zone: ZoneInfo, language: str) -> list[str]:
     """Mails that the lead opened or clicked, the latest first."""
     seen = [(row.clicked_at or row.opened_at, row) for row in rows if row.clicked_at or row.opened_at]
     latest = sorted((one for one in seen if one[0] <= until), key=lambda one: one[0], reverse=True)[:MOST]
+    clicked = SPOKEN[language].clicked
+    did = [f", {clicked.format(links=', '.join(row.clicked))}" if row.clicked else "" for _, row in latest]
     return [
-        f"“{row.subject}”{', clicked ' if row.clicked else ''}{', '.join(row.clicked)} – {explain.moment(at, zone)}"
-        for at, row in latest
+        f"“{row.subject}”{what} – {explain.moment(at, zone, language)}"
+        for (at, row), what in zip(latest, did, strict=True)
     ]
 
 
-def _say(release: Release, handoff: Handoff, lead: Lead, evidence: Sequence[Event], colleagues: int) -> list[str]:
+def _say(
+    release: Release, handoff: Handoff, lead: Lead, evidence: Sequence[Event], colleagues: int, words: Spoken
+) -> list[str]:
     declared = policy_of(release.workspace).say
     lines = [declared[reason] for reason in handoff.reasons if reason in declared]
     if not lines:
         if any(e.kind == SUBMITTED for e in evidence):
-            lines.append("They asked themselves: answer that first, and offer two times for a talk.")
+            lines.append(words.say_asked)
         elif colleagues > 1:
-            lines.append("Several of them look at it: ask who else decides, and what each of them needs.")
+            lines.append(words.say_several)
         else:
-            lines.append("They read and did not ask yet: say why you write, and ask one question.")
+            lines.append(words.say_read)
     if pains := lead.get("pains"):
-        lines.append(f"What bothers them: {explain.plain(pains)}")
+        lines.append(words.pains.format(pains=explain.plain(pains)))
     return lines
 
 
-def _meanwhile(release: Release, running: Iterable[str]) -> list[str]:
+def _meanwhile(release: Release, running: Iterable[str], words: Spoken) -> list[str]:
     """Which mail goes on in the rep's name."""
     known = release.workspace.sequences
     return [
-        f"{known[name].title} goes on in your name"
+        words.goes_on.format(title=known[name].title)
         for name in sorted(set(running))
         if name in known and known[name].sender == "owner"
     ]

@@ -21,6 +21,7 @@ from sequencer.core.release import Release, Steps
 from sequencer.core.sequence import Email, Handoff, Task, Tell
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
+from sequencer.core.spoken import spoken
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.notes import render_text
 from sequencer.rendering.view import View
@@ -230,7 +231,7 @@ def _ask(
                 lead_id=lead.id,
                 rep=rep,
                 note=_mail_reads(release, series, snapshot, effect),
-                reasons=tuple(engaged(series, snapshot)),
+                reasons=tuple(engaged(series, snapshot, spoken(release.workspace, effect.rep))),
                 channels=channels(effect.rep),
             )
         )
@@ -282,7 +283,7 @@ def _alert(steps: Steps, snapshot: Snapshot, step: Tell | Handoff | Task, kind: 
         lead_id=snapshot.lead.id,
         rep=told.email if told is not None else None,
         note=_note(step, view),
-        reasons=tuple(engaged(steps.sequence, snapshot)),
+        reasons=tuple(engaged(steps.sequence, snapshot, spoken(release.workspace, told))),
         channels=channels(told),
     )
 

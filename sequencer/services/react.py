@@ -24,6 +24,7 @@ from sequencer.core.release import Release
 from sequencer.core.sequence import DONE_BY
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
+from sequencer.core.spoken import spoken
 from sequencer.core.succession import names_owner, owner_before
 from sequencer.services import asking, first_contact, lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
@@ -294,7 +295,7 @@ def ask_for(
                 kind="needs",
                 lead_id=lead.id,
                 rep=rep.email if rep is not None else None,
-                note=says(workspace, lead),
+                note=says(workspace, lead, spoken(workspace, rep)),
                 reasons=(),
                 channels=channels(rep),
             )

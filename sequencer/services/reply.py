@@ -15,6 +15,7 @@ from sequencer.core.lead import channels
 from sequencer.core.quoting import own_words
 from sequencer.core.release import Release
 from sequencer.core.replies import is_automatic, return_date
+from sequencer.core.spoken import spoken
 from sequencer.core.token import Ref, read
 from sequencer.providers.inbound import Received
 from sequencer.services import accept
@@ -126,7 +127,9 @@ def forward(conn: Connection, release: Release, new: Iterable[Event], now: datet
                 lead_id=e.lead_id,
                 rep=rep.email if rep is not None else (fallback.email if fallback is not None else None),
                 note=str(e.data.get("text", "")),
-                reasons=tuple(explain.asks(signals.asked(e))) if signals is not None else (),
+                reasons=tuple(explain.asks(signals.asked(e), spoken(release.workspace, rep)))
+                if signals is not None
+                else (),
                 channels=channels(rep),
             )
             for e in replied

@@ -11,10 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from sequencer.core import explain
 from sequencer.core.handoff import State, policy_of, shows
 from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
-from sequencer.core.rep_answer import LONGEST, Said, is_day
+from sequencer.core.rep_answer import LONGEST, Said, is_day, label_of
+from sequencer.core.spoken import SPOKEN, Spoken, language_of, spoken
 from sequencer.core.token import mint_handoff
 from sequencer.errors import NotFound
 from sequencer.services import accept
@@ -92,14 +94,14 @@ class HandoffDoor:
                 release = self.context.releases.current(conn)
                 said = _said(form, release)
                 if said is None:
-                    return self._page(request, conn, asked, "Choose why, or say it in a few words.", 400)
+                    return self._page(request, conn, asked, _spoken(release, asked).choose_why, 400)
                 one = asked.handoff
                 if asked.rep not in release.workspace.reps:
                     raise Impossible("Whom this link was sent to is no rep any more.")
                 if not is_day(said.until, clock.now(conn).date()):
-                    return self._page(request, conn, asked, "Choose a day from tomorrow on, within two years.", 400)
+                    return self._page(request, conn, asked, _spoken(release, asked).no_such_day, 400)
                 if accept.demands_date(conn, release, one.lead_id, said):
-                    return self._page(request, conn, asked, "Say when to try again: that status needs a date.", 400)
+                    return self._page(request, conn, asked, _spoken(release, asked).date_needed, 400)
                 awake = accept.answer(self.context, conn, (one.lead_id, one.number), asked.rep, said)
         except NotFound as error:
             raise HTTPException(404, str(error)) from error
@@ -126,6 +128,7 @@ class HandoffDoor:
             if brief is None:
                 raise HTTPException(404, "There is no such lead.")
         rep = release.workspace.reps.get(asked.rep)
+        language, zone = language_of(release.workspace, rep), ZoneInfo((rep and rep.zone) or release.workspace.zone)
         policy, holder = policy_of(release.workspace), release.workspace.reps.get(one.rep or "")
         return page(
             request,
@@ -138,12 +141,18 @@ class HandoffDoor:
             mine=one.rep == asked.rep,
             now_with=holder.name if holder is not None else one.rep,
             # What a rep wrote in their own words may tell of the lead.
-            answer=policy.declines[one.answer].label if one.answer in policy.declines else "",
-            declines=[(reason.id, reason.label) for reason in policy.declines.values()],
+            answer=label_of(policy.declines[one.answer], language) if one.answer in policy.declines else "",
+            declines=[(reason.id, label_of(reason, language)) for reason in policy.declines.values()],
             longest=LONGEST,
-            now=now,
-            zone=ZoneInfo((rep.zone if rep is not None else None) or release.workspace.zone),
+            spoken=SPOKEN[language],
+            at=lambda when: explain.minute(when, zone, language),
+            day=lambda on: explain.day(on, language),
+            zone=zone,
         )
+
+
+def _spoken(release: Release, asked: Asked) -> Spoken:
+    return spoken(release.workspace, release.workspace.reps.get(asked.rep))
 
 
 def _said(form: Mapping[str, list[str]], release: Release) -> Said | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from sequencer.core.spoken import SPOKEN
 from sequencer.workspace.shapes import Block, Choice, Condition, Count, Flag, Key, Named, Several, Words, either
 from sequencer.workspace.words import (
     ANY,
@@ -208,6 +209,7 @@ WORKSPACE: Final[Mapping[str, tuple[Key, ...]]] = {
             "calendar", URL, "A link for booking, for mails, as `{{ owner.calendar }}`.", "https://cal.example.com/ana"
         ),
         Key("deputy", EMAIL, "The rep who writes while this one is away.", "ben@example.com"),
+        Key("language", Choice(tuple(SPOKEN)), "In which the rep is told things; else in the `locale`.", "de"),
         Key(
             "webhook",
             Words("an `https://` address of a public host"),

@@ -16,6 +16,7 @@ from sequencer.core.owner import TERRITORY
 from sequencer.core.questions import RESERVED
 from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import EVERY_DAY, WEEKDAYS, Hours, opens, parse_days
+from sequencer.core.spoken import SPOKEN
 from sequencer.core.workspace import STREAMS, Brand, CompanyCap, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace import values
 from sequencer.workspace.colleagues import read_colleagues
@@ -299,6 +300,7 @@ def read_reps(root: Map) -> dict[str, Rep]:
             territory=tuple(text.value for text in as_texts(keys.take("territory"), "a list, as `[ES, PT]`")),
             webhook=read_webhook(keys),
             crm=text_of(keys.text("crm")),
+            language=values.choice(keys.text("language"), SPOKEN),
         )
     for deputy in deputies:
         if deputy.value.lower() not in reps:

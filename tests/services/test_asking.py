@@ -83,6 +83,17 @@ def test_what_is_asked_next_goes_to_the_rep_once_an_hour_for_each_thing(
     assert len(asked(world, kim)) == 3
 
 
+def test_a_rep_reads_what_is_asked_in_their_own_language(world: World, kim: Lead) -> None:
+    mails(world)
+    german = {n: t.replace("name: Ana Ruiz", "name: Ana Ruiz, language: de") for n, t in workspace(ASKING).items()}
+    world.deploy(german)
+    world.happens(kim, "submitted", "next", form="contact", text=WORDS)
+    mail = mails(world)[-1]
+    assert world.provider.batches[-1].recipients[0].values[0] == "Kim möchte etwas"
+    assert "Hat das Formular contact abgeschickt: “We are ready to sign." in mail
+    assert "fragt nach price: „How much is it for 2000 invoices?“" in mail
+
+
 def test_nothing_is_told_twice_of_who_becomes_ready_by_it_nor_of_what_is_old(world: World, kim: Lead) -> None:
     lee = world.lead("lee@other.example", owner=BEN)
     world.happens(lee, "submitted", form="contact", text="How much is it?")

@@ -179,6 +179,33 @@ def test_answering_the_mail_works_as_well(
         assert "You wrote: What is this about?" in text and "did not say whether you take the lead on" in text
 
 
+def test_a_rep_is_told_and_answers_in_their_own_language(site: Site) -> None:
+    german = {
+        name: text.replace("{name: Ana Ruiz", "{name: Ana Ruiz, language: de") for name, text in workspace().items()
+    }
+    site.world.deploy(german)
+    kim = site.world.lead(first_name="Kim", company="Harbor", owner="ana@acme.example", pains=["cost"])
+    asks(site.world, kim)
+    text, path = mailed(site)
+    [recipient] = site.world.provider.batches[-1].recipients
+    assert recipient.values[0] == "Kim ist bereit für ein Gespräch"
+    assert "Annehmen oder ablehnen: https://" in text and "annehmen · kein Budget · jetzt nicht, März" in text
+    assert "Hat das Formular demo abgeschickt – Mo., 23. Nov. 2026, 08:00 (London)" in text
+    assert "Warum jetzt: asked" in text and "Was stört: cost" in text
+    shown = site.http.get(path).text
+    assert "Bitte antworten bis <b>Montag, 23. November 2026, 13:00</b> (London)." in shown
+    assert "> Jetzt nicht</label>" in shown and ">Ablehnen</button>" in shown
+    assert "Bitte einen Grund wählen" in site.http.post(path, data={"do": "decline"}).text
+    past = {"do": "decline", "reason": "not-now", "until": "1999-01-01"}
+    assert "Bitte einen Tag ab morgen wählen" in site.http.post(path, data=past).text
+    answers(site.world, "Worum geht es?")
+    assert "Sie schrieben: Worum geht es?" in mailed(site)[0]
+    answers(site.world, "Jetzt nicht, im März", Message_ID="<second@acme.example>")
+    assert state(site)[:2] == ("declined", "not-now")
+    assert site.world.lead().fields["next_attempt"] == "2027-03-01"
+    assert "Dieser Lead wurde abgelehnt, Montag, 23. November 2026" in site.http.get(path).text
+
+
 def test_an_out_of_office_note_of_the_rep_answers_nothing(site: Site, page: str) -> None:
     answers(site.world, "accept", Auto_Submitted="auto-replied")
     assert state(site)[0] == "waiting"
