@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from dramatiq import Worker
 
+from sequencer.core.country import read_names
 from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, Led
 from sequencer.services import due, heartbeat
 from sequencer.settings import Settings
@@ -49,6 +50,7 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     broker = TakingBroker(redis_url, None if role.led or role.part is Part.URGENT else lookout)
     declare(broker, hints, context)
     worker = Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
+    read_names()
     collect_rarely()
     worker.start()
     _log.info("working, part=%s threads=%d pid=%d", role.part.value, threads, os.getpid())

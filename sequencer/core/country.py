@@ -55,6 +55,12 @@ def code_of(text: str) -> str | None:
     return next((found for one in _LANGUAGES if (found := _names(one).get(plain)) is not None), None)
 
 
+def read_names() -> None:
+    """Reads codes of three letters and English names, for processes that must not while leads wait for them."""
+    _by_three_letters("usa")
+    _names(_LANGUAGES[0])
+
+
 def _plain(text: str) -> str:
     """Without accents, dots and an article, in small letters."""
     letters = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))

@@ -50,3 +50,12 @@ def test_a_country_is_known_by_code_name_and_the_usual_mistakes(text: str, code:
 def test_codes_alone_need_no_names() -> None:
     began = "import sys, sequencer.core.country as it; it.code_of('UK'); raise SystemExit('babel' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", began], timeout=120).returncode == 0
+
+
+def test_what_is_read_beforehand_is_not_read_when_somebody_writes_it() -> None:
+    began = (
+        "import sequencer.core.country as it; it.read_names(); before = it._names.cache_info().misses;"
+        "found = [it.code_of(one) for one in ('Germany', 'USA')];"
+        "raise SystemExit(found != ['DE', 'US'] or it._names.cache_info().misses != before)"
+    )
+    assert subprocess.run([sys.executable, "-c", began], timeout=120).returncode == 0
