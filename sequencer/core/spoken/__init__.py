@@ -16,6 +16,8 @@ from sequencer.core.spoken.nl import NL
 from sequencer.core.spoken.words import Spoken
 from sequencer.core.workspace import Workspace
 
+__all__ = ["SPOKEN", "Spoken", "language_of", "plain", "spoken"]
+
 SPOKEN: Final[Mapping[str, Spoken]] = {"en": EN, "de": DE, "es": ES, "fr": FR, "it": IT, "nl": NL}
 
 
