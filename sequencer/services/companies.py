@@ -123,7 +123,8 @@ def move(context: Context) -> bool:
                 for lead in free.values()
             }
             leads.succeed(conn, {i: before for i, before in after.items() if before != free[i].owner_before})
-        look_again(conn, companies.families(conn, [into])[into], clock.now(conn))
+        if companies.stray(conn) != found:  # once, not for each batch: that would be everybody each time
+            look_again(conn, companies.families(conn, [into])[into], clock.now(conn))
     return bool(free)
 
 

@@ -116,6 +116,8 @@ def _some(context: Context, which: Known, done: Detached) -> tuple[int, int | No
         free = leads.lock(conn, page, wait=False)
         people = {lead_id: lead for lead_id, lead in free.items() if lead.company_id in ids}
         awake = _leave(context, conn, ids, people, done) if people else set()
+        if not companies.at_domain(conn, which.id, 1):  # once, not for each batch: that would be everybody each time
+            look_again(conn, ids, clock.now(conn))
     context.wake(awake)
     return len(people), next((lead_id for lead_id in page if lead_id not in free), None)
 
@@ -136,7 +138,6 @@ def _leave(
     gone_on = _gone_on(context, conn, release, people, running, now)
     enrollments.update(conn, gone_on)
     watches.touch_signals(conn, people, now)
-    look_again(conn, ids, now)
     done.resumed += len(gone_on)
     done.kept += len(kept)
     return {(e.sequence, e.position) for e in gone_on} | {(e.sequence, e.position) for e in running if e.id in waiting}

@@ -3,8 +3,9 @@ other systems took, visits of people whom nobody knows, challenges of forms that
 nobody mails any more.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from sequencer.core.release import Release
 from sequencer.services import visits
 from sequencer.services.context import Context
 from sequencer.store import calls_out, challenges, clock, intake, turns
@@ -28,7 +29,11 @@ def tidy(context: Context) -> bool:
         more = release is not None and visits.forget(conn, release, now)
         more |= calls_out.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE
         more |= challenges.delete_old(conn, AT_ONCE) == AT_ONCE
-        cap = release.workspace.pressure.company if release is not None else None
-        over = now - TURNS_KEPT - (cap.within if cap is not None else timedelta())
-        more |= turns.delete_old(conn, over, TURNS_AT_ONCE) == TURNS_AT_ONCE
+        more |= turns.delete_old(conn, turns_over(release, now), TURNS_AT_ONCE) == TURNS_AT_ONCE
         return intake.delete_old(conn, now - KEPT, AT_ONCE) == AT_ONCE or more
+
+
+def turns_over(release: Release | None, now: datetime) -> datetime:
+    """Turns that were until then are kept no longer."""
+    cap = release.workspace.pressure.company if release is not None else None
+    return now - TURNS_KEPT - (cap.within if cap is not None else timedelta())

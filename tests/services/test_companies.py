@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -220,6 +221,19 @@ def test_a_company_that_another_command_changed_just_now_is_to_be_looked_at_agai
     monkeypatch.setattr(stored, "around", late)
     with pytest.raises(InvalidInput, match=rf"{domain} was merged.* just now: look again"):
         change(two, "labs.example", "harbor.example")
+
+
+def test_the_people_of_a_merged_company_are_looked_at_again_once_and_not_for_each_batch(
+    two: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(two, "kim@harbor.example", "lee@harbor.example", "max@harbor.example", "joe@labs.example")
+    merge(two, "harbor.example", "labs.example")
+    again: list[set[int]] = []
+    monkeypatch.setattr(companies, "look_again", lambda conn, ids, now: again.append(set(ids)))
+    context = replace(two.context, batch=1)
+    while companies.move(context):
+        pass
+    assert len(again) == 1
 
 
 @pytest.mark.parametrize("how", ["subsidiary", "merge", "apart"])

@@ -122,6 +122,7 @@ def test_turns_of_companies_that_nobody_mails_any_more_are_removed_and_others_st
     world.work()
     assert not tidy.tidy(world.context)
     assert kept(world) == ["a", "b", "c", "d"], "it counts no more, and may not be a day old"
+    assert due.work(replace(world.context, forgetting=Seldom(0))) == [], "nobody is asked to remove what stays"
     world.pass_(hours=3)
     assert due.work(replace(world.context, forgetting=Seldom(0))) == [("tidy", ())]
     world.pass_(hours=0.5)
