@@ -65,6 +65,8 @@ class HandoffPolicy:
     then: tuple[Turn, ...] = TURNS
     """What happens each time that this is over, one after the other."""
     declines: Mapping[str, Decline] = field(default_factory=lambda: {one.id: one for one in DECLINES})
+    accept_status: str | None = None
+    """The status of leads whom a rep takes on; None: it stays."""
     return_status: str | None = None
     """The status of leads that go back to nurture; None: it stays."""
     targets: Mapping[str, HandoffTarget] = field(default_factory=dict)

@@ -135,7 +135,7 @@ def _answered(
     written, lead = Written(), locked[one.lead_id]
     if said.accepts:
         after = rules.closed(one, State.ACCEPTED, now)
-        accepted(written, lead, after, now)
+        accepted(release, written, lead, after, now)
     else:
         policy = rules.policy_of(release.workspace)
         declared = policy.declines.get(said.reason)

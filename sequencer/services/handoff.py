@@ -96,7 +96,7 @@ def _looked_at(
         if over is not None:
             written.handoffs.append(over.handoff)
             if over.handoff.state is State.ACCEPTED:
-                accepted(written, lead, over.handoff, now)
+                accepted(release, written, lead, over.handoff, now)
             elif over.handoff.state is State.CLOSED:
                 written.happened.append(event_of(over.handoff, kinds.HANDOFF_CLOSED, now, reason=over.handoff.answer))
             else:
@@ -190,11 +190,14 @@ def _tell(release: Release, written: Written, before: Handoff, looked: Looked, n
         written.happened.append(event_of(one, kinds.HANDED_OFF, now, reasons=list(one.reasons)))
 
 
-def accepted(written: Written, lead: Lead, one: Handoff, now: datetime) -> None:
+def accepted(release: Release, written: Written, lead: Lead, one: Handoff, now: datetime) -> None:
     """A rep takes the lead on."""
+    status = rules.policy_of(release.workspace).accept_status
+    values: dict[str, str | None] = {"status": status} if status is not None else {}
     if len(one.asked) > 1:
         # Whoever accepts what another did not is the lead's rep from now on.
-        written.set(lead, {"owner": one.rep}, key_of(one, kinds.HANDOFF_ACCEPTED), now)
+        values["owner"] = one.rep
+    written.set(lead, values, key_of(one, kinds.HANDOFF_ACCEPTED), now)
     how = {"reason": one.answer} if one.answer else {}
     written.happened.append(event_of(one, kinds.HANDOFF_ACCEPTED, now, **how))
 

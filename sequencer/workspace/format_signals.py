@@ -76,6 +76,7 @@ SIGNALS: Final[Mapping[str, tuple[Key, ...]]] = {
             "Why a rep may decline: id and label.",
             "{not-now: Not now, no-budget: No budget}",
         ),
+        Key("accept_status", ID, "The status of leads whom a rep takes on; without it, it stays.", "working"),
         Key(
             "return_status",
             ID,

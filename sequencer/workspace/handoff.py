@@ -27,6 +27,7 @@ def read_handoff(root: Map, workspace: Workspace, ready: SalesReady | None) -> H
         accept_within=values.parsed(block.text("accept_within"), Within.parse, "bad-duration"),
         then=_turns(block) if "then" in block.entries else default.then,
         declines=declines or default.declines,
+        accept_status=_status(block.text("accept_status"), workspace),
         return_status=_status(block.text("return_status"), workspace),
         targets=dict(_targets(block)),
         say=dict(_say(block, ready)),

@@ -378,3 +378,24 @@ def test_a_call_accepts_an_owner_named_meanwhile_is_asked_and_a_customer_needs_n
     assert [kind for kind, _, _ in told(world, bored)] == ["handoff", "reminder"], "what changes nothing is no answer"
     sentences = [str(e["sentence"]) for e in world.view(bought)["events"]]
     assert "the handoff ended: the lead became a customer" in sentences
+
+
+def test_whom_a_rep_takes_on_has_the_status_that_is_declared_by_an_answer_and_by_being_in_touch(world: World) -> None:
+    world.deploy(workspace(SIGNALS + "  accept_status: working\n"))
+    ana = "ana@acme.example"
+    kim, lee = (world.lead(f"{name}@{name}.example", status="idle-timing", owner=ana) for name in ("kim", "lee"))
+    asks(world, kim)
+    asks(world, lee)
+    with world.context.engine.begin() as conn:
+        accept.answer(world.context, conn, (kim.id, 1), ana, Said(True))
+    world.pass_(hours=1)
+    world.happens(lee, "call_logged", rep=ana)
+    world.work()
+    assert [(of(world, one)[0].state, world.lead(one.email).status) for one in (kim, lee)] == [
+        ("accepted", "working"),
+        ("accepted", "working"),
+    ]
+    changed = [
+        e["data"] for e in world.view(kim)["events"] if e["event"] == "changed" and e["data"]["field"] == "status"
+    ]
+    assert changed == [{"field": "status", "before": "idle-timing", "after": "working"}]
