@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from sequencer.core.country import code_of
 from sequencer.core.halts import TOUCHES
 from sequencer.core.lead import Company, Lead, Rep
 from sequencer.core.people import back_from, owner_of
@@ -79,8 +80,15 @@ def present(workspace: Workspace, owner: Rep, now: datetime) -> Rep:
 
 
 def _covers(rep: Rep, rule: str, lead: Lead) -> bool:
-    value = lead.get(rule.removeprefix(TERRITORY))
-    return value is not None and str(value).casefold() in (one.casefold() for one in rep.territory)
+    name = rule.removeprefix(TERRITORY)
+    value = lead.get(name)
+    said = _country if name == "country" else str.casefold
+    return value is not None and said(str(value)) in map(said, rep.territory)
+
+
+def _country(text: str) -> str:
+    """However it is written on either side."""
+    return code_of(text) or text.casefold()
 
 
 def _turn(email: str, loads: Mapping[str, Load]) -> tuple[int, datetime, str]:

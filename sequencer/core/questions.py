@@ -1,12 +1,14 @@
 """What a form asks of whom, and what is wrong with what somebody gave. For the page and for callers alike."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
 from sequencer.core.content import Content
 from sequencer.core.form import Form
+from sequencer.core.guess import country_of
 from sequencer.core.lead_input import LONGEST, InvalidLead, is_text, normal_email
 from sequencer.core.shared_domain import is_shared
 from sequencer.core.workspace import Workspace
@@ -158,14 +160,31 @@ def _name(text: str, of_a_person: bool) -> tuple[str | None, str]:
     folded = " ".join(text.split())
     if len(folded) > LONGEST_NAME:
         return None, f"Please keep this to {LONGEST_NAME} characters."
-    if _LINK.search(folded) or (of_a_person and _DOMAIN.search(folded)) or not _joined(folded).isprintable():
+    # As mail programs see it, which make links of what they take for an address.
+    seen = unicodedata.normalize("NFKC", folded).replace("\u3002", ".")
+    links = [found for found in _DOMAIN.finditer(seen) if _is_domain(found)]
+    if not of_a_person and links and links[0].start() == 0 and len(seen.split()) <= 3:
+        links = links[1:]  # Booking.com B.V.
+    if _LINK.search(seen) or links or not _joined(folded).isprintable():
         return None, "Please give a name only, without links."
     return folded, ""
 
 
-_LINK: Final = re.compile(r"://|@|\bwww\.|\w\.\w{2,}[/?:#]", re.IGNORECASE)
-"""What mail programs make a link of. `Booking.com` alone is a company."""
-_DOMAIN: Final = re.compile(r"\w{2,}\.[a-z]{2,}\b")
+_LINK: Final = re.compile(r"://|\S@\S|\bwww\.|\w\.\w{2,}[/?:#]", re.IGNORECASE)
+_DOMAIN: Final = re.compile(r"\b(?P<before>[\w-]+)\.(?P<top>[a-z]{2,})\b", re.IGNORECASE | re.ASCII)
+_TOPS: Final = frozenset(
+    "agency app biz click cloud club co com dev edu email eu gov help info io link live ltd me net news one online org"
+    " page pro shop site store team tech top uk website work xyz".split()
+)
+"""Ends of addresses of the web, beside those of countries, that mail programs know."""
+
+
+def _is_domain(found: re.Match[str]) -> bool:
+    """`J.Li` is somebody with an initial, `Dr.phil.` and `Node.js` are no addresses, `t.me` and `EVIL.COM` are."""
+    before, top = found["before"], found["top"]
+    if len(before) == 1 and before.isupper() and top.istitle():
+        return False
+    return top.lower() in _TOPS or country_of(top) is not None
 
 
 def _joined(text: str) -> str:

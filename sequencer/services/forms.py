@@ -91,31 +91,36 @@ def _ask(conn: Connection, release: Release, form: Form, sent: Sent, key: str, n
     return awake
 
 
-def confirm(conn: Connection, release: Release, ref: token.Ref, now: datetime) -> Form | None:
+def confirm(conn: Connection, release: Release, ref: token.Ref, now: datetime) -> list[Form]:
     """Whoever reads the mail that the token names says that the address is theirs: all that waited for it counts. Said
     again, it changes nothing. Who falls due by it is found by the clock.
 
     Where what waits does not agree, somebody else typed the address too. So of that nothing takes the place of what is
     known of the lead: they did not say which of it is theirs.
 
-    Gives the form that was sent last; None: it is no such mail, or nothing waited.
+    Gives the forms that were sent, each once; none: it is no such mail, or nothing waited.
     """
     found = _mail(conn, ref)
     forms = release.workspace.forms
     if found is None or found.sequence not in {form.confirmation for form in forms.values() if form.confirm}:
-        return None
+        return []
     lead = leads.lock(conn, [found.lead_id]).get(found.lead_id)
     waiting = events.of_leads(conn, [found.lead_id], {UNCONFIRMED}, now - CONFIRMABLE).get(found.lead_id, [])
     told = [e for e in waiting if e.source == SOURCE and e.data.get("form") in forms]
     if lead is None or not told:
-        return None
+        return []
     suppressions.confirm(conn, lead.email)
-    kept = answered(conn, lead) - _agreed(told)
-    for e in told:
-        key = f"{e.key}.confirmed"
-        if not events.known_since(conn, lead.id, key, now - CONFIRMABLE):
-            _apply(conn, release, forms[e.data["form"]], _sent(lead.email, e.data), lead, key, True, kept, now)
-    return forms[told[-1].data["form"]]
+    since = now - CONFIRMABLE
+    news = [e for e in told if not events.known_since(conn, lead.id, _confirmed(e), since)]
+    kept = answered(conn, lead) - _agreed(news) if news else frozenset()
+    for e in news:
+        _apply(conn, release, forms[e.data["form"]], _sent(lead.email, e.data), lead, _confirmed(e), True, kept, now)
+    return [forms[name] for name in dict.fromkeys(e.data["form"] for e in told)]
+
+
+def _confirmed(e: Event) -> str:
+    """The key of what follows once it is confirmed."""
+    return f"{e.key}.confirmed"
 
 
 def _agreed(told: Sequence[Event]) -> set[str]:

@@ -5,6 +5,7 @@ in a field, and no page says whether an address is known.
 """
 
 import logging
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -201,16 +202,15 @@ class FormDoor:
         """Only the button confirms: link scanners follow links."""
         with self.context.engine.connect() as conn:
             brand = self.context.releases.current(conn).workspace.brand.name
-        return page(request, "confirm.html", brand=brand, state="ask", form=None)
+        return page(request, "confirm.html", brand=brand, state="ask", confirmed=())
 
     def confirm(self, request: Request) -> Response:
         ref = self._ref(request)
         with self.context.engine.begin() as conn:
             release = self.context.releases.current(conn)
-            form = forms.confirm(conn, release, ref, clock.now(conn)) if ref is not None else None
-        access = self._access(form) if form is not None else None
-        brand = release.workspace.brand.name
-        return page(request, "confirm.html", brand=brand, state="done", form=form, access=access)
+            confirmed = forms.confirm(conn, release, ref, clock.now(conn)) if ref is not None else []
+        found = [(form, self._access(form)) for form in confirmed]
+        return page(request, "confirm.html", brand=release.workspace.brand.name, state="done", confirmed=found)
 
     def download(self, request: Request) -> Response:
         # Mails of before lead here by the token that unsubscribes: their links lead on.
@@ -380,7 +380,10 @@ def texts(value: Any) -> list[str]:
         return [text for one in value[:50] for text in texts(one) if not isinstance(one, list)]
     if isinstance(value, bool):
         return ["yes" if value else "no"]
-    return [str(value)] if isinstance(value, (str, int, float)) else []
+    if isinstance(value, float):
+        # A point of JSON is a decimal one, also with three digits behind it, which people mean as a thousand.
+        return [f"{value}0" if re.fullmatch(r"-?\d+\.\d{3}", str(value)) else str(value)]
+    return [str(value)] if isinstance(value, (str, int)) else []
 
 
 def _zone(text: str) -> str | None:

@@ -211,8 +211,8 @@ def read_field(name: Text, node: Node) -> Field | None:
         name.wrong("bad-id", f"{name.got} is there for every lead already: choose another name")
         return None
     if name.value in RESERVED:
-        name.wrong("bad-id", f"{name.got} is what forms' pages send with the answers: choose another name")
-        return None
+        said = f"forms cannot ask for {name.got}: their pages send something else by that name. Choose another"
+        name.problems.warning(name.mark, "bad-id", said)
     block = as_map(node, "a type, as `{text: true}` or `{one_of: [a, b]}`")
     if block is None:
         return Field(name.value, "text")

@@ -97,6 +97,13 @@ def test_whoever_owns_or_spoke_first_comes_before_the_company_and_the_rules() ->
     assert drawn(workspace("territory country"), Lead(1, "k@h.example", country="FR")) is None
 
 
+def test_a_territory_is_the_same_country_however_it_is_written() -> None:
+    by_country = workspace("territory country")
+    for said in ("DE", "de", "Germany", "Deutschland"):
+        assert drawn(by_country, Lead(1, "k@h.example", country=said)) == (EVA, EVA), said
+    assert drawn(by_country, Lead(1, "k@h.example", country="United Kingdom")) == (BEN, BEN)
+
+
 def test_turns_go_to_whoever_was_given_least_then_waited_longest_then_by_address() -> None:
     assert drawn(workspace()) == (ANA, ANA)
     loads = {ANA: Load(1, NOW), BEN: Load(1, NOW - timedelta(days=1)), EVA: Load(2, NOW)}

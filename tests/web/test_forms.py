@@ -12,9 +12,11 @@ from starlette.testclient import TestClient
 
 from sequencer.core import challenge
 from sequencer.core.lead import Lead
+from sequencer.core.questions import _number
 from sequencer.services import due, tidy, visits
 from sequencer.services.seldom import Seldom
 from sequencer.web.app import build
+from sequencer.web.forms import texts
 from sequencer.web.options import WebSettings
 from tests.services.test_visits import tells
 from tests.web.conftest import ADDRESS, CUSTOMERS, WELCOME, Site
@@ -269,6 +271,22 @@ def test_who_confirms_does_not_vouch_for_what_somebody_else_typed(door: Site) ->
     assert (view["lead"]["first_name"], view["lead"]["fields"]) == ("Kim", {"role": "it", "tool": "x"}), (
         "what both say, and what nobody knew"
     )
+
+
+def test_what_was_confirmed_before_does_not_keep_what_is_confirmed_now(door: Site) -> None:
+    for name in ("Kim", "Kimberly"):
+        send(door, "handbook", human=False, email="kim@harbor.example", first_name=name)
+        work(door)
+        assert door.http.post(address(door, "c")).status_code == 200
+        door.world.pass_(days=5)
+    view = found(door, "kim@harbor.example")
+    assert view is not None and view["lead"]["first_name"] == "Kimberly"
+
+
+@pytest.mark.parametrize(("told", "stored"), [(2.125, "2.125"), ("2.125", "2125"), (12.5, "12.5"), (3, "3")])
+def test_a_number_of_json_is_what_it_says_and_text_what_people_mean(told: Any, stored: str) -> None:
+    [text_] = texts(told)
+    assert float(_number(text_) or "nan") == float(stored)
 
 
 def test_the_first_campaign_is_the_leads_also_where_it_is_known_only_after_the_form(door: Site) -> None:
