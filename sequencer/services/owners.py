@@ -34,7 +34,7 @@ def find(context: Context) -> bool:
         reps = leads.reps_of(workspace, workspace.reps.keys())
         found = alerts.held(conn, reps, now - HELD, context.batch)
         told = owners(conn, workspace, leads.by_ids(conn, found))
-        alerts.give(conn, {lead_id: (rep.email, channels(rep)) for lead_id, rep in told.items()}, now - HELD)
+        alerts.give(conn, {lead_id: (rep.email, channels(rep)) for lead_id, rep in told.items()}, now - HELD, now)
     if told:
         context.hint("alerts")
     return len(found) == context.batch

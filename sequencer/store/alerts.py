@@ -98,7 +98,7 @@ _GIVE: Final = text(
         WHERE a.lead_id = v.lead_id AND {_HOLDING} RETURNING a.*
     )
     INSERT INTO alert (enrollment_id, step, channel, kind, lead_id, rep, note, reasons, at, state)
-    SELECT enrollment_id, step, 'webhook', kind, lead_id, rep, note, reasons, at, 'pending' FROM given
+    SELECT enrollment_id, step, 'webhook', kind, lead_id, rep, note, reasons, :now, 'pending' FROM given
     WHERE rep = ANY(CAST(:posted AS text[])) ON CONFLICT DO NOTHING
     """
 )
@@ -110,13 +110,16 @@ def held(conn: Connection, reps: Mapping[str, Any], since: datetime, limit: int)
     return list(conn.execute(_HELD, values).scalars())
 
 
-def give(conn: Connection, owners: Mapping[int, tuple[str, tuple[Channel, ...]]], since: datetime) -> None:
-    """By lead, to whom and by which channels goes what found no owner since then."""
+def give(
+    conn: Connection, owners: Mapping[int, tuple[str, tuple[Channel, ...]]], since: datetime, now: datetime
+) -> None:
+    """By lead, to whom and by which channels goes what found no owner since then. A webhook is tried from now on."""
     if not owners:
         return
     reps = [rep for rep, _ in owners.values()]
     posted = [rep for rep, channels in owners.values() if "webhook" in channels]
-    conn.execute(_GIVE, {"leads": array(owners), "reps": array(reps), "posted": array(posted), "since": since})
+    values = {"leads": array(owners), "reps": array(reps), "posted": array(posted), "since": since, "now": now}
+    conn.execute(_GIVE, values)
 
 
 def claim(conn: Connection, channel: Channel, lease: float, limit: int) -> list[Any]:

@@ -10,12 +10,13 @@ from sequencer.core.lead import Lead
 from sequencer.core.workspace import OwnerPolicy
 from sequencer.services import alerts, calls, due, inspect
 from sequencer.services import owners as owner_service
+from sequencer.services.alerts import USEFUL
 from sequencer.services.owners import HELD, owners
 from sequencer.services.seldom import Seldom
 from sequencer.store import clock, leads, listings
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH
-from tests.services.test_alert_webhooks import HOOK, HOOKED, Chat
+from tests.services.test_alert_webhooks import HOOK, HOOKED, LIMITED, Chat
 from tests.services.test_sending_hard import TOLD
 from tests.services.webhooks import enrolled, reply_form, take
 from tests.workspaces import WORKSPACE, files
@@ -97,6 +98,26 @@ def test_who_waits_for_a_rep_is_counted_as_their_mail_waits(world: World, of: st
     assert len(world.provider.mails) == (1 if of == "company" else 0)
     with world.context.engine.connect() as conn:
         assert inspect.status(conn, world.context.releases.current(conn))["without_owner"] == without
+
+
+def test_a_webhook_that_fails_is_posted_again_also_for_what_was_held_for_days(world: World) -> None:
+    chat = Chat()
+    world.context = replace(world.context, webhooks=chat)  # type: ignore[arg-type]
+    world.deploy(files(quick=TOLD) | {"sequences/workspace.yaml": HOOKED})
+    kim = world.lead()
+    world.enter("quick", kim)
+    world.work()
+    world.pass_(days=5)
+    with world.context.engine.begin() as conn:
+        conn.execute(text("UPDATE lead SET owner = :rep WHERE id = :id"), {"rep": ANA, "id": kim.id})
+    owner_service.find(world.context)
+    for state in ("pending", "refused"):
+        chat.answers = [LIMITED]
+        alerts.deliver(world.context)
+        assert [a["webhook"] for a in world.view(kim)["alerts"]] == [state]
+        with world.context.engine.begin() as conn:
+            conn.execute(text("UPDATE alert SET retry_at = clock_timestamp() WHERE state = 'pending'"))
+            clock.advance(conn, now := clock.now(conn), now + USEFUL + timedelta(minutes=1))
 
 
 def test_what_was_to_be_told_to_an_owner_whom_there_was_not_yet_is_held_and_told_to_the_first(world: World) -> None:
