@@ -24,6 +24,11 @@ from sequencer.store.intake import Body
 DOOR: Final = "crm:"
 SOURCE: Final = "crm"
 
+TOLD: Final = ""
+"""Among the fields that a CRM spoke of: which things were told whose kinds count once, and when first."""
+REMEMBERED: Final = 20
+"""How many of these are known of a lead, the newest: posts come again soon or never."""
+
 Item = tuple[int, Told]
 """A body's id, and one thing that it says."""
 
@@ -84,11 +89,11 @@ def hear(
     written: list[tuple[int, Mapping[str, Any]]] = []
     noted: dict[tuple[int, str], Known] = {}
     for item, lead_id in ordered:
-        if _is_repeat(item[1], lead_id, known):
-            continue
         one, lead = item[1], heard.leads.get(lead_id, locked[lead_id])
         place = (lead_id, one.system)
         last = said.setdefault(place, {})
+        if _is_repeat(one, lead_id, known, last.get(TOLD)):
+            continue
         fresh = {name: value for name, value in one.values.items() if _is_news(one, last.get(name))}
         held, wrong = typed(workspace, crm, lead.email, fresh)
         values = settled(workspace, crm, lead, held, inferred.get(lead_id, ()))
@@ -96,6 +101,8 @@ def hear(
             heard.problems.append((item, _wrong(crm, one, wrong)))
         # What is wrong counts as never said: once it can be held, it is when the body is replayed.
         last |= {name: _heard(one, last.get(name)) for name in fresh.keys() - wrong.keys()}
+        if one.once and one.values:
+            last[TOLD] = _remembered(one, last.get(TOLD))
         before = noted.get(place)
         contact = one.contact or (before.contact if before is not None else None)
         noted[place] = Known(lead_id, one.system, contact, last)
@@ -110,13 +117,26 @@ def hear(
     return heard
 
 
-def _is_repeat(one: Told, lead_id: int, known: Mapping[tuple[int, str], datetime]) -> bool:
+def _is_repeat(one: Told, lead_id: int, known: Mapping[tuple[int, str], datetime], told: Word | None) -> bool:
     """Whether all that it tells is known, but for the time that it bears now: then none of its fields is later word.
 
-    What happens to a thing once says nothing of that: the thing may be told of anew.
+    What happens to a thing once says nothing of that: the thing may be told of anew. `told` knows what said so.
     """
     before = [known.get((lead_id, one.key_of(kind))) for kind in one.kinds if kind not in one.once]
+    if one.once and not before:
+        before = [_told(told).get(one.key)]
     return bool(before) and all(at is not None and at != one.at for at in before)
+
+
+def _told(word: Word | None) -> dict[str, datetime]:
+    pairs = (said.split(" ", 1) for said in word.keys) if word is not None else ()
+    return {key: datetime.fromisoformat(at) for at, key in pairs}
+
+
+def _remembered(one: Told, word: Word | None) -> Word:
+    before = word.keys if word is not None else ()
+    new = () if one.key in _told(word) else (f"{one.at.isoformat()} {one.key}",)
+    return Word(one.at, (*before, *new)[-REMEMBERED:])
 
 
 def _wrong(crm: Crm, one: Told, wrong: Mapping[str, str]) -> str:

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sequencer.core.lead import Lead
 from sequencer.core.learn import Taught
 from sequencer.services import replay
-from sequencer.store import clock, leads
+from sequencer.services.crm import REMEMBERED, TOLD
+from sequencer.store import clock, crm_contacts, leads
 from tests.services.conftest import World
 from tests.services.webhooks import bodies, take
 from tests.workspaces import WORKSPACE, files
@@ -103,6 +104,32 @@ def test_what_happens_to_a_thing_once_counts_once_and_what_its_edits_say_of_fiel
     assert (events(world, kim).count("call_logged"), found(world, kim)["stage"]) == (1, "subscriber")
     says(world, {"did": "call", "activity": 10, "key": "8", "at": at(7)})
     assert events(world, kim).count("call_logged") == 2
+
+
+def test_of_what_bears_no_time_a_post_that_comes_again_is_no_later_word_also_where_its_kinds_count_once(
+    world: World, kim: Lead
+) -> None:
+    first = {"did": "call", "activity": 9, "stage": "Working", "key": "1"}
+    says(world, first)
+    world.pass_(hours=1)
+    says(world, {**first, "stage": "Closed Won", "key": "2"})
+    for _ in range(2):
+        world.pass_(hours=1)
+        says(world, first)
+        assert found(world, kim)["stage"] == "customer"
+    says(world, {**first, "stage": "subscriber", "key": "3"})
+    assert (events(world, kim).count("call_logged"), found(world, kim)["stage"]) == (1, "subscriber")
+
+
+def test_as_many_posts_of_a_lead_are_known_again_as_may_still_come_again(world: World, kim: Lead) -> None:
+    thing = {"did": "call", "activity": 9, "stage": "Working"}
+    says(world, *({**thing, "key": str(number)} for number in range(REMEMBERED + 2)))
+    world.pass_(hours=1)
+    with world.context.engine.connect() as conn:
+        [word] = [said[TOLD] for said in crm_contacts.said(conn, [kim.id]).values()]
+    assert len(word.keys) == REMEMBERED
+    says(world, {**thing, "stage": "customer", "key": str(REMEMBERED + 1)})
+    assert found(world, kim)["stage"] == "mql"
 
 
 def test_the_crm_moves_a_lead_backwards_and_where_the_stage_is_ours_only_forward(world: World, kim: Lead) -> None:
