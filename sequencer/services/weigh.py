@@ -37,6 +37,9 @@ from sequencer.store.watches import Rule
 PAGE = 500
 """Leads that are counted anew in one transaction, with all that they ever did that counts."""
 
+SOON = timedelta(seconds=1)
+"""After which who got no turn is looked at again at the earliest: somebody else was giving some."""
+
 
 def look(context: Context, number: int) -> bool:
     """One batch of leads whose standing may have changed. True: there may be more."""
@@ -50,10 +53,10 @@ def look(context: Context, number: int) -> bool:
         free = readiness.lock_companies(conn, (company for _, company in due if company is not None))
         ids = [lead_id for lead_id, company in due if company is None or company in free]
         claimed = watches.claim_of(conn, number, now, ids)
-        awake = _judge(conn, release, signals, number, claimed, now) if claimed else set()
+        awake, settled = _judge(conn, release, signals, number, claimed, now) if claimed else (set(), False)
     for sequence, position in awake:
         context.hint("drain", sequence, position)
-    return len(due) == context.batch and bool(claimed)
+    return len(due) == context.batch and settled
 
 
 def recount(context: Context, number: int) -> bool:
@@ -293,11 +296,14 @@ def asks_of(signals: Signals) -> Asks:
 
 def _judge(
     conn: Connection, release: Release, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime
-) -> set[tuple[str, str]]:
-    """Writes what follows for leads that are locked, their companies before them."""
+) -> tuple[set[tuple[str, str]], bool]:
+    """Writes what follows for leads that are locked, their companies before them.
+
+    Returns which positions to look at, and whether anything was settled of anybody.
+    """
     _engage(conn, signals, number, claimed, now)
     last = readiness.last(conn, [lead.id for lead in claimed])
-    looked = _in_turn(conn, release, number, looked_at(conn, release, signals, claimed, now), now)
+    looked, settled = _in_turn(conn, release, number, looked_at(conn, release, signals, claimed, now), now)
     numbers = {one.before.id: last[one.before.id].number + 1 if one.before.id in last else 1 for one in looked}
     began = {
         one.before.id: Readiness(numbers[one.before.id], now, None, one.verdict.reasons)
@@ -317,17 +323,20 @@ def _judge(
     # What was learned is in the verdict already; only whoever moved to a stage may stand otherwise by that.
     dues = {one.before.id: now if one.before.id in stages else one.following for one in looked}
     watches.date(conn, number, dues)
-    return awake
+    return awake, settled
 
 
-def _in_turn(conn: Connection, release: Release, number: int, looked: Sequence[Looked], now: datetime) -> list[Looked]:
+def _in_turn(
+    conn: Connection, release: Release, number: int, looked: Sequence[Looked], now: datetime
+) -> tuple[list[Looked], bool]:
     """The same, but who is ready by a deployment alone becomes so in their turn only, whatever had them looked at.
 
-    Who has none gets the next one; so does who was passed over for long, as by a pause or a downtime.
+    Who has none gets the next one; so does who was passed over for long, as by a pause or a downtime. False: nobody
+    got any, nor was there anybody else.
     """
     paced = watches.paced(conn, number, [one.before.id for one in looked])
     if not paced:
-        return list(looked)
+        return list(looked), True
     an_hour = release.workspace.pressure.catch_up
     step = timedelta(hours=1) / an_hour if an_hour else timedelta()
     wanting = [one.before.id for one in looked if one.verdict.reasons and one.before.id in paced]
@@ -336,15 +345,18 @@ def _in_turn(conn: Connection, release: Release, number: int, looked: Sequence[L
     turns |= zip(without, watches.turns(conn, number, len(without), step, now), strict=False)
     begin = {one for one in wanting if one in turns and turns[one] <= now}
     watches.unpace(conn, number, begin)
-    # A turn that passes without the lead being ready is over.
-    kept = {one: turns.get(one, at) for one, at in paced.items() if one not in begin}
-    watches.pace(conn, number, {one: at if at is not None and at > now else None for one, at in kept.items()})
-    return [
-        one._replace(verdict=one.verdict._replace(reasons=()), following=turns.get(one.before.id, now + step))
+    # Who is not ready at a look has no turn any more, also if it is to come: colleagues may have them looked at sooner.
+    watches.pace(conn, number, {one: turns.get(one) for one in paced if one not in begin})
+    busy = {one for one in wanting if one not in turns}
+    in_turn = [
+        one._replace(
+            verdict=one.verdict._replace(reasons=()), following=turns.get(one.before.id, now + max(step, SOON))
+        )
         if one.before.id in wanting and one.before.id not in begin
         else one
         for one in looked
     ]
+    return in_turn, len(busy) < len(looked)
 
 
 def said_of(one: Looked, stage: str | None, number: int, now: datetime) -> list[Event]:

@@ -85,7 +85,8 @@ _ENGAGED_ON = text("SELECT id, engaged_on FROM lead WHERE id = ANY(CAST(:ids AS 
 _ENGAGE = text(
     """
     UPDATE lead SET engaged_on = v.day
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:days AS date[])) v(id, day) WHERE lead.id = v.id
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:days AS date[])) v(id, day)
+    WHERE lead.id = v.id AND lead.engaged_on IS DISTINCT FROM v.day
     """
 )
 

@@ -20,7 +20,7 @@ from sequencer.core.plan import Readying
 from sequencer.services import weigh
 from sequencer.services.leads import save
 from sequencer.services.react import react
-from sequencer.store import clock, leads, readiness
+from sequencer.store import clock, leads, readiness, watches
 from tests.services.conftest import World
 from tests.services.test_readying import handed, planned, readied
 from tests.services.test_weighing import visits
@@ -139,6 +139,69 @@ def test_turns_that_passed_in_a_pause_are_given_anew(world: World) -> None:
     world.pass_(hours=1)
     moments = [row.at for row in handed(world)]
     assert len(moments) == 6 and in_turn(moments)
+
+
+def test_who_is_not_ready_at_a_look_before_the_turn_is_looked_at_when_colleagues_make_them_ready(world: World) -> None:
+    slow = {"sequences/workspace.yaml": f"{WORKSPACE}pressure: {{catch_up: 1}}\n"}
+    world.deploy(workspace("") | slow)
+    people = crowd(world, 1, 3, "/pricing")
+    world.pass_(hours=38.5)
+    together = 'company.engaged_people("1 day") >= 3 and score >= 10'
+    world.deploy(workspace(f"{{any: {{together: {together}}}}}") | slow)
+    world.pass_(hours=1, minutes=40)
+    assert len(handed(world)) == 1, "it is another day: the turns of the others are to come, and nobody is engaged now"
+    with world.context.engine.begin() as conn:
+        release, now = world.context.releases.current(conn), clock.now(conn)
+        changed = [read({"email": one.email, "title": "Head of Sales"}, release.workspace) for one in people]
+        save(conn, release, changed, "test", now, announce_new=False)
+    world.work()
+    for n in range(3):
+        visits(world, world.lead(f"new{n}@c0.example", owner_email="ana@acme.example"), "/pricing")
+    world.pass_(hours=12)
+    assert {one.id for one in people} <= {row.lead_id for row in handed(world)}
+
+
+def test_who_gets_no_turn_as_another_gives_some_is_looked_at_a_second_later(world: World) -> None:
+    world.context = replace(world.context, batch=1)
+    at_once = {"sequences/workspace.yaml": f"{WORKSPACE}pressure: {{catch_up: none}}\n"}
+    world.deploy(workspace("") | at_once)
+    [kim] = crowd(world, 1, 1, *["/pricing"] * 3)
+    world.lead(kim.email, owner_email="gone@acme.example")
+    world.pass_(hours=1)
+    world.deploy(workspace("{any: {price: score >= 60}, needs: [owner]}") | at_once)
+    world.work()
+    world.lead(kim.email, owner_email="ana@acme.example")
+    with world.context.engine.connect() as other:
+        number = other.execute(
+            text("SELECT id FROM watch_rule WHERE sequence = '' AND NOT gone FOR UPDATE")
+        ).scalar_one()
+        assert weigh.look(world.context, number) is False, "nothing came of it, so it is not repeated at once"
+        later = world.now() + timedelta(seconds=1)
+        assert [at for *_, at in watches.of_lead(other, kim.id)] == [later]
+    assert handed(world) == []
+    world.pass_(seconds=1)
+    assert [(row.lead_id, row.at) for row in handed(world)] == [(kim.id, later)]
+
+
+def test_a_deployment_writes_no_lead_of_whom_nothing_new_is_known(world: World) -> None:
+    world.deploy(workspace(""))
+    _, engaged = crowd(world, 1, 2)
+    visits(world, engaged, "/pricing")
+    world.pass_(hours=1)
+    before = written(world)
+    world.deploy(workspace(f"{{any: {{together: {TOGETHER}}}}}"))
+    world.work()
+    after = written(world)
+    assert {one for one in before if before[one] != after[one]} == {engaged.id}
+    world.deploy(workspace(f"{{any: {{together: {TOGETHER.replace('3', '4')}}}}}"))
+    world.work()
+    assert written(world) == after
+
+
+def written(world: World) -> dict[int, str]:
+    """By lead, the transaction that wrote it last."""
+    with world.context.engine.connect() as conn:
+        return {row[0]: row[1] for row in conn.execute(text("SELECT id, xmin::text FROM lead"))}
 
 
 def test_who_rests_until_a_day_is_told_apart_from_whom_something_is_missing(world: World) -> None:

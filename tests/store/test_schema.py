@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -17,7 +18,7 @@ from sequencer.store import clock, migrate, partitions
 from sequencer.store.migrate import upgrade
 from sequencer.store.tables import metadata
 
-WAITED_FOR = text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'lead'::regclass)")
+WAITED_FOR = text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = to_regclass(:table))")
 PARTITION = re.compile(r"(event|message)_\d{4}_\d\d")
 
 
@@ -39,22 +40,28 @@ def test_upgrading_again_changes_nothing(database_url: str, engine: Engine) -> N
     assert inspect(engine).get_table_names() == before
 
 
-def test_a_migration_that_waits_for_a_table_keeps_no_other_from_who_holds_it(database_url: str, engine: Engine) -> None:
+@pytest.mark.parametrize(
+    ("since", "held", "wanted"),
+    [("0020", "lead", "event, beacon, company"), ("0050", "watch", "watch_rule"), ("0044b", "watch", "watch")],
+)
+def test_a_migration_that_waits_for_a_table_keeps_no_other_from_who_holds_it(
+    database_url: str, engine: Engine, since: str, held: str, wanted: str
+) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
     with engine.connect() as conn:
         conn.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
         conn.commit()
         config.attributes["connection"] = conn
-        command.upgrade(config, "0020")
+        command.upgrade(config, since)
     with engine.connect() as worker, engine.connect() as looking, ThreadPoolExecutor(1) as pool:
-        worker.execute(text("LOCK TABLE lead IN ROW SHARE MODE"))
+        worker.execute(text(f"LOCK TABLE {held} IN ROW SHARE MODE"))
         done = pool.submit(upgrade, database_url)
-        while not looking.execute(WAITED_FOR).scalar_one():
+        while not looking.execute(WAITED_FOR, {"table": held}).scalar_one():
             looking.rollback()
             assert not done.done(), done.result()
         worker.execute(text("SET LOCAL lock_timeout = '10s'"))
-        worker.execute(text("LOCK TABLE event, beacon, company IN ROW EXCLUSIVE MODE"))
+        worker.execute(text(f"LOCK TABLE {wanted} IN ROW EXCLUSIVE MODE"))
         worker.commit()
         done.result()
         at = looking.execute(text("SELECT version_num FROM alembic_version")).scalar_one()

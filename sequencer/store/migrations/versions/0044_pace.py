@@ -1,4 +1,7 @@
-"""Who is ready by a changed signals.yaml alone becomes so in turn, whatever has the lead looked at meanwhile."""
+"""Nobody is looked at by a changed signals.yaml before everybody is counted.
+
+Watches get what belongs to this in migrations of their own: workers take the two tables in another order.
+"""
 
 from alembic import op
 
@@ -14,15 +17,4 @@ def upgrade() -> None:
 STATEMENTS = (
     "ALTER TABLE watch_rule ADD COLUMN known_to BIGINT NOT NULL DEFAULT 0",
     "COMMENT ON COLUMN watch_rule.known_to IS 'nobody is looked at before every lead up to this id has a row'",
-    """
-    ALTER TABLE watch ADD COLUMN paced BOOLEAN NOT NULL DEFAULT false,
-                      ADD COLUMN turn_at TIMESTAMP WITH TIME ZONE
-    """,
-    "COMMENT ON COLUMN watch.paced IS 'by what it had done when it was deployed, the lead becomes ready in turn only'",
-    "COMMENT ON COLUMN watch.turn_at IS 'the turn that a paced lead has'",
-    # Who has a turn by a deployment that is under way keeps it.
-    """
-    UPDATE watch w SET paced = true, turn_at = w.due_at FROM watch_rule r
-    WHERE r.sequence = '' AND NOT r.gone AND w.rule = r.id AND w.due_at <= r.spread_to
-    """,
 )

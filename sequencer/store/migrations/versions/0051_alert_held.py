@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0051"
-down_revision = "0044"
+down_revision = "0044c"
 
 
 def upgrade() -> None:
