@@ -161,8 +161,9 @@ class Workspace:
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """Of pages that are ours: the brand's, and those that may tell of visits."""
-        return frozenset({urlsplit(self.brand.url).netloc, *(self.site.hosts if self.site is not None else ())})
+        """Of pages that are ours, as browsers show them: the brand's, and those that may tell of visits."""
+        brand = urlsplit(self.brand.url).hostname
+        return frozenset(({brand} if brand else set()) | (self.site.hosts if self.site is not None else frozenset()))
 
     @cached_property
     def rivals(self) -> frozenset[str]:

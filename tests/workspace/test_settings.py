@@ -10,6 +10,7 @@ from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 from sequencer.core.lead import Away, Rep, Sender
 from sequencer.core.mark import Problem
+from sequencer.core.touch import touch_of
 from sequencer.core.workspace import Brand, CompanyCap, OwnerPolicy, Pressure, StatusMeaning, Topic, Workspace
 from sequencer.workspace.settings import load_settings
 
@@ -221,6 +222,13 @@ def test_a_rule_may_be_written_otherwise(
     after, problems = load_settings(broken(good, "workspace", old, new))
     assert before is not None
     assert (after, problems) == (replace(before, **expected), ())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", ["https://k.example", "https://K.Example:8443/shop", "http://kim@k.example./"])
+def test_the_brands_pages_are_ours_however_their_address_is_written(url: str) -> None:
+    workspace = Workspace(Brand("K", url, "1 Example Street"), (), {}, {}, {}, {}, {}, {})
+    assert touch_of("", "https://www.k.example/prices", workspace.hosts) == {}
+    assert touch_of("", "https://other.example/", workspace.hosts)["source"] == "other.example"
 
 
 def test_a_missing_workspace_file_is_named(problems_of: Load) -> None:
