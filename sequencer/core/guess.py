@@ -10,13 +10,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from importlib.resources import files
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sequencer.core.content import Content, languages, narrowed
-from sequencer.core.country import code_of
+from sequencer.core.country import code_of, zones
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.learn import Source, is_inferred
@@ -232,7 +231,7 @@ def _evidence(
 
 def _same_clock(country: str | None, zone: str) -> Callable[[str], bool]:
     """Whether another zone shows the same time as this one, or as any of the country's."""
-    clocks = {_clock(one) for one in (zone, *_all_zones().get(country or "", ()))}
+    clocks = {_clock(one) for one in (zone, *zones().get(country or "", ()))}
     return lambda other: _clock(other) in clocks
 
 
@@ -254,20 +253,9 @@ def _two_letters(text: str | None) -> str | None:
 
 
 @cache
-def _all_zones() -> Mapping[str, Sequence[str]]:
-    """By country its zones. Read from disk once, when it is first asked for."""
-    found = dict[str, list[str]]()
-    for line in (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            country, _, zone = line.split("\t")[:3]
-            found.setdefault(country, []).append(zone)
-    return found
-
-
-@cache
 def _zones() -> Mapping[str, str]:
     """By country its zone, or the one in which most people live."""
-    return {country: zones[0] for country, zones in _all_zones().items()} | _MAIN_ZONE
+    return {country: all_of_it[0] for country, all_of_it in zones().items()} | _MAIN_ZONE
 
 
 def _country_of_phone(text: str, country: str | None) -> str | None:

@@ -100,6 +100,10 @@ def test_what_does_not_fit_is_said_in_words(
         (frozenset({"DE"}), "Spain", False),
         (frozenset({"GB"}), "UK", True),
         (frozenset({"DE"}), "somewhere", True),
+        (frozenset({"DE"}), "European Union", True),
+        (frozenset({"DE"}), "EU", True),
+        (frozenset({"DE"}), "ZZ", True),
+        (frozenset({"ES"}), "Kanarische Inseln", True),
         (frozenset({"DE"}), "", True),
     ],
 )
