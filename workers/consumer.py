@@ -36,8 +36,10 @@ noticed yet."""
 SOON = 0.25
 """Seconds between two looks while the database does not answer: its restart takes a second, and nobody sends then."""
 QUIET = 2.0
-"""Seconds without a hint after which it is asked, in the database, whether the clock is still at work. It gives one
-every second while anything is due."""
+"""Seconds between two questions to the database whether the clock is still at work. Hints that come say nothing of it:
+the web gives some, too."""
+ALONE = 15.0
+"""Seconds of a clock's silence after which it counts as gone: three times its longest pause after an outage."""
 SHARE = 0.1
 """Of its time that a process may spend looking, as the clock may."""
 _NAP = 0.1
@@ -50,7 +52,7 @@ class Lookout:
     work: Callable[[], Iterable[tuple[str, tuple[Any, ...]]]]
     """What is due now, as `sequencer.services.due.work` says it."""
     left_alone: Callable[[], bool]
-    """Whether no clock has been at work for QUIET seconds."""
+    """Whether no clock has been at work for ALONE seconds."""
 
 
 _AWAY = (redis.RedisError, OSError, BrokerConnectionError)
@@ -104,8 +106,8 @@ class Taking(Consumer):
         self._lock = threading.Lock()
 
     def __next__(self) -> MessageProxy | None:
-        if self._found:
-            return MessageProxy(self._found.popleft())
+        if (found := self._next_found()) is not None:
+            return found
         if time.monotonic() < self._again_at:
             if (own := self._own()) is None:
                 time.sleep(_NAP)
@@ -123,11 +125,10 @@ class Taking(Consumer):
             self._look_until = now + AFTERWARDS
             self._outage.over()
         if (failed := self._failures()) != self._failed:
-            self._failed, self._look_at, self._look_until = failed, now, now + AFTERWARDS
-        if message is not None:
-            self._ask_at = now + QUIET
-            return message
-        return self._own() if now < self._look_until or self._left_alone(now) else None
+            self._failed, self._look_until = failed, now + AFTERWARDS
+        if now < self._look_until or self._left_alone(now):
+            self._look()
+        return message if message is not None else self._next_found()
 
     def ack(self, message: MessageProxy) -> None:
         if not self._is_own(message) and not self._pause:
@@ -165,7 +166,7 @@ class Taking(Consumer):
         return True
 
     def _left_alone(self, now: float) -> bool:
-        """Whether no clock tells what is due; asked every QUIET seconds of silence, then looked for every second."""
+        """Whether no clock tells what is due; asked every QUIET seconds, and if so it is looked for every second."""
         if self._lookout is None or now < self._ask_at:
             return False
         self._ask_at = now + QUIET
@@ -180,15 +181,23 @@ class Taking(Consumer):
 
     def _own(self) -> MessageProxy | None:
         """Something that the database says is due; None when nothing is, or it was asked a moment ago."""
+        self._look()
+        return self._next_found()
+
+    def _next_found(self) -> MessageProxy | None:
+        return MessageProxy(self._found.popleft()) if self._found else None
+
+    def _look(self) -> None:
+        """Finds what the database says is due, unless it was asked a moment ago."""
         if self._lookout is None or (began := time.monotonic()) < self._look_at:
-            return None
+            return
         try:
             due = list(self._lookout.work())
         except Exception as error:
             self._look_at = time.monotonic() + SOON
             self._look_until = time.monotonic() + AFTERWARDS
             self._database.failed(describe(error))
-            return None
+            return
         ended = time.monotonic()
         self._look_at = ended + max(EVERY, (ended - began) * (1 / SHARE - 1))
         self._database.over()
@@ -197,4 +206,3 @@ class Taking(Consumer):
             self._busy.update(new)
         for name, args in new:
             self._found.append(Message(queue_name=DEFAULT, actor_name=name, args=args, kwargs={}, options={}))
-        return MessageProxy(self._found.popleft()) if self._found else None

@@ -16,11 +16,12 @@ from dramatiq import Worker
 from sequencer.core.country import read_names
 from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, Led
 from sequencer.services import due, heartbeat
+from sequencer.services.context import Context
 from sequencer.settings import Settings
 from sequencer.stop import Stop
 from sequencer.wiring import build
 from workers.actors import declare
-from workers.consumer import QUIET, Lookout, TakingBroker
+from workers.consumer import ALONE, Lookout, TakingBroker
 from workers.role import Part, Role
 
 _log = logging.getLogger(__name__)
@@ -46,8 +47,8 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
         os.nice(NICE)
     context = replace(build(settings, threads, hints, "worker"), stopping=stopping)
     # While Redis or the clock is away, the database itself is asked what is due; but not by who is led, nor by all.
-    lookout = Lookout(lambda: due.work(context), lambda: heartbeat.left_alone(context, QUIET))
-    broker = TakingBroker(redis_url, None if role.led or role.part is Part.URGENT else lookout)
+    looking = not role.led and role.part is not Part.URGENT
+    broker = TakingBroker(redis_url, lookout(context) if looking else None)
     declare(broker, hints, context)
     worker = Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
     read_names()
@@ -64,6 +65,17 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     hints.close()
     _log.info("stopped, pid=%d", os.getpid())
     return 0
+
+
+def lookout(context: Context) -> Lookout:
+    """How a process finds out by itself what is due."""
+
+    def look() -> list[due.Hint]:
+        hints = due.work(context)
+        heartbeat.looked(context, overdue=any(name == "drain" for name, _ in hints))
+        return hints
+
+    return Lookout(look, lambda: heartbeat.left_alone(context, ALONE))
 
 
 def collect_rarely() -> None:

@@ -108,6 +108,14 @@ def left_alone(context: Context, seconds: float) -> bool:
     return known is not None and known.silent > timedelta(seconds=seconds) and check(context)
 
 
+def looked(context: Context, overdue: bool) -> None:
+    """Notes from time to time that a worker looked, as the clock would, and nothing waited: no downtime goes on."""
+    if not overdue and context.noted.due():
+        with context.engine.begin() as conn:
+            if not pauses.current(conn):
+                heartbeat.worked(conn)
+
+
 def pause(conn: Connection, reason: Reason, detail: str, retry_after: float | None = None) -> None:
     """Pauses all sending, loudly."""
     if pauses.begin(conn, reason, detail, retry_after):

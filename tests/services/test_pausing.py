@@ -15,6 +15,7 @@ from sequencer.store import clock, opening, pauses
 from sequencer.store import heartbeat as beats
 from sequencer.store.pauses import Gate, Reason
 from workers.clock import tick
+from workers.runner import lookout
 
 from ..workspaces import WORKSPACE, files
 from . import webhooks
@@ -358,6 +359,37 @@ def test_work_that_goes_on_is_no_downtime(world: World) -> None:
         after = beats.last(conn)
     assert before is not None and after is not None
     assert after.idle < timedelta(minutes=1) < after.silent
+
+
+@pytest.mark.parametrize(("paused", "mailed"), [(False, 50), (True, 0)])
+def test_quiet_without_a_clock_is_no_downtime_for_workers_who_look_unless_sending_was_paused(
+    world: World, paused: bool, mailed: int
+) -> None:
+    """At one an hour nobody is mailed yet of those whom a downtime left behind."""
+    world, _ = watched(world)
+    entered(world, 0, workspace=WORKSPACE + "pressure: {catch_up: 1}\n")
+    tick(world.context)
+    silent_for(world, hours=0.5)
+    if paused:
+        with world.context.engine.begin() as conn:
+            pauses.begin(conn, Reason.OPERATOR, "hold on")
+    alone = lookout(world.context)
+    assert (True, []) == (alone.left_alone(), [name for name, _ in alone.work() if name == "drain"])
+    resume(world.context)
+    people = [world.lead(f"lead{n}@harbor.example") for n in range(50)]
+    world.enter("welcome", *people)
+    world.work()
+    assert mailed == len(world.provider.mails)
+
+
+def test_what_a_look_without_a_clock_finds_is_caught_up_with_slowly(world: World) -> None:
+    world, _ = watched(world)
+    entered(world, 50, workspace=WORKSPACE + "pressure: {catch_up: 1}\n")
+    tick(world.context)
+    silent_for(world, hours=0.5)
+    assert "drain" in [name for name, _ in lookout(world.context).work()]
+    world.work()
+    assert len(world.provider.mails) < 10
 
 
 def test_another_process_waits_while_one_spreads(world: World) -> None:

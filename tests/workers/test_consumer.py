@@ -57,6 +57,10 @@ def taking(redis: Redis, database: Database, failures: Callable[[], int] = lambd
     return Taking(redis, Lookout(database.work, database.left_alone), outage, failures)
 
 
+def hint(name: str) -> Message[Any]:
+    return Message(queue_name="default", actor_name=name, args=(), kwargs={}, options={"redis_message_id": "1"})
+
+
 def taken(queue: Taking) -> tuple[str, tuple[Any, ...]] | None:
     message = next(queue)
     return None if message is None else (message.actor_name, tuple(message.args))
@@ -76,12 +80,24 @@ def test_without_a_clock_a_worker_finds_the_work_itself_and_the_same_once_until_
     assert (1, 1) == (database.asked, database.looks)
 
 
-def test_while_hints_come_nobody_asks_after_the_clock() -> None:
-    message: Message[Any] = Message(queue_name="default", actor_name="reap", args=(), kwargs={}, options={})
+@pytest.mark.parametrize(("alone", "also"), [(True, [DRAIN]), (False, [None])])
+def test_hints_do_not_hide_that_the_clock_is_away(alone: bool, also: list[Any]) -> None:
+    """The web hints on a busy day more often than the clock."""
+    database = Database(alone)
+    queue = taking(Redis(hint("reap")), database)
+    assert [("reap", ()), *also, None] == [taken(queue) for _ in range(3)]
+    assert (1, int(alone)) == (database.asked, database.looks)
+
+
+def test_without_a_clock_it_is_looked_for_and_asked_again_while_hints_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QUIET", "EVERY"):
+        monkeypatch.setattr(consumer, name, 0.0)
+    monkeypatch.setattr(consumer, "SHARE", 1.0)
     database = Database(alone=True)
-    queue = taking(Redis(message), database)
-    assert [("reap", ()), None] == [taken(queue) for _ in range(2)]
-    assert (0, 0) == (database.asked, database.looks)
+    queue = taking(Redis(*[hint("intake")] * 3), database)
+    intake = ("intake", ())
+    assert [intake, DRAIN, intake, intake, None] == [taken(queue) for _ in range(5)]
+    assert (4, 4) == (database.asked, database.looks)
 
 
 def test_after_a_failure_a_worker_looks_at_once_although_the_clock_is_at_work() -> None:
@@ -90,6 +106,19 @@ def test_after_a_failure_a_worker_looks_at_once_although_the_clock_is_at_work() 
     queue = taking(Redis(), database, lambda: next(failures))
     assert [None, DRAIN, None, None] == [taken(queue) for _ in range(4)]
     assert 1 == database.looks
+
+
+def test_work_that_fails_each_time_is_not_looked_for_more_often_than_other_work() -> None:
+    failed = 1
+    database = Database(alone=False)
+    queue = taking(Redis(), database, lambda: failed)
+    found = []
+    for _ in range(4):
+        if (message := next(queue)) is not None:
+            found.append(message.actor_name)
+            failed += 1
+            queue.ack(message)
+    assert (["drain"], 1) == (found, database.looks)
 
 
 def test_while_the_database_is_away_it_is_looked_into_again_soon(
