@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Collection, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sequencer.core.handoff_policy import Decline
 from sequencer.core.named_day import month_name, named_day
 from sequencer.core.quoting import own_words
 from sequencer.core.spoken import SPOKEN, Spoken, plain
+from sequencer.core.workspace import Workspace
 
 LONGEST: Final = 300
 """Characters of a reason that are kept."""
@@ -32,6 +34,12 @@ class Said(NamedTuple):
     reason: str = ""
     words: str = ""
     until: date | None = None
+
+
+def today_of(workspace: Workspace, rep: str, now: datetime) -> date:
+    """The day that it is where the rep is."""
+    known = workspace.reps.get(rep)
+    return now.astimezone(ZoneInfo((known and known.zone) or workspace.zone)).date()
 
 
 def is_day(until: date | None, today: date) -> bool:

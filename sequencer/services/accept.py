@@ -17,7 +17,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.needs import lacks
 from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
-from sequencer.core.rep_answer import Said, understood
+from sequencer.core.rep_answer import Said, today_of, understood
 from sequencer.core.spoken import language_of
 from sequencer.errors import NotFound
 from sequencer.services.context import Context
@@ -67,7 +67,7 @@ def hear(conn: Connection, release: Release, new: Iterable[Event], now: datetime
             continue  # Whoever left is told nothing of leads any more.
         language = language_of(release.workspace, release.workspace.reps[rep])
         declines = rules.policy_of(release.workspace).declines
-        said = understood(str(e.data["text"]), declines, now.date(), language)
+        said = understood(str(e.data["text"]), declines, today_of(release.workspace, rep, now), language)
         open_ = one.state is State.WAITING and one.rep == rep
         if said is not None and open_ and demands_date(conn, release, e.lead_id, said):
             _asked_back(conn, one, e, "undated", now)

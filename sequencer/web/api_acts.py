@@ -15,7 +15,7 @@ from sequencer.core.handoff import policy_of
 from sequencer.core.lead_input import InvalidLead, normal_email
 from sequencer.core.operate import Impossible
 from sequencer.core.questions import LONGEST_MESSAGE, Unanswered, answers, every
-from sequencer.core.rep_answer import LONGEST, Said, is_day
+from sequencer.core.rep_answer import LONGEST, Said, is_day, today_of
 from sequencer.core.touch import touch_of
 from sequencer.errors import NotFound
 from sequencer.services import accept, forms, halt
@@ -88,7 +88,7 @@ class ActDoor:
                     raise Refused(404, "there is no such handoff")
                 if one.rep is None:
                     raise Refused(409, "nobody was asked yet")
-                if not is_day(said.until, clock.now(conn).date()):
+                if not is_day(said.until, today_of(release.workspace, one.rep, clock.now(conn))):
                     raise Refused(422, "until: expected a day from tomorrow on, within two years")
                 if accept.demands_date(conn, release, one.lead_id, said):
                     raise Refused(422, "until: expected the day to try again, which the lead's status then needs")

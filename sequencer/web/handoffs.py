@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from sequencer.core import explain
 from sequencer.core.handoff import State, policy_of, shows
 from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
-from sequencer.core.rep_answer import LONGEST, Said, is_day, label_of
+from sequencer.core.rep_answer import LONGEST, Said, is_day, label_of, today_of
 from sequencer.core.spoken import SPOKEN, Spoken, language_of, spoken
 from sequencer.core.token import mint_handoff
 from sequencer.errors import NotFound
@@ -94,14 +95,14 @@ class HandoffDoor:
                 release = self.context.releases.current(conn)
                 said = _said(form, release)
                 if said is None:
-                    return self._page(request, conn, asked, _spoken(release, asked).choose_why, 400)
+                    return self._page(request, conn, asked, _spoken(release, asked).choose_why, 400, form)
                 one = asked.handoff
                 if asked.rep not in release.workspace.reps:
                     raise Impossible("Whom this link was sent to is no rep any more.")
-                if not is_day(said.until, clock.now(conn).date()):
-                    return self._page(request, conn, asked, _spoken(release, asked).no_such_day, 400)
+                if not is_day(said.until, today_of(release.workspace, asked.rep, clock.now(conn))):
+                    return self._page(request, conn, asked, _spoken(release, asked).no_such_day, 400, form)
                 if accept.demands_date(conn, release, one.lead_id, said):
-                    return self._page(request, conn, asked, _spoken(release, asked).date_needed, 400)
+                    return self._page(request, conn, asked, _spoken(release, asked).date_needed, 400, form)
                 awake = accept.answer(self.context, conn, (one.lead_id, one.number), asked.rep, said)
         except NotFound as error:
             raise HTTPException(404, str(error)) from error
@@ -119,7 +120,16 @@ class HandoffDoor:
             raise HTTPException(404, "There is no such handoff.")
         return asked
 
-    def _page(self, request: Request, conn: Connection, asked: Asked, problem: str = "", status: int = 200) -> Response:
+    def _page(
+        self,
+        request: Request,
+        conn: Connection,
+        asked: Asked,
+        problem: str = "",
+        status: int = 200,
+        form: Mapping[str, list[str]] = MappingProxyType({}),
+    ) -> Response:
+        """`form`: what was sent, and stands there again."""
         now, release = clock.now(conn), self.context.releases.current(conn)
         one = asked.handoff
         brief = None
@@ -143,6 +153,7 @@ class HandoffDoor:
             # What a rep wrote in their own words may tell of the lead.
             answer=label_of(policy.declines[one.answer], language) if one.answer in policy.declines else "",
             declines=[(reason.id, label_of(reason, language)) for reason in policy.declines.values()],
+            typed={name: first(form, name) for name in ("reason", "words", "until")},
             longest=LONGEST,
             spoken=SPOKEN[language],
             at=lambda when: explain.minute(when, zone, language),

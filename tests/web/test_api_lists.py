@@ -134,6 +134,19 @@ def test_a_handoff_is_listed_and_answered_once(site: Site) -> None:
         post(site, wrong, {"answer": "accept"}, 404)
 
 
+def test_the_day_from_which_a_handoff_is_put_off_is_the_reps_tomorrow(site: Site) -> None:
+    west = {
+        name: one.replace("Ana Ruiz, zone: Europe/London", "Ana Ruiz, zone: Pacific/Honolulu")
+        for name, one in workspace().items()
+    }
+    site.world.deploy(west)
+    kim = site.world.lead(EMAIL, owner="ana@acme.example")
+    asks(site.world, kim)
+    said = {"answer": "decline", "reason": "not-now"}
+    assert "from tomorrow on" in str(post(site, f"/api/handoffs/{kim.id}/1", {**said, "until": "2026-11-22"}, 422))
+    assert post(site, f"/api/handoffs/{kim.id}/1", {**said, "until": "2026-11-23"})["state"] == "declined"
+
+
 def test_a_form_that_is_passed_on_counts_once_and_says_what_is_missing(site: Site) -> None:
     forms = "handbook: {title: The Handbook, always: [first_name], message: What for?}\n"
     site.world.deploy({**workspace(), "sequences/forms.yaml": forms})

@@ -74,6 +74,34 @@ def test_declining_needs_a_reason_and_a_date_brings_the_lead_back_then(site: Sit
     assert "ana@acme.example declined the handoff: Not now" in sentences
 
 
+@pytest.mark.parametrize(
+    ("zone", "hours", "day", "fits"),
+    [
+        ("Pacific/Honolulu", 0, "2026-11-23", True),  # It is 22:00 on the 22nd.
+        ("Pacific/Auckland", 4, "2026-11-24", False),  # It is 01:00 on the 24th.
+        ("Pacific/Auckland", 4, "2026-11-25", True),
+    ],
+)
+def test_tomorrow_is_the_reps_and_what_was_typed_stands_there_again(
+    site: Site, zone: str, hours: int, day: str, fits: bool
+) -> None:
+    site.world.deploy(
+        {
+            name: one.replace("Ana Ruiz, zone: Europe/London", f"Ana Ruiz, zone: {zone}")
+            for name, one in workspace().items()
+        }
+    )
+    asks(site.world, site.world.lead(owner="ana@acme.example"))
+    _, page = mailed(site)
+    site.world.pass_(hours=hours)
+    said = {"do": "decline", "reason": "not-now", "words": '"><b>later', "until": day}
+    answer = site.http.post(page, data=said)
+    assert answer.status_code == (303 if fits else 400)
+    if not fits:
+        assert 'value="not-now" checked>' in answer.text and f'name="until" value="{day}"' in answer.text
+        assert "later" in answer.text and "<b>later" not in answer.text
+
+
 def test_after_a_reassignment_the_first_reps_page_says_who_has_it(site: Site, page: str) -> None:
     site.world.pass_(hours=10)
     assert "went to Ben Okafor meanwhile" in site.http.get(page).text
