@@ -109,21 +109,17 @@ def overdue(workspace: Workspace, handoff: Handoff, other: Rep | None, now: date
     return Looked(handoff._replace(due_at=None))
 
 
-def over_at(workspace: Workspace, handoff: Handoff) -> datetime | None:
-    """When the present rep's time is over, as counted from when they were asked; None: nobody presses them.
+def over_at(workspace: Workspace, handoff: Handoff, reminded: datetime | None) -> datetime | None:
+    """When the present rep's time is over, as counted from when they were reminded, else asked; None: nobody presses.
 
     Of a rep who left it is over.
     """
     policy = policy_of(workspace)
     rep = workspace.reps.get(handoff.rep or "")
-    at = handoff.told_at
+    at = reminded or handoff.told_at
     if policy.accept_within is None or at is None or rep is None:
         return at if policy.accept_within is not None else None
-    turns = policy.then[: handoff.turns]
-    reminded = len(turns) - max((n for n, turn in enumerate(turns, 1) if turn != "remind"), default=0)
-    for _ in range(1 + reminded):
-        at = deadline(workspace, rep, policy.accept_within, at)
-    return at
+    return deadline(workspace, rep, policy.accept_within, at)
 
 
 def deadline(workspace: Workspace, rep: Rep, within: Within, now: datetime) -> datetime:

@@ -47,7 +47,6 @@ def overtaken(
             rep = present(workspace, owner, now)
             if rep.email not in one.asked:
                 return given(workspace, one._replace(turns=0), rep, now, "reassigned")
-        return None
     touch = _touch(since, one.asked)
     return Looked(_accepted(one, touch, now)) if touch is not None else None
 

@@ -26,7 +26,8 @@ EACH: Final = 3600
 def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime) -> None:
     """Alerts for who was handed off for a readiness that is on: to the rep who is asked, else to the owner.
 
-    Who is in no readiness becomes ready by it, which is told by itself.
+    Where there is neither they are held until there is an owner. Who is in no readiness becomes ready by it, which is
+    told by itself.
     """
     asked = [(e, what) for e in new if e.at > now - LATELY and (what := requests(release.workspace, e))]
     if not asked:
@@ -43,10 +44,11 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
         if one is None or one.state in (State.DECLINED, State.EXPIRED):
             continue
         waits = one.state is State.WAITING
-        rep = release.workspace.reps.get(one.rep or "")
-        rep = rep if waits else owned.get(e.lead_id, rep)
-        if rep is None:
+        if waits and one.rep is None:
             continue  # Nobody was found yet; whoever is will read it in the handoff.
+        rep = release.workspace.reps.get(one.rep or "")
+        answers = waits and rep is not None
+        rep = rep if answers else owned.get(e.lead_id, rep)
         words, own = spoken(release.workspace, rep), own_words(e)
         did = explain.event(e, words)
         told.append(
@@ -55,11 +57,11 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
                 step=f"asked:{e.lead_id}:{'.'.join(what)}:{int(now.timestamp()) // EACH}",
                 kind="asked",
                 lead_id=e.lead_id,
-                rep=rep.email,
+                rep=rep.email if rep is not None else None,
                 note=did[:1].upper() + did[1:] + (f": “{own}”" if own else ""),
                 reasons=tuple(explain.asks(signals.asked(e), words)) if signals is not None else (),
                 channels=channels(rep),
-                handoff=one.number if waits else None,
+                handoff=one.number if answers else None,
             )
         )
     alerts.insert(conn, told, now)

@@ -14,7 +14,7 @@ from sequencer.core.handoff import Handoff, policy_of
 from sequencer.core.intent import explained
 from sequencer.core.lead import Company, Lead
 from sequencer.core.release import Release
-from sequencer.core.request import decides, own_words
+from sequencer.core.request import decides, own_words, requests
 from sequencer.core.spoken import SPOKEN, Spoken, language_of
 from sequencer.services.inspect import named
 from sequencer.store import enrollments, events, leads, messages, readiness
@@ -79,18 +79,24 @@ def briefing(conn: Connection, release: Release, handoff: Handoff) -> Briefing |
 
 
 def _evidence(conn: Connection, release: Release, handoff: Handoff) -> list[Event]:
-    """What the lead did that made them ready: first what the reasons ask for, then what counts most."""
+    """What the lead did that made them ready: first what the reasons ask for, then what counts most.
+
+    What they asked for since, until a rep was told, stands first: nobody was told it by itself.
+    """
     signals = release.workspace.signals
     if signals is None:
         return []
     ready = signals.sales_ready
     asked = [ready.reasons[name] for name in handoff.reasons if ready is not None and name in ready.reasons]
-    kinds = frozenset(signals.by_kind).union(*(condition.asks.events for condition in asked))
-    happened = events.of_leads(conn, [handoff.lead_id], kinds, None).get(handoff.lead_id, []) if kinds else []
+    reasons = ready.reasons.values() if ready is not None else ()
+    kinds = frozenset({SUBMITTED, *signals.by_kind}).union(*(condition.asks.events for condition in reasons))
+    happened = events.of_leads(conn, [handoff.lead_id], kinds, None).get(handoff.lead_id, [])
     until = [e for e in happened if e.at <= handoff.at]
+    since = [e for e in happened if e.at > handoff.at and (handoff.told_at is None or e.at <= handoff.told_at)]
+    requested = [e for e in reversed(since) if requests(release.workspace, e)]
     deciding = [e for e in reversed(until) if any(decides(release.workspace, condition, e) for condition in asked)]
     counting = [d.event for d in explained(release.workspace, until, handoff.at.astimezone(UTC).date()) if d.units > 0]
-    return list({(e.at, e.key): e for e in (*deciding, *counting)}.values())[:MOST]
+    return list({(e.at, e.key): e for e in (*requested, *deciding, *counting)}.values())[:MOST]
 
 
 def _said(release: Release, e: Event, words: Spoken) -> str:

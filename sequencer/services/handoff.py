@@ -66,7 +66,12 @@ def look(context: Context) -> bool:
         found = handoffs.due(conn, now, context.batch)
         free = readiness.lock_companies(conn, (company for _, _, company in found if company is not None))
         keys = [(lead_id, number) for lead_id, number, company in found if company is None or company in free]
-        locked = leads.lock(conn, (lead_id for lead_id, _ in keys), wait=False)
+        # Whoever moved meanwhile has a company that is not held: they are passed over, as it must not be waited for.
+        locked = {
+            lead_id: lead
+            for lead_id, lead in leads.lock(conn, (lead_id for lead_id, _ in keys), wait=False).items()
+            if lead.company_id is None or lead.company_id in free
+        }
         standing = handoffs.by_keys(conn, (key for key in keys if key[0] in locked))
         due = [one for one in standing.values() if one.due_at is not None and one.due_at <= now]
         written = _looked_at(conn, release, locked, sorted(due, key=lambda one: (one.at, one.lead_id)), now)
@@ -89,6 +94,8 @@ def _looked_at(
     unowned = {i for i, company in companies.items() if company.owner is None} if due and shared else set()
     firsts = handoffs.first_owners(conn, unowned, release.workspace.reps)
     happened = events.of_leads(conn, list(locked), HEARD, min(one.at for one in due)) if due else {}
+    # Reminders are late where nobody worked: the time that they gave is counted from when they were.
+    begun = alerts.told_at(conn, map(_known_by, due))
     for one in due:
         lead = locked[one.lead_id]
         company = companies.get(lead.company_id or 0)
@@ -102,10 +109,12 @@ def _looked_at(
             else:
                 _tell(release, written, one, over, now)
             continue
-        if one.rep is not None and ((until := rules.over_at(release.workspace, one)) is None or until > now):
-            # Something happened that changed nothing: the rep has the time that they had.
-            written.handoffs.append(one._replace(due_at=until))
-            continue
+        if one.rep is not None:
+            until = rules.over_at(release.workspace, one, begun.get(_known_by(one)))
+            if until is None or until > now:
+                # Something happened that changed nothing: the rep has the time that they had.
+                written.handoffs.append(one._replace(due_at=until))
+                continue
         first = firsts.get(company.id) if company is not None and company.owner is None else None
         found = _rep(conn, release, one, lead, company, first, loads, now)
         if one.rep is None:
@@ -178,13 +187,17 @@ def alert_of(release: Release, one: Handoff, step: str, kind: str, enrollment_id
     )
 
 
+def _known_by(one: Handoff) -> tuple[int, str]:
+    """Enrollment and step of the alert by which its rep was asked or reminded last."""
+    return one.enrollment_id or 0, f"handoff:{one.lead_id}.{one.number}:{len(one.asked)}.{one.turns}"
+
+
 def _tell(release: Release, written: Written, before: Handoff, looked: Looked, now: datetime) -> None:
     """The first alert of a step's handoff is known by that step, also when there is nobody whom it could tell."""
     one, first = looked.handoff, before.due_at == before.at
     if not looked.told and (one.rep is not None or not first):
         return
-    key = f"handoff:{one.lead_id}.{one.number}:{len(one.asked)}.{one.turns}"
-    step = one.step if first and one.step is not None else key
+    step = one.step if first and one.step is not None else _known_by(one)[1]
     written.told.append(alert_of(release, one, step, looked.told or "handoff", one.enrollment_id or 0))
     if looked.told in ("handoff", "reassigned"):
         written.happened.append(event_of(one, kinds.HANDED_OFF, now, reasons=list(one.reasons)))

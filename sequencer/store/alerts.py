@@ -1,12 +1,12 @@
 """What reps are told, until it has gone out: a row for each alert and channel, so that none waits for another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select, text, tuple_
 
 from sequencer.core.lead import Channel
 from sequencer.store.arrays import array
@@ -72,6 +72,16 @@ def insert(conn: Connection, alerts: Sequence[NewAlert], now: datetime) -> None:
             "handoffs": [a.handoff for a, _ in rows],
         },
     )
+
+
+def told_at(conn: Connection, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], datetime]:
+    """By enrollment and step, when an alert was asked for."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    columns = tuple_(alert.c.enrollment_id, alert.c.step)
+    query = select(alert.c.enrollment_id, alert.c.step, alert.c.at).where(alert.c.channel == "email")
+    return {(row.enrollment_id, row.step): row.at for row in conn.execute(query.where(columns.in_(wanted)))}
 
 
 _HOLDING: Final = "a.state = 'no_owner' AND a.handoff IS NULL AND a.kind <> 'task' AND a.at >= :since"

@@ -64,6 +64,9 @@ CALL = "was in touch: call"
         (came_to(owner=ANA, asked=(BEN,), away=True), None),
         (came_to(owner=ANA, asked=(EVA,), away=True), ("waiting", BEN, "reassigned")),
         (came_to(said("call_logged", rep=ANA), owner=ANA, asked=(BEN,), away=True), ("accepted", ANA, CALL)),
+        (came_to(said("call_logged", rep=BEN), asked=(BEN,), away=True), ("accepted", BEN, CALL)),
+        (came_to(said("call_logged", rep=EVA), asked=(EVA, BEN), away=True), ("accepted", EVA, CALL)),
+        (came_to(said("call_logged", rep=EVA), asked=(BEN,), away=True), None),
     ],
     ids=[
         "nothing happened",
@@ -85,6 +88,9 @@ CALL = "was in touch: call"
         "the deputy was asked for the owner",
         "the other owner is away",
         "the owner called, for whom the deputy was asked",
+        "the deputy called",
+        "who was asked before the deputy called",
+        "somebody else called than the deputy",
     ],
 )
 def test_what_happened_since_answers_for_the_rep(given: Any, expected: Any) -> None:
@@ -98,12 +104,11 @@ def test_what_handoffs_do_themselves_is_not_heard_as_news() -> None:
     assert not any(map(hears, (ours, said("changed", field="title"), said("visited"))))
 
 
-def test_the_time_of_the_present_rep_is_counted_from_when_they_were_asked() -> None:
-    policy = HandoffPolicy(accept_within=Within.parse("2 hours"), then=("remind", "reassign", "remind"))
+def test_the_time_of_the_present_rep_is_counted_from_when_they_were_asked_or_reminded() -> None:
+    policy = HandoffPolicy(accept_within=Within.parse("2 hours"))
     one = Handoff(1, 1, BEGAN, rep=ANA, asked=(ANA,), told_at=BEGAN)
-    hours = [
-        ((over_at(space(policy=policy), one._replace(turns=turns)) or BEGAN) - BEGAN) / timedelta(hours=1)
-        for turns in range(4)
-    ]
-    assert hours == [2, 4, 2, 4]
-    assert over_at(space(policy=replace(policy, accept_within=None)), one) is None
+    late = BEGAN + timedelta(hours=30)
+    assert over_at(space(policy=policy), one, None) == BEGAN + timedelta(hours=2)
+    assert over_at(space(policy=policy), one, late) == late + timedelta(hours=2)
+    assert over_at(space(policy=policy), one._replace(rep="gone@a.example"), late) == late
+    assert over_at(space(policy=replace(policy, accept_within=None)), one, late) is None

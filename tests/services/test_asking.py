@@ -107,3 +107,27 @@ def test_nothing_is_told_twice_of_who_becomes_ready_by_it_nor_of_what_is_old(wor
     world.pass_(hours=1)
     asks(world, kim, "after the no")
     assert asked(world, kim) == [] and [a["kind"] for a in world.view(kim)["alerts"]] == ["handoff", "handoff"]
+
+
+def test_what_is_asked_before_a_rep_was_found_stands_in_the_handoff_of_whoever_is(world: World) -> None:
+    world.deploy(workspace(ASKING, ""))
+    lead = world.lead(first_name="Kim")
+    world.happens(lead, "submitted", "first", form="demo", text="A demo, please.")
+    world.work()
+    world.pass_(hours=4)
+    world.happens(lead, "submitted", "second", form="contact", text="We sign today.")
+    world.happens(lead, "submitted", "guide", form="guide", answers={"role": "cfo"})
+    world.work()
+    assert mails(world) == [] == asked(world, lead), "nobody owns the lead"
+    world.lead(owner=ANA)
+    world.work()
+    [mail] = mails(world)
+    assert mail.index("“We sign today.”") < mail.index("“A demo, please.”") and "form guide" not in mail
+
+
+def test_what_is_asked_is_held_where_whoever_accepted_left_and_nobody_owns_the_lead(world: World, kim: Lead) -> None:
+    accepts(world, kim)
+    world.deploy({name: text.replace(ANA, "ann@acme.example") for name, text in workspace(ASKING).items()})
+    world.happens(kim, "submitted", form="contact", text="Who calls me?")
+    [held] = [a for a in world.view(kim)["alerts"] if a["kind"] == "asked"]
+    assert (held["rep"], held["state"]) == (None, "no_owner")

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Connection, text
 
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff
@@ -14,7 +15,7 @@ from sequencer.services import accept, handoff, weigh
 from sequencer.services.due import work
 from sequencer.services.react import react
 from sequencer.services.standing import sentences, standing_view
-from sequencer.store import clock, handoffs
+from sequencer.store import clock, handoffs, leads
 from tests.services.conftest import START, World
 from tests.services.test_weighing import visits
 from tests.workspaces import WORKSPACE, files
@@ -399,3 +400,47 @@ def test_whom_a_rep_takes_on_has_the_status_that_is_declared_by_an_answer_and_by
         e["data"] for e in world.view(kim)["events"] if e["event"] == "changed" and e["data"]["field"] == "status"
     ]
     assert changed == [{"field": "status", "before": "idle-timing", "after": "working"}]
+
+
+def test_what_changes_nothing_leaves_the_rep_the_time_that_a_late_reminder_gave(world: World) -> None:
+    world.deploy(workspace())
+    kim = world.lead(owner="ana@acme.example")
+    asks(world, kim)
+    with world.context.engine.begin() as conn:
+        now = clock.now(conn)
+        assert clock.advance(conn, now, now + timedelta(hours=33)), "nobody worked for more than a day"
+    world.work()
+    [late] = of(world, kim)
+    assert (late.turns, late.due_at) == (1, START + timedelta(hours=53)), "on Wednesday at 13: four hours of Ana's"
+    world.happens(kim, "changed", source="crm", field="stage", before="sql", after="mql")
+    world.work()
+    assert of(world, kim) == [late]
+
+
+def test_who_moved_to_a_company_that_is_not_held_is_passed_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.deploy(workspace())
+    kim, lee = (world.lead(f"{name}@{name}.example", company=name) for name in ("harbor", "mill"))
+    asks(world, kim)
+    world.pass_(hours=1)
+    [waiting] = of(world, kim)
+
+    def owner() -> str | None:
+        with world.context.engine.connect() as conn:
+            return leads.companies(conn, [lee.company_id or 0])[lee.company_id or 0].owner
+
+    def moving(conn: Connection, now: datetime, limit: int) -> list[tuple[int, int, int | None]]:
+        found = due(conn, now, limit)
+        with world.context.engine.begin() as other:
+            other.execute(text("UPDATE lead SET company_id = :to WHERE id = :id"), {"to": lee.company_id, "id": kim.id})
+        return found
+
+    due = handoffs.due
+    with world.context.engine.begin() as conn:
+        conn.execute(text("UPDATE company SET owner = 'gone@acme.example' WHERE id = :id"), {"id": lee.company_id})
+        handoffs.touch(conn, [kim.id], clock.now(conn))
+    with monkeypatch.context() as patched:
+        patched.setattr(handoffs, "due", moving)
+        handoff.look(world.context)
+    assert (of(world, kim), owner()) == ([waiting._replace(due_at=world.now())], "gone@acme.example")
+    handoff.look(world.context)
+    assert (of(world, kim), owner()) == ([waiting], None)
