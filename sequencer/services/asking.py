@@ -1,6 +1,7 @@
 """Tells reps what leads ask for who are in their hands already: no further handoff does."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,6 +22,8 @@ LATELY: Final = timedelta(days=1)
 """What was asked for before that is no news: it was brought from elsewhere."""
 EACH: Final = 3600
 """Seconds of business time in which the same is told of a lead once."""
+MOST: Final = 3
+"""Alerts of a lead in that time: whoever knows the address can write in its name."""
 
 
 def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime) -> None:
@@ -29,17 +32,17 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
     Where there is neither they are held until there is an owner. Who is in no readiness becomes ready by it, which is
     told by itself.
     """
-    asked = [(e, what) for e in new if e.at > now - LATELY and (what := requests(release.workspace, e))]
+    asked = [e for e in new if e.at > now - LATELY and requests(release.workspace, e)]
     if not asked:
         return
-    last = readiness.last(conn, sorted({e.lead_id for e, _ in asked}))
+    last = readiness.last(conn, sorted({e.lead_id for e in asked}))
     ready = [lead_id for lead_id, one in last.items() if one.over_at is None]
     newest = {lead_id: of[0] for lead_id, of in handoffs.of_leads(conn, ready).items()} if ready else {}
     if not newest:
         return
     owned = owners(conn, release.workspace, leads.by_ids(conn, sorted(newest)))
     signals, told = release.workspace.signals, []
-    for e, what in asked:
+    for e in asked:
         one = newest.get(e.lead_id)
         if one is None or one.state in (State.DECLINED, State.EXPIRED):
             continue
@@ -54,7 +57,7 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
         told.append(
             NewAlert(
                 enrollment_id=0,
-                step=f"asked:{e.lead_id}:{'.'.join(what)}:{int(now.timestamp()) // EACH}",
+                step=f"asked:{e.lead_id}:{int(now.timestamp()) // EACH}",
                 kind="asked",
                 lead_id=e.lead_id,
                 rep=rep.email if rep is not None else None,
@@ -64,4 +67,20 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
                 handoff=one.number if answers else None,
             )
         )
-    alerts.insert(conn, told, now)
+    alerts.insert(conn, _placed(conn, told), now)
+
+
+def _placed(conn: Connection, told: Sequence[NewAlert]) -> list[NewAlert]:
+    """Those that say something else than what the lead's places of the hour hold, as long as one is free.
+
+    The caller holds the leads' locks.
+    """
+    places = {one.step: [f"{one.step}:{number}" for number in range(MOST)] for one in told}
+    notes = alerts.notes(conn, [place for of in places.values() for place in of])
+    placed = []
+    for one in told:
+        free = [place for place in places[one.step] if place not in notes]
+        if free and all(notes.get(place) != one.note for place in places[one.step]):
+            notes[free[0]] = one.note
+            placed.append(replace(one, step=free[0]))
+    return placed

@@ -9,6 +9,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.rep_answer import Said
 from sequencer.services import accept, alerts
+from sequencer.services.asking import MOST
 from sequencer.services.react import react
 from sequencer.store import clock
 from tests.services.conftest import World
@@ -73,8 +74,8 @@ def test_what_is_asked_next_goes_to_the_rep_once_an_hour_for_each_thing(
     world.happens(kim, "visited", page="/pricing")
     question = "asks about price: “How much is it for 2000 invoices?”"
     assert asked(world, kim) == [
-        (ANA, "Submitted the form demo"),
         (ANA, f"Submitted the form contact: “{' '.join(WORDS.split())}”"),
+        (ANA, "Submitted the form demo"),
     ]
     first = next(mail for mail in mails(world) if "form contact" in mail)
     assert question in first and ("Accept or decline" in first) is not accepted
@@ -92,6 +93,17 @@ def test_a_rep_reads_what_is_asked_in_their_own_language(world: World, kim: Lead
     assert world.provider.batches[-1].recipients[0].values[0] == "Kim möchte etwas"
     assert "Hat das Formular contact abgeschickt: “We are ready to sign." in mail
     assert "fragt nach price: „How much is it for 2000 invoices?“" in mail
+
+
+def test_other_words_are_told_within_the_hour_and_no_more_than_so_many_of_a_lead(world: World, kim: Lead) -> None:
+    words = ["Hello there", "Please call me at 5, it is urgent", *(f"And {number}" for number in range(MOST))]
+    for key, said in enumerate(words):
+        for again in "ab":
+            world.happens(kim, "submitted", f"{key}{again}", form="contact", text=said)
+    assert [note for _, note in asked(world, kim)] == [f"Submitted the form contact: “{one}”" for one in words[:MOST]]
+    world.pass_(hours=1)
+    world.happens(kim, "submitted", "later", form="contact", text=words[-1])
+    assert len(asked(world, kim)) == MOST + 1
 
 
 def test_nothing_is_told_twice_of_who_becomes_ready_by_it_nor_of_what_is_old(world: World, kim: Lead) -> None:
