@@ -34,6 +34,7 @@ STRANGERS_MAY = {
     "/f.js",
     "/h/{token}",
     "/f/{form}",
+    "/f/{form}/magnet",
     "/c/{token}",
     "/d/{token}",
     "/healthz",

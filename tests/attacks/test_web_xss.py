@@ -81,7 +81,7 @@ def fill(site: Site, payload: str) -> Lead:
     world.work()
     for kind, data in (
         ("submitted", {"form": payload}),
-        ("visited", {"page": payload, "url": payload}),
+        ("visited", {"page": f"/{''.join(filter(str.isprintable, payload))}", "url": payload}),
         ("price_asked", {"text": payload}),
         ("said", {"reason": payload, payload: payload}),
         ("topic_asked", {"topic": payload}),

@@ -66,6 +66,7 @@ LEFT_OUT = {
     "what it is unless one says otherwise is what we want": {
         ("handoff", "stage"),
         ("pressure", "catch_up"),
+        ("rep", "language"),
         ("sales_handoff", "stage"),
         ("sequence", "edits"),
         ("site", "consent"),
