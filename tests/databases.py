@@ -5,7 +5,7 @@ such as a month's partitions; one in which anything else of the tables changed i
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -47,6 +47,9 @@ _A_MOMENT = text("SELECT pg_sleep(0.002)")
 """Waiting for each by `pg_terminate_backend` itself means a tenth of a second each."""
 _PATIENCE = 5000
 """Moments."""
+WAITED_FOR = text(
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+)
 _FILLED = text(
     """
     SELECT string_agg('DELETE FROM ' || name, ';') FILTER (WHERE size <= 1048576),
@@ -135,6 +138,13 @@ class Databases:
         engine.dispose()
         with self._admin.connect() as conn:
             conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def until_waiting(engine: Engine, over: Callable[[], bool]) -> None:
+    """Returns once somebody waits for a lock of this database, or it is over without."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        while not (over() or conn.execute(WAITED_FOR).scalar_one()):
+            conn.execute(_A_MOMENT)
 
 
 def dialect(url: str) -> str:

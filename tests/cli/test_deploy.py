@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from sequencer.settings import variables
 from sequencer.store import tables
+from tests.databases import until_waiting
 
 from .conftest import ROOT, START, Sequencer
 
@@ -80,17 +81,12 @@ def test_of_two_deploys_at_once_the_second_says_that_it_was_second(sequencer: Se
         environ = {**variables(), **sequencer.environ}
         command = [sys.executable, "-m", "sequencer", "deploy"]
         second = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
-            while second.poll() is None and not watch.execute(_WAITING).scalar_one():
-                watch.execute(text("SELECT pg_sleep(0.02)"))
+        until_waiting(engine, lambda: second.poll() is not None)
         first.commit()
     assert (
         "",
         "Error: another deploy came first: look at what it deployed, then deploy again\n",
     ) == second.communicate()
-
-
-_WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
 
 def test_a_folder_that_is_none_is_refused(sequencer: Sequencer) -> None:

@@ -18,6 +18,7 @@ from sequencer.services.due import rest, work
 from sequencer.services.leads import save
 from sequencer.store import clock, leads
 from sequencer.store import companies as stored
+from tests.databases import until_waiting
 from tests.services.conftest import World
 from tests.services.test_colleagues import heard, stands, workspace
 from tests.services.test_handoffs import REPS, RULES, asks, of
@@ -186,16 +187,11 @@ def test_whoever_waits_for_a_company_holds_none_that_comes_after_it(two: World, 
     with ThreadPoolExecutor(1) as other, engine.begin() as conn:
         assert [held] == list(stored.lock_domains(conn, [held]))
         done = other.submit(change, two, "labs.example", "harbor.example")
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
-            while not (done.done() or watch.execute(_WAITING).scalar_one()):
-                watch.execute(text("SELECT pg_sleep(0.02)"))
+        until_waiting(engine, done.done)
         assert {"labs.example", "harbor.example"} == {*conn.execute(_FREE).scalars()} and not done.done()
     done.result()
 
 
-_WAITING = text(
-    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
-)
 _FREE = text("SELECT domain FROM company WHERE domain >= 'h' FOR NO KEY UPDATE SKIP LOCKED")
 
 

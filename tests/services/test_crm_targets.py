@@ -15,6 +15,7 @@ from sequencer.providers.crm import Activity, Change, Contact, Failed
 from sequencer.services import accept, targets, write_back
 from sequencer.store import calls_out, crm_contacts, leads
 from sequencer.store.crm_contacts import Known
+from tests.databases import until_waiting
 from tests.services.conftest import World
 from tests.services.test_handoffs import SIGNALS, asks, workspace
 
@@ -166,9 +167,7 @@ def test_whoever_waits_for_a_lead_holds_no_contact_as_what_the_crm_posts_is_abou
         leads.lock(conn, [kim.id, lee.id])
         crm_contacts.put(conn, both[:1])
         done = other.submit(targets.deliver, world.context)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
-            while not (done.done() or watch.execute(_WAITING).scalar_one()):
-                watch.execute(text("SELECT pg_sleep(0.02)"))
+        until_waiting(engine, done.done)
         assert lee.id in conn.execute(_FREE).scalars() and not done.done()
         crm_contacts.put(conn, both[1:])
     done.result()
@@ -176,9 +175,6 @@ def test_whoever_waits_for_a_lead_holds_no_contact_as_what_the_crm_posts_is_abou
         assert set(crm_contacts.lead_ids(conn, [("hubspot", "1246965")]).values()) == {lee.id}, "the newest of both"
 
 
-_WAITING = text(
-    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
-)
 _FREE = text("SELECT lead_id FROM crm_contact FOR NO KEY UPDATE SKIP LOCKED")
 
 

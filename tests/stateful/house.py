@@ -48,6 +48,7 @@ from sequencer.store import clock, intake, leads, partitions, releases, watches
 from sequencer.store.engine import connect
 from sequencer.web import unsubscribe as page
 from sequencer.web.api import ApiDoor
+from tests.databases import WAITED_FOR
 from tests.simulation.stack import WHOLE_KEY
 from tests.stateful.edits import SEQUENCES, Edit, bundle
 from tests.stateful.model import Model, Person, Said
@@ -247,7 +248,7 @@ class House:
         helper = _Helper(self, action)
         helper.start()
         with self.spy.connect() as conn:
-            while helper.is_alive() and not conn.execute(text(_WAITING)).scalar_one():
+            while helper.is_alive() and not conn.execute(WAITED_FOR).scalar_one():
                 time.sleep(0.0005)
         return helper
 
@@ -675,6 +676,3 @@ _EMPTY = "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _TRY = "UPDATE pause SET retry_at = clock_timestamp() WHERE retry_at IS NOT NULL"
 _EXPIRE = "UPDATE request SET lease_until = clock_timestamp() - interval '1 s' WHERE lease_until IS NOT NULL"
 _BY_TIME = "SELECT count(*) FROM enrollment WHERE origin LIKE 'silent %'"
-_WAITING = """
-SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
-"""

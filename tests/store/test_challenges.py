@@ -7,8 +7,7 @@ from sqlalchemy import Engine, text
 
 from sequencer.store import challenges, clock
 from sequencer.store.challenges import use
-
-WAITING = text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+from tests.databases import until_waiting
 
 
 def test_a_challenge_is_used_by_one_of_two_who_come_at_once(engine: Engine) -> None:
@@ -17,13 +16,12 @@ def test_a_challenge_is_used_by_one_of_two_who_come_at_once(engine: Engine) -> N
             conn.execute(text("SET LOCAL lock_timeout = '30s'"))
             return use(conn, "n", trace, until)
 
-    with engine.connect() as first, engine.connect() as looking, ThreadPoolExecutor(2) as pool:
+    with engine.connect() as first, ThreadPoolExecutor(2) as pool:
         until = clock.operating(first) + timedelta(hours=1)
         assert use(first, "n", b"kim", until)
         others = [pool.submit(other, b"lee"), pool.submit(other, b"kim")]
-        while not looking.execute(WAITING).scalar_one():
-            looking.rollback()
-            assert not any(one.done() for one in others), "nobody is told anything before the first is through"
+        until_waiting(engine, lambda: any(one.done() for one in others))
+        assert not any(one.done() for one in others), "nobody is told anything before the first is through"
         first.commit()
         assert [one.result(60) for one in others] == [False, True]
 

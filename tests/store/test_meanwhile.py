@@ -17,6 +17,7 @@ from sequencer.core.message import State
 from sequencer.store import clock, events, messages
 from sequencer.store.messages import Doubt, Engagement, Settled
 from sequencer.store.partitions import ensure, lowest_id
+from tests.databases import until_waiting
 
 MONTHS = {"one": datetime(2026, 11, 15, tzinfo=UTC), "two": datetime(2026, 11, 30, 23, 59, 59, 980_000, tzinfo=UTC)}
 """When the first of the messages was sent; the others followed, a millisecond apart."""
@@ -133,9 +134,7 @@ def test_who_changed_a_row_just_now_takes_no_other_rows_with_it(
         theirs.execute(text("UPDATE message SET opened_at = :at WHERE enrollment_id = ANY(:ids)"), held)
         theirs.execute(text("UPDATE event SET source = 'sandbox' WHERE enrollment_id = ANY(:ids)"), held)
         done = other.submit(run, engine, write, start, plan)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
-            while not (done.done() or watch.execute(_WAITING).scalar_one()):
-                watch.execute(text("SELECT pg_sleep(0.01)"))
+        until_waiting(engine, done.done)
         assert not done.done(), "it waits for what somebody holds"
         theirs.commit()
         done.result()
@@ -164,7 +163,8 @@ def run(engine: Engine, write: Write, start: datetime, plan: str) -> None:
 def exist(engine: Engine, start: datetime, state: State) -> None:
     """One request's messages, each with a click, among some thousand others."""
     values = {"ids": ids(start), "step": STEP, "state": state, "at": start, "request": REQUEST, "fence": FENCE}
-    others = [number + (place << 20) + 1 for number in (ids(start)[0],) for place in range(-3000, 3000)]
+    first = ids(start)[0]
+    others = [first + (place << 20) + 1 for place in range(-3000, 3000)]
     with engine.begin() as conn:
         clock.start_virtual(conn, start)
         ensure(conn)
@@ -185,6 +185,3 @@ _MESSAGES = text(
     """
 )
 _REQUEST = text("INSERT INTO request (id, lease_until, enrollment_ids) VALUES (:request, '2020-01-01', :ids)")
-_WAITING = text(
-    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
-)
