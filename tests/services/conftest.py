@@ -133,6 +133,12 @@ class World:
                 self.work()
                 return
 
+    def idle(self, span: timedelta) -> None:
+        """Lets business time pass in which nobody works."""
+        with self.context.engine.begin() as conn:
+            now = clock.now(conn)
+            assert clock.advance(conn, now, now + span)
+
     def happens(self, lead: Lead, kind: str, key: str = "", **data: Any) -> Reaction:
         with self.context.engine.begin() as conn:
             release = self.context.releases.current(conn)

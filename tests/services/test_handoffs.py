@@ -406,9 +406,7 @@ def test_what_changes_nothing_leaves_the_rep_the_time_that_a_late_reminder_gave(
     world.deploy(workspace())
     kim = world.lead(owner="ana@acme.example")
     asks(world, kim)
-    with world.context.engine.begin() as conn:
-        now = clock.now(conn)
-        assert clock.advance(conn, now, now + timedelta(hours=33)), "nobody worked for more than a day"
+    world.idle(timedelta(hours=33))
     world.work()
     [late] = of(world, kim)
     assert (late.turns, late.due_at) == (1, START + timedelta(hours=53)), "on Wednesday at 13: four hours of Ana's"

@@ -5,7 +5,6 @@ from datetime import timedelta
 from sequencer.core.entry import holds_out
 from sequencer.services import advance
 from sequencer.services.why import why
-from sequencer.store import clock
 from tests.services.conftest import World
 from tests.services.test_batches import counted
 from tests.workspaces import files
@@ -111,9 +110,7 @@ def test_a_batch_that_ends_and_lets_go_takes_the_same_queries_for_few_and_many(w
         world.enter("education", *people)
         world.enter("sales", *people)
         world.work()
-        with world.context.engine.begin() as conn:
-            now = clock.now(conn)
-            assert clock.advance(conn, now, now + timedelta(hours=1))
+        world.idle(timedelta(hours=1))
         with counted(world.context.engine) as statements:
             advance.drain(world.context, "sales", ":end")
         waiting = [e for p in people for e in world.view(p)["enrollments"] if e["sequence"] == "education"]

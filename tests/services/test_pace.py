@@ -133,9 +133,7 @@ def test_turns_that_passed_in_a_pause_are_given_anew(world: World) -> None:
     world.pass_(hours=1)
     world.deploy(workspace("score >= 60"))
     world.work()
-    with world.context.engine.begin() as conn:
-        now = clock.now(conn)
-        assert clock.advance(conn, now, now + timedelta(hours=2))
+    world.idle(timedelta(hours=2))
     world.pass_(hours=1)
     moments = [row.at for row in handed(world)]
     assert len(moments) == 6 and in_turn(moments)

@@ -11,8 +11,8 @@ from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.services import advance, heartbeat, inspect
 from sequencer.services.heartbeat import check, resume
 from sequencer.services.seldom import Seldom
-from sequencer.store import clock, opening, pauses
 from sequencer.store import heartbeat as beats
+from sequencer.store import opening, pauses
 from sequencer.store.pauses import Gate, Reason
 from workers.clock import tick
 from workers.runner import lookout
@@ -339,9 +339,7 @@ def test_being_put_off_is_not_what_makes_a_mail_late(world: World, max_lateness:
     sequence = WELCOME.replace("steps:", f"max_lateness: {max_lateness}\nsteps:")
     entered(world, 60, sequence, WORKSPACE + "pressure: {catch_up: 60}\n")
     tick(world.context)
-    with world.context.engine.begin() as conn:
-        now = clock.now(conn)
-        clock.advance(conn, now, now + timedelta(hours=3))
+    world.idle(timedelta(hours=3))
     silent_for(world, 3)
     world.pass_(minutes=65)
     assert [step for _, step in world.provider.mails] == ["one"] * mailed

@@ -281,9 +281,7 @@ def cost(world: World, name: str, count: int) -> int:
         world.enter("it", *entering)
         people += entering
     taken_over(world)
-    with world.context.engine.begin() as conn:
-        now = clock.now(conn)
-        assert clock.advance(conn, now, now + timedelta(hours=30))
+    world.idle(timedelta(hours=30))
     with counted(world.context.engine) as statements:
         advance.drain(world.context, "it", "one")
     assert sorted(world.provider.mails[-3 * count :]) == sorted((one.email, "one") for one in people)
