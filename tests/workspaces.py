@@ -45,3 +45,10 @@ def files(**sequences: str) -> dict[str, str]:
         "content/four.md": content("Four for {{ lead.first_name or 'you' }}"),
     }
     return found | {f"sequences/{name.replace('_', '-')}.yaml": text for name, text in sequences.items()}
+
+
+def edited(files: dict[str, str], before: str, after: str) -> dict[str, str]:
+    """The workspace with one text replaced, wherever it says it."""
+    found = {name: text.replace(before, after) for name, text in files.items()}
+    assert found != files, f"nothing says {before!r}"
+    return found

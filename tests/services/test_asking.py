@@ -14,6 +14,7 @@ from sequencer.services.react import react
 from sequencer.store import clock
 from tests.services.conftest import World
 from tests.services.test_handoffs import LONG, asks, workspace
+from tests.workspaces import edited
 
 ANA, BEN = "ana@acme.example", "ben@acme.example"
 WORDS = "We are ready to sign.\n\nHow much is it for 2000 invoices? Please call me today."
@@ -86,7 +87,7 @@ def test_what_is_asked_next_goes_to_the_rep_once_an_hour_for_each_thing(
 
 def test_a_rep_reads_what_is_asked_in_their_own_language(world: World, kim: Lead) -> None:
     mails(world)
-    german = {n: t.replace("name: Ana Ruiz", "name: Ana Ruiz, language: de") for n, t in workspace(ASKING).items()}
+    german = edited(workspace(ASKING), "name: Ana Ruiz", "name: Ana Ruiz, language: de")
     world.deploy(german)
     world.happens(kim, "submitted", "next", form="contact", text=WORDS)
     mail = mails(world)[-1]
@@ -139,7 +140,7 @@ def test_what_is_asked_before_a_rep_was_found_stands_in_the_handoff_of_whoever_i
 
 def test_what_is_asked_is_held_where_whoever_accepted_left_and_nobody_owns_the_lead(world: World, kim: Lead) -> None:
     accepts(world, kim)
-    world.deploy({name: text.replace(ANA, "ann@acme.example") for name, text in workspace(ASKING).items()})
+    world.deploy(edited(workspace(ASKING), ANA, "ann@acme.example"))
     world.happens(kim, "submitted", form="contact", text="Who calls me?")
     [held] = [a for a in world.view(kim)["alerts"] if a["kind"] == "asked"]
     assert (held["rep"], held["state"]) == (None, "no_owner")

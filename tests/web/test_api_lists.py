@@ -9,6 +9,7 @@ from sequencer.core.cursor import BadCursor
 from sequencer.store import handoffs, listings
 from tests.services.test_handoffs import asks, workspace
 from tests.web.conftest import BEARER, Site
+from tests.workspaces import edited
 
 EMAIL = "kim@harbor.example"
 
@@ -124,7 +125,7 @@ def test_a_handoff_is_listed_and_answered_once(site: Site) -> None:
     for day in ("2026-11-23", "1999-01-01", "2036-11-23"):
         said = {"answer": "decline", "reason": "not-now", "until": day}
         assert "from tomorrow on" in str(post(site, place, said, 422))
-    left = {name: text.replace("ana@acme.example", "eva2@acme.example") for name, text in workspace().items()}
+    left = edited(workspace(), "ana@acme.example", "eva2@acme.example")
     site.world.deploy(left)
     assert "no rep any more" in str(post(site, place, {"answer": "accept"}, 409))
     site.world.deploy(workspace())
@@ -135,10 +136,7 @@ def test_a_handoff_is_listed_and_answered_once(site: Site) -> None:
 
 
 def test_the_day_from_which_a_handoff_is_put_off_is_the_reps_tomorrow(site: Site) -> None:
-    west = {
-        name: one.replace("Ana Ruiz, zone: Europe/London", "Ana Ruiz, zone: Pacific/Honolulu")
-        for name, one in workspace().items()
-    }
+    west = edited(workspace(), "Ana Ruiz, zone: Europe/London", "Ana Ruiz, zone: Pacific/Honolulu")
     site.world.deploy(west)
     kim = site.world.lead(EMAIL, owner="ana@acme.example")
     asks(site.world, kim)

@@ -11,6 +11,7 @@ from tests.services.conftest import World
 from tests.services.test_handoffs import asks, of, workspace
 from tests.services.webhooks import reply_form, take
 from tests.web.conftest import Site
+from tests.workspaces import edited
 
 
 def mailed(site: Site) -> tuple[str, str]:
@@ -85,12 +86,7 @@ def test_declining_needs_a_reason_and_a_date_brings_the_lead_back_then(site: Sit
 def test_tomorrow_is_the_reps_and_what_was_typed_stands_there_again(
     site: Site, zone: str, hours: int, day: str, fits: bool
 ) -> None:
-    site.world.deploy(
-        {
-            name: one.replace("Ana Ruiz, zone: Europe/London", f"Ana Ruiz, zone: {zone}")
-            for name, one in workspace().items()
-        }
-    )
+    site.world.deploy(edited(workspace(), "Ana Ruiz, zone: Europe/London", f"Ana Ruiz, zone: {zone}"))
     asks(site.world, site.world.lead(owner="ana@acme.example"))
     _, page = mailed(site)
     site.world.pass_(hours=hours)
@@ -139,7 +135,7 @@ def profile(site: Site, page: str) -> bool:
 def test_once_it_is_over_the_link_says_so_and_not_who_the_lead_is(site: Site, page: str, how: str, says: str) -> None:
     assert profile(site, page)
     if how == "leave":
-        left = {name: text.replace("ana@acme.example", "eva2@acme.example") for name, text in workspace().items()}
+        left = edited(workspace(), "ana@acme.example", "eva2@acme.example")
         site.world.deploy(left)
         assert site.http.post(page, data={"do": "accept"}).status_code == 409
         assert state(site)[0] == "waiting"
@@ -208,9 +204,7 @@ def test_answering_the_mail_works_as_well(
 
 
 def test_a_rep_is_told_and_answers_in_their_own_language(site: Site) -> None:
-    german = {
-        name: text.replace("{name: Ana Ruiz", "{name: Ana Ruiz, language: de") for name, text in workspace().items()
-    }
+    german = edited(workspace(), "{name: Ana Ruiz", "{name: Ana Ruiz, language: de")
     site.world.deploy(german)
     kim = site.world.lead(first_name="Kim", company="Harbor", owner="ana@acme.example", pains=["cost"])
     asks(site.world, kim)
