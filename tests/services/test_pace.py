@@ -1,10 +1,8 @@
 """Who becomes sales-ready by a changed signals.yaml: exactly those whom `plan` counts, one after another."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,12 +20,10 @@ from sequencer.services.leads import save
 from sequencer.services.react import react
 from sequencer.store import clock, leads, readiness, watches
 from tests.services.conftest import World
-from tests.services.test_readying import handed, planned, readied
+from tests.services.test_readying import RATE, STEP, handed, in_turn, planned, readied
 from tests.services.test_weighing import visits
 from tests.workspaces import WORKSPACE, files
 
-RATE = 60
-STEP = timedelta(hours=1) / RATE
 TOGETHER = 'company.engaged_people("30 days") >= 3 and score >= 20'
 
 
@@ -48,10 +44,6 @@ def readying(world: World, files: dict[str, str]) -> Readying:
     return found
 
 
-def in_turn(moments: Iterable[datetime]) -> bool:
-    return all(later - sooner >= STEP for sooner, later in pairwise(sorted(moments)))
-
-
 def crowd(world: World, companies: int, people: int, *pages: str) -> list[Lead]:
     """So many people of so many companies, who visited these pages."""
     found = [
@@ -62,6 +54,14 @@ def crowd(world: World, companies: int, people: int, *pages: str) -> list[Lead]:
     for one in found:
         visits(world, one, *pages)
     return found
+
+
+def retitled(world: World, people: list[Lead]) -> None:
+    """These are changed, by nothing that counts."""
+    with world.context.engine.begin() as conn:
+        release, now = world.context.releases.current(conn), clock.now(conn)
+        changed = [read({"email": one.email, "title": "Head of Sales"}, release.workspace) for one in people]
+        save(conn, release, changed, "test", now, announce_new=False)
 
 
 @pytest.mark.parametrize("page", [weigh.PAGE, 2])
@@ -105,17 +105,7 @@ def test_who_does_something_that_counts_waits_for_no_turn_and_who_is_only_change
     began = world.now()
     world.work()
     assert handed(world) == []
-    with world.context.engine.begin() as conn:
-        release = world.context.releases.current(conn)
-        changed = [{"email": one.email, "title": "Head of Sales"} for one in people]
-        save(
-            conn,
-            release,
-            [read(one, release.workspace) for one in changed],
-            "test",
-            clock.now(conn),
-            announce_new=False,
-        )
+    retitled(world, people)
     visits(world, people[5], "/blog")
     world.work()
     assert handed(world) == [], "nothing of this counts"
@@ -148,10 +138,7 @@ def test_who_is_not_ready_at_a_look_before_the_turn_is_looked_at_when_colleagues
     world.deploy(workspace(f"{{any: {{together: {together}}}}}") | slow)
     world.pass_(hours=1, minutes=40)
     assert len(handed(world)) == 1, "it is another day: the turns of the others are to come, and nobody is engaged now"
-    with world.context.engine.begin() as conn:
-        release, now = world.context.releases.current(conn), clock.now(conn)
-        changed = [read({"email": one.email, "title": "Head of Sales"}, release.workspace) for one in people]
-        save(conn, release, changed, "test", now, announce_new=False)
+    retitled(world, people)
     world.work()
     for n in range(3):
         visits(world, world.lead(f"new{n}@c0.example", owner_email="ana@acme.example"), "/pricing")

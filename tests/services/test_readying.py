@@ -1,7 +1,8 @@
 """Who becomes sales-ready by a changed signals.yaml: what `plan` says is what the deploy does, at the declared pace."""
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.services.test_weighing import SIGNALS, workspace
 
 PEOPLE = 120
 RATE = 60
+STEP = timedelta(hours=1) / RATE
 BEFORE = """
 points:
   - {when: visited("/contact*"), points: 40}
@@ -36,6 +38,11 @@ learn:
 """
 )
 RATED = f"pressure: {{catch_up: {RATE}}}\n"
+
+
+def in_turn(moments: Iterable[datetime]) -> bool:
+    """No two are closer to each other than the declared pace lets them be."""
+    return all(later - sooner >= STEP for sooner, later in pairwise(sorted(moments)))
 
 
 def people(world: World, owned: bool = False) -> None:
@@ -98,8 +105,7 @@ def test_what_is_planned_of_a_changed_file_is_what_happens_at_the_declared_pace(
     assert found.reasons == Counter(reason for row in after for reason in row.reasons)
     assert set(found.reasons) == {"price", "together"}
     assert found.over == len([row for row in readied(world) if row.at <= began and row.over_at])
-    moments = sorted(row.at for row in after)
-    assert all(later - sooner >= timedelta(hours=1) / RATE for sooner, later in pairwise(moments))
+    assert in_turn(row.at for row in after)
     with world.context.engine.connect() as conn:
         entered = conn.execute(select(enrollment.c.lead_id).where(enrollment.c.entered_at > began)).scalars().all()
         stages = Counter(conn.execute(select(lead.c.stage).where(lead.c.stage == "mql")).scalars())
@@ -135,8 +141,7 @@ def test_exactly_those_whom_the_plan_counts_are_handed_off_or_told_of_again(worl
 
     assert found is not None and found.following and found.waiting
     assert found.ready + found.following == len(ready) > found.told_again == len(ready.keys() & open_) > 0
-    moments = sorted(of.values())
-    assert all(later - sooner >= timedelta(hours=1) / RATE for sooner, later in pairwise(moments))
+    assert in_turn(of.values())
     assert of == ready and len(handed(world)) == len(open_ | of.keys()), "each has one handoff, as of then"
     with world.context.engine.connect() as conn:
         told = Counter(conn.execute(select(alert.c.lead_id).where(alert.c.handoff.is_not(None))).scalars())
