@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sequencer.core import event as kinds
 from sequencer.core.decision import Change, Reason
@@ -67,14 +68,8 @@ def settled(
     zone = zone_of(workspace, sequence, snapshot.lead, owner_of(workspace, snapshot))
     after = before
     for e in told:
-        if e.kind == kinds.REPLIED and after.status in RUNNING:
-            after = after_reply(workspace, sequence, after, snapshot.lead, zone, now)
-        elif e.kind == kinds.AUTO_REPLIED and after.status in RUNNING:
-            after = after_out_of_office(workspace, sequence, after, snapshot.lead, _back(e.data), zone, now)
-        elif e.kind in kinds.OF_COLLEAGUES and after.status in RUNNING:
-            after = after_colleague(workspace, sequence, after, snapshot.lead, e.kind, zone, now)
-        elif after.status in RUNNING:
-            after = after_touch(workspace, sequence, after, snapshot.lead, e, zone, now)
+        if after.status in RUNNING:
+            after = _after(workspace, sequence, after, snapshot.lead, e, zone, now, now)
     wakes_up = wakes(sequence, told) if after.status is Status.ACTIVE else _may_go_on(after, told)
     if not wakes_up:
         return Settled(after, reasons=_why(sequence, before, after))
@@ -97,13 +92,28 @@ def without_colleagues(
     zone = zone_of(workspace, sequence, snapshot.lead, owner_of(workspace, snapshot))
     after = goes_on
     for e in own:
-        if e.kind == kinds.REPLIED:
-            after = after_reply(workspace, sequence, after, snapshot.lead, zone, e.at)
-        elif e.kind == kinds.AUTO_REPLIED:
-            after = after_out_of_office(workspace, sequence, after, snapshot.lead, _back(e.data), zone, e.at)
-        else:
-            after = after_touch(workspace, sequence, after, snapshot.lead, e, zone, now)
+        after = _after(workspace, sequence, after, snapshot.lead, e, zone, e.at, now)
     return after if after.resume_at is not None and after.resume_at > now else goes_on
+
+
+def _after(
+    workspace: Workspace,
+    sequence: Series,
+    enrollment: Enrollment,
+    lead: Lead,
+    e: Event,
+    zone: ZoneInfo,
+    at: datetime,
+    now: datetime,
+) -> Enrollment:
+    """The enrollment after one event; `at`: from when what it begins counts. A touch says that itself."""
+    if e.kind == kinds.REPLIED:
+        return after_reply(workspace, sequence, enrollment, lead, zone, at)
+    if e.kind == kinds.AUTO_REPLIED:
+        return after_out_of_office(workspace, sequence, enrollment, lead, _back(e.data), zone, at)
+    if e.kind in kinds.OF_COLLEAGUES:
+        return after_colleague(workspace, sequence, enrollment, lead, e.kind, zone, at)
+    return after_touch(workspace, sequence, enrollment, lead, e, zone, now)
 
 
 def _may_go_on(paused: Enrollment, told: Sequence[Event]) -> bool:
