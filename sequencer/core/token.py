@@ -17,8 +17,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 Purpose: TypeAlias = Literal["link", "unsubscribe", "reply", "handoff", "download"]
 
-_MACS: Final = {"link": slice(0, 8), "unsubscribe": slice(8, 16), "reply": slice(16, 24)}
-_HANDOFF: Final = slice(24, 32)
+_MACS: Final = {"link": slice(0, 8), "unsubscribe": slice(8, 16), "reply": slice(16, 24), "handoff": slice(24, 32)}
 _ALPHABET: Final = b"abcdefghijklmnopqrstuvwxyz234567".ljust(256)
 
 
@@ -80,21 +79,23 @@ def _keyed(secret: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
 def mint_handoff(secret: bytes, lead_id: int, number: int, rep: str) -> str:
     """With which this rep answers for this handoff of a lead, by a link or by mail."""
     body = lead_id.to_bytes(8, "big") + digest_of(handoff_step(number, rep))
-    mac = hmac.digest(secret, body, "sha256")
-    return _base32(body + mac[_HANDOFF])
+    return _base32(body + _mac(secret, "handoff", body))
 
 
 def mint_download(secret: bytes, enrollment_id: int, step: str) -> str:
-    """With which whoever has it gets what the message's form gives access to: people pass that on, so it does no more.
-
-    An HMAC of its own, as the other purposes have used up theirs: their messages are 12 bytes long, this one more.
-    """
+    """With which whoever has it gets what the message's form gives access to, and no more: people pass it on."""
     body = enrollment_id.to_bytes(8, "big") + digest_of(step)
-    return _base32(body + _download(secret, body))
+    return _base32(body + _mac(secret, "download", body))
 
 
-def _download(secret: bytes, body: bytes) -> bytes:
-    return hmac.digest(secret, b"download\0" + body, "sha256")[:8]
+def _mac(secret: bytes, purpose: Purpose, body: bytes) -> bytes:
+    """The 8 bytes that belong to a purpose.
+
+    A download has an HMAC of its own, as the others have used up theirs: their messages are 12 bytes long, its is more.
+    """
+    if purpose == "download":
+        return hmac.digest(secret, b"download\0" + body, "sha256")[:8]
+    return hmac.digest(secret, body, "sha256")[_MACS[purpose]]
 
 
 def handoff_step(number: int, rep: str) -> str:
@@ -111,11 +112,7 @@ def read(secret: bytes, purpose: Purpose, token: str) -> Ref | None:
     except binascii.Error:
         return None
     body, mac = raw[:12], raw[12:]
-    if purpose == "download":
-        expected = _download(secret, body)
-    else:
-        expected = hmac.digest(secret, body, "sha256")[_HANDOFF if purpose == "handoff" else _MACS[purpose]]
-    if not hmac.compare_digest(mac, expected):
+    if not hmac.compare_digest(mac, _mac(secret, purpose, body)):
         return None
     return Ref(int.from_bytes(body[:8], "big"), body[8:])
 
