@@ -97,8 +97,8 @@ def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send
         if content is None:
             return Skip(NOTHING_NEW, step.pick.kind)
         send = send._replace(step=replace(step, content=content))
-    if send.introduces is not None and send.step.content not in it.workspace.introducing:
-        return send._replace(introduces=None)
+    if send.sender is not None and send.sender is it.owner and send.step.content in it.workspace.introducing:
+        return send._replace(introduces=announced(it.workspace, it.snapshot.lead))
     return send
 
 
@@ -112,14 +112,13 @@ def _from_whom(it: Standing, step: Email, due: datetime) -> Send | Hold:
     before = it.snapshot.lead.owner_before
     if before is not None and it.workspace.owner.changed == "hold":
         return Hold("owner-changed", it.now + RELOOK, it.owner.name)
-    introduces = announced(it.workspace, it.snapshot.lead)
     back = back_from(it.owner, it.now)
     if back is None:
-        return Send(step, 1, it.owner, introduces=introduces)
+        return Send(step, 1, it.owner)
     limit = shift(due, it.workspace.owner.away_hold, it.zone, it.quiet)
     if it.now < limit:
         return Hold("owner-away", min(back, limit), it.owner.name)
     deputy = it.workspace.reps.get(it.owner.deputy or "")
     if deputy is None or back_from(deputy, it.now) is not None:
-        return Send(step, 1, it.owner, introduces=introduces)
+        return Send(step, 1, it.owner)
     return Send(step, 1, deputy, standing_in_for=it.owner)
