@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Final, NamedTuple
 
-from sequencer.core.spoken import SPOKEN, Spoken, plain
+from sequencer.core.replies import ISO, date_of
+from sequencer.core.spoken import SPOKEN, plain
 
 FARTHEST: Final = 366
 """Days to come; what is farther is not meant as the next attempt."""
-_ISO: Final = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)\b")
 _NUMBERS: Final = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})(?:\2(20\d\d)\b|(?<=\.\d)\.|(?<=\.\d\d)\.)")
 """`5.3.2027`, `05/03/2027`, `5.3.`"""
 _ORDINAL: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er|e)?")
@@ -36,9 +36,8 @@ def named_day(text: str, today: date, languages: Collection[str]) -> date | None
     """The day to come that is named in one of these languages, a month's first or a week's Monday where only these are;
     None: there is none within a year, or more than one, so that nobody knows which is meant.
     """
-    spoken = {one: SPOKEN[one] for one in sorted({*languages})}
     for sort in (_dates, _spans, _weekdays):
-        found = {day for language in spoken for day in sort(text, today, language, spoken[language])}
+        found = {day for language in languages for day in sort(text, today, language)}
         # What is written in numbers says it all, whichever language else would read something out of it.
         if found:
             near = {day for day in found if 0 < (day - today).days <= FARTHEST}
@@ -46,10 +45,11 @@ def named_day(text: str, today: date, languages: Collection[str]) -> date | None
     return None
 
 
-def _dates(text: str, today: date, language: str, words: Spoken) -> Iterator[date]:
+def _dates(text: str, today: date, language: str) -> Iterator[date]:
     """Days and months of the calendar."""
-    numbers = [(int(year), int(month), int(day)) for year, month, day in _ISO.findall(text)]
-    rest = _ISO.sub(" ", text)
+    words = SPOKEN[language]
+    numbers = [(int(year), int(month), int(day)) for year, month, day in ISO.findall(text)]
+    rest = ISO.sub(" ", text)
     if words.day_first:
         for day, _, month, year in _NUMBERS.findall(rest):
             numbers.append((int(year or 0), int(month), int(day)))
@@ -75,9 +75,9 @@ def _dates(text: str, today: date, language: str, words: Spoken) -> Iterator[dat
             yield from _next(year, month, 1, today)
 
 
-def _spans(text: str, today: date, language: str, words: Spoken) -> Iterator[date]:
+def _spans(text: str, today: date, language: str) -> Iterator[date]:
     """`in 3 months`, `next week`."""
-    calendar, said = _calendar(language), plain(text)
+    words, calendar, said = SPOKEN[language], _calendar(language), plain(text)
     ways = "|".join(sorted(map(plain, words.within), key=len, reverse=True))
     for amount, unit in re.findall(rf"\b(?:{ways}) (\w+) (\w+)", said):
         number = int(amount) if re.fullmatch(r"\d{1,3}", amount) else calendar.numbers.get(amount, 0)
@@ -93,9 +93,9 @@ def _spans(text: str, today: date, language: str, words: Spoken) -> Iterator[dat
             yield day
 
 
-def _weekdays(text: str, today: date, language: str, words: Spoken) -> Iterator[date]:
+def _weekdays(text: str, today: date, language: str) -> Iterator[date]:
     """The next such day of the week; beside `next` nobody knows which is meant."""
-    calendar, said = _calendar(language), plain(text).split()
+    words, calendar, said = SPOKEN[language], _calendar(language), plain(text).split()
     for place, word in enumerate(said):
         weekday = calendar.weekdays.get(word)
         around = said[max(place - 1, 0) : place + 2]
@@ -105,15 +105,8 @@ def _weekdays(text: str, today: date, language: str, words: Spoken) -> Iterator[
 
 def _next(year: int, month: int, day: int, today: date) -> Iterator[date]:
     """That day, of the year or else the next one to come."""
-    found = [_date(one, month, day) for one in ([year] if year else [today.year, today.year + 1])]
+    found = [date_of(one, month, day) for one in ([year] if year else [today.year, today.year + 1])]
     yield from [one for one in found if one is not None and (year or one > today)][:1]
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
 
 
 def _in(today: date, number: int, unit: str) -> date:

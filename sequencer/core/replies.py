@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date
+from typing import Final
 
 _SUBJECT = re.compile(
     r"^\s*(automatic reply|auto(matic)?[- ]?(reply|response)|out of (the )?office|abwesenheit|réponse automatique"
@@ -10,7 +11,7 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_ISO = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)\b")
+ISO: Final = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)\b")
 _DAY_MONTH = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\.? (?:of )?([A-Za-z]{3,9})\b,?(?: (20\d\d))?")
 _MONTH_DAY = re.compile(r"\b([A-Za-z]{3,9}) (\d{1,2})(?:st|nd|rd|th)?\b,?(?: (20\d\d))?")
 
@@ -30,7 +31,7 @@ def is_automatic(headers: Mapping[str, str], subject: str, envelope_from: str, c
 
 def return_date(text: str, today: date) -> date | None:
     """The latest plausible day named in an out-of-office note (within half a year); None when there is none."""
-    named = [_date(int(y), int(m), int(d)) for y, m, d in _ISO.findall(text)]
+    named = [date_of(int(y), int(m), int(d)) for y, m, d in ISO.findall(text)]
     for day, month, year in _DAY_MONTH.findall(text):
         named.append(_named(month, day, year, today))
     for month, day, year in _MONTH_DAY.findall(text):
@@ -44,11 +45,12 @@ def _named(month: str, day: str, year: str, today: date) -> date | None:
         return None
     number = _MONTHS.index(month[:3].lower()) + 1
     years = [int(year)] if year else [today.year, today.year + 1]
-    found = [_date(one, number, int(day)) for one in years]
+    found = [date_of(one, number, int(day)) for one in years]
     return next((d for d in found if d is not None and (year or d >= today)), None)
 
 
-def _date(year: int, month: int, day: int) -> date | None:
+def date_of(year: int, month: int, day: int) -> date | None:
+    """None: the calendar has no such day."""
     try:
         return date(year, month, day)
     except ValueError:
