@@ -185,7 +185,8 @@ def asks(about: Mapping[str, str], spoken: Spoken = EN) -> Iterator[str]:
 
 def event(happened: Event, spoken: Spoken = EN) -> str:
     data = {"link": spoken.a_link, **dict.fromkeys(_NAMES[1:], ""), **happened.data}
-    sentence = {**_EVENTS, **spoken.events}.get(happened.kind, happened.kind.replace("_", " "))
+    kind = happened.kind
+    sentence = spoken.events.get(kind) or _EVENTS.get(kind) or kind.replace("_", " ")
     if happened.source == "signals" and "because" in happened.data:
         sentence = _LEARNED if data["because"] else _UNLEARNED
         data["because"] = grounds(data["because"])
