@@ -10,7 +10,7 @@ from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
 from sequencer.core.lead import Lead
 from sequencer.core.score import Counts, worth
-from sequencer.core.signals import Signal
+from sequencer.core.signals import Signal, Signals
 from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.core.workspace import Workspace
 
@@ -29,13 +29,12 @@ def behaviours_of(workspace: Workspace, e: Event) -> tuple[str, ...]:
     return tuple(name for name in candidates if workspace.signals.behaviours[name].test(alone))
 
 
-def is_deed(workspace: Workspace, e: Event) -> bool:
-    """Whether a lead does something by which sales may come to talk to them: it is worth points, or a reason asks."""
-    signals = workspace.signals
-    if signals is None or e.machine:
-        return False
-    worthy = {signal.name for signal in signals.points if signal.points > 0}
-    return e.kind in signals.deeds or not worthy.isdisjoint(behaviours_of(workspace, e))
+def is_deed(signals: Signals, e: Event, behaviours: Iterable[str]) -> bool:
+    """Whether a lead does something by which sales may come to talk to them: it is worth points, or a reason asks.
+
+    `behaviours`: those that the event is.
+    """
+    return not e.machine and (e.kind in signals.deeds or not signals.worthy.isdisjoint(behaviours))
 
 
 def counted(workspace: Workspace, events: Iterable[Event]) -> Counts:

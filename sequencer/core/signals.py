@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sequencer.core.condition import Condition
-from sequencer.core.duration import Duration
+from sequencer.core.condition import Asks, Condition, merged
 from sequencer.core.event import CHANGED, HANDOFF, OF_COLLEAGUES, RESUBSCRIBED, SALES_READY, UNSUBSCRIBED, Event
 from sequencer.core.handoff_policy import HandoffPolicy
 from sequencer.core.inquiry import Inquiry, in_event
@@ -99,10 +98,24 @@ class Signals:
         return found
 
     @cached_property
+    def asks(self) -> Asks:
+        """What has to be known of a lead to say how they stand: always the score, for the day on which it changes.
+
+        Its `windows`: within which times it is asked how many people of a company are engaged; none: nobody depends on
+        others.
+        """
+        wanted = [condition.asks for condition in (*self.conditions(), *(one.condition for one in self.fit))]
+        return merged([*wanted, Asks(standing=frozenset({"score"}))])
+
+    @cached_property
     def stirred_by(self) -> frozenset[str]:
         """Kinds of events after which a lead may stand otherwise."""
-        asked = [condition.asks for condition in (*self.conditions(), *(one.condition for one in self.fit))]
-        return frozenset({CHANGED, RESUBSCRIBED, UNSUBSCRIBED, *self.by_kind}).union(*(asks.events for asks in asked))
+        return frozenset({CHANGED, RESUBSCRIBED, UNSUBSCRIBED, *self.by_kind}) | self.asks.events
+
+    @cached_property
+    def worthy(self) -> frozenset[str]:
+        """The behaviours that are worth points."""
+        return frozenset(one.name for one in self.points if one.points > 0)
 
     @cached_property
     def deeds(self) -> frozenset[str]:
@@ -110,12 +123,6 @@ class Signals:
         ready = self.sales_ready
         asked = [reason.asks.events for reason in ready.reasons.values()] if ready is not None else []
         return frozenset().union(*asked) - {CHANGED, SALES_READY} - HANDOFF - OF_COLLEAGUES
-
-    @cached_property
-    def windows(self) -> frozenset[Duration]:
-        """Within which times it is asked how many people of a company are engaged; none: nobody depends on others."""
-        asked = (*self.conditions(), *(one.condition for one in self.fit))
-        return frozenset().union(*(condition.asks.windows for condition in asked))
 
     def asked(self, e: Event) -> dict[str, str]:
         """By inquiry, the sentence in which an event asks about it."""

@@ -79,6 +79,11 @@ class Pressure:
     catch_up: int | None = 5000
     """How many people an hour are looked at of those who fell due during a downtime; None: all at once."""
 
+    @property
+    def apart(self) -> timedelta:
+        """Between two of them."""
+        return timedelta(hours=1) / self.catch_up if self.catch_up else timedelta()
+
 
 @dataclass(frozen=True, slots=True)
 class OwnerPolicy:

@@ -17,7 +17,6 @@ from sequencer.errors import InvalidInput, NotFound
 from sequencer.services.context import Context
 from sequencer.services.inspect import handoff_view, sentence
 from sequencer.services.owners import owners
-from sequencer.services.weigh import asks_of
 from sequencer.store import clock, companies, enrollments, handoffs, leads, readiness, watches
 from sequencer.store.companies import Known
 
@@ -187,7 +186,7 @@ def _engaged(conn: Connection, release: Release | None, company_id: int, now: da
     signals = release.workspace.signals if release is not None else None
     if signals is None:
         return []
-    asked = {str(window): window.elapsed for window in asks_of(signals).windows} or {"30 days": ENGAGED}
+    asked = {str(window): window.elapsed for window in signals.asks.windows} or {"30 days": ENGAGED}
     today = now.astimezone(UTC).date()
     days = readiness.engaged(conn, [company_id], today - max(asked.values())).get(company_id, [])
     return [{"within": name, "people": sum(day >= today - span for day in days)} for name, span in asked.items()]

@@ -1,7 +1,7 @@
 """After a deploy: takes the people inside to the new deployment, batch by batch, and dates anew whom it concerns."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
@@ -54,10 +54,9 @@ def _slots(conn: Connection, release: Release, people: int, now: datetime) -> li
 
     Nobody of them is late: the edit made them due, and the rate is ours.
     """
-    rate = release.workspace.pressure.catch_up
-    if not people or rate is None:
+    apart = release.workspace.pressure.apart
+    if not people or not apart:
         return [now] * people
-    apart = timedelta(hours=1) / rate
     first = releases.reserve(conn, release.number, now, people * apart)
     return [first + number * apart for number in range(people)]
 

@@ -142,14 +142,13 @@ def _followers(
             owners.setdefault(member, owner)
     for start in range(0, len(waiting) if owners else 0, PAGE):
         people = [lead for lead in leads.by_ids(conn, waiting[start : start + PAGE]) if lead.company_id in owners]
-        last = readiness.last(conn, [lead.id for lead in people])
         looked = []
         for one in _looked_at(conn, to, signals, people, engaged, now) if people else ():
             company = one.snapshot.company
             if company is None or company.owner is not None:
                 continue
             owned = one.snapshot._replace(company=replace(company, owner=owners[company.id]))
-            verdict = judged(to.workspace, owned, last.get(one.before.id), now)
+            verdict = judged(to.workspace, owned, one.last, now)
             if verdict.reasons:
                 # What they taught, and where their score moves them, does not wait for an owner, and is counted.
                 before, after = one.moved(verdict.stage), verdict._replace(stage=None)
@@ -168,7 +167,7 @@ def _engaged(conn: Connection, to: Release, signals: Signals) -> Mapping[int, li
     """By company, when each of its people last did something that will count for them; empty when nobody asks."""
     found: dict[int, list[date]] = {}
     beside: set[int] = set()
-    if not signals.windows:
+    if not signals.asks.windows:
         return found
     for page in _pages(conn):
         counts = weigh.counted_anew(conn, to, signals, [lead.id for lead in page])

@@ -154,7 +154,7 @@ def switch(conn: Connection, to: Candidate, now: datetime, before: Workspace | N
     together = []
     if (signals := to.workspace.signals) is not None:
         wanted.add((watches.SIGNALS, signals.digest))
-        together += [(watches.SIGNALS, signals.digest)] if signals.windows else []
+        together += [(watches.SIGNALS, signals.digest)] if signals.asks.windows else []
     watches.agree(conn, wanted, now, widened(before, to.workspace) if before is not None else (), together)
     return number, True
 

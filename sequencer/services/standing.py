@@ -16,7 +16,6 @@ from sequencer.core.release import Release
 from sequencer.core.score import UNIT, parts
 from sequencer.services import snapshots
 from sequencer.services.inspect import sentence
-from sequencer.services.weigh import asks_of
 from sequencer.services.why import Sentence
 from sequencer.store import enrollments, events, readiness
 
@@ -26,7 +25,7 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
     signals = release.workspace.signals
     if signals is None:
         return None
-    [snapshot] = snapshots.load(conn, release.workspace, asks_of(signals), [(None, lead)], now, mails=False)
+    [snapshot] = snapshots.load(conn, release.workspace, signals.asks, [(None, lead)], now, mails=False)
     facts = LeadFacts(release.workspace, snapshot, now)
     happened = events.of_leads(conn, [lead.id], signals.by_kind, None).get(lead.id, []) if signals.by_kind else []
     inside = {e.id: e.sequence for e in enrollments.all_of(conn, [lead.id])}

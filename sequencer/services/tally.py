@@ -25,9 +25,10 @@ def count(conn: Connection, release: Release, happened: Iterable[Event], now: da
     more: Counter[Place] = Counter()
     deeds: dict[int, datetime] = {}
     for e in stirring:
-        for name in behaviours_of(release.workspace, e):
+        behaviours = behaviours_of(release.workspace, e)
+        for name in behaviours:
             more[e.lead_id, name, day_of(e)] += times
-        if times > 0 and is_deed(release.workspace, e):
+        if times > 0 and is_deed(signals, e, behaviours):
             deeds[e.lead_id] = max(e.at, deeds.get(e.lead_id, e.at))
     readiness.count(conn, more)
     watches.touch_signals(conn, {e.lead_id for e in stirring}, now, deeds)

@@ -134,8 +134,7 @@ def _dues(
     now: datetime,
 ) -> tuple[dict[int, datetime | None], datetime | None]:
     """When to look at leads first. Those for whom it is too late already are spread, as after a downtime."""
-    an_hour = release.workspace.pressure.catch_up
-    step = timedelta(hours=1) / an_hour if an_hour else timedelta()
+    step = release.workspace.pressure.apart
     dues: dict[int, datetime | None] = {}
     for one in _with_companies(conn, page):
         at = watch.opens_at(release.workspace, sequence, trigger, one.lead, owner_of(release.workspace, one), None)

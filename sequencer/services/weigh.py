@@ -12,10 +12,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from sequencer.core import readiness as rules
-from sequencer.core.condition import Asks, merged
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff
-from sequencer.core.intent import counted, is_deed
+from sequencer.core.intent import behaviours_of, counted, is_deed
 from sequencer.core.lead import Lead
 from sequencer.core.learn import SOURCE, Taught, teaches
 from sequencer.core.readiness import Readiness, Verdict
@@ -52,8 +51,8 @@ def look(context: Context, number: int) -> bool:
             return False
         free = readiness.lock_companies(conn, (company for _, company in due if company is not None))
         ids = [lead_id for lead_id, company in due if company is None or company in free]
-        claimed = watches.claim_of(conn, number, now, ids)
-        awake, settled = _judge(conn, release, signals, number, claimed, now) if claimed else (set(), False)
+        claimed, paced = watches.claim_of(conn, number, now, ids)
+        awake, settled = _judge(conn, release, signals, number, claimed, paced, now) if claimed else (set(), False)
     for sequence, position in awake:
         context.hint("drain", sequence, position)
     return len(due) == context.batch and settled
@@ -78,10 +77,10 @@ def recount(context: Context, number: int) -> bool:
         people = list(leads.lock(conn, ids).values())
         counts = counted_anew(conn, release, signals, ids)
         readiness.recount(conn, ids, _places(counts))
-        active = _active(conn, release, signals, ids, owned.since)
-        _engage_known(
-            conn, signals, number, [lead for lead in people if lead.id <= owned.known_to], counts, active, now
-        )
+        known = [lead for lead in people if lead.id <= owned.known_to]
+        before = [lead.id for lead in people if lead.id <= owned.known_to or _known_before(lead, owned)]
+        active = _active(conn, release, signals, before, owned.since)
+        _engage_known(conn, signals, number, known, counts, active, now)
         dues, turns, spread_to = _dues(conn, release, signals, people, counts, active, owned, now)
         watches.put(conn, number, dues)
         watches.pace(conn, number, turns)
@@ -94,6 +93,11 @@ def _signals(conn: Connection, release: Release, number: int) -> Signals | None:
     rule = watches.rule(conn, number)
     signals = release.workspace.signals
     return signals if rule is not None and not rule.gone and signals and rule.trigger == signals.digest else None
+
+
+def _known_before(lead: Lead, rule: Rule) -> bool:
+    """Whether the lead was there when this was deployed."""
+    return lead.created_at is not None and lead.created_at < rule.since
 
 
 def _places(counts: Mapping[int, Counts]) -> dict[Place, int]:
@@ -113,7 +117,11 @@ def _active(
     kinds = signals.deeds | signals.by_kind.keys()
     happened = events.of_leads(conn, lead_ids, kinds, since) if kinds and lead_ids else {}
     workspace = release.workspace
-    return frozenset(lead_id for lead_id, known in happened.items() if any(is_deed(workspace, e) for e in known))
+    return frozenset(
+        lead_id
+        for lead_id, known in happened.items()
+        if any(is_deed(signals, e, behaviours_of(workspace, e)) for e in known)
+    )
 
 
 def _engage_known(
@@ -129,7 +137,7 @@ def _engage_known(
 
     What these did before the deployment is foreseen for colleagues who were counted sooner. What they did since is not.
     """
-    if not signals.windows:
+    if not signals.asks.windows:
         return
     days = {lead.id: last_day(signals, counts.get(lead.id, {})) for lead in people if lead.company_id is not None}
     readiness.engage(conn, days)
@@ -159,22 +167,22 @@ def _dues(
     """
     engaged_in = _engaged_anew(conn, release, signals, people, counts, owned.planted_to)
     foreseen = Foreseen(conn, signals, people, counts, engaged_in, now)
-    an_hour = release.workspace.pressure.catch_up
-    step = timedelta(hours=1) / an_hour if an_hour else timedelta()
+    step = release.workspace.pressure.apart
     spread_to = owned.spread_to
     dues: dict[int, datetime | None] = {}
     turns: dict[int, datetime | None] = {}
     for one in looked_at(conn, release, signals, people, now, foreseen):
         lead, verdict = one.snapshot.lead, one.verdict
-        known_before = lead.created_at is not None and lead.created_at < owned.since
-        paced = known_before and lead.id not in active
+        paced = _known_before(lead, owned) and lead.id not in active
         if verdict.reasons and paced:
             dues[lead.id] = turns[lead.id] = spread_to = max(spread_to or now, now) + step
             continue
         if verdict.waits and paced:
             turns[lead.id] = None
         # Whether who came since is engaged is noted at the look, with the company's lock.
-        newly = lead.id > owned.known_to and bool(signals.windows) and last_day(signals, one.snapshot.standing.counts)
+        newly = (
+            lead.id > owned.known_to and bool(signals.asks.windows) and last_day(signals, one.snapshot.standing.counts)
+        )
         at_once = verdict.stage or verdict.reasons or verdict.over or verdict.fell_back or one.taught or newly
         dues[lead.id] = now if at_once else one.following
     return dues, turns, spread_to
@@ -190,7 +198,7 @@ def _engaged_anew(
 ) -> dict[int, list[date]]:
     """By company of these people, when each of all its people last did something that counts for them."""
     found: dict[int, list[date]] = {}
-    if not signals.windows:
+    if not signals.asks.windows:
         return found
 
     def note(company_id: int, of: Counts) -> None:
@@ -233,7 +241,7 @@ class Foreseen:
         today = now.astimezone(UTC).date()
         self._counts = counts
         self._engaged = engaged
-        self._since = {window: today - window.elapsed for window in signals.windows}
+        self._since = {window: today - window.elapsed for window in signals.asks.windows}
         self._last = readiness.last(conn, [lead.id for lead in people])
 
     def __call__(self, lead: Lead) -> Standing:
@@ -250,6 +258,8 @@ class Looked(NamedTuple):
     snapshot: Snapshot
     """With the lead as it is once what it taught is written."""
     taught: Taught | None
+    last: Readiness | None
+    """As it was before."""
     verdict: Verdict
     following: datetime | None
     """When time alone may change the verdict."""
@@ -269,8 +279,7 @@ def looked_at(
     foreseen: Callable[[Lead], Standing] | None = None,
 ) -> list[Looked]:
     """What each taught, and how they stand then. `foreseen`: what takes the place of the counts that are stored."""
-    asks = asks_of(signals)
-    known = snapshots.load(conn, release.workspace, asks, [(None, lead) for lead in people], now, mails=False)
+    known = snapshots.load(conn, release.workspace, signals.asks, [(None, lead) for lead in people], now, mails=False)
     last = readiness.last(conn, [lead.id for lead in people])
     marks = thresholds(signals.conditions())
     sources = leads.sources(conn, [lead.id for lead in people])
@@ -282,29 +291,29 @@ def looked_at(
         taught = teaches(release.workspace, before, sources.get(before.id, {}), snapshot.standing.counts)
         if taught is not None:
             snapshot = snapshot._replace(lead=taught.applied(before))
-        verdict = rules.judged(release.workspace, snapshot, last.get(before.id), now)
-        following = rules.next_look(release.workspace, snapshot, marks, last.get(before.id), verdict, now)
-        found.append(Looked(before, snapshot, taught, verdict, following))
+        latest = last.get(before.id)
+        verdict = rules.judged(release.workspace, snapshot, latest, now)
+        following = rules.next_look(release.workspace, snapshot, marks, latest, verdict, now)
+        found.append(Looked(before, snapshot, taught, latest, verdict, following))
     return found
 
 
-def asks_of(signals: Signals) -> Asks:
-    """What has to be known of a lead to say how they stand: always the score, for the day on which it changes."""
-    wanted = [condition.asks for condition in signals.conditions()] + [one.condition.asks for one in signals.fit]
-    return merged([*wanted, Asks(standing=frozenset({"score"}))])
-
-
 def _judge(
-    conn: Connection, release: Release, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime
+    conn: Connection,
+    release: Release,
+    signals: Signals,
+    number: int,
+    claimed: Sequence[Lead],
+    paced: Mapping[int, datetime | None],
+    now: datetime,
 ) -> tuple[set[tuple[str, str]], bool]:
-    """Writes what follows for leads that are locked, their companies before them.
+    """Writes what follows for leads that are locked, their companies before them. `paced`: as `claim_of` gives them.
 
     Returns which positions to look at, and whether anything was settled of anybody.
     """
     _engage(conn, signals, number, claimed, now)
-    last = readiness.last(conn, [lead.id for lead in claimed])
-    looked, settled = _in_turn(conn, release, number, looked_at(conn, release, signals, claimed, now), now)
-    numbers = {one.before.id: last[one.before.id].number + 1 if one.before.id in last else 1 for one in looked}
+    looked, settled = _in_turn(conn, release, number, looked_at(conn, release, signals, claimed, now), paced, now)
+    numbers = {one.before.id: one.last.number + 1 if one.last is not None else 1 for one in looked}
     began = {
         one.before.id: Readiness(numbers[one.before.id], now, None, one.verdict.reasons)
         for one in looked
@@ -327,18 +336,21 @@ def _judge(
 
 
 def _in_turn(
-    conn: Connection, release: Release, number: int, looked: Sequence[Looked], now: datetime
+    conn: Connection,
+    release: Release,
+    number: int,
+    looked: Sequence[Looked],
+    paced: Mapping[int, datetime | None],
+    now: datetime,
 ) -> tuple[list[Looked], bool]:
     """The same, but who is ready by a deployment alone becomes so in their turn only, whatever had them looked at.
 
     Who has none gets the next one; so does who was passed over for long, as by a pause or a downtime. False: nobody
     got any, nor was there anybody else.
     """
-    paced = watches.paced(conn, number, [one.before.id for one in looked])
     if not paced:
         return list(looked), True
-    an_hour = release.workspace.pressure.catch_up
-    step = timedelta(hours=1) / an_hour if an_hour else timedelta()
+    step = release.workspace.pressure.apart
     wanting = [one.before.id for one in looked if one.verdict.reasons and one.before.id in paced]
     turns = {one: at for one in wanting if (at := paced[one]) is not None and at > now - DOWNTIME}
     without = [one for one in wanting if one not in turns]
@@ -346,7 +358,8 @@ def _in_turn(
     begin = {one for one in wanting if one in turns and turns[one] <= now}
     watches.unpace(conn, number, begin)
     # Who is not ready at a look has no turn any more, also if it is to come: colleagues may have them looked at sooner.
-    watches.pace(conn, number, {one: turns.get(one) for one in paced if one not in begin})
+    others = {one: turns.get(one) for one in paced if one not in begin}
+    watches.pace(conn, number, {one: turn for one, turn in others.items() if turn != paced[one]})
     busy = {one for one in wanting if one not in turns}
     in_turn = [
         one._replace(
@@ -395,7 +408,7 @@ def _told_again(release: Release, one: Handoff, ready: Readiness) -> NewAlert:
 
 def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[Lead], now: datetime) -> None:
     """Notes for their companies who of these was engaged, and has colleagues looked at to whom that is new."""
-    if not signals.windows:
+    if not signals.asks.windows:
         return
     colleagues = {lead.id: lead for lead in claimed if lead.company_id is not None}
     if not colleagues:
@@ -411,5 +424,4 @@ def _engage(conn: Connection, signals: Signals, number: int, claimed: Sequence[L
 
 def last_day(signals: Signals, counts: Counts) -> date | None:
     """When the lead last did something that counts for them."""
-    good = {signal.name for signal in signals.points if signal.points > 0}
-    return max((day for (name, day), times in counts.items() if times > 0 and name in good), default=None)
+    return max((day for (name, day), times in counts.items() if times > 0 and name in signals.worthy), default=None)

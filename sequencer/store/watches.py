@@ -174,9 +174,6 @@ _PACE = text(
 _UNPACE = text(
     "UPDATE watch SET paced = false, turn_at = NULL WHERE rule = :rule AND lead_id = ANY(CAST(:lead_ids AS bigint[]))"
 )
-_PACED = text(
-    "SELECT lead_id, turn_at FROM watch WHERE rule = :rule AND lead_id = ANY(CAST(:lead_ids AS bigint[])) AND paced"
-)
 _DATE = text(
     """
     UPDATE watch w SET due_at = v.due_at
@@ -208,12 +205,6 @@ def unpace(conn: Connection, number: int, lead_ids: Collection[int]) -> None:
     """These wait for no turn any more; the caller holds their locks."""
     if lead_ids:
         conn.execute(_UNPACE, {"rule": number, "lead_ids": array(sorted(lead_ids))})
-
-
-def paced(conn: Connection, number: int, lead_ids: Sequence[int]) -> dict[int, datetime | None]:
-    """Those of these who become ready in turn only, each with the turn, if they have one."""
-    rows = conn.execute(_PACED, {"rule": number, "lead_ids": array(lead_ids)})
-    return {row.lead_id: row.turn_at for row in rows}
 
 
 def turns(conn: Connection, number: int, people: int, step: timedelta, now: datetime) -> list[datetime]:
@@ -278,7 +269,7 @@ def due_of_rule(conn: Connection, number: int, now: datetime, limit: int) -> lis
 
 
 _CLAIM_OF = (
-    select(*leads.COLUMNS)
+    select(*leads.COLUMNS, watch.c.paced, watch.c.turn_at)
     .select_from(watch)
     .join(lead, lead.c.id == watch.c.lead_id)
     .where(watch.c.rule == bindparam("rule"), watch.c.due_at <= bindparam("now"), lead.c.id == any_in("ids"))
@@ -287,10 +278,16 @@ _CLAIM_OF = (
 )
 
 
-def claim_of(conn: Connection, number: int, now: datetime, lead_ids: Sequence[int]) -> list[Lead]:
-    """Takes those of these that are still to be looked at, with their locks; what others hold is passed over."""
+def claim_of(
+    conn: Connection, number: int, now: datetime, lead_ids: Sequence[int]
+) -> tuple[list[Lead], dict[int, datetime | None]]:
+    """Takes those of these that are still to be looked at, with their locks; what others hold is passed over.
+
+    And who of them becomes ready in turn only, each with the turn, if they have one.
+    """
     values = {"rule": number, "now": now, "ids": array(lead_ids)}
-    return [leads.of(row) for row in conn.execute(_CLAIM_OF, values)] if lead_ids else []
+    rows = conn.execute(_CLAIM_OF, values).all() if lead_ids else []
+    return [leads.of(row) for row in rows], {row.id: row.turn_at for row in rows if row.paced}
 
 
 # Who does something new after a deployment waits for no turn by what they had done before.
