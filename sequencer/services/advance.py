@@ -120,10 +120,6 @@ def _claim(
             if turns is not None:
                 held |= {lead.company_id for _, lead in rows if lead.company_id is not None and not turns.has(lead)}
                 rows = [one for one in rows if turns.has(one[1])]
-            if not rows:
-                if trial:
-                    pauses.give_back(conn)
-                return _Claimed([], fence, first_due, trial or full, set(), trial)
             parts = _by_steps(current, [(edits.migrated(e), lead) for e, lead in rows])
             asks = merged(steps.sequence.asks for steps, _ in parts)
             subjects = [one for _, part in parts for one in part]

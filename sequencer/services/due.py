@@ -76,7 +76,7 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
             visits.any_met(conn)
             or calls_out.has_old(conn, now - tidy.KEPT)
             or challenges.has_old(conn)
-            or turns.has_old(conn, tidy.turns_over(context.releases.deployed(conn), now))
+            or turns.has_old(conn, tidy.turns_over(context.releases.at(conn, current[0]), now))
         )
     ):
         hints.append(("tidy", ()))

@@ -95,7 +95,7 @@ def _looked_at(
     firsts = handoffs.first_owners(conn, unowned, release.workspace.reps)
     happened = events.of_leads(conn, list(locked), HEARD, min(one.at for one in due)) if due else {}
     # Reminders are late where nobody worked: the time that they gave is counted from when they were.
-    begun = alerts.told_at(conn, map(_known_by, due))
+    begun = alerts.told_at(conn, (_known_by(one) for one in due if one.rep is not None))
     for one in due:
         lead = locked[one.lead_id]
         company = companies.get(lead.company_id or 0)

@@ -128,10 +128,6 @@ def catch_up(context: Context) -> bool:
     False: another process is at it, and nobody should be claimed before it is done. What would have been late stays
     late: `max_lateness` counts from the date that was expected.
     """
-    with context.engine.begin() as conn:
-        known = heartbeat.last(conn)
-    if known is None or known.idle < DOWNTIME:
-        return True
     window: timedelta | None = None
     moved = last = 0
     while True:

@@ -13,8 +13,7 @@ from sequencer.core.colleagues import SOURCE
 from sequencer.core.enrollment import Enrollment, Status
 from sequencer.core.halts import TOUCHES
 from sequencer.core.handoff import State
-from sequencer.core.lead import Company, Lead
-from sequencer.core.people import owner_of
+from sequencer.core.lead import Lead
 from sequencer.core.plan import Shared
 from sequencer.core.reaction import without_colleagues
 from sequencer.core.release import Release
@@ -25,6 +24,7 @@ from sequencer.errors import InvalidInput
 from sequencer.services.companies import look_again
 from sequencer.services.context import Context
 from sequencer.services.migrate import Edits
+from sequencer.services.owners import owners
 from sequencer.store import clock, colleague_news, companies, enrollments, events, handoffs, leads, turns, watches
 from sequencer.store.companies import Known
 
@@ -127,8 +127,7 @@ def _leave(
 ) -> set[tuple[str, str]]:
     """Returns where somebody falls due."""
     now, release = clock.now(conn), context.releases.current(conn)
-    of = leads.companies(conn, ids)
-    kept = _kept(conn, release.workspace, people, of)
+    kept = _kept(conn, release.workspace, people)
     leads.write(conn, ((lead_id, {"owner": rep}) for lead_id, rep in kept.items()), SOURCE, now)
     companies.leave(conn, people)
     colleague_news.forget(conn, people)
@@ -143,14 +142,12 @@ def _leave(
     return {(e.sequence, e.position) for e in gone_on} | {(e.sequence, e.position) for e in running if e.id in waiting}
 
 
-def _kept(
-    conn: Connection, workspace: Workspace, people: Mapping[int, Lead], of: Mapping[int, Company]
-) -> dict[int, str]:
+def _kept(conn: Connection, workspace: Workspace, people: Mapping[int, Lead]) -> dict[int, str]:
     """By lead who has their rep by the company and was handed to sales, which has not given them back: that rep."""
-    found = {}
+    owned, found = owners(conn, workspace, people.values()), {}
     for lead_id, given in handoffs.of_leads(conn, people).items():
         lead, last = people[lead_id], given[0]
-        owner = owner_of(workspace, Snapshot(lead, of.get(lead.company_id or 0), None))
+        owner = owned.get(lead_id)
         with_sales = last.rep is not None and last.state not in (State.DECLINED, State.EXPIRED)
         if with_sales and owner is not None and lead.owner != owner.email:
             found[lead_id] = owner.email

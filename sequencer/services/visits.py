@@ -139,7 +139,8 @@ def touch(conn: Connection, led: Collection[Visitor], locked: Mapping[int, Lead]
         first, last = both.get(one.lead_id, (one.first_touch, one.last_touch))
         earlier = min(first, one.first_touch, key=lambda t: t["at"])
         both[one.lead_id] = earlier, max(last, one.last_touch, key=lambda t: t["at"])
-    before = visits.first_touches(conn, both)
+    named_before = [i for i, (first, _) in both.items() if locked[i].campaign and campaign_of(first) is not None]
+    before = visits.first_touches(conn, named_before)
     visits.touched(conn, both)
     named = {
         lead_id: campaign

@@ -426,13 +426,18 @@ def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> set[i
     Also where a later attempt was refused: it speaks of the one before. Returns the enrollments whose message was open
     until now.
     """
+    if not said:
+        return set()
     keys = sorted(said)
-    news = list(conn.execute(_NEWS, _columns(keys, said)).scalars()) if keys else []
+    columns = _columns(keys, said)
+    news = list(conn.execute(_NEWS, columns).scalars())
     if not news:
         return set()
-    keys = [keys[number - 1] for number in news]
+    if len(news) < len(keys):
+        keys = [keys[number - 1] for number in news]
+        columns = _columns(keys, said)
     open_before = _hold(conn, keys)
-    conn.execute(_APPLY, _columns(keys, said))
+    conn.execute(_APPLY, columns)
     return {key[0] for key in keys if key in open_before}
 
 
