@@ -14,8 +14,9 @@ from sqlalchemy import event, func, select
 from sequencer.core.lead import Lead
 from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.core.snapshot import Snapshot
+from sequencer.errors import Misconfigured
 from sequencer.rendering.errors import RenderingFailed
-from sequencer.services import advance, compose, due, tidy
+from sequencer.services import advance, compose, due, release, tidy
 from sequencer.services.seldom import Seldom
 from sequencer.services.week import foresee
 from sequencer.services.why import why
@@ -134,6 +135,20 @@ def test_turns_of_companies_that_nobody_mails_any_more_are_removed_and_others_st
         patch.setattr(tidy, "TURNS_AT_ONCE", 2)
         assert [tidy.tidy(world.context) for _ in range(2)] == [True, False]
     assert kept(world) == []
+
+
+def test_whether_turns_are_old_is_asked_also_where_the_deployment_cannot_be_loaded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(world)
+    world.enter("first", *people(world, "a"))
+
+    def refused(*call: Any) -> Any:
+        raise Misconfigured("deployment 1 cannot be run by this version")
+
+    monkeypatch.setattr(release, "unpack", refused)
+    context = replace(world.context, releases=release.Releases(), forgetting=Seldom(0))
+    assert [name for name, _ in due.work(context)] == ["drain"]
 
 
 def kept(world: World) -> list[str]:
