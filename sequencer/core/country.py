@@ -98,6 +98,12 @@ def zones() -> Mapping[str, Sequence[str]]:
     return found
 
 
+def country_of(text: str | None) -> str | None:
+    """The country that somebody names by its code, ISO 3166-1 alpha-2, as front doors do; None: none on the map."""
+    code = (text or "").strip()
+    return code.upper() if code.isascii() and code.upper() in zones() else None
+
+
 def _known(code: str) -> str | None:
     """The Unicode CLDR names also unions, parts of countries, and what is none: of these nobody's law is known."""
     code = _CODES.get(code, code)

@@ -87,6 +87,11 @@ class Event(NamedTuple):
     visited: page · changed: field, before, after"""
 
 
+def tells_of(e: Event, *names: str) -> bool:
+    """Whether it says that one of these fields of the lead got another value."""
+    return e.kind == CHANGED and e.data.get("field") in names
+
+
 def change(at: datetime, lead_id: int, key: str, source: str, name: str, before: Any, after: Any) -> Event:
     """A field of the lead got another value."""
     return Event(CHANGED, at, lead_id, key, source, data={"field": name, "before": before, "after": after})

@@ -208,12 +208,6 @@ def offered_by(contents: Collection[Content], locale: str) -> Mapping[str, str]:
     return {tag: _written(tag) for tag in sorted(found)}
 
 
-def country_of(text: str | None) -> str | None:
-    """The country that a front door names, ISO 3166-1 alpha-2; None: it names none that is on the map."""
-    code = _two_letters(text)
-    return code if code in _zones() else None
-
-
 def _evidence(
     traces: Traces, phone: str | None, country: str | None
 ) -> Iterator[tuple[str, str | None, Sequence[str], str | None]]:
@@ -245,11 +239,6 @@ def _same_language(tag: str) -> Callable[[str], bool]:
 def _clock(zone: str) -> tuple[Any, ...]:
     """How far a zone is from UTC in winter and in summer. One place has several names, and several zones one time."""
     return tuple(datetime(2026, month, 1, tzinfo=UTC).astimezone(ZoneInfo(zone)).utcoffset() for month in (1, 7))
-
-
-def _two_letters(text: str | None) -> str | None:
-    text = (text or "").strip()
-    return text.upper() if len(text) == 2 and text.isascii() and text.isalpha() else None
 
 
 @cache

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sequencer.core.explain import moment
 from sequencer.core.handoff_policy import PLAIN, HandoffPolicy, Within
 from sequencer.core.lead import Rep
+from sequencer.core.people import zone_of_rep
 from sequencer.core.quiet import quiet
 from sequencer.core.schedule import OFFICE, business_time, shift
 from sequencer.core.workspace import Workspace
@@ -124,7 +125,7 @@ def over_at(workspace: Workspace, handoff: Handoff, reminded: datetime | None) -
 
 def deadline(workspace: Workspace, rep: Rep, within: Within, now: datetime) -> datetime:
     """When a rep's time is over that begins now: by their own hours, zone and holidays."""
-    zone = ZoneInfo(rep.zone or workspace.zone)
+    zone = zone_of_rep(workspace, rep)
     days = quiet(workspace.quiet_days, rep.country, workspace.holidays_unknown) if workspace.holidays else None
     days = days or quiet(workspace.quiet_days, None, None)
     if within.working:

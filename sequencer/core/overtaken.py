@@ -19,16 +19,16 @@ from sequencer.core.workspace import Workspace
 
 OURS: Final = "sales"
 """The source of what handoffs and first contacts themselves do to leads."""
-HEARD: Final = frozenset({*TOUCHES, "deal_won", "deal_lost", kinds.CHANGED})
 _ENDS: Final = {"customer": "the lead became a customer", "lost": "the lead was lost"}
 """By the stage, why nobody need accept it any more."""
 _DEALS: Final = {"deal_won": "customer", "deal_lost": "lost"}
+HEARD: Final = frozenset({*TOUCHES, *_DEALS, kinds.CHANGED})
 
 
 def hears(e: Event) -> bool:
     """Whether an event may decide what becomes of a handoff."""
     if e.kind == kinds.CHANGED:
-        return e.source != OURS and e.data.get("field") in ("owner", "stage")
+        return e.source != OURS and kinds.tells_of(e, "owner", "stage")
     return e.kind in HEARD
 
 
@@ -53,7 +53,7 @@ def overtaken(
 
 def _end(e: Event) -> str | None:
     """The stage by which it is over, if by this."""
-    if e.kind == kinds.CHANGED and e.data.get("field") == "stage":
+    if kinds.tells_of(e, "stage"):
         after = str(e.data.get("after"))
         return after if after in _ENDS else None
     return _DEALS.get(e.kind)

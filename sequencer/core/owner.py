@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from sequencer.core.country import code_of
 from sequencer.core.halts import TOUCHES
 from sequencer.core.lead import Company, Lead, Rep
-from sequencer.core.people import back_from, owner_of
+from sequencer.core.people import back_from, owner_of, owner_of_company
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 
@@ -53,7 +53,7 @@ def rep_for(
         return found
     for rule in workspace.owner.assign:
         if rule == COMPANY_OWNER:
-            owner = owner_of(workspace, Snapshot(lead._replace(owner=None), company, None))
+            owner = owner_of_company(workspace, company)
             if owner is not None and (found := _theirs(workspace, owner, now, barred)) is not None:
                 return found
             continue

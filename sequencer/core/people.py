@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sequencer.core.decision import Send
-from sequencer.core.lead import BUILT_IN, Lead, Rep, Sender
+from sequencer.core.lead import BUILT_IN, Company, Lead, Rep, Sender
 from sequencer.core.quiet import Quiet, quiet
 from sequencer.core.sequence import Sequence
 from sequencer.core.snapshot import Snapshot
@@ -15,11 +15,19 @@ from sequencer.core.workspace import Workspace
 
 def owner_of(workspace: Workspace, snapshot: Snapshot) -> Rep | None:
     """The rep who owns the lead, else, if they are shared, the one who owns the company; None: nobody known does."""
-    shared = snapshot.company is not None and workspace.owner.of == "company"
-    for email in (snapshot.lead.owner, snapshot.company.owner if snapshot.company and shared else None):
-        if email and (rep := workspace.reps.get(email)):
-            return rep
-    return None
+    return workspace.reps.get(snapshot.lead.owner or "") or owner_of_company(workspace, snapshot.company)
+
+
+def owner_of_company(workspace: Workspace, company: Company | None) -> Rep | None:
+    """The rep who owns the company, where leads are shared; None: they are not, or nobody known does."""
+    if company is None or workspace.owner.of != "company":
+        return None
+    return workspace.reps.get(company.owner or "")
+
+
+def zone_of_rep(workspace: Workspace, rep: Rep | None) -> ZoneInfo:
+    """By whose clock a rep is told things: their own, else the workspace's."""
+    return ZoneInfo((rep.zone if rep is not None else None) or workspace.zone)
 
 
 def zone_of(workspace: Workspace, sequence: Sequence, lead: Lead, owner: Rep | None) -> ZoneInfo:

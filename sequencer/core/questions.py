@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
 from sequencer.core.content import Content
+from sequencer.core.country import country_of
 from sequencer.core.form import Form
-from sequencer.core.guess import country_of
 from sequencer.core.lead_input import LONGEST, InvalidLead, is_text, normal_email
 from sequencer.core.shared_domain import is_shared
 from sequencer.core.workspace import Workspace

@@ -4,11 +4,12 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from sequencer.core.handoff_policy import Decline
 from sequencer.core.named_day import month_name, named_day
+from sequencer.core.people import zone_of_rep
 from sequencer.core.quoting import own_words
+from sequencer.core.schedule import local_day
 from sequencer.core.spoken import SPOKEN, Spoken, plain
 from sequencer.core.workspace import Workspace
 
@@ -38,8 +39,7 @@ class Said(NamedTuple):
 
 def today_of(workspace: Workspace, rep: str, now: datetime) -> date:
     """The day that it is where the rep is."""
-    known = workspace.reps.get(rep)
-    return now.astimezone(ZoneInfo((known and known.zone) or workspace.zone)).date()
+    return local_day(now, zone_of_rep(workspace, workspace.reps.get(rep)))
 
 
 def is_day(until: date | None, today: date) -> bool:

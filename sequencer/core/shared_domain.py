@@ -17,6 +17,12 @@ from collections.abc import Set
 from typing import Final
 
 
+def with_parents(domain: str) -> list[str]:
+    """The domain and those that it lies below."""
+    labels = domain.split(".")
+    return [".".join(labels[at:]) for at in range(len(labels))]
+
+
 def is_shared(domain: str, declared: Set[str] = frozenset()) -> bool:
     """Whether people have nothing in common by having an address there. `domain`: as addresses are kept.
 

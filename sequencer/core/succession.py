@@ -8,17 +8,12 @@ from sequencer.core.content import Content
 from sequencer.core.event import Event
 from sequencer.core.halts import TOUCHES
 from sequencer.core.lead import Company, Lead, Rep
-from sequencer.core.people import owner_of
+from sequencer.core.people import owner_of, owner_of_company
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 
 SAYS_SO: Final = "previous_owner"
 """What a template names that introduces a new owner."""
-
-
-def names_owner(e: Event) -> bool:
-    """Whether it tells that a lead has another owner."""
-    return e.kind == kinds.CHANGED and e.data.get("field") == "owner"
 
 
 def owner_before(
@@ -31,7 +26,7 @@ def owner_before(
     """
     if workspace.owner.changed == "silent":
         return None
-    shared = owner_of(workspace, Snapshot(lead._replace(owner=None), company, None))
+    shared = owner_of_company(workspace, company)
 
     def whose(said: object) -> str | None:
         named = str(said) if said else None
@@ -39,7 +34,7 @@ def owner_before(
 
     before = lead.owner_before
     for e in happened:
-        if names_owner(e):
+        if kinds.tells_of(e, "owner"):
             before = before or whose(e.data.get("before"))
             if before == whose(e.data.get("after")):
                 before = None

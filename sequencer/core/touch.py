@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from sequencer.core.lead_input import is_text
+from sequencer.core.shared_domain import with_parents
 
 Touch = Mapping[str, str]
 
@@ -127,8 +128,7 @@ def _name(host: str) -> str:
 
 
 def _is_under(name: str, domains: Iterable[str]) -> bool:
-    labels = name.split(".")
-    return not {".".join(labels[n:]) for n in range(len(labels))}.isdisjoint(domains)
+    return not set(with_parents(name)).isdisjoint(domains)
 
 
 def _is_private(name: str) -> bool:

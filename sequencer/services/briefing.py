@@ -13,6 +13,7 @@ from sequencer.core.event import SUBMITTED, Event
 from sequencer.core.handoff import Handoff, policy_of
 from sequencer.core.intent import explained
 from sequencer.core.lead import Company, Lead
+from sequencer.core.people import zone_of_rep
 from sequencer.core.release import Release
 from sequencer.core.request import decides, own_words, requests
 from sequencer.core.spoken import SPOKEN, Spoken, language_of
@@ -52,7 +53,7 @@ def briefing(conn: Connection, release: Release, handoff: Handoff) -> Briefing |
         return None
     [lead] = found
     rep = release.workspace.reps.get(handoff.rep or "")
-    zone = ZoneInfo((rep.zone if rep is not None else None) or release.workspace.zone)
+    zone = zone_of_rep(release.workspace, rep)
     language = language_of(release.workspace, rep)
     words = SPOKEN[language]
     company = leads.companies(conn, [lead.company_id]).get(lead.company_id) if lead.company_id is not None else None

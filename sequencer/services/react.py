@@ -25,7 +25,7 @@ from sequencer.core.sequence import DONE_BY
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.spoken import spoken
-from sequencer.core.succession import names_owner, owner_before
+from sequencer.core.succession import owner_before
 from sequencer.services import asking, first_contact, lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
 from sequencer.services.owners import owners
@@ -193,7 +193,7 @@ def succeed(
     told: dict[int, list[Event]] = {}
     for e in telling:
         told.setdefault(e.lead_id, []).append(e)
-    named = [locked[i] for i, events in told.items() if any(map(names_owner, events))]
+    named = [locked[i] for i, events in told.items() if any(kinds.tells_of(e, "owner") for e in events)]
     companies = leads.companies(conn, (lead.company_id for lead in named if lead.company_id is not None))
     after = {
         i: owner_before(release.workspace, locked[i], events, companies.get(locked[i].company_id or 0))
@@ -280,7 +280,7 @@ def ask_for(
 ) -> None:
     """Tells owners of leads who got a status that needs to be known what nobody knows; doors ask for it beforehand."""
     workspace = release.workspace
-    got = [e for e in telling if e.kind == kinds.CHANGED and e.data.get("field") == "status"]
+    got = [e for e in telling if kinds.tells_of(e, "status")]
     lacking = [(e, locked[e.lead_id]) for e in got if lacks(workspace, locked[e.lead_id])]
     if not lacking:
         return

@@ -22,8 +22,9 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from sequencer.core import beacon, challenge, token
 from sequencer.core.beacon import host_of
+from sequencer.core.country import country_of
 from sequencer.core.form import Form
-from sequencer.core.guess import Traces, country_of, readable
+from sequencer.core.guess import Traces, readable
 from sequencer.core.lead_input import LONGEST_ZONE, is_text, is_zone
 from sequencer.core.questions import Question, Unanswered, answers, every, questions
 from sequencer.core.release import Release

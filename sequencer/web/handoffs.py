@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from sequencer.core import explain
 from sequencer.core.handoff import State, policy_of, shows
 from sequencer.core.operate import Impossible
+from sequencer.core.people import zone_of_rep
 from sequencer.core.release import Release
 from sequencer.core.rep_answer import LONGEST, Said, is_day, label_of, today_of
 from sequencer.core.spoken import SPOKEN, Spoken, language_of, spoken
@@ -138,7 +139,7 @@ class HandoffDoor:
             if brief is None:
                 raise HTTPException(404, "There is no such lead.")
         rep = release.workspace.reps.get(asked.rep)
-        language, zone = language_of(release.workspace, rep), ZoneInfo((rep and rep.zone) or release.workspace.zone)
+        language, zone = language_of(release.workspace, rep), zone_of_rep(release.workspace, rep)
         policy, holder = policy_of(release.workspace), release.workspace.reps.get(one.rep or "")
         return page(
             request,

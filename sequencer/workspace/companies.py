@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from sequencer.core.lead import Rep, Sender
 from sequencer.core.lead_input import InvalidLead, normal_email
-from sequencer.core.shared_domain import is_suffix
+from sequencer.core.shared_domain import is_suffix, with_parents
 from sequencer.core.workspace import Brand
 from sequencer.workspace.nodes import Map, Text, as_texts, shown
 
@@ -21,8 +21,8 @@ def read_shared(block: Map | None, own: Iterable[str]) -> frozenset[str]:
         domain = _domain(text)
         if domain is None:
             continue
-        covering = next((one for one in _with_parents(domain) if one in found), None)
-        mine = next((one for one in own if domain in _with_parents(one)), None)
+        covering = next((one for one in with_parents(domain) if one in found), None)
+        mine = next((one for one in own if domain in with_parents(one)), None)
         if covering is not None:
             text.wrong("duplicate-key", f"{shown(domain)} is in this list already, by {shown(covering)}: keep one")
         elif is_suffix(domain):
@@ -58,9 +58,3 @@ def _domain(text: Text) -> str | None:
         except InvalidLead:
             text.bad(EXPECTED)
     return None
-
-
-def _with_parents(domain: str) -> list[str]:
-    """The domain and those that it lies below."""
-    labels = domain.split(".")
-    return [".".join(labels[at:]) for at in range(len(labels))]

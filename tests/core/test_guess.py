@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from sequencer.core.content import Content
+from sequencer.core.country import country_of
 from sequencer.core.field import Field
-from sequencer.core.guess import NO_TRACES, SURE, Guess, Traces, country_of, guesses, offered_by, tells
+from sequencer.core.guess import NO_TRACES, SURE, Guess, Traces, guesses, offered_by, tells
 from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.learn import Source
