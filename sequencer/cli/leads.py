@@ -14,9 +14,9 @@ from sequencer.cli import output, timeline
 from sequencer.cli.database import opened, transaction
 from sequencer.services.exports import export_csv
 from sequencer.services.imports import Imported, import_csv
-from sequencer.services.inspect import lead_by_email, lead_view
+from sequencer.services.inspect import lead_by_email
 from sequencer.services.release import Releases
-from sequencer.services.standing import standing_view
+from sequencer.services.standing import whole_view
 from sequencer.store import clock
 
 _KEPT = "surrogateescape"
@@ -141,7 +141,7 @@ def show(email: str, as_json: bool) -> None:
     with transaction() as conn:
         lead = lead_by_email(conn, email)
         release = Releases().current(conn)
-        found = lead_view(conn, release, lead) | {"standing": standing_view(conn, release, lead, clock.now(conn))}
+        found = whole_view(conn, release, lead, clock.now(conn))
         zone = lead.zone or release.workspace.zone
     if as_json:
         output.json(found)

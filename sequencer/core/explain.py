@@ -177,6 +177,11 @@ def ending(enrollment: Enrollment) -> str:
     return f"{words} ({enrollment.reason})" if enrollment.reason and enrollment.reason != "finished" else words
 
 
+def capitalized(words: str) -> str:
+    """As a sentence begins."""
+    return words[:1].upper() + words[1:]
+
+
 def asks(about: Mapping[str, str], spoken: Spoken = EN) -> Iterator[str]:
     """What somebody asked about, in their own words."""
     for name, sentence in about.items():

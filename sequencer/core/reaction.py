@@ -120,7 +120,7 @@ def _may_go_on(paused: Enrollment, told: Sequence[Event]) -> bool:
     """Whether this pause, which is until no moment, may be over: the lead has another status."""
     if paused.status is not Status.PAUSED or paused.resume_at is not None or is_held(paused):
         return False
-    return any(e.kind == kinds.CHANGED and e.data.get("field") == "status" for e in told)
+    return any(kinds.tells_of(e, "status") for e in told)
 
 
 def _why(sequence: Series, before: Enrollment, after: Enrollment) -> tuple[Reason, ...]:

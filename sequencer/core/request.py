@@ -28,6 +28,11 @@ def decides(workspace: Workspace, condition: Condition, e: Event) -> bool:
     return e.kind in condition.asks.events and condition.test(LeadFacts(workspace, _NOBODY._replace(events=(e,)), e.at))
 
 
+def inquired(workspace: Workspace, e: Event) -> dict[str, str]:
+    """By inquiry that signals.yaml declares, the sentence in which an event asks about it."""
+    return workspace.signals.asked(e) if workspace.signals is not None else {}
+
+
 def requests(workspace: Workspace, e: Event) -> tuple[str, ...]:
     """What a lead asks for by an event: reasons to talk to them, inquiries, or `wrote`, by words into a form alone."""
     signals = workspace.signals

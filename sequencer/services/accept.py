@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,13 +17,16 @@ from sequencer.core.lead import Lead
 from sequencer.core.needs import lacks
 from sequencer.core.operate import Impossible
 from sequencer.core.release import Release
-from sequencer.core.rep_answer import Said, today_of, understood
+from sequencer.core.rep_answer import Said, is_day, today_of, understood
 from sequencer.core.spoken import language_of
 from sequencer.errors import NotFound
 from sequencer.services.context import Context
 from sequencer.services.handoff import Awake, Written, accepted, back, write
 from sequencer.store import alerts, clock, handoffs, leads
 from sequencer.store.alerts import NewAlert
+
+Lack = Literal["no_such_day", "date_needed"]
+"""Of an answer: as what is said of it is called in `Spoken`."""
 
 
 class Asked(NamedTuple):
@@ -109,6 +112,13 @@ def demands_date(conn: Connection, release: Release, lead_id: int, said: Said) -
         return False
     found = leads.by_ids(conn, [lead_id])
     return any(NEXT_ATTEMPT in lacks(release.workspace, lead._replace(status=status)) for lead in found)
+
+
+def lacking(conn: Connection, release: Release, one: Handoff, rep: str, said: Said, now: datetime) -> Lack | None:
+    """What a rep's answer that names no day, or one that cannot be, has yet to say; None: it says all that it must."""
+    if not is_day(said.until, today_of(release.workspace, rep, now)):
+        return "no_such_day"
+    return "date_needed" if demands_date(conn, release, one.lead_id, said) else None
 
 
 def _returns_with(policy: HandoffPolicy, declared: Decline | None) -> str | None:

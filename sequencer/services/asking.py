@@ -12,7 +12,7 @@ from sequencer.core.event import Event
 from sequencer.core.handoff import State
 from sequencer.core.lead import channels
 from sequencer.core.release import Release
-from sequencer.core.request import own_words, requests
+from sequencer.core.request import inquired, own_words, requests
 from sequencer.core.spoken import spoken
 from sequencer.services.owners import owners
 from sequencer.store import alerts, handoffs, leads, readiness
@@ -41,7 +41,7 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
     if not newest:
         return
     owned = owners(conn, release.workspace, leads.by_ids(conn, sorted(newest)))
-    signals, told = release.workspace.signals, []
+    told = []
     for e in asked:
         one = newest.get(e.lead_id)
         if one is None or one.state in (State.DECLINED, State.EXPIRED):
@@ -53,7 +53,6 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
         answers = waits and rep is not None
         rep = rep if answers else owned.get(e.lead_id, rep)
         words, own = spoken(release.workspace, rep), own_words(e)
-        did = explain.event(e, words)
         told.append(
             NewAlert(
                 enrollment_id=0,
@@ -61,13 +60,14 @@ def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime
                 kind="asked",
                 lead_id=e.lead_id,
                 rep=rep.email if rep is not None else None,
-                note=did[:1].upper() + did[1:] + (f": “{own}”" if own else ""),
-                reasons=tuple(explain.asks(signals.asked(e), words)) if signals is not None else (),
+                note=explain.capitalized(explain.event(e, words)) + (f": “{own}”" if own else ""),
+                reasons=tuple(explain.asks(inquired(release.workspace, e), words)),
                 channels=channels(rep),
                 handoff=one.number if answers else None,
             )
         )
-    alerts.insert(conn, _placed(conn, told), now)
+    if told:
+        alerts.insert(conn, _placed(conn, told), now)
 
 
 def _placed(conn: Connection, told: Sequence[NewAlert]) -> list[NewAlert]:

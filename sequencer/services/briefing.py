@@ -15,7 +15,7 @@ from sequencer.core.intent import explained
 from sequencer.core.lead import Company, Lead
 from sequencer.core.people import zone_of_rep
 from sequencer.core.release import Release
-from sequencer.core.request import decides, own_words, requests
+from sequencer.core.request import decides, inquired, own_words, requests
 from sequencer.core.spoken import SPOKEN, Spoken, language_of
 from sequencer.services.inspect import named
 from sequencer.store import enrollments, events, leads, messages, readiness
@@ -62,8 +62,8 @@ def briefing(conn: Connection, release: Release, handoff: Handoff) -> Briefing |
     evidence = _evidence(conn, release, handoff)
     colleagues = _colleagues(conn, lead, handoff.at)
     why = [
-        f"{_sentence(explain.event(named(release, inside, e), words))} – {explain.moment(e.at, zone, language)}"
-        f"{_said(release, e, words)}"
+        f"{explain.capitalized(explain.event(named(release, inside, e), words))}"
+        f" – {explain.moment(e.at, zone, language)}{_said(release, e, words)}"
         for e in evidence
     ]
     if colleagues > 1:
@@ -102,8 +102,7 @@ def _evidence(conn: Connection, release: Release, handoff: Handoff) -> list[Even
 
 def _said(release: Release, e: Event, words: Spoken) -> str:
     """The lead's own words, and first the sentences that ask about something where these stand elsewhere."""
-    signals, own = release.workspace.signals, own_words(e)
-    asked = signals.asked(e) if signals is not None else {}
+    asked, own = inquired(release.workspace, e), own_words(e)
     apart = explain.asks({name: sentence for name, sentence in asked.items() if sentence not in own}, words)
     lines = [*apart, *([f"“{own}”"] if own else [])]
     return f": {'; '.join(lines)}" if lines else ""
@@ -169,7 +168,3 @@ def _meanwhile(release: Release, running: Iterable[str], words: Spoken) -> list[
         for name in sorted(set(running))
         if name in known and known[name].sender == "owner"
     ]
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]

@@ -14,6 +14,7 @@ from sequencer.core.handoff import Handoff
 from sequencer.core.lead import Lead
 from sequencer.core.message import Message
 from sequencer.core.release import Release
+from sequencer.core.request import inquired
 from sequencer.errors import NotFound
 from sequencer.services.census import Counted, count
 from sequencer.store import (
@@ -156,8 +157,7 @@ def named(release: Release | None, inside: Mapping[int, str], e: Event) -> Event
 
 def sentence(release: Release | None, inside: Mapping[int, str], e: Event) -> str:
     """What happened, and what the lead asked about in that. `inside`: the lead's sequences by enrollment."""
-    signals = release.workspace.signals if release is not None else None
-    asked = explain.asks(signals.asked(e)) if signals is not None else ()
+    asked = explain.asks(inquired(release.workspace, e)) if release is not None else ()
     return "; ".join((explain.event(named(release, inside, e)), *asked))
 
 

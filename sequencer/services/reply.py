@@ -15,6 +15,7 @@ from sequencer.core.lead import channels
 from sequencer.core.quoting import own_words
 from sequencer.core.release import Release
 from sequencer.core.replies import is_automatic, return_date
+from sequencer.core.request import inquired
 from sequencer.core.spoken import spoken
 from sequencer.core.token import Ref, read
 from sequencer.providers.inbound import Received
@@ -115,7 +116,6 @@ def forward(conn: Connection, release: Release, new: Iterable[Event], now: datet
     if not replied:
         return
     known = owners(conn, release.workspace, leads.by_ids(conn, [e.lead_id for e in replied]))
-    signals = release.workspace.signals
     fallback = next(iter(release.workspace.senders.values()), None)
     alerts.insert(
         conn,
@@ -127,9 +127,7 @@ def forward(conn: Connection, release: Release, new: Iterable[Event], now: datet
                 lead_id=e.lead_id,
                 rep=rep.email if rep is not None else (fallback.email if fallback is not None else None),
                 note=str(e.data.get("text", "")),
-                reasons=tuple(explain.asks(signals.asked(e), spoken(release.workspace, rep)))
-                if signals is not None
-                else (),
+                reasons=tuple(explain.asks(inquired(release.workspace, e), spoken(release.workspace, rep))),
                 channels=channels(rep),
             )
             for e in replied

@@ -15,9 +15,14 @@ from sequencer.core.readiness import judged
 from sequencer.core.release import Release
 from sequencer.core.score import UNIT, parts
 from sequencer.services import snapshots
-from sequencer.services.inspect import sentence
+from sequencer.services.inspect import lead_view, sentence
 from sequencer.services.why import Sentence
 from sequencer.store import enrollments, events, readiness
+
+
+def whole_view(conn: Connection, release: Release, lead: Lead, now: datetime) -> dict[str, Any]:
+    """Everything about a lead, with how it stands."""
+    return lead_view(conn, release, lead) | {"standing": standing_view(conn, release, lead, now)}
 
 
 def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime) -> dict[str, Any] | None:

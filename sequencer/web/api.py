@@ -14,11 +14,10 @@ from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.lead_input import InvalidLead, normal_email
 from sequencer.core.needs import refused as refused_by
-from sequencer.services import inspect
 from sequencer.services.context import Context
 from sequencer.services.leads import enter, save
 from sequencer.services.react import react
-from sequencer.services.standing import standing_view
+from sequencer.services.standing import whole_view
 from sequencer.store import clock, events, leads
 from sequencer.web.api_answers import json_answer, known
 from sequencer.web.api_description import describe
@@ -100,8 +99,7 @@ class ApiDoor:
         with self.context.engine.connect() as conn:
             lead = known(leads.by_email(conn, email), email)
             release = self.context.releases.current(conn)
-            standing = standing_view(conn, release, lead, clock.now(conn))
-            return json_answer(inspect.lead_view(conn, release, lead) | {"standing": standing})
+            return json_answer(whole_view(conn, release, lead, clock.now(conn)))
 
     def description(self, request: Request) -> Response:
         return json_answer(describe(self.context.public_url))

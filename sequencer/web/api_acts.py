@@ -2,10 +2,10 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from sequencer.core.handoff import policy_of
 from sequencer.core.lead_input import InvalidLead, normal_email
 from sequencer.core.operate import Impossible
 from sequencer.core.questions import LONGEST_MESSAGE, Unanswered, answers, every
-from sequencer.core.rep_answer import LONGEST, Said, is_day, today_of
+from sequencer.core.rep_answer import LONGEST, Said
 from sequencer.core.touch import touch_of
 from sequencer.errors import NotFound
 from sequencer.services import accept, forms, halt
@@ -28,6 +28,11 @@ from sequencer.web.api_answers import json_answer, known
 from sequencer.web.api_input import LONGEST_KEY, Refused, parse
 from sequencer.web.bodies import read
 from sequencer.web.forms import texts
+
+_LACKS: Final[Mapping[accept.Lack, str]] = {
+    "no_such_day": "expected a day from tomorrow on, within two years",
+    "date_needed": "expected the day to try again, which the lead's status then needs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +93,9 @@ class ActDoor:
                     raise Refused(404, "there is no such handoff")
                 if one.rep is None:
                     raise Refused(409, "nobody was asked yet")
-                if not is_day(said.until, today_of(release.workspace, one.rep, clock.now(conn))):
-                    raise Refused(422, "until: expected a day from tomorrow on, within two years")
-                if accept.demands_date(conn, release, one.lead_id, said):
-                    raise Refused(422, "until: expected the day to try again, which the lead's status then needs")
+                lack = accept.lacking(conn, release, one, one.rep, said, clock.now(conn))
+                if lack is not None:
+                    raise Refused(422, f"until: {_LACKS[lack]}")
                 awake = accept.answer(self.context, conn, key, one.rep, said)
                 state = handoffs.by_keys(conn, [key])[key].state.value
         except Impossible as error:

@@ -88,7 +88,7 @@ class FormDoor:
         with self.context.engine.connect() as conn:
             release, form = self._form(conn, request)
             asked = self._asked(conn, release, form, caller)
-            issued = self._issue(conn, form)
+            issued = self._issue(conn, form.id)
         if _wants_json(request):
             return self._json(request, release, _described(form, asked, issued))
         return self._page(request, release, form, asked, caller, issued)
@@ -115,11 +115,11 @@ class FormDoor:
             try:
                 taken = self._submit(conn, release, form, caller, given)
             except Unanswered as wrong:
-                issued = self._issue(conn, form)
+                issued = self._issue(conn, form.id)
                 return self._page(request, release, form, asked, caller, issued, given, wrong.problems)
+            access = self._access(conn, form) if taken is not None and not taken.confirm else None
         self._hint(taken)
         state = "confirm" if taken is not None and taken.confirm else "done"
-        access = self._access(form) if taken is not None and state == "done" else None
         return self._page(request, release, form, (), caller, "", state=state, access=access)
 
     def _take_json(self, request: Request, given: Given) -> Response:
@@ -130,12 +130,11 @@ class FormDoor:
                 taken = self._submit(conn, release, form, caller, given)
             except Unanswered as wrong:
                 return self._json(request, release, {"problems": dict(wrong.problems)}, 422)
+            access = self._access(conn, form) if taken is not None and not taken.confirm else None
         self._hint(taken)
-        if taken is None or taken.confirm:
-            return self._json(request, release, {"status": "done" if taken is None else "confirm"})
-        access = self._access(form)
+        status = "confirm" if taken is not None and taken.confirm else "done"
         given_access = {"download": f"{self.context.public_url}{access}"} if access is not None else {}
-        return self._json(request, release, {"status": "done", **given_access})
+        return self._json(request, release, {"status": status, **given_access})
 
     def _sender(self, request: Request, given: Given) -> Caller:
         told = request.headers.get(self.country_header) if self.country_header is not None else None
@@ -210,7 +209,7 @@ class FormDoor:
         with self.context.engine.begin() as conn:
             release = self.context.releases.current(conn)
             confirmed = forms.confirm(conn, release, ref, clock.now(conn)) if ref is not None else []
-        found = [(form, self._access(form)) for form in confirmed]
+            found = [(form, self._access(conn, form)) for form in confirmed]
         return page(request, "confirm.html", brand=release.workspace.brand.name, state="done", confirmed=found)
 
     def download(self, request: Request) -> Response:
@@ -260,18 +259,14 @@ class FormDoor:
             raise HTTPException(404)
         return release, form
 
-    def _issue(self, conn: Connection, form: Form) -> str:
-        return challenge.issue(self.context.secret, form.id, secrets.token_hex(16), clock.operating(conn))
+    def _issue(self, conn: Connection, what: str) -> str:
+        return challenge.issue(self.context.secret, what, secrets.token_hex(16), clock.operating(conn))
 
-    def _access(self, form: Form) -> str | None:
+    def _access(self, conn: Connection, form: Form) -> str | None:
         """Where what the form gives access to is found for as long as a page may be open; None: a mail has it."""
         if form.magnet is None or form.deliver is not None:
             return None
-        with self.context.engine.connect() as conn:
-            now = clock.operating(conn)
-        return (
-            f"/f/{form.id}/magnet?pass={challenge.issue(self.context.secret, _gate(form), secrets.token_hex(16), now)}"
-        )
+        return f"/f/{form.id}/magnet?pass={self._issue(conn, _gate(form))}"
 
     def _hint(self, taken: forms.Taken | None) -> None:
         if taken is None:

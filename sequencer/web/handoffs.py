@@ -17,7 +17,7 @@ from sequencer.core.handoff import State, policy_of, shows
 from sequencer.core.operate import Impossible
 from sequencer.core.people import zone_of_rep
 from sequencer.core.release import Release
-from sequencer.core.rep_answer import LONGEST, Said, is_day, label_of, today_of
+from sequencer.core.rep_answer import LONGEST, Said, label_of
 from sequencer.core.spoken import SPOKEN, Spoken, language_of, spoken
 from sequencer.core.token import mint_handoff
 from sequencer.errors import NotFound
@@ -100,10 +100,9 @@ class HandoffDoor:
                 one = asked.handoff
                 if asked.rep not in release.workspace.reps:
                     raise Impossible("Whom this link was sent to is no rep any more.")
-                if not is_day(said.until, today_of(release.workspace, asked.rep, clock.now(conn))):
-                    return self._page(request, conn, asked, _spoken(release, asked).no_such_day, 400, form)
-                if accept.demands_date(conn, release, one.lead_id, said):
-                    return self._page(request, conn, asked, _spoken(release, asked).date_needed, 400, form)
+                lack = accept.lacking(conn, release, one, asked.rep, said, clock.now(conn))
+                if lack is not None:
+                    return self._page(request, conn, asked, getattr(_spoken(release, asked), lack), 400, form)
                 awake = accept.answer(self.context, conn, (one.lead_id, one.number), asked.rep, said)
         except NotFound as error:
             raise HTTPException(404, str(error)) from error
