@@ -36,6 +36,7 @@ Code: TypeAlias = Literal[
     "unknown-audience",
     "unknown-choice",
     "unknown-content",
+    "unknown-event",
     "unknown-field",
     "unknown-form",
     "unknown-inquiry",
@@ -71,6 +72,9 @@ Code: TypeAlias = Literal[
     "status-needs",
     "unreachable",
     "unused-content",
+    # Forms
+    "no-confirm",
+    "no-download",
     # Conditions
     "always-false",
     "always-true",
@@ -120,7 +124,6 @@ Declared: TypeAlias = Literal[
     "audience",
     "content",
     "field",
-    "form",
     "inquiry",
     "kind",
     "link",
@@ -139,7 +142,6 @@ UNKNOWN: Final[Mapping[Declared, Code]] = {
     "audience": "unknown-audience",
     "content": "unknown-content",
     "field": "unknown-field",
-    "form": "unknown-form",
     "inquiry": "unknown-inquiry",
     "kind": "unknown-kind",
     "link": "unknown-link",

@@ -32,6 +32,10 @@ class Condition:
     def __str__(self) -> str:
         return self.source
 
+    def place(self, column: int) -> Mark:
+        """Where a column of its source (from 1) stands."""
+        return _at(self.mark, self.source, column)
+
 
 def compile_condition(source: str, mark: Mark, names: Names) -> Condition:
     """Check an expression and make it runnable; takes about half a millisecond.

@@ -30,6 +30,18 @@ _CALLABLE: Final = FUNCTIONS.keys() | {"has"}
 _LATER: Final = frozenset({"became", "silent", "before"})
 """Triggers, which no condition asks for."""
 
+_MEANT: Final = {
+    "answered": "replied",
+    "booked": "did",
+    "delivered": "received",
+    "downloaded": "submitted",
+    "filled": "submitted",
+    "requested": "did",
+    "sent": "received",
+    "viewed": "visited",
+}
+"""Functions that people expect, and the one that asks for it."""
+
 _PEOPLE: Final = 'company.engaged_people("30 days")'
 
 _KINDS: Final[dict[Kind, str]] = {
@@ -247,7 +259,8 @@ class _Checker:
             return self.ready(node)
         if name in FUNCTIONS:
             return build_call(self.bench, name, node)
-        told = f"{_absent(f'{name}()', name)}{suggestion(name, _CALLABLE)}"
+        meant = f"; did you mean `{_MEANT[name]}(…)`?" if name in _MEANT else suggestion(name, _CALLABLE)
+        told = f"{_absent(f'{name}()', name)}{meant}"
         self.bench.flaw(node.node.lineno, "condition-name", told)
         return None
 

@@ -215,10 +215,7 @@ def _visited(bench: Bench, call: _Call) -> ast.expr | None:
 
 
 def _submitted(bench: Bench, call: _Call) -> ast.expr | None:
-    form = call.texts[0]
-    if not bench.is_among(form.column, "form", form.value, bench.names.forms):
-        return None
-    return _events(bench, event.SUBMITTED, "happened", call, event.SUBMITTED, form.value)
+    return _events(bench, event.SUBMITTED, "happened", call, event.SUBMITTED, call.texts[0].value)
 
 
 def _asked_about(bench: Bench, call: _Call) -> ast.expr | None:
@@ -237,6 +234,10 @@ def _did(bench: Bench, call: _Call) -> ast.expr | None:
             "condition-argument",
             f"expected something that a lead does, such as `meeting_booked`, got `{kind.value}`",
         )
+        return None
+    if not event.is_name(kind.value):
+        told = f"no event is called `{kind.value}`: expected {event.EXAMPLE}"
+        bench.flaw(kind.column, "condition-argument", told)
         return None
     return _events(bench, kind.value, "happened", call, kind.value, None)
 

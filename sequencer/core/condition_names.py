@@ -103,7 +103,6 @@ class Names:
     tags: Mapping[str, frozenset[str]] | None = None
     """The contents that have a tag in their head."""
     topics: frozenset[str] | None = None
-    forms: frozenset[str] | None = None
     inquiries: frozenset[str] = frozenset()
     """What signals.yaml has phrases for."""
     audiences: Mapping[str, Group] = field(default_factory=dict)

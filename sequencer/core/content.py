@@ -36,6 +36,10 @@ class Content:
     variants: "Mapping[str, Content] | None" = None
     """The same in other languages, named in small letters; each has the same named links in the same order."""
 
+    def names(self, name: str) -> bool:
+        """Whether a name stands somewhere in it, as `download_url` does where there is a link to it."""
+        return any(name in part for part in (self.subject, self.preheader, self.html, self.text))
+
     def read_in(self, language: object) -> "Content":
         """The item for a reader of that language, as `de` or `de-AT`; itself when it has no such variant."""
         if not self.variants or not isinstance(language, str):

@@ -1,5 +1,6 @@
 """One vocabulary for everything that happens to or is done by a lead, from any source."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -62,6 +63,11 @@ BUILT_IN: Final = (
 )
 """Names the system itself gives; any other name (`meeting_booked`) comes from the API."""
 
+EXAMPLE: Final = "a name such as meeting_booked: lower case, words joined by _ or -"
+"""What was expected in place of what is no name, in messages."""
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+_LONGEST_NAME: Final = 64
+
 URGENT: Final = frozenset({UNSUBSCRIBED, COMPLAINED, BOUNCED, REPLIED})
 """Processed first: each may have to stop mail."""
 
@@ -85,6 +91,11 @@ class Event(NamedTuple):
     data: Mapping[str, Any] = _NOTHING
     """clicked: url, link, content · submitted: form, answers, text (their own words)
     visited: page · changed: field, before, after"""
+
+
+def is_name(text: str) -> bool:
+    """Whether an event may be called so, wherever it comes from."""
+    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
 def tells_of(e: Event, *names: str) -> bool:

@@ -72,8 +72,7 @@ class _Group:
     def __init__(self, content: Content, answers: bool, alone: bool) -> None:
         self.answers: Final = answers
         self.prepared: Final = prepare(content, keep=not alone)
-        written = (content.subject, content.preheader, content.html, content.text)
-        self.downloads: Final = any("download_url" in part for part in written)
+        self.downloads: Final = content.names("download_url")
         self.request_id: Final = uuid.uuid4().hex
         self.attempts: list[Attempt] = []
         self.recipients: list[Recipient] = []

@@ -37,7 +37,6 @@ PROVIDERS: Final = (
 """What only the provider, or this system itself, knows."""
 NAMES: Final = ("email", "event", "at", "key", "data")
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _ADDRESS = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 
 
@@ -132,8 +131,8 @@ def event_request(body: bytes, release: Release, now: datetime) -> EventRequest:
     except InvalidLead as error:
         problems += error.problems
     kind = raw.get("event")
-    if not isinstance(kind, str) or len(kind) > LONGEST_NAME or not _NAME.fullmatch(kind):
-        problems.append("event: expected a name such as meeting_booked: lower case, words joined by _ or -")
+    if not isinstance(kind, str) or not kinds.is_name(kind):
+        problems.append(f"event: expected {kinds.EXAMPLE}")
         kind = ""
     elif kind in PROVIDERS:
         problems.append(f"event: `{kind}` is known from the email provider or made here, and not taken from others")

@@ -1,17 +1,15 @@
 """Checks across the files: sequences that start one another in a circle or mail the same item, content nobody mails."""
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Final
 
+from sequencer.core.condition_calls import calls
 from sequencer.core.content import Content
 from sequencer.core.mark import Mark, Problem
 from sequencer.core.sequence import Handoff, Sequence, SequenceState, Set, Start, contents_of
 from sequencer.core.workspace import Workspace
 from sequencer.workspace.ahead import check_ahead
+from sequencer.workspace.happens import check_happens
 from sequencer.workspace.nodes import listed
-
-STRING: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 
 def check_across(
@@ -19,6 +17,7 @@ def check_across(
 ) -> tuple[Problem, ...]:
     """Mostly warnings. `whole`: every sequence was read without a mistake, so that what is named nowhere is missing."""
     found = [*_circles(sequences), *_mailed_twice(sequences), *check_ahead(sequences), *_unmet(workspace, sequences)]
+    found += check_happens(workspace)
     if whole:
         found += _unused(sequences, contents)
     return tuple(found)
@@ -118,7 +117,7 @@ def _unused(sequences: Mapping[str, Sequence], contents: Mapping[str, Content]) 
         asked = [*sequence.conditions(), *(trigger.condition for trigger in sequence.enroll)]
         for condition in asked:
             if condition is not None:
-                used |= {one or other for one, other in STRING.findall(condition.source)}
+                used |= {given.text for call in calls(condition) for given in call.given}
     for name, content in contents.items():
         if name not in used:
             message = (

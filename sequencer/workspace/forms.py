@@ -1,9 +1,10 @@
 """sequences/forms.yaml: forms, what they give access to, and the mails that they bring along."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from sequencer.core.codes import Code
 from sequencer.core.content import Content
 from sequencer.core.country import code_of
 from sequencer.core.duration import Duration
@@ -32,12 +33,11 @@ def load_forms(
         return whole, ()
     problems = Problems()
     root = as_map(parse(FORMS_FILE, files[FORMS_FILE], problems), "forms with a name each, as `ebook:`")
-    reader = _Reader(files, workspace, frozenset(contents) | frozenset(content_files(files)), problems)
+    reader = _Reader(files, workspace, contents, problems)
     forms = {form.id: form for form in reader.forms(root)} if root is not None else {}
     worths = worth(whole, contents)
     forms = {name: replace(form, worth=worths) for name, form in forms.items()}
     brought = {one.id: one for form in forms.values() for one in mailings(form, workspace)}
-    warn_of_near_misses(given, forms, problems)
     return replace(whole, sequences={**brought, **given}, forms=forms), problems.sorted()
 
 
@@ -70,25 +70,16 @@ def _mailing(form: Form, name: str, title: str, content: str, trigger: Trigger, 
     )
 
 
-def warn_of_near_misses(sequences: Mapping[str, Sequence], forms: Mapping[str, Form], problems: Problems) -> None:
-    """Forms of other systems come by the API and are declared nowhere; one that is nearly called like ours is ours."""
-    for sequence in sequences.values():
-        for trigger in sequence.enroll:
-            if trigger.kind == "submitted" and trigger.name not in forms:
-                if hint := did_you_mean(trigger.name, forms):
-                    message = f"{FORMS_FILE} declares no form `{trigger.name}`{hint}"
-                    problems.warning(trigger.mark, "unknown-form", message)
-
-
 class _Reader:
     """Reads one form after another; what is wrong in one does not keep the others from being read."""
 
     def __init__(
-        self, files: Mapping[str, str], workspace: Workspace, contents: Collection[str], problems: Problems
+        self, files: Mapping[str, str], workspace: Workspace, contents: Mapping[str, Content], problems: Problems
     ) -> None:
         self._files = files
         self._workspace = workspace
         self._contents = contents
+        self._mails = frozenset(contents) | frozenset(content_files(files))
         self._sequences = sequence_files(files)
         self._askable = (*BUILT_IN, *workspace.fields)
         self._problems = problems
@@ -105,6 +96,11 @@ class _Reader:
         always = self._fields(block, "always")
         message = block.text("message")
         deliver, confirm = (self._content(block.text(key)) for key in ("deliver", "confirm"))
+        magnet = self._magnet(block.text("magnet"))
+        if magnet is not None:
+            address = magnet if not magnet.startswith(MAGNETS) else ""
+            self._warn_without(block, "deliver", "no-download", "download_url", "gets what was asked for", address)
+        self._warn_without(block, "confirm", "no-confirm", "confirm_url", "can confirm the address")
         asked = self._double_opt_in(block)
         if asked is not None and "confirm" not in block.entries:
             text = "an address is confirmed by a mail: expected `confirm`, for example `confirm: education/confirm`"
@@ -121,7 +117,7 @@ class _Reader:
             work_mail=values.flag(block.text("work_mail")) or False,
             topic=values.declared(block.text("topic"), self._workspace.topics, "topic", WORKSPACE_FILE),
             sender=self._sender(name, block, deliver, confirm),
-            magnet=self._magnet(block.text("magnet")),
+            magnet=magnet,
             deliver=deliver,
             confirm=confirm,
             double_opt_in=asked,
@@ -151,7 +147,21 @@ class _Reader:
         return self._named(node) if not isinstance(node, Text) else None
 
     def _content(self, text: Text | None) -> str | None:
-        return values.declared(text, self._contents, "content", "the folder content/")
+        return values.declared(text, self._mails, "content", "the folder content/")
+
+    def _warn_without(self, block: Map, key: str, code: Code, name: str, what_for: str, or_else: str = "") -> None:
+        """Warns where a mail, or what it is in another language, lacks the link that it is mailed for."""
+        entry = block.entries.get(key)
+        mail = self._contents.get(entry.node.value) if entry is not None and isinstance(entry.node, Text) else None
+        if entry is None or mail is None:
+            return
+        for one in (mail, *(mail.variants or {}).values()):
+            if not one.names(name) and not (or_else and one.names(or_else)):
+                message = (
+                    f"{one.file} has no link to `{{{{ {name} }}}}`, so nobody {what_for}: "
+                    f"write one there, as `[…]({{{{ {name} }}}})`"
+                )
+                self._problems.warning(entry.node.mark, code, message)
 
     def _sender(self, name: Text, block: Map, *mails: str | None) -> str:
         text = block.text("from")

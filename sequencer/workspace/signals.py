@@ -10,6 +10,7 @@ import orjson
 from jinja2 import nodes
 
 from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
+from sequencer.core.condition_calls import calls
 from sequencer.core.condition_names import STANDING
 from sequencer.core.condition_parse import parse as parse_condition
 from sequencer.core.content import Content
@@ -95,10 +96,9 @@ def digest_of(signals: Signals, names: Names) -> str:
 
 
 def _tags(condition: Condition) -> Iterator[str]:
-    tree = parse_condition(condition.source)
-    for call in (tree, *tree.find_all(nodes.Call)):
-        if isinstance(call, nodes.Call) and isinstance(call.node, nodes.Name) and call.node.name == "clicked_tag":
-            yield from (str(argument.value) for argument in call.args if isinstance(argument, nodes.Const))
+    for call in calls(condition):
+        if call.name == "clicked_tag":
+            yield from (tag.text for tag in call.given)
 
 
 class _Reader:
@@ -154,7 +154,7 @@ class _Reader:
             message = "opening is a guess (mail programs open by themselves, or hide it): ask for a click or a reply"
             self._problems.warning(text.mark, "opens-are-guesses", message)
         name = " or ".join(dict.fromkeys(one for one in written if one))
-        return name, compile_condition(name, text.mark, self._names) if repeated else condition
+        return name, compile_condition(name, text.start, self._names) if repeated else condition
 
     def _half_life(self, text: Text | None) -> int | None:
         found = values.duration(text)

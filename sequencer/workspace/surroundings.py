@@ -1,9 +1,8 @@
 """What the steps of a sequence may name, and the steps themselves by name."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, NamedTuple, TypeGuard
+from typing import Literal, NamedTuple, TypeGuard
 
 from sequencer.core.condition import Condition, ConditionProblems, Names, compile_condition
 from sequencer.core.condition_truth import always
@@ -47,15 +46,8 @@ class Surroundings:
         return condition
 
 
-_NO_PATH: Final = re.compile(r"""\bvisited\(\s*(["'])([^"'/*?\[][^"']*)\1""")
-
-
 def warn_of_the_same(condition: Condition, names: Names, problems: Problems) -> None:
-    """Warns of a condition that every lead fits, or none, and of pages that nobody can visit."""
-    for match in _NO_PATH.finditer(condition.source):
-        page = _path_of(match[2])
-        message = f'a page is a path, as `visited("{page}")`: nobody ever visited `{match[2]}`'
-        problems.warning(condition.mark, "always-false", message)
+    """Warns of a condition that every lead fits, or none."""
     match always(condition, names):
         case True:
             message = (
@@ -65,12 +57,6 @@ def warn_of_the_same(condition: Condition, names: Names, problems: Problems) -> 
         case False:
             message = "no lead could ever fit this: see whether `or` is meant, or another value, or take it out"
             problems.warning(condition.mark, "always-false", message)
-
-
-def _path_of(page: str) -> str:
-    """What was meant by an address, or by a path without a slash."""
-    scheme, found, rest = page.partition("://")
-    return f"/{rest.partition('/')[2] if found else scheme}"
 
 
 class Named(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Final
 
 from sequencer.core.condition import Condition
 from sequencer.core.duration import Duration
+from sequencer.core.event import EXAMPLE, is_name
 from sequencer.core.lead import BUILT_IN
 from sequencer.core.schedule import parse_clock
 from sequencer.core.sequence import Trigger
@@ -92,8 +93,8 @@ def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
     if kind == "sales_ready":
         return read_ready(text, condition, around)
     name = arguments[0]
-    if kind in ("did", "silent") and not values.SNAKE.fullmatch(name):
-        text.wrong("bad-id", f"expected an event in small letters and underscores, as `meeting_booked`, got {text.got}")
+    if kind in ("did", "silent") and not is_name(name):
+        text.wrong("bad-id", f"no event is called {shown(name)}: expected {EXAMPLE}")
         return ()
     match kind:
         case "submitted":
