@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Final, NamedTuple
@@ -16,9 +16,13 @@ _NUMBERS: Final = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})(?:\2(20\d\d)\b|(?<=\.
 """`5.3.2027`, `05/03/2027`, `5.3.`"""
 _ORDINAL: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er|e)?")
 _YEAR: Final = re.compile(r"20\d\d")
-_DOUBTFUL: Final = ("may",)
-"""English words that mean a month only where nothing else follows, or after a word as `in`."""
+_DOUBTFUL: Final = "may"
+"""A verb of English, too."""
 _BEFORE_MONTHS: Final = frozenset("in until till by for from early mid late of".split())
+"""What comes before a month."""
+_BEFORE_VERBS: Final = frozenset("i you he she it we they who which that this there".split())
+_AFTER_MONTHS: Final = frozenset("or and at please thanks maybe latest then".split())
+"""What comes after a month where a verb would have another verb, or `be`, after it."""
 
 
 class _Calendar(NamedTuple):
@@ -64,6 +68,8 @@ def _dates(text: str, today: date, language: str) -> Iterator[date]:
             continue
         before = [one for one in said[:place] if one not in words.of][-1:]
         after = [one for one in said[place + 1 : place + 4] if one not in words.of]
+        if word == _DOUBTFUL and language == "en" and not _is_may(before, after):
+            continue
         day = _ORDINAL.fullmatch(before[0]) if before else None
         if day is None and language == "en" and after and (day := _ORDINAL.fullmatch(after[0])):
             after = after[1:]
@@ -71,8 +77,17 @@ def _dates(text: str, today: date, language: str) -> Iterator[date]:
         alone = word in calendar.months or (words.months_alone and word in calendar.short)
         if day is not None:
             yield from _next(year, month, int(day[1]), today)
-        elif year or (alone and (word not in _DOUBTFUL or not after or {*before} & _BEFORE_MONTHS)):
+        elif year or alone:
             yield from _next(year, month, 1, today)
+
+
+def _is_may(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether `may` between these words is the month."""
+    if {*before} & _BEFORE_VERBS or after[:2] == ["or", _DOUBTFUL] or after[:2] == ["or", "not"]:
+        return False
+    if not after or {*before} & _BEFORE_MONTHS or after[0] in _AFTER_MONTHS:
+        return True
+    return _ORDINAL.fullmatch(after[0]) is not None or _YEAR.fullmatch(after[0]) is not None
 
 
 def _spans(text: str, today: date, language: str) -> Iterator[date]:

@@ -1,8 +1,9 @@
 """What a rep's few words about a handoff mean: that they take the lead on, or why they do not, and until when."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Final, NamedTuple
 
 from sequencer.core.handoff_policy import Decline
@@ -20,12 +21,8 @@ FURTHEST: Final = timedelta(days=731)
 """How far ahead a rep may put off a lead."""
 MOST: Final = 10
 """Words of a line that may be an answer; a longer one is a letter, unless it begins with `decline`."""
-
-_YES: Final = re.compile(
-    r"(i )?(accept(ed)?|yes|ok(ay)?|will do|taken?|on it|mine|got it"
-    r"|i('| wi)?ll (take|call|do)( (it|him|her|them|this))?)"
-    r"( it)?( please)?( now)?( thanks| thank you)?",
-)
+NAMES: Final = 3
+"""Words of a name after a greeting."""
 
 
 class Said(NamedTuple):
@@ -49,18 +46,20 @@ def is_day(until: date | None, today: date) -> bool:
 
 def understood(text: str, declines: Mapping[str, Decline], today: date, language: str = "en") -> Said | None:
     """What an answer by mail says, in the rep's language or in English; None when it is not clear. Only its first line
-    with words decides.
+    with words, after a greeting, decides; a question decides nothing.
     """
-    line = next((one for one in own_words(text).splitlines() if one.strip()), "").strip()
-    said, both = plain(line), (SPOKEN["en"], SPOKEN[language])
-    refusals = [plain(one) for words in both for one in words.refuse]
-    refuses = any(f"{said} ".startswith(f"{one} ") for one in refusals)
-    if not said or line.startswith(">") or (len(said.split()) > MOST and not refuses):
+    both, mine = (SPOKEN["en"], SPOKEN[language]), own_words(text)
+    line = _first_line(mine, both)
+    said = plain(line)
+    refuses = _begins(said, (one for words in both for one in words.refuse))
+    if not said or line.startswith(">") or ((len(said.split()) > MOST or "?" in line) and not refuses):
         return None
-    if _YES.fullmatch(said) or said in _accepting(SPOKEN[language]):
+    if _accepts(said, language):
         return Said(True)
     named = [one for one in declines.values() if _names(said, one, both)]
     if not named and not refuses and said not in {plain(one) for words in both for one in words.no}:
+        return None
+    if not refuses and _tells_of_absence(mine) and not any(_begins(said, _ways(one, both)) for one in named):
         return None
     reason = max(named, key=lambda one: len(one.label)).id if named else ""
     until = named_day(line, today, {"en", language})
@@ -88,9 +87,46 @@ def _small(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _accepting(words: Spoken) -> set[str]:
-    said = {plain(one) for one in words.accept}
-    return said | {f"{one} {thanks}" for one in said for thanks in map(plain, words.thanks)}
+def _first_line(text: str, both: Collection[Spoken]) -> str:
+    """The first line with words in it that is more than a greeting, without one that it begins with."""
+    hello = [plain(one) for words in both for one in words.hello]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        head, *rest = re.split(r"[,!:;–—]+\s*|\s-\s", line, maxsplit=1)
+        greeted = max((len(one.split()) for one in hello if _begins(plain(head), [one])), default=0)
+        if not greeted or len(plain(head).split()) > greeted + NAMES or (not rest and number + 1 == len(lines)):
+            return line
+        if rest and rest[0]:
+            return rest[0]
+    return ""
+
+
+def _accepts(said: str, language: str) -> bool:
+    """Whether the words say that the lead is taken on, and nothing besides."""
+    match = _accepting(language).fullmatch(said)
+    return match is not None and match["accepts"] is not None
+
+
+@cache
+def _accepting(language: str) -> re.Pattern[str]:
+    both = (SPOKEN["en"], SPOKEN[language])
+    accepts = _any_of(one for words in both for one in words.accept)
+    also = _any_of(one for words in both for one in words.also)
+    return re.compile(rf"(?:(?:(?P<accepts>{accepts})|{also})(?: |$))+")
+
+
+def _any_of(ways: Iterable[str]) -> str:
+    return "|".join(sorted({re.escape(plain(one)) for one in ways}, key=len, reverse=True))
+
+
+def _begins(said: str, ways: Iterable[str]) -> bool:
+    return any(f"{said} ".startswith(f"{plain(one)} ") for one in ways)
+
+
+def _tells_of_absence(text: str) -> bool:
+    """Whether it may come from a program that answers for somebody who is not there, in whatever language."""
+    said = f" {plain(text)} "
+    return any(f" {plain(one)} " in said for words in SPOKEN.values() for one in words.away)
 
 
 def _why(line: str, both: Collection[Spoken]) -> str:
@@ -101,7 +137,11 @@ def _why(line: str, both: Collection[Spoken]) -> str:
 
 
 def _names(said: str, decline: Decline, both: Collection[Spoken]) -> bool:
-    """Whether the words hold the reason's name or label, or what people say for one that was not declared."""
-    usual = [way for words in both for way in words.reasons.get(decline.id, ())]
-    names = (decline.id.replace("-", " "), decline.label, *usual)
-    return any(f" {plain(one)} " in f" {said} " for one in names)
+    """Whether the words hold what the reason is called."""
+    return any(f" {plain(one)} " in f" {said} " for one in _ways(decline, both))
+
+
+def _ways(decline: Decline, both: Collection[Spoken]) -> Iterator[str]:
+    """The reason's name and label, and what people say for one that was not declared."""
+    yield from (decline.id.replace("-", " "), decline.label)
+    yield from (way for words in both for way in words.reasons.get(decline.id, ()))

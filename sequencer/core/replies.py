@@ -6,8 +6,9 @@ from datetime import date
 from typing import Final
 
 _SUBJECT = re.compile(
-    r"^\s*(automatic reply|auto(matic)?[- ]?(reply|response)|out of (the )?office|abwesenheit|réponse automatique"
-    r"|respuesta automática|risposta automatica|automatisch antwoord)",
+    r"^\s*(automatic reply|auto(matic)?[- ]?(reply|response)|out of (the )?office|abwesenheit|abwesend\s*:"
+    r"|automatische (antwort|reactie)|réponse automatique|absence du bureau|respuesta automática"
+    r"|fuera de (la )?oficina|risposta automatica|fuori (dall[’']\s?)?ufficio|automatisch antwoord|afwezig\s*:)",
     re.IGNORECASE,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

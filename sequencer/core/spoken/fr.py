@@ -84,8 +84,17 @@ FR = Spoken(
     choose_why="Choisissez une raison, ou dites-la en quelques mots.",
     date_needed="Dites quand réessayer : ce statut demande une date.",
     no_such_day="Choisissez un jour à partir de demain, d'ici deux ans au plus.",
-    accept=("accepter", "accepté", "j'accepte", "oui", "d'accord", "ok", "je prends", "je m'en occupe", "je le prends"),
-    thanks=("merci", "merci beaucoup"),
+    accept=(
+        *("accepter", "accepté", "j'accepte", "oui", "d'accord", "ok", "okay", "entendu", "bien sûr", "ça marche"),
+        *("volontiers", "je prends", "je le prends", "je la prends", "je m'en occupe", "je m'en charge", "je m'y mets"),
+        *("je suis dessus", "j'appelle", "je l'appelle", "je les appelle", "j'appellerai", "je l'appellerai"),
+    ),
+    also=(
+        *("merci", "merci beaucoup", "s'il vous plaît", "lui", "elle", "eux", "maintenant", "tout de suite"),
+        *("aujourd'hui", "demain", "demain matin", "ce matin", "cet après-midi", "ce soir", "cette semaine"),
+    ),
+    hello=("bonjour", "bonsoir", "salut", "coucou", "cher", "chère", "chers"),
+    away=("absent", "absente", "en congé", "en congés", "en vacances", "absence du bureau"),
     refuse=("refuser", "refusé", "refus", "je refuse"),
     no=("non",),
     reasons={

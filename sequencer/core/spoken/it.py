@@ -84,8 +84,18 @@ IT = Spoken(
     choose_why="Scelga un motivo, o lo dica in poche parole.",
     date_needed="Dica quando riprovare: quello stato richiede una data.",
     no_such_day="Scelga un giorno da domani in poi, entro due anni.",
-    accept=("accettare", "accetto", "accettato", "sì", "va bene", "d'accordo", "ok", "me ne occupo", "lo prendo"),
-    thanks=("grazie", "grazie mille"),
+    accept=(
+        *("accettare", "accetto", "accettato", "sì", "va bene", "d'accordo", "ok", "okay", "certo", "certamente"),
+        *("volentieri", "perfetto", "me ne occupo", "me ne occupo io", "ci penso io", "lo prendo", "la prendo"),
+        *("lo prendo io", "la prendo io", "lo faccio", "lo chiamo", "la chiamo", "li chiamo", "chiamo", "chiamerò"),
+        *("lo chiamerò", "la chiamerò", "li chiamerò"),
+    ),
+    also=(
+        *("grazie", "grazie mille", "per favore", "ora", "adesso", "subito", "oggi", "oggi stesso", "oggi pomeriggio"),
+        *("stamattina", "domani", "domani mattina", "questa settimana", "io"),
+    ),
+    hello=("ciao", "salve", "buongiorno", "buonasera", "caro", "cara", "gentile"),
+    away=("fuori ufficio", "fuori sede", "in ferie", "in vacanza", "assente"),
     refuse=("rifiutare", "rifiuto", "rifiutato", "lo rifiuto"),
     no=("no",),
     reasons={

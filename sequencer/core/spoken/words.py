@@ -88,8 +88,12 @@ class Spoken:
     # What reps write. Accents, case and punctuation do not matter.
     accept: tuple[str, ...]
     """The first is the one that is suggested."""
-    thanks: tuple[str, ...]
-    """What may follow that."""
+    also: tuple[str, ...]
+    """What may stand beside that: thanks, whom it is about, when it will be done. By itself it says nothing."""
+    hello: tuple[str, ...]
+    """What an answer may begin with, before a name."""
+    away: tuple[str, ...]
+    """What speaks of somebody who is not there."""
     refuse: tuple[str, ...]
     """After which comes why."""
     no: tuple[str, ...]
