@@ -84,6 +84,7 @@ def say(found: Mapping[str, Any]) -> None:
     section("alerts", found["alerts"])
     section("calls to make: `sequencer tasks list`", {what: count for what, count in found["tasks"].items() if count})
     section("handoffs", found["handoffs"])
+    section("ready for sales, and not handed over for lack of", found["not_handed_over_for_lack_of"])
     if found["crms"]:
         output.line(f"credentials are set for {', '.join(found['crms'])}")
     section("calls to targets: see `sequencer targets list`", found["targets"])

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sequencer.cli import output
 from sequencer.core import explain
 from sequencer.services.inspect import told_at
+from sequencer.services.standing import ready
 
 _FACTS = ("title", "stage", "status", "owner_email", "campaign", "country", "time_zone")
 _DOUBTED = ("sending", "retry", "unknown", "refused", "cancelled")
@@ -50,7 +51,8 @@ MOST_EVENTS = 10
 
 def stands(standing: Mapping[str, Any], zone: ZoneInfo) -> None:
     """Prints what `standing.standing_view` found: the score, what it is made of, and when sales was to talk."""
-    output.line(f"score {standing['score']}, fit {standing['fit']}{_readiness(standing, zone)}")
+    how = ready(standing, zone)
+    output.line(f"score {standing['score']}, fit {standing['fit']}{f', {how}' if how else ''}")
     rows = [(f"{one['points']:g}", one["signal"], _times(one), one["where"]) for one in standing["signals"]]
     rows += [(f"{one['points']:g}", one["if"], "fit", one["where"]) for one in standing["fits"]]
     output.table(rows, indent="  ")
@@ -58,17 +60,6 @@ def stands(standing: Mapping[str, Any], zone: ZoneInfo) -> None:
     output.table([(f"{one['points']:g}", one["sentence"], _local(one["at"], zone)) for one in shown], indent="    ")
     if len(standing["events"]) > MOST_EVENTS:
         output.line(f"    … and {len(standing['events']) - MOST_EVENTS} more")
-
-
-def _readiness(standing: Mapping[str, Any], zone: ZoneInfo) -> str:
-    if standing["sales_ready"]:
-        last = standing["readiness"][-1]
-        return f", sales-ready since {_local(last['at'], zone)}: {', '.join(last['reasons'])}"
-    if standing["waits_with"]:
-        return (
-            f", would be sales-ready ({', '.join(standing['waits_with'])}), but something that `needs` names is missing"
-        )
-    return ""
 
 
 def _times(part: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from sequencer.core.enrollment import Enrollment, Outcome, Status
 from sequencer.core.event import Event
 from sequencer.core.message import Message, State
 from sequencer.core.sequence import Sequence
+from sequencer.core.signals import OWNER
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.spoken.en import EN
 from sequencer.core.spoken.words import Spoken
@@ -228,6 +229,23 @@ def _done(function: str, about: list[str]) -> str:
     if function == "clicked" and len(about) > 1:
         return f"clicked {about[1]} in {about[0]}"
     return _DONE[function].format(" or ".join(about).replace("_", " ") if function == "did" else " or ".join(about))
+
+
+_NEED: Final = re.compile(r"""(consent|known)\(["']([^"']*)["']\)""")
+_NEEDED = {"consent": "consent to {}", "known": "{}"}
+
+
+def needed(need: str) -> str:
+    """What a lead lacks to be handed to sales, in words. `need`: as signals.yaml writes it."""
+    found = _NEED.fullmatch(need)
+    if found is not None:
+        return _NEEDED[found[1]].format(found[2].replace("_", " "))
+    return "an owner" if need == OWNER else f"`{need}`"
+
+
+def lacking(needs: Iterable[str]) -> str:
+    """All that a lead lacks, in words."""
+    return EN.both.join(map(needed, needs))
 
 
 def times(number: int) -> str:

@@ -18,7 +18,7 @@ from sequencer.core.learn import SOURCE, Taught, learnt
 from sequencer.core.people import owner_of
 from sequencer.core.request import decides, is_request
 from sequencer.core.score import Counts, changes_on
-from sequencer.core.signals import SalesReady
+from sequencer.core.signals import OWNER, SalesReady
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 
@@ -52,6 +52,8 @@ class Verdict(NamedTuple):
     """The lead has fallen back, whose readiness was over by sales before."""
     waits: tuple[str, ...] = ()
     """Why the lead would be ready, if nothing were missing, or the day had come."""
+    lacks: tuple[str, ...] = ()
+    """What is missing: `owner`, or a condition as it is written; none where only the day is to come."""
     rests_until: datetime | None = None
     """When the day comes that a rep named; None: something else is missing."""
 
@@ -93,9 +95,10 @@ def judged(workspace: Workspace, snapshot: Snapshot, last: Readiness | None, now
     # A handoff finds one for who has none.
     assigned = signals.handoff is not None and workspace.owner.draws
     owned = not rule.needs_owner or assigned or owner_of(workspace, snapshot) is not None
-    if owned and all(need.test(facts) for need in rule.needs):
+    lacks = (*(() if owned else (OWNER,)), *(need.source for need in rule.needs if not need.test(facts)))
+    if not lacks:
         return Verdict(stage, reasons, fell_back=fell_back)
-    return Verdict(stage, fell_back=fell_back, waits=reasons)
+    return Verdict(stage, fell_back=fell_back, waits=reasons, lacks=lacks)
 
 
 def _is_new(workspace: Workspace, snapshot: Snapshot, last: Readiness, reason: Condition, now: datetime) -> bool:

@@ -123,10 +123,9 @@ def _ending(sequence: Sequence) -> tuple[Condition, ...]:
 def _ends(workspace: Workspace, sequence: Sequence) -> object:
     """What `decide` ends a passage by, beside what other sequences do."""
     topic = workspace.topics.get(sequence.topic)
-    stops = {status.id for status in workspace.statuses.values() if status.stops}
     goal = sequence.goal.source if sequence.goal is not None else None
     sources = ([c.source for c in sequence.exit_on], [c.source for c in sequence.never])
-    return goal, sources, sequence.topic, topic.default if topic is not None else None, stops
+    return goal, sources, sequence.topic, topic.default if topic is not None else None, workspace.stopping
 
 
 def _ahead(workspace: Workspace, sequence: Sequence) -> object:

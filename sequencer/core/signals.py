@@ -5,12 +5,16 @@ behaviour teaches.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from sequencer.core.condition import Asks, Condition, merged
 from sequencer.core.event import CHANGED, HANDOFF, OF_COLLEAGUES, RESUBSCRIBED, SALES_READY, UNSUBSCRIBED, Event
 from sequencer.core.handoff_policy import HandoffPolicy
 from sequencer.core.inquiry import Inquiry, in_event
 from sequencer.core.mark import Mark
+
+OWNER: Final = "owner"
+"""What stands for a rep among what a lead needs besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,11 @@ class SalesReady:
     needs_owner: bool = False
     needs: tuple[Condition, ...] = ()
     """What must be true besides: as long as it is not, a lead with a reason waits."""
+
+    @property
+    def asks_besides(self) -> bool:
+        """Whether a lead with a reason may wait for something."""
+        return self.needs_owner or bool(self.needs)
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,11 @@ class Workspace:
         """Sequences that some status makes wait."""
         return frozenset[str]().union(*(status.pauses for status in self.statuses.values()))
 
+    @cached_property
+    def stopping(self) -> frozenset[str]:
+        """Statuses in which a lead is in no sequence."""
+        return frozenset(status.id for status in self.statuses.values() if status.stops)
+
     def counts(self, sequence: Sequence) -> bool:
         """Whether its mails count for gap and caps, and keep them."""
         stream = "sales" if sequence.sender == "owner" else "marketing"

@@ -32,6 +32,7 @@ from sequencer.store import (
     reviews,
     suppressions,
     tasks,
+    unmet,
     visits,
     watches,
 )
@@ -211,6 +212,7 @@ def status(conn: Connection, release: Release | None, counted: Counted | None = 
         "tasks": tasks.counts(conn, clock.now(conn)),
         "reviews": reviews.counts(conn),
         "handoffs": handoffs.counts(conn),
+        "not_handed_over_for_lack_of": _unmet(conn, release) if release is not None else {},
         "targets": calls_out.counts(conn),
         "alerts": {f"{kind} {state}": number for kind, state, number in sorted(alerts.counts(conn))},
         "webhooks_pending": sum(waiting.values()),
@@ -325,6 +327,11 @@ def _weighing(conn: Connection) -> dict[str, Any] | None:
         return None
     spread = found.spread_to if found.spread_to is not None and found.spread_to > now else None
     return {"uncounted": found.uncounted, "due": found.due, "spread_until": iso(spread)}
+
+
+def _unmet(conn: Connection, release: Release) -> dict[str, int]:
+    """By what is missing, in words: leads who would be handed to sales if it were not."""
+    return {explain.needed(what): people for what, people in unmet.counts(conn, release.workspace).items()}
 
 
 def _ownerless(conn: Connection, release: Release) -> dict[str, int]:

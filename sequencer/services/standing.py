@@ -15,9 +15,9 @@ from sequencer.core.readiness import judged
 from sequencer.core.release import Release
 from sequencer.core.score import UNIT, parts
 from sequencer.services import snapshots
-from sequencer.services.inspect import lead_view, sentence
+from sequencer.services.inspect import iso, lead_view, sentence
 from sequencer.services.why import Sentence
-from sequencer.store import enrollments, events, readiness
+from sequencer.store import enrollments, events, readiness, unmet
 
 
 def whole_view(conn: Connection, release: Release, lead: Lead, now: datetime) -> dict[str, Any]:
@@ -44,6 +44,8 @@ def standing_view(conn: Connection, release: Release, lead: Lead, now: datetime)
         "fit": facts.fit(),
         "sales_ready": bool(times) and times[-1].over_at is None,
         "waits_with": list(verdict.waits),
+        "lacks": list(verdict.lacks),
+        "waits_since": iso(unmet.since(conn, lead.id)) if verdict.lacks else None,
         "rests_until": times[-1].until.isoformat() if verdict.rests_until and times and times[-1].until else None,
         "company": [{"within": str(window), "people": people} for window, people in snapshot.standing.engaged.items()],
         "signals": [
@@ -93,7 +95,7 @@ TOLD: Final = 3
 
 def sentences(view: Mapping[str, Any], zone: ZoneInfo) -> list[Sentence]:
     """How somebody stands, in words: the score, what it mostly comes from, and colleagues."""
-    said = [Sentence(f"score {view['score']}, fit {view['fit']}; {_ready(view, zone)}")]
+    said = [Sentence(f"score {view['score']}, fit {view['fit']}; {ready(view, zone) or 'not sales-ready'}")]
     weightiest = sorted(view["signals"], key=lambda one: -abs(one["points"]))[:TOLD]
     for one in weightiest:
         last = f", last {explain.moment(datetime.fromisoformat(one['last_at']), zone)}" if one["last_at"] else ""
@@ -107,7 +109,8 @@ def sentences(view: Mapping[str, Any], zone: ZoneInfo) -> list[Sentence]:
     return said
 
 
-def _ready(view: Mapping[str, Any], zone: ZoneInfo) -> str:
+def ready(view: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Whether sales is to talk to a lead, or would be if something were not; empty when not."""
     if view["sales_ready"]:
         last = view["readiness"][-1]
         since = explain.moment(datetime.fromisoformat(last["at"]), zone)
@@ -115,6 +118,8 @@ def _ready(view: Mapping[str, Any], zone: ZoneInfo) -> str:
     if view["rests_until"]:
         day = date.fromisoformat(view["rests_until"])
         return f"becomes sales-ready ({', '.join(view['waits_with'])}) on {day:%-d %b %Y}, as the rep said who declined"
-    if view["waits_with"]:
-        return f"would be sales-ready ({', '.join(view['waits_with'])}), but something that `needs` names is missing"
-    return "not sales-ready"
+    if not view["lacks"]:
+        return ""
+    since = explain.moment(datetime.fromisoformat(view["waits_since"]), zone) if view["waits_since"] else ""
+    reasons, lacks = ", ".join(view["waits_with"]), explain.lacking(view["lacks"])
+    return f"would be sales-ready{f' since {since}' if since else ''} ({reasons}), but for lack of {lacks}"

@@ -27,10 +27,11 @@ from sequencer.services.context import Context
 from sequencer.services.handoff import alert_of
 from sequencer.services.heartbeat import DOWNTIME
 from sequencer.services.react import follow, interests
-from sequencer.store import alerts, clock, companies, events, handoffs, leads, readiness, watches
+from sequencer.store import alerts, clock, companies, events, handoffs, leads, readiness, unmet, watches
 from sequencer.store.alerts import NewAlert
 from sequencer.store.handoffs import NewHandoff
 from sequencer.store.readiness import Place
+from sequencer.store.unmet import Unmet
 from sequencer.store.watches import Rule
 
 PAGE = 500
@@ -171,7 +172,9 @@ def _dues(
     spread_to = owned.spread_to
     dues: dict[int, datetime | None] = {}
     turns: dict[int, datetime | None] = {}
-    for one in looked_at(conn, release, signals, people, now, foreseen):
+    looked = looked_at(conn, release, signals, people, now, foreseen)
+    _note_unmet(conn, looked, now)
+    for one in looked:
         lead, verdict = one.snapshot.lead, one.verdict
         paced = _known_before(lead, owned) and lead.id not in active
         if verdict.reasons and paced:
@@ -313,6 +316,8 @@ def _judge(
     """
     _engage(conn, signals, number, claimed, now)
     looked, settled = _in_turn(conn, release, number, looked_at(conn, release, signals, claimed, now), paced, now)
+    if signals.sales_ready is not None and signals.sales_ready.asks_besides:
+        _note_unmet(conn, looked, now)
     numbers = {one.before.id: one.last.number + 1 if one.last is not None else 1 for one in looked}
     began = {
         one.before.id: Readiness(numbers[one.before.id], now, None, one.verdict.reasons)
@@ -333,6 +338,13 @@ def _judge(
     dues = {one.before.id: now if one.before.id in stages else one.following for one in looked}
     watches.date(conn, number, dues)
     return awake, settled
+
+
+def _note_unmet(conn: Connection, looked: Sequence[Looked], now: datetime) -> None:
+    """Remembers who of these would be ready if nothing were missing."""
+    verdicts = {one.before.id: one.verdict for one in looked}
+    found = {lead_id: Unmet(of.waits, of.lacks) for lead_id, of in verdicts.items() if of.lacks}
+    unmet.write(conn, verdicts, found, now)
 
 
 def _in_turn(

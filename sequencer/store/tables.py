@@ -374,6 +374,16 @@ handoff = Table(
     Index("ix_handoff_at", "at", "lead_id"),
 )
 
+unmet = Table(
+    "unmet",
+    metadata,
+    Column("lead_id", BigInteger, primary_key=True, autoincrement=False),
+    _at("since", nullable=False, comment="when sales would have been to talk to the lead first"),
+    Column("reasons", ARRAY(Text), nullable=False, comment="names of reasons in signals.yaml"),
+    Column("lacks", ARRAY(Text), nullable=False, comment="what of `needs` is missing: owner, or a condition"),
+    Index("ix_unmet_since", "since", "lead_id"),
+)
+
 colleague_news = Table(
     "colleague_news",
     metadata,

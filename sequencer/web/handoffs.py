@@ -25,7 +25,7 @@ from sequencer.services import accept
 from sequencer.services.accept import Asked
 from sequencer.services.briefing import briefing
 from sequencer.services.context import Context
-from sequencer.store import clock, handoffs
+from sequencer.store import clock, handoffs, unmet
 from sequencer.web.bodies import day, first, line, read_form
 from sequencer.web.callers import caller_of
 from sequencer.web.login import csrf_token
@@ -34,6 +34,10 @@ from sequencer.web.throttle import Throttle
 
 FOUND: Final = 100
 """Handoffs on a page."""
+BESIDE: Final = 10
+"""Leads who wait to be handed over, on the page of all handoffs."""
+LACKING: Final = "lacking"
+"""In place of a handoff's state: who would be handed over, and lacks something."""
 
 
 def answered_at(secret: bytes, lead_id: int, number: int, rep: str) -> str:
@@ -49,13 +53,19 @@ class HandoffDoor:
     by_caller: Throttle = field(default_factory=lambda: Throttle(60, 60.0))
 
     def listed(self, request: Request) -> Response:
-        """All of them, the newest first; of one rep with `?rep=`, in one state with `?state=`."""
+        """All of them, the newest first; of one rep with `?rep=`, in one state with `?state=`.
+
+        Above all of them stands who would be handed over, and lacks something; `?state=lacking` shows these alone.
+        """
         rep = asked_rep(request)
         asked = request.query_params.get("state", "")
         state = asked if asked in list(State) else None
+        lacking = asked == LACKING
+        most = FOUND if lacking else 0 if state else BESIDE
         with self.context.engine.connect() as conn:
             now, release = clock.now(conn), self.context.releases.current(conn)
-            found = handoffs.listed(conn, rep or None, state, None, FOUND + 1)
+            found = [] if lacking else handoffs.listed(conn, rep or None, state, None, FOUND + 1)
+            waiting = unmet.listed(conn, release.workspace, rep or None, most + 1) if most else []
         names = {email: one.name for email, one in release.workspace.reps.items()}
         labels = {one.id: one.label for one in policy_of(release.workspace).declines.values()}
         return page(
@@ -65,12 +75,15 @@ class HandoffDoor:
             csrf=csrf_token(request),
             rep=names.get(rep, rep),
             address=rep,
-            state=state or "",
-            states=[one.value for one in State],
+            state=LACKING if lacking else state or "",
+            states=[*(one.value for one in State), LACKING],
             reps=sorted(names.items(), key=lambda one: one[1]),
             names=names,
             handoffs=[(row, self._link(row, names), labels.get(row.answer, row.answer)) for row in found[:FOUND]],
             more=len(found) > FOUND,
+            waiting=[(row, explain.lacking(row.lacks)) for row in waiting[:most]],
+            more_wait=len(waiting) > most,
+            lacking=LACKING,
             now=now,
             zone=ZoneInfo(release.workspace.zone),
         )

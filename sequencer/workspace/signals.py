@@ -17,7 +17,7 @@ from sequencer.core.content import Content
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 from sequencer.core.mark import Problem
-from sequencer.core.signals import Fit, Lesson, SalesReady, Signal, Signals
+from sequencer.core.signals import OWNER, Fit, Lesson, SalesReady, Signal, Signals
 from sequencer.core.workspace import Workspace
 from sequencer.workspace import values
 from sequencer.workspace.handoff import read_handoff
@@ -278,7 +278,7 @@ class _Reader:
         found: list[Condition | None] = []
         for item in as_items(node, '`owner`, or a list of conditions, as `- consent("sales")`'):
             text = as_text(item, "a condition")
-            if text is not None and text.value == "owner":
+            if text is not None and text.value == OWNER:
                 found.append(None)
             elif text is not None and (condition := self._asked(text, self._over_all)) is not None:
                 found.append(condition)

@@ -156,7 +156,9 @@ def test_after_sales_said_no_the_score_of_what_is_new_is_looked_at_on_its_day_to
 def test_what_is_missing_makes_a_lead_wait() -> None:
     rule = replace(RULE, needs_owner=True, needs=(condition('known("title")'),))
     found = judged(workspace(rule), stands(replies=6), None, NOW)
-    assert found == Verdict("sql", waits=("price",))
+    assert found == Verdict("sql", waits=("price",), lacks=("owner", 'known("title")'))
+    titled = judged(workspace(rule), stands(replies=6, title="CEO"), None, NOW)
+    assert titled == Verdict("sql", waits=("price",), lacks=("owner",))
     assert next_look(workspace(rule), stands(replies=6), (), None, found, NOW) == NOW + AGAIN
 
 

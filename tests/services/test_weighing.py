@@ -352,6 +352,7 @@ def test_a_score_is_explained_down_to_the_single_event(world: World, capsys: pyt
     timeline.stands(waiting, ZoneInfo("Europe/London"))
     timeline.stands(ready, ZoneInfo("Europe/London"))
     said = capsys.readouterr().out
-    assert "score 102, fit 20, would be sales-ready (asked, price), but something that `needs` names is missing" in said
-    assert "sales-ready since" in said and ": asked, price" in said
+    since = "since Thu 3 Dec 2026 08:00 (London)"
+    assert f"score 102, fit 20, would be sales-ready {since} (asked, price), but for lack of an owner\n" in said
+    assert f"fit 20, sales-ready {since}: asked, price\n" in said
     assert '60    visited("/pricing*")  4 times, as much as counts  sequences/signals.yaml:3:12' in said

@@ -9,6 +9,7 @@ from sequencer.core.token import mint_handoff
 from sequencer.services import alerts
 from tests.services.conftest import World
 from tests.services.test_handoffs import asks, of, workspace
+from tests.services.test_unmet import needing
 from tests.services.webhooks import reply_form, take
 from tests.web.conftest import Site
 from tests.workspaces import edited
@@ -243,3 +244,28 @@ def test_the_list_shows_whose_turn_it_is_and_leads_to_the_page(site: Site, page:
     kim = site.world.lead()
     lead = site.http.get(f"/dashboard/leads/{kim.id}").text
     assert "was handed to ana@acme.example, who is to accept or decline, until Mon 23 Nov 2026 13:00" in lead
+
+
+def test_the_list_shows_who_would_be_handed_over_and_what_is_missing(site: Site) -> None:
+    site.world.deploy(edited(needing(), "known(", "known( "))
+    people = {name: site.world.lead(f"{name}@mill.example", first_name=f"<b>{name}</b>") for name in ("kim", "lee")}
+    site.world.lead("lee@mill.example", owner="ana@acme.example", country="DE")
+    for lead in people.values():
+        asks(site.world, lead)
+    site.log_in()
+    shown = site.http.get("/dashboard/handoffs").text
+    assert "Ready, and not handed over yet" in shown and "<b>kim" not in shown
+    assert [re.sub(r"<[^>]*>|\s+", " ", row) for row in re.findall(r"lacks [^<]*", shown)] == [
+        "lacks consent to news",
+        "lacks an owner and consent to news and `known( &#34;country&#34;)`",
+    ]
+    ana = site.http.get("/dashboard/handoffs?state=lacking&rep=ana@acme.example").text
+    assert shown.count(f"/dashboard/leads/{people['lee'].id}") == ana.count(f"/dashboard/leads/{people['lee'].id}") == 1
+    assert f"/dashboard/leads/{people['kim'].id}" not in ana
+    assert "Ready, and" not in site.http.get("/dashboard/handoffs?state=waiting").text
+    assert "but for lack of consent to news" in site.http.get(f"/dashboard/leads/{people['lee'].id}").text
+    for name in ("a", "b", *"0123456789"):
+        asks(site.world, site.world.lead(f"{name}@mill.example"))
+    shown = site.http.get("/dashboard/handoffs").text
+    assert shown.count("lacks ") == 10 and 'href="/dashboard/handoffs?state=lacking">see lacking</a>' in shown
+    assert site.http.get("/dashboard/handoffs?state=lacking").text.count("lacks ") == 14
