@@ -79,6 +79,8 @@ def show(domain: str, as_json: bool) -> None:
         return
     zone = ZoneInfo(release.workspace.zone) if release is not None else ZoneInfo("UTC")
     output.line(f"{found['name'] or found['domain']} ({', '.join(found['domains'])})")
+    if found["named_by"]:
+        output.line(f"named by: {found['named_by']}")
     output.line(f"owner: {found['owner'] or 'nobody'}")
     for one in found["counts_with"]:
         output.line(f"counts with {one['domain']}")
@@ -116,6 +118,19 @@ def merge(domain: str, into: str) -> None:
             gone, kept = companies.merge(conn, domain, into, clock.now(conn), shared)
         context.hint("merge")
     output.line(f"{gone.domain} is {_called(kept)} now; its people follow")
+
+
+@command.command("rename")
+@click.argument("domain")
+@click.argument("name")
+def rename(domain: str, name: str) -> None:
+    """Name the company with DOMAIN. No form, API or import renames it from then on.
+
+    Example: sequencer companies rename harbor.example "Harbor Shipping GmbH"
+    """
+    with transaction() as conn:
+        was = companies.rename(conn, domain, name)
+    output.line(f"{was.domain} is called {name} now{f', not {was.name}' if was.name else ''}")
 
 
 @command.command("subsidiary")

@@ -69,6 +69,12 @@ BUILT_IN = frozenset(
 _PLACES: Final = {name: Lead._fields.index("zone" if name == "time_zone" else name) for name in BUILT_IN}
 
 
+FORM: Final = "form"
+"""Who says something of a lead or company: a stranger, who may say anything."""
+OPERATOR: Final = "operator"
+"""Somebody at the terminal, by hand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Company:
     """The organisation behind an email domain."""

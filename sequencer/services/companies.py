@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from sequencer.core.enrollment import Enrollment, Status
 from sequencer.core.event import OF_COLLEAGUES, Event
-from sequencer.core.lead import Lead
+from sequencer.core.lead import OPERATOR, Lead
+from sequencer.core.lead_input import LONGEST, is_text
 from sequencer.core.release import Release
 from sequencer.core.score import score
 from sequencer.core.shared_domain import is_shared
@@ -48,7 +49,7 @@ def merge(
         raise InvalidInput(f"{domain} is anybody's: it belongs to no company")
     target = named(conn, into)
     concerned = {domain} | _concerned(conn, target, companies.by_domain(conn, domain) or target)
-    leads.put_companies(conn, dict.fromkeys(concerned))
+    leads.put_companies(conn, dict.fromkeys(concerned), OPERATOR)
     # All in one call, which locks in order: whoever names several of them locks them so as well.
     locked = companies.lock_domains(conn, concerned)
     gone, kept = locked[domain], locked[target.domain]
@@ -63,6 +64,22 @@ def merge(
     companies.merge(conn, gone.id, kept.id)
     look_again(conn, [kept.id], now)
     return gone, kept
+
+
+def rename(conn: Connection, domain: str, name: str) -> Known:
+    """Names the company whose domain it is: no form, API or import renames it from then on. Returns it as it was.
+
+    Raises NotFound and InvalidInput.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST or not is_text(name):
+        raise InvalidInput(f"expected a name of 1 to {LONGEST:,} characters in UTF-8")
+    found = named(conn, domain)
+    was = companies.lock_domains(conn, [found.domain])[found.domain]
+    if was.merged_into is not None:
+        raise InvalidInput(f"{was.domain} was merged just now: look again")
+    companies.rename(conn, was.id, name)
+    return was
 
 
 def subsidiary(conn: Connection, domain: str, of: str | None, now: datetime) -> tuple[Known, Known | None]:
@@ -145,6 +162,7 @@ def view(conn: Connection, release: Release | None, company_id: int, now: dateti
         "id": found.id,
         "domain": found.domain,
         "name": found.name,
+        "named_by": found.named_by,
         "owner": owner,
         "domains": [found.domain, *(one.domain for one in around if one.merged_into == company_id)],
         "merged_into": _called(companies.by_ids(conn, [found.merged_into])) if found.merged_into else [],

@@ -16,7 +16,7 @@ from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.form import UNCONFIRMED, Form
 from sequencer.core.guess import NO_TRACES, Traces
-from sequencer.core.lead import BUILT_IN, Lead
+from sequencer.core.lead import BUILT_IN, FORM, Lead
 from sequencer.core.lead_input import read
 from sequencer.core.learn import is_inferred
 from sequencer.core.release import Release
@@ -26,7 +26,7 @@ from sequencer.services.visits import touch
 from sequencer.store import events, leads, messages, suppressions, visits
 from sequencer.store.visits import Visitor
 
-SOURCE: Final = "form"
+SOURCE: Final = FORM
 CONFIRMABLE: Final = timedelta(days=30)
 """So long what was sent waits to be confirmed."""
 

@@ -220,7 +220,7 @@ def _store(
             staging.put(conn, ([line, *row] for line, row in part.items()))
             if first:
                 _refuse_repeated(conn, seen, part, result)
-                staging.put_companies(conn)
+                staging.put_companies(conn, SOURCE)
             later, awake = _apply(conn, release, batch, len(part), saved, result, patient=not first)
         left = {line: row for line, row in left.items() if line in later or line not in part}
         first = False

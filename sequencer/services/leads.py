@@ -57,8 +57,8 @@ def save(
     named: dict[str, str | None] = {}
     for one in by_email.values():
         if one.domain is not None:
-            named[one.domain] = named.get(one.domain) or one.company
-    companies = leads.put_companies(conn, named)
+            named[one.domain] = one.company or named.get(one.domain)
+    companies = leads.put_companies(conn, named, source)
     guessed: dict[str, Mapping[str, Guess]] = {}
 
     def rows(some: Collection[LeadInput]) -> list[dict[str, Any]]:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, func, or_, select, text
+from sqlalchemy import Connection, func, or_, select, text, update
 
 from sequencer.core.event import DELIVERY, Event
-from sequencer.core.lead import Lead
+from sequencer.core.lead import OPERATOR, Lead
 from sequencer.store import events, leads
 from sequencer.store.arrays import array
 from sequencer.store.tables import company, event, lead
@@ -25,6 +25,8 @@ class Known(NamedTuple):
     id: int
     domain: str
     name: str | None
+    named_by: str | None
+    """As `leads.renames` knows it."""
     owner: str | None
     merged_into: int | None
     parent_id: int | None
@@ -78,7 +80,8 @@ _MERGE = (
         " WHERE c.id = :into AND s.parent_id = :id"
     ),
     text(
-        "UPDATE company c SET owner = coalesce(c.owner, gone.owner), name = coalesce(c.name, gone.name)"
+        "UPDATE company c SET owner = coalesce(c.owner, gone.owner), name = coalesce(c.name, gone.name),"
+        " named_by = CASE WHEN c.name IS NULL THEN gone.named_by ELSE c.named_by END"
         " FROM company gone WHERE c.id = :into AND gone.id = :id"
     ),
     text("UPDATE colleague_news SET company_id = :into WHERE company_id = :id"),
@@ -90,6 +93,11 @@ def merge(conn: Connection, company_id: int, into: int) -> None:
     """Makes one company of two whose locks the caller holds; its people follow (`stray`)."""
     for statement in _MERGE:
         conn.execute(statement, {"id": company_id, "into": into})
+
+
+def rename(conn: Connection, company_id: int, name: str) -> None:
+    """Names the company for good, unless an operator does so again; the caller holds its lock."""
+    conn.execute(update(company).where(company.c.id == company_id).values(name=name, named_by=OPERATOR))
 
 
 _PARENT = (

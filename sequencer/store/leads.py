@@ -5,9 +5,21 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, TextClause, bindparam, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Select,
+    TextClause,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
-from sequencer.core.lead import BUILT_IN, Company, Lead
+from sequencer.core.lead import BUILT_IN, FORM, OPERATOR, Company, Lead
 from sequencer.core.lead_input import OWN
 from sequencer.core.learn import Source, Taught
 from sequencer.core.workspace import Workspace
@@ -345,54 +357,64 @@ def companies(conn: Connection, ids: Iterable[int]) -> dict[int, Company]:
     return {row[0]: Company(*row) for row in conn.execute(_COMPANIES, {"ids": array(wanted)}).all()}
 
 
-_NAMED = text(
+def renames(name: str) -> str:
+    """SQL: whether the name, as :source says it, becomes that of a company `c`. `named_by` is the source then.
+
+    A stranger names only what has no name, and nobody renames what an operator named.
     """
-    SELECT domain, coalesce(merged_into, id) AS id, name IS NULL AS unnamed FROM company
-    WHERE domain = ANY(CAST(:domains AS text[]))
+    return f"""(
+        {name} IS NOT NULL AND c.name IS DISTINCT FROM {name}
+        AND (c.name IS NULL OR (:source <> '{FORM}' AND c.named_by IS DISTINCT FROM '{OPERATOR}'))
+    )"""
+
+
+_GIVEN = "unnest(CAST(:domains AS text[]), CAST(:names AS text[])) v(domain, name)"
+_KNOWN = text(
+    f"""
+    SELECT c.domain, coalesce(c.merged_into, c.id) AS id, {renames("v.name")} AS renamed
+    FROM company c JOIN {_GIVEN} ON v.domain = c.domain WHERE c.domain = ANY(CAST(:domains AS text[]))
     """
 )
 _NEW = text(
-    """
-    INSERT INTO company (domain, name)
-    SELECT * FROM unnest(CAST(:domains AS text[]), CAST(:names AS text[])) ON CONFLICT (domain) DO NOTHING
+    f"""
+    INSERT INTO company (domain, name, named_by)
+    SELECT v.domain, v.name, CASE WHEN v.name IS NOT NULL THEN :source END FROM {_GIVEN} ON CONFLICT (domain) DO NOTHING
     """
 )
 _NAME = text(
-    """
-    UPDATE company c SET name = v.name
-    FROM (SELECT o.id, u.name FROM unnest(CAST(:domains AS text[]), CAST(:names AS text[])) u(domain, name)
-          JOIN company o ON o.domain = u.domain AND o.name IS NULL
-          ORDER BY o.domain COLLATE "C" FOR NO KEY UPDATE OF o) v
-    WHERE c.id = v.id
+    f"""
+    UPDATE company SET name = new.name, named_by = :source
+    FROM (SELECT c.id, v.name FROM {_GIVEN} JOIN company c ON c.domain = v.domain AND {renames("v.name")}
+          ORDER BY c.domain COLLATE "C" FOR NO KEY UPDATE OF c) new
+    WHERE company.id = new.id
     """
 )
 
 
-def put_companies(conn: Connection, named: Mapping[str, str | None]) -> dict[str, int]:
-    """Companies by domain, made where they are missing; a name is kept once it is known.
+def put_companies(conn: Connection, named: Mapping[str, str | None], source: str) -> dict[str, int]:
+    """Companies by domain, made where they are missing, and named as `renames` has it. `source`: who names them.
 
     Of a domain that was merged it is the company whose domain it is now. What is known is not locked, as whoever mails
-    a company's people holds its row: only who brings a name for a company without one waits for that.
+    a company's people holds its row: only who changes a name waits for that.
     """
     if not named:
         return {}
-    known = _known(conn, named)
+    known = _known(conn, named, source)
     missing = {domain: name for domain, name in named.items() if domain not in known}
     if missing:
-        _written(conn, _NEW, missing)
-        known |= _known(conn, missing)
-    _written(
-        conn, _NAME, {domain: named[domain] for domain, (_, unnamed) in known.items() if unnamed and named[domain]}
-    )
+        _named(conn, _NEW, missing, source)
+        known |= _known(conn, missing, source)
+    renamed = {domain: named[domain] for domain, (_, renamed) in known.items() if renamed}
+    if renamed:
+        _named(conn, _NAME, renamed, source)
     return {domain: company_id for domain, (company_id, _) in known.items()}
 
 
-def _known(conn: Connection, domains: Collection[str]) -> dict[str, tuple[int, bool]]:
-    rows = conn.execute(_NAMED, {"domains": array(sorted(domains))})
-    return {row.domain: (row.id, row.unnamed) for row in rows}
+def _known(conn: Connection, named: Mapping[str, str | None], source: str) -> dict[str, tuple[int, bool]]:
+    return {row.domain: (row.id, row.renamed) for row in _named(conn, _KNOWN, named, source)}
 
 
-def _written(conn: Connection, statement: TextClause, named: Mapping[str, str | None]) -> None:
-    if named:
-        domains = sorted(named)
-        conn.execute(statement, {"domains": array(domains), "names": array(named[domain] for domain in domains)})
+def _named(conn: Connection, statement: TextClause, named: Mapping[str, str | None], source: str) -> CursorResult[Any]:
+    domains = sorted(named)
+    names = array(named[domain] for domain in domains)
+    return conn.execute(statement, {"domains": array(domains), "names": names, "source": source})

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Tex
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from sequencer.core.lead_input import OWN
-from sequencer.store.leads import answered
+from sequencer.store.leads import answered, renames
 
 Staged: TypeAlias = Sequence[Any]
 """Line, email, domain, company, the columns of OWN, fields as JSON."""
@@ -98,36 +98,40 @@ def repeated(conn: Connection, seen: Table) -> list[tuple[int, str, int]]:
 # temporary table, would read the whole of `lead` or `company` for every batch.
 _COMPANIES = text(
     """
-    INSERT INTO company (domain, name)
-    SELECT d.domain, d.company
+    INSERT INTO company (domain, name, named_by)
+    SELECT d.domain, d.company, CASE WHEN d.company IS NOT NULL THEN :source END
     FROM (SELECT DISTINCT ON (domain) domain, company FROM staged WHERE domain IS NOT NULL
-          ORDER BY domain, company IS NULL, line) d
+          ORDER BY domain, company IS NULL, line DESC) d
     LEFT JOIN LATERAL (SELECT true AS known FROM company c WHERE c.domain = d.domain LIMIT 1) c ON true
     WHERE c.known IS NULL
-    ORDER BY d.domain
+    ORDER BY d.domain COLLATE "C"
     ON CONFLICT (domain) DO NOTHING
     """
 )
 _COMPANY_NAMES = text(
-    """
+    f"""
     WITH named AS MATERIALIZED (
         SELECT k.id, d.company
         FROM (SELECT DISTINCT ON (domain) domain, company FROM staged WHERE domain IS NOT NULL AND company IS NOT NULL
-              ORDER BY domain, line) d
-        CROSS JOIN LATERAL (SELECT id FROM company c WHERE c.domain = d.domain AND c.name IS NULL LIMIT 1) k
+              ORDER BY domain, line DESC) d
+        CROSS JOIN LATERAL (SELECT id FROM company c WHERE c.domain = d.domain AND {renames("d.company")} LIMIT 1) k
     ), locked AS MATERIALIZED (
-        SELECT c.id FROM company c WHERE c.id = ANY(ARRAY(SELECT id FROM named)) ORDER BY c.id FOR NO KEY UPDATE
+        SELECT c.id FROM company c WHERE c.id = ANY(ARRAY(SELECT id FROM named))
+        ORDER BY c.domain COLLATE "C" FOR NO KEY UPDATE
     )
-    UPDATE company c SET name = named.company FROM named
-    WHERE c.id = named.id AND c.id = ANY(ARRAY(SELECT id FROM locked)) AND c.name IS NULL
+    UPDATE company c SET name = named.company, named_by = :source FROM named
+    WHERE c.id = named.id AND c.id = ANY(ARRAY(SELECT id FROM locked)) AND {renames("named.company")}
     """
 )
 
 
-def put_companies(conn: Connection) -> None:
-    """Companies by domain, made where they are missing; a name is kept once it is known."""
-    conn.execute(_COMPANIES)
-    conn.execute(_COMPANY_NAMES)
+def put_companies(conn: Connection, source: str) -> None:
+    """Companies by domain, made where they are missing, and named as `leads.renames` has it, by their last rows.
+
+    Locked in the order in which whoever brings leads by other ways locks them.
+    """
+    conn.execute(_COMPANIES, {"source": source})
+    conn.execute(_COMPANY_NAMES, {"source": source})
 
 
 _BARRED = "EXISTS (SELECT FROM suppression b WHERE b.email = s.email AND b.topic = '')"

@@ -107,6 +107,7 @@ company = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("domain", Text, nullable=False),
     Column("name", Text),
+    Column("named_by", Text, comment="who gave the name: form | api | import | operator; NULL: not noted"),
     Column("owner", Text, comment="the rep's email"),
     Column("merged_into", BigInteger, comment="the company whose domain this is as well; NULL: it stands for itself"),
     Column("parent_id", BigInteger, comment="the company that this one counts with, itself no subsidiary"),

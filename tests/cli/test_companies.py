@@ -23,6 +23,10 @@ def test_companies_are_listed_shown_merged_and_count_together(
     shown = deployed("companies", "show", "labs.example")
     assert "Harbor (harbor.example, labs.example)" in shown and "counts with dock.example" in shown
     assert deployed.json("companies", "show", "harbor.example")["domains"] == ["harbor.example", "labs.example"]
+    renamed = deployed("companies", "rename", "labs.example", "Harbor GmbH")
+    assert renamed == "harbor.example is called Harbor GmbH now, not Harbor\n"
+    shown = deployed("companies", "show", "harbor.example")
+    assert "Harbor GmbH (harbor.example, labs.example)\nnamed by: operator\n" in shown
     assert "by itself now" in deployed("companies", "subsidiary", "dock.example", "--apart")
     assert (
         deployed.refusal("companies", "show", "nobody.example") == "there is no company with the domain nobody.example"

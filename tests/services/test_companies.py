@@ -1,22 +1,24 @@
 """Two companies that are one, and one that counts with another. On a real database."""
 
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from sequencer.core.enrollment import Status
-from sequencer.core.lead import Lead
-from sequencer.core.lead_input import read
+from sequencer.core.lead import FORM, OPERATOR, Lead
+from sequencer.core.lead_input import OWN, read
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.services import companies
 from sequencer.services.colleagues import tell
 from sequencer.services.due import rest, work
+from sequencer.services.imports import import_csv
 from sequencer.services.leads import save
-from sequencer.store import clock, leads
+from sequencer.store import clock, leads, staging
 from sequencer.store import companies as stored
 from tests.databases import until_waiting
 from tests.services.conftest import World
@@ -72,7 +74,7 @@ def test_a_company_that_is_merged_brings_its_people_and_whoever_comes(two: World
 
 def test_an_import_that_was_on_its_way_brings_people_who_follow_as_well(two: World) -> None:
     with two.context.engine.connect() as conn:
-        labs = leads.put_companies(conn, {"labs.example": None})["labs.example"]
+        labs = leads.put_companies(conn, {"labs.example": None}, "api")["labs.example"]
         conn.rollback()
     merge(two, "labs.example", "harbor.example")
     two.work()
@@ -94,34 +96,150 @@ def test_people_are_saved_while_somebody_holds_their_company(two: World) -> None
         conn.execute(text("SET LOCAL lock_timeout = '2s'"))
         workspace_ = release.current(conn).workspace
         raw = [{"email": f"{name}@harbor.example", "company": "Other", "title": "CFO"} for name in ("kim", "new")]
-        save(conn, release.current(conn), [read(one, workspace_) for one in raw], "api", clock.now(conn), True)
-        assert leads.put_companies(conn, {"harbor.example": "Other", "late.example": None}).keys() == {
+        save(conn, release.current(conn), [read(one, workspace_) for one in raw], FORM, clock.now(conn), True)
+        assert leads.put_companies(conn, {"harbor.example": "Harbor", "late.example": None}, "api").keys() == {
             "harbor.example", "late.example",
         }  # fmt: skip
     assert (two.lead("kim@harbor.example").title, view(two, "harbor.example")["name"]) == ("CFO", "Harbor")
     assert two.lead("new@harbor.example").company_id == two.lead("kim@harbor.example").company_id
 
 
-def test_a_company_has_the_first_name_that_anybody_brings_also_if_others_make_it_meanwhile(
+def test_a_company_has_a_name_from_who_first_knows_one_also_if_others_make_it_meanwhile(
     two: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = two.context.engine
-    written = leads._written
+    named = leads._named
 
-    def late(*given: Any) -> None:
+    def late(conn: Connection, statement: Any, *given: Any) -> Any:
+        if statement is not leads._NEW:
+            return named(conn, statement, *given)
         monkeypatch.undo()
         with engine.begin() as other:
-            made.update(leads.put_companies(other, {"new.example": None}))
-        written(*given)
+            made.update(leads.put_companies(other, {"new.example": None}, FORM))
+        return named(conn, statement, *given)
 
     made: dict[str, int] = {}
-    monkeypatch.setattr(leads, "_written", late)
+    monkeypatch.setattr(leads, "_named", late)
     with engine.begin() as conn:
-        assert leads.put_companies(conn, {"new.example": "New", "harbor.example": "Other"}).items() >= made.items()
+        assert (
+            leads.put_companies(conn, {"new.example": "New", "harbor.example": "Other"}, FORM).items() >= made.items()
+        )
     assert made
     with engine.begin() as conn:
-        assert leads.put_companies(conn, {"new.example": "Newer"}) == made
+        assert leads.put_companies(conn, {"new.example": "Newer"}, FORM) == made
     assert [view(two, one)["name"] for one in ("new.example", "harbor.example")] == ["New", "Harbor"]
+
+
+@pytest.mark.parametrize("how", ["save", "import"])
+@pytest.mark.parametrize(
+    ("before", "source", "expected"),
+    [
+        (None, FORM, "Right"),
+        (None, "api", "Right"),
+        (FORM, FORM, "Wrong"),
+        (FORM, "api", "Right"),
+        ("api", FORM, "Wrong"),
+        ("api", "import", "Right"),
+        ("import", "api", "Right"),
+        (OPERATOR, FORM, "Wrong"),
+        (OPERATOR, "api", "Wrong"),
+        ("unknown", FORM, "Wrong"),
+        ("unknown", "import", "Right"),
+    ],
+)
+def test_whoever_knows_names_a_company_after_a_stranger_and_an_operator_after_all(
+    engine: Engine, how: str, before: str | None, source: str, expected: str
+) -> None:
+    with engine.connect() as conn:
+        leads.put_companies(conn, {"a.example": None if before is None else "Wrong"}, before or FORM)
+        if before == "unknown":
+            conn.execute(text("UPDATE company SET named_by = NULL"))
+        for _ in range(2):  # said again, it changes nothing
+            given(conn, how, {"a.example": "Right"}, source)
+            [row] = conn.execute(text("SELECT name, named_by FROM company"))
+            by = source if expected == "Right" else {"unknown": None}.get(str(before), before)
+            assert tuple(row) == (expected, by)
+        given(conn, how, {"a.example": None}, source)
+        assert conn.execute(text("SELECT name FROM company")).scalar_one() == expected
+        conn.rollback()
+
+
+def given(conn: Connection, how: str, named: Mapping[str, str | None], source: str) -> None:
+    """Names companies in the order given, as a batch of one door brings it."""
+    if how == "save":
+        leads.put_companies(conn, named, source)
+        return
+    rows = [
+        (line, f"kim@{domain}", domain, name, *(None for _ in OWN), "{}")
+        for line, (domain, name) in enumerate(named.items())
+    ]
+    staging.put(conn, rows)
+    staging.put_companies(conn, source)
+    staging.staged.drop(conn)
+
+
+def test_of_several_names_in_one_batch_the_last_counts(two: World, engine: Engine) -> None:
+    """As it does from one batch to the next."""
+    rows = [(f"{who}@harbor.example", name) for who, name in (("kim", "First"), ("lee", "Last"), ("ann", None))]
+    with engine.begin() as conn:
+        release = two.context.releases.current(conn)
+        said = [read({"email": email, "company": name}, release.workspace) for email, name in rows]
+        save(conn, release, said, "api", clock.now(conn), announce_new=False)
+    assert view(two, "harbor.example")["name"] == "Last"
+    said_csv = "".join(f"{email},{(name or '').upper()}\n" for email, name in rows)
+    import_csv(two.context, io.StringIO("email,company\n" + said_csv), None)
+    found = view(two, "harbor.example")
+    assert (found["name"], found["named_by"]) == ("LAST", "import")
+
+
+@pytest.mark.parametrize("how", ["save", "import"])
+@pytest.mark.parametrize("named", [("b.example", "a.example"), ("a.example", "b.example")])
+def test_whoever_waits_to_name_a_company_holds_none_that_comes_after_it(
+    engine: Engine, how: str, named: tuple[str, str]
+) -> None:
+    """So two who name the same ones, in whatever order they bring them, both go on."""
+    with engine.begin() as conn:
+        leads.put_companies(conn, {"b.example": "B"}, FORM)
+        leads.put_companies(conn, {"a.example": "A"}, FORM)  # later, so neither ids nor addresses give the order alone
+
+    def name() -> None:
+        with engine.begin() as conn:
+            given(conn, how, {domain: domain.upper() for domain in named}, "api")
+
+    with ThreadPoolExecutor(1) as other, engine.begin() as conn:
+        assert stored.lock_domains(conn, ["a.example"])
+        done = other.submit(name)
+        until_waiting(engine, done.done)
+        free = conn.execute(text("SELECT domain FROM company FOR NO KEY UPDATE SKIP LOCKED")).scalars()
+        assert {*free} == {"a.example", "b.example"} and not done.done()
+        conn.execute(text("UPDATE company SET name = 'Operated', named_by = 'operator' WHERE domain = 'a.example'"))
+    done.result()
+    with engine.connect() as conn:
+        names = {*conn.execute(text("SELECT name, named_by FROM company"))}
+    assert names == {("Operated", "operator"), ("B.EXAMPLE", "api")}, "also of what was named meanwhile"
+
+
+def test_an_operator_names_a_company_until_an_operator_names_it_again(two: World) -> None:
+    def rename(domain: str, name: str) -> str | None:
+        with two.context.engine.begin() as conn:
+            return companies.rename(conn, domain, name).name
+
+    assert rename("Harbor.example ", "  Right \n GmbH ") == "Harbor"
+    people(two, "kim@harbor.example")
+    import_csv(two.context, io.StringIO("email,company\nlee@harbor.example,Other\n"), None)
+    found = view(two, "harbor.example")
+    assert (found["name"], found["named_by"]) == ("Right GmbH", OPERATOR)
+    merge(two, "labs.example", "harbor.example")
+    assert rename("labs.example", "Again") == "Right GmbH", "the whole company"
+    two.lead("joe@new.example")
+    merge(two, "harbor.example", "new.example")
+    found = view(two, "harbor.example")
+    assert (found["domain"], found["name"], found["named_by"]) == ("new.example", "Again", OPERATOR)
+    for name in ("", " \n", "x" * 1001, "a\0b"):
+        with pytest.raises(InvalidInput, match="expected a name"):
+            rename("new.example", name)
+    with pytest.raises(NotFound, match="there is no company"):
+        rename("nobody.example", "Nobody")
 
 
 def test_a_domain_that_nobody_has_yet_can_be_anothers_and_free_mail_cannot(two: World) -> None:

@@ -114,11 +114,11 @@ def test_what_another_answered_since_we_looked_is_not_overwritten_by_a_guess(
     world.deploy(files(series=SERIES))
     put = leads.put_companies
 
-    def overtaken(conn: Connection, named: Any) -> Any:
+    def overtaken(conn: Connection, named: Any, source: str) -> Any:
         # Between the look for the lead, which found none, and its insertion.
         monkeypatch.setattr(leads, "put_companies", put)
         saved(world, time_zone="Europe/Berlin", language="de")
-        return put(conn, named)
+        return put(conn, named, source)
 
     monkeypatch.setattr(leads, "put_companies", overtaken)
     with world.context.engine.begin() as conn:

@@ -114,7 +114,7 @@ def test_what_is_known_already_is_not_written_again(town: World) -> None:
     assert view["lead"]["campaign"] == "fair"
 
 
-def test_companies_are_found_by_domain_and_keep_their_first_name(town: World) -> None:
+def test_companies_are_found_by_domain_and_have_the_name_that_was_said_last(town: World) -> None:
     bring(town, "email,company", "a@x.example,", "b@gmail.com,Mine", "c@y.example,Y", "d@y.example,Why")
     bring(town, "email,company", "e@x.example,", "f@x.example,X", "g@x.example,Ex", "h@y.example,Other")
     with town.context.engine.connect() as conn:
@@ -125,7 +125,7 @@ def test_companies_are_found_by_domain_and_keep_their_first_name(town: World) ->
                 select(lead.c.email, company.c.domain).join(company, company.c.id == lead.c.company_id, isouter=True)
             )
         }
-    assert names == {"x.example": "X", "y.example": "Y"}
+    assert names == {"x.example": "Ex", "y.example": "Other"}
     assert of == {f"{one}@{domain}": domain for one in "aefg" for domain in ["x.example"]} | {
         f"{one}@{domain}": domain for one in "cdh" for domain in ["y.example"]
     } | {"b@gmail.com": None}
