@@ -45,6 +45,8 @@ def show(found: Mapping[str, Any], zone: ZoneInfo) -> None:
     output.table([(_local(at, zone), sequence, said) for at, sequence, said in happened(found)], indent="  ")
 
 
+MOST_WORDS = 300
+"""Characters of a person's own words that are shown to people; JSON has all."""
 MOST_EVENTS = 10
 """Events of a score that are shown to people; JSON has all."""
 
@@ -80,7 +82,7 @@ def happened(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         if e["ended_at"]:
             rows.append((e["ended_at"], e["sequence"], e["sentence"]))
     rows += [
-        (told_at(found, one).isoformat(), names.get(one["enrollment_id"], ""), one["sentence"])
+        (told_at(found, one).isoformat(), names.get(one["enrollment_id"], ""), one["sentence"] + _wrote(one["data"]))
         for one in reversed(found["events"])  # they come newest first
     ]
     rows += [
@@ -88,6 +90,12 @@ def happened(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         for one in found["alerts"]
     ]
     return sorted((row for row in rows if row[0]), key=lambda row: datetime.fromisoformat(row[0]))
+
+
+def _wrote(data: Mapping[str, Any]) -> str:
+    """What a person wrote into a form or a mail."""
+    line = " ".join(str(data.get("text") or "").split())
+    return f": “{line if len(line) <= MOST_WORDS else f'{line[:MOST_WORDS]}…'}”" if line else ""
 
 
 def _told(alert: Mapping[str, Any]) -> str:

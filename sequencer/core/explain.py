@@ -189,6 +189,18 @@ def asks(about: Mapping[str, str], spoken: Spoken = EN) -> Iterator[str]:
         yield spoken.asks.format(topic=name.replace("-", " "), sentence=sentence)
 
 
+def answers(submitted: Event) -> Iterator[str]:
+    """What somebody answered to a form, a line for each question."""
+    given = submitted.data.get("answers")
+    for name, value in given.items() if isinstance(given, Mapping) else ():
+        line = " ".join(f"{str(name).replace('_', ' ').capitalize()}: {plain(value)}".split())
+        yield line if len(line) <= LONGEST_ANSWER else f"{line[:LONGEST_ANSWER]}…"
+
+
+LONGEST_ANSWER: Final = 300
+"""Characters of an answer and its question that are shown."""
+
+
 def event(happened: Event, spoken: Spoken = EN) -> str:
     data = {"link": spoken.a_link, **dict.fromkeys(_NAMES[1:], ""), **happened.data}
     kind = happened.kind

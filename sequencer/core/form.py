@@ -55,6 +55,8 @@ class Form:
     """What happens besides: `demo_requested`."""
     enroll: str | None = None
     """A sequence that whoever sent it enters."""
+    tells: bool = False
+    """Whether the lead's owner is told of what is sent by it."""
     worth: Mapping[str, int] = field(default_factory=dict)
     """What an answer is worth, by field."""
 

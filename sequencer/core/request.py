@@ -44,6 +44,12 @@ def requests(workspace: Workspace, e: Event) -> tuple[str, ...]:
     return tuple(found) or ((WROTE,) if e.kind == kinds.SUBMITTED and own_words(e) else ())
 
 
+def tells(workspace: Workspace, e: Event) -> bool:
+    """Whether a form was sent of which forms.yaml says that the owner is told."""
+    form = workspace.forms.get(str(e.data.get("form"))) if e.kind == kinds.SUBMITTED and not e.machine else None
+    return form is not None and form.tells
+
+
 def own_words(e: Event) -> str:
     """What a person wrote into a form or a mail, in one line; empty when nothing."""
     words = e.data.get("text") if e.kind in (kinds.SUBMITTED, kinds.REPLIED) else None

@@ -91,7 +91,7 @@ def _take(context: Context, channel: Channel, lease: float, limit: int) -> _Take
         release = context.releases.current(conn)
         if channel == "webhook" and alerts.under_way(conn, channel):
             return _Taken(release, (), {}, {}, {})
-        rows = alerts.claim(conn, channel, lease, limit)
+        rows = alerts.claim(conn, channel, lease, limit, clock.now(conn))
         known = {lead.id: lead for lead in leads.by_ids(conn, sorted({row.lead_id for row in rows}))}
         companies = leads.companies(conn, (lead.company_id for lead in known.values() if lead.company_id))
         about = handoffs.by_keys(conn, ((row.lead_id, row.handoff) for row in rows if row.handoff is not None))
@@ -183,6 +183,7 @@ def _titles(words: Spoken) -> Mapping[str, str]:
         "review": words.review,
         "reply": words.reply,
         "asked": words.asked,
+        alerts.FORM: words.asked,
     }
 
 

@@ -1,4 +1,5 @@
-"""Tells reps what leads ask for who are in their hands already: no further handoff does."""
+"""Tells reps what leads ask for who are in their hands already: no further handoff does. And what comes by forms that
+say so."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +13,11 @@ from sequencer.core.event import Event
 from sequencer.core.handoff import State
 from sequencer.core.lead import channels
 from sequencer.core.release import Release
-from sequencer.core.request import inquired, own_words, requests
+from sequencer.core.request import inquired, own_words, requests, tells
 from sequencer.core.spoken import spoken
 from sequencer.services.owners import owners
 from sequencer.store import alerts, handoffs, leads, readiness
-from sequencer.store.alerts import NewAlert
+from sequencer.store.alerts import FORM, NewAlert
 
 LATELY: Final = timedelta(days=1)
 """What was asked for before that is no news: it was brought from elsewhere."""
@@ -27,43 +28,49 @@ MOST: Final = 3
 
 
 def tell(conn: Connection, release: Release, new: Sequence[Event], now: datetime) -> None:
-    """Alerts for who was handed off for a readiness that is on: to the rep who is asked, else to the owner.
+    """Alerts of what a lead asks for who is in a handoff: to the rep who is asked, else to the owner. And of what came
+    by a form with `tell`, to the owner, whoever sent it.
 
-    Where there is neither they are held until there is an owner. Who is in no readiness becomes ready by it, which is
-    told by itself.
+    Where there is neither they are held until there is an owner. Of who becomes ready by it the handoff tells, and
+    takes up what is told of a form.
     """
-    asked = [e for e in new if e.at > now - LATELY and requests(release.workspace, e)]
+    workspace = release.workspace
+    asked = [e for e in new if e.at > now - LATELY and (requests(workspace, e) or tells(workspace, e))]
     if not asked:
         return
-    last = readiness.last(conn, sorted({e.lead_id for e in asked}))
+    people = sorted({e.lead_id for e in asked})
+    last = readiness.last(conn, people)
     ready = [lead_id for lead_id, one in last.items() if one.over_at is None]
     newest = {lead_id: of[0] for lead_id, of in handoffs.of_leads(conn, ready).items()} if ready else {}
-    if not newest:
+    under_way = {i: one for i, one in newest.items() if one.state not in (State.DECLINED, State.EXPIRED)}
+    asked = [e for e in asked if e.lead_id in under_way or tells(workspace, e)]
+    if not asked:
         return
-    owned = owners(conn, release.workspace, leads.by_ids(conn, sorted(newest)))
+    owned = owners(conn, workspace, leads.by_ids(conn, people))
     told = []
     for e in asked:
-        one = newest.get(e.lead_id)
-        if one is None or one.state in (State.DECLINED, State.EXPIRED):
-            continue
-        waits = one.state is State.WAITING
-        if waits and one.rep is None:
+        one = under_way.get(e.lead_id)
+        waits = one is not None and one.state is State.WAITING
+        if one is not None and waits and one.rep is None:
             continue  # Nobody was found yet; whoever is will read it in the handoff.
-        rep = release.workspace.reps.get(one.rep or "")
-        answers = waits and rep is not None
-        rep = rep if answers else owned.get(e.lead_id, rep)
-        words, own = spoken(release.workspace, rep), own_words(e)
+        rep = workspace.reps.get(one.rep or "") if one is not None else None
+        answered = one if waits and rep is not None else None
+        rep = rep if answered is not None else owned.get(e.lead_id, rep)
+        words, own = spoken(workspace, rep), own_words(e)
         told.append(
             NewAlert(
                 enrollment_id=0,
                 step=f"asked:{e.lead_id}:{int(now.timestamp()) // EACH}",
-                kind="asked",
+                kind="asked" if one is not None else FORM,
                 lead_id=e.lead_id,
                 rep=rep.email if rep is not None else None,
                 note=explain.capitalized(explain.event(e, words)) + (f": “{own}”" if own else ""),
-                reasons=tuple(explain.asks(inquired(release.workspace, e), words)),
+                reasons=(
+                    *explain.asks(inquired(workspace, e), words),
+                    *(explain.answers(e) if tells(workspace, e) else ()),
+                ),
                 channels=channels(rep),
-                handoff=one.number if answers else None,
+                handoff=answered.number if answered is not None else None,
             )
         )
     if told:

@@ -15,8 +15,9 @@ from sequencer.core.intent import explained
 from sequencer.core.lead import Company, Lead
 from sequencer.core.people import zone_of_rep
 from sequencer.core.release import Release
-from sequencer.core.request import decides, inquired, own_words, requests
+from sequencer.core.request import decides, inquired, own_words, requests, tells
 from sequencer.core.spoken import SPOKEN, Spoken, language_of
+from sequencer.services.asking import LATELY
 from sequencer.services.inspect import named
 from sequencer.store import enrollments, events, leads, messages, readiness
 
@@ -95,9 +96,11 @@ def _evidence(conn: Connection, release: Release, handoff: Handoff) -> list[Even
     until = [e for e in happened if e.at <= handoff.at]
     since = [e for e in happened if e.at > handoff.at and (handoff.told_at is None or e.at <= handoff.told_at)]
     requested = [e for e in reversed(since) if requests(release.workspace, e)]
+    # What came by forms that tell the owner: the handoff takes its alerts up.
+    sent = [e for e in reversed(until) if e.at > handoff.at - 2 * LATELY and tells(release.workspace, e)]
     deciding = [e for e in reversed(until) if any(decides(release.workspace, condition, e) for condition in asked)]
     counting = [d.event for d in explained(release.workspace, until, handoff.at.astimezone(UTC).date()) if d.units > 0]
-    return list({(e.at, e.key): e for e in (*requested, *deciding, *counting)}.values())[:MOST]
+    return list({(e.at, e.key): e for e in (*requested, *sent, *deciding, *counting)}.values())[:MOST]
 
 
 def _said(release: Release, e: Event, words: Spoken) -> str:

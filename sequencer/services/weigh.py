@@ -23,6 +23,7 @@ from sequencer.core.score import Counts, thresholds
 from sequencer.core.signals import Signals
 from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.services import snapshots
+from sequencer.services.asking import LATELY
 from sequencer.services.context import Context
 from sequencer.services.handoff import alert_of
 from sequencer.services.heartbeat import DOWNTIME
@@ -409,6 +410,7 @@ def _hand_off(
     handed = handoffs.begin(conn, new, now)
     waiting = handoffs.again(conn, [one for one in new if one.lead_id not in handed], now)
     alerts.insert(conn, [_told_again(release, one, began[one.lead_id]) for one in waiting if one.rep is not None], now)
+    alerts.hand_over(conn, handed | {one.lead_id for one in waiting}, now - LATELY)
     stood = {lead.id: stages.get(lead.id, lead.stage) for lead in claimed if lead.id in handed}
     further = {lead_id: rules.handed_to(release.workspace, at) for lead_id, at in stood.items()}
     return {lead_id: stage for lead_id, stage in further.items() if stage is not None}

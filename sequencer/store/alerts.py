@@ -1,16 +1,22 @@
 """What reps are told, until it has gone out: a row for each alert and channel, so that none waits for another."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, func, select, text, tuple_
 
 from sequencer.core.lead import Channel
+from sequencer.store import watches
 from sequencer.store.arrays import array
 from sequencer.store.tables import alert
+
+FORM: Final = "form"
+"""The kind of what came by a form with `tell`, of a lead in no handoff; who is handed off by it is told of by that."""
+LOOKED: Final = timedelta(minutes=10)
+"""So long such an alert waits at most for the look that decides this; most take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,27 @@ def give(
     conn.execute(_GIVE, values)
 
 
-def claim(conn: Connection, channel: Channel, lease: float, limit: int) -> list[Any]:
+# One for each state: each has an index of its own.
+_HAND_OVER: Final = tuple(
+    text(
+        f"""
+        UPDATE alert SET state = 'in_handoff' WHERE (enrollment_id, step, channel) IN (
+            SELECT enrollment_id, step, channel FROM alert
+            WHERE lead_id = ANY(CAST(:leads AS bigint[])) AND kind = '{FORM}' AND state = '{state}' AND at >= :since
+            FOR NO KEY UPDATE SKIP LOCKED)
+        """
+    )
+    for state in ("pending", "no_owner")
+)
+
+
+def hand_over(conn: Connection, lead_ids: Collection[int], since: datetime) -> None:
+    """What came of these by forms since then, and was not told yet, their handoffs tell. Waits for nobody."""
+    for statement in _HAND_OVER if lead_ids else ():
+        conn.execute(statement, {"leads": array(sorted(lead_ids)), "since": since})
+
+
+def claim(conn: Connection, channel: Channel, lease: float, limit: int, now: datetime) -> list[Any]:
     """Takes pending alerts of a channel and marks them `sending`; those that failed before come last.
 
     One whose lease ran out is `unknown` and never sent again.
@@ -154,10 +180,11 @@ def claim(conn: Connection, channel: Channel, lease: float, limit: int) -> list[
     return list(
         conn.execute(
             text(
-                """
+                f"""
                 WITH next AS MATERIALIZED (
                     SELECT enrollment_id, step, channel FROM alert
                     WHERE channel = :channel AND state = 'pending' AND coalesce(retry_at <= clock_timestamp(), true)
+                        AND (kind <> '{FORM}' OR at < :looked OR NOT EXISTS ({watches.UNDECIDED}))
                     ORDER BY retry_at NULLS FIRST, at, lead_id, step LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
                 )
                 UPDATE alert a SET state = 'sending', lease_until = clock_timestamp() + make_interval(secs => :lease)
@@ -166,7 +193,7 @@ def claim(conn: Connection, channel: Channel, lease: float, limit: int) -> list[
                     a.handoff, a.at
                 """
             ),
-            {"channel": channel, "lease": lease, "limit": limit},
+            {"channel": channel, "lease": lease, "limit": limit, "now": now, "looked": now - LOOKED},
         )
     )
 

@@ -594,7 +594,11 @@ alert = Table(
     Column("step", Text, nullable=False),
     Column("channel", Text, nullable=False, server_default="email", comment="email | webhook"),
     Column(
-        "kind", Text, nullable=False, comment="tell | handoff | reminder | reassigned | unclear | task | review | reply"
+        "kind",
+        Text,
+        nullable=False,
+        comment="tell | handoff | reminder | reassigned | undated | unclear | task | review | reply | asked | form"
+        " | needs",
     ),
     Column("lead_id", BigInteger, nullable=False),
     Column("rep", Text, comment="the rep's email; NULL: nobody owns the lead"),
@@ -607,7 +611,7 @@ alert = Table(
         Text,
         nullable=False,
         server_default="pending",
-        comment="pending | sending | sent | unknown | refused | no_owner",
+        comment="pending | sending | sent | unknown | refused | no_owner | in_handoff",
     ),
     Column("failure", Text),
     _at("lease_until", comment="operating time"),

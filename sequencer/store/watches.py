@@ -384,6 +384,13 @@ PLANTING = "SELECT 1 FROM watch_rule WHERE NOT gone AND planted_to < (SELECT coa
 """Whether some lead has no row yet."""
 
 
+UNDECIDED = f"""
+    SELECT 1 FROM watch_rule r LEFT JOIN watch w ON w.rule = r.id AND w.lead_id = alert.lead_id
+    WHERE r.sequence = '{SIGNALS}' AND NOT r.gone AND (r.planted_to < alert.lead_id OR w.due_at <= :now)
+"""
+"""Whether the lead of an `alert` is still to be looked at by signals.yaml."""
+
+
 def of_lead(conn: Connection, lead_id: int) -> list[tuple[str, str, datetime | None]]:
     """Sequence, trigger and when the lead is looked at next."""
     query = (

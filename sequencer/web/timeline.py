@@ -27,6 +27,7 @@ class Entry:
 _ALERTS: Final = {
     "reply": "the answer goes on to",
     "asked": "what the lead asks for goes on to",
+    "form": "what came by the form goes on to",
     "handoff": "the handoff is told to",
     "reminder": "a reminder of the handoff goes to",
     "reassigned": "the handoff goes on to",

@@ -48,6 +48,7 @@ FORMS: Final[Mapping[str, tuple[Key, ...]]] = {
         ),
         Key("event", NAME, "What happens besides, for `did(…)`.", "demo_requested"),
         Key("enroll", ID, "The sequence that whoever sent it enters.", "education"),
+        Key("tell", Choice(("owner",)), "Alerts the lead's owner of what was sent, with the answers.", "owner"),
     ),
     "double_opt_in": (
         Key(

@@ -123,6 +123,7 @@ class _Reader:
             double_opt_in=asked,
             event=self._event(block.text("event")),
             enroll=values.declared(block.text("enroll"), self._sequences, "sequence", "the folder sequences/"),
+            tells=values.choice(block.text("tell"), ("owner",)) is not None,
         )
         brought = {one.id for one in mailings(form, self._workspace)}
         for taken in sorted(brought & self._sequences.keys()):

@@ -170,7 +170,7 @@ def test_what_became_of_a_mail_is_listed_after_it_was_sent() -> None:
     outcome = {"step": "welcome", "outcome": "sent", "at": sent, "sentence": "was sent welcome"}
     enrollment = {"id": 1, "sequence": "education", "entered_at": sent, "outcomes": [outcome], "ended_at": None}
     events = [
-        {"enrollment_id": 1, "step": "welcome", "at": whole, "sentence": said}
+        {"enrollment_id": 1, "step": "welcome", "at": whole, "sentence": said, "data": {}}
         for said in ("welcome was delivered", "the provider took welcome")
     ]
     found = {
@@ -187,6 +187,16 @@ def test_what_became_of_a_mail_is_listed_after_it_was_sent() -> None:
         "the provider took welcome",
         "welcome was delivered",
     ] == [said for _, _, said in happened(found)]
+
+
+def test_what_a_lead_wrote_is_shown_in_one_line() -> None:
+    at = "2026-11-24T09:00:00+00:00"
+    words = "Please call me\non +46 70." + "x" * 300
+    sent = {"enrollment_id": None, "step": None, "at": at, "sentence": "submitted contact", "data": {"text": words}}
+    found = {"lead": {"created_at": None}, "enrollments": [], "messages": [], "events": [sent], "alerts": []}
+    [(_, _, said)] = happened(found)
+    assert said.startswith("submitted contact: “Please call me on +46 70.x") and said.endswith("x…”")
+    assert len(said) < 330
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sequencer.services import alerts as alert_service
 from sequencer.services import reply
 from sequencer.services.alerts import LATEST_AGAIN, POSTED_AT_ONCE, posted
 from sequencer.services.report import report
-from sequencer.store import alerts
+from sequencer.store import alerts, clock
 from tests.services.conftest import World
 from tests.services.test_sending_hard import BAD_KEY, REFUSED, TIMEOUT, TOLD
 from tests.workspaces import WORKSPACE, files
@@ -206,7 +206,7 @@ def told_more(world: World) -> list[Lead]:
 def test_a_webhook_whose_poster_died_is_unknown_once_its_lease_is_over(world: World, chat: Chat) -> None:
     [kim] = told(world, "kim@harbor.example")
     with world.context.engine.begin() as conn:
-        assert 1 == len(alerts.claim(conn, "webhook", 30, 20))
+        assert 1 == len(alerts.claim(conn, "webhook", 30, 20, clock.now(conn)))
     alert_service.deliver(world.context)
     assert ([("sent", "sending")], []) == (states(world, kim), chat.posts)
     tamper(world, "UPDATE alert SET lease_until = clock_timestamp() - interval '1 second' WHERE state = 'sending'")

@@ -9,9 +9,11 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.rep_answer import Said
 from sequencer.services import accept, alerts
+from sequencer.services import owners as owner_service
 from sequencer.services.asking import MOST
 from sequencer.services.react import react
 from sequencer.store import clock
+from sequencer.store.alerts import LOOKED
 from tests.services.conftest import World
 from tests.services.test_handoffs import LONG, asks, workspace
 from tests.workspaces import edited
@@ -28,6 +30,13 @@ inquiries:
     not: [How much time does it take?]
 """
 )
+FORMS = "contact: {title: Write to us, message: What is it?, tell: owner}\nguide: {title: The guide, message: Why?}\n"
+PRICED = workspace(
+    ASKING.replace("points:\n", 'points:\n  - {when: asked_about("price"), points: 40, half_life: 10 days}\n').replace(
+        "any:", 'any:\n    wants: asked_about("price")'
+    ),
+    "",
+) | {"sequences/forms.yaml": FORMS}
 
 
 @pytest.fixture
@@ -49,6 +58,11 @@ def mails(world: World) -> list[str]:
     while alerts.deliver(world.context):
         pass
     return [world.provider.text(number) for number in range(len(world.provider.batches))]
+
+
+def by_form(world: World, lead: Lead) -> list[tuple[str | None, str]]:
+    """Whom it was told that something came by a form, and what became of that."""
+    return [(a["rep"], a["state"]) for a in world.view(lead)["alerts"] if a["kind"] == "form"]
 
 
 def accepts(world: World, lead: Lead) -> None:
@@ -144,3 +158,80 @@ def test_what_is_asked_is_held_where_whoever_accepted_left_and_nobody_owns_the_l
     world.happens(kim, "submitted", form="contact", text="Who calls me?")
     [held] = [a for a in world.view(kim)["alerts"] if a["kind"] == "asked"]
     assert (held["rep"], held["state"]) == (None, "no_owner")
+
+
+@pytest.mark.parametrize("signals", [True, False])
+def test_what_comes_by_a_form_that_says_so_reaches_the_owner_whole_and_nothing_else_does(
+    world: World, signals: bool
+) -> None:
+    whole = workspace(ASKING) | {"sequences/forms.yaml": FORMS}
+    if not signals:
+        del whole["sequences/signals.yaml"]
+    world.deploy(whole)
+    kim = world.lead(first_name="Kim", owner=BEN, company="Harbor")
+    for key in ("first", "again"):
+        answers = {"phone": "<b>+46 70</b>", "pains": ["cost", "risk"], "notes": "x" * 400}
+        world.happens(kim, "submitted", key, form="contact", text="Please call\nme on +46 70.", answers=answers)
+    world.happens(kim, "submitted", "guide", form="guide", text="Curious.")
+    world.happens(kim, "submitted", "scanner", form="contact", text="Buy now.", machine=True)
+    world.work()
+    [mail] = mails(world)
+    assert mail.split("\n\n") == [
+        *("Kim, Harbor", "Submitted the form contact: “Please call me on +46 70.”"),
+        *("- Phone: <b>+46 70</b>", "- Pains: cost, risk", f"- Notes: {'x' * 293}…"),
+        *("kim@harbor.example", f"https://mail.acme.example/dashboard/leads/{kim.id}"),
+    ]
+    [recipient] = world.provider.batches[0].recipients
+    assert (recipient.to_email, recipient.values[0]) == (BEN, "Kim asks for something")
+    assert "<p>- Phone: &lt;b&gt;+46 70&lt;/b&gt;</p>" in str(recipient.values[1])
+
+
+def test_what_comes_by_a_form_of_who_is_handed_off_by_it_is_told_once_by_the_handoff(world: World) -> None:
+    world.deploy(PRICED)
+    kim = world.lead(first_name="Kim", owner=ANA)
+    world.happens(kim, "submitted", form="contact", text=WORDS)
+    assert mails(world) == [], "nobody looked yet whether the lead is handed off"
+    world.work()
+    [mail] = mails(world)
+    assert mail.count("How much is it for 2000 invoices?") == 1 and "Accept or decline" in mail
+    assert by_form(world, kim) == [(ANA, "in_handoff")]
+    world.happens(kim, "submitted", "other", form="contact", text="And call me.")
+    world.work()
+    assert by_form(world, kim) == [(ANA, "in_handoff")]
+    assert [note for _, note in asked(world, kim)] == ["Submitted the form contact: “And call me.”"]
+
+
+def test_a_look_that_does_not_come_keeps_what_came_by_a_form_for_minutes_only(world: World) -> None:
+    world.deploy(workspace(ASKING) | {"sequences/forms.yaml": FORMS})
+    kim = world.lead(first_name="Kim", owner=ANA)
+    world.happens(kim, "submitted", form="contact", text="Please call me.")
+    world.idle(LOOKED)
+    assert mails(world) == []
+    world.idle(timedelta(seconds=1))
+    assert ["Please call me." in mail for mail in mails(world)] == [True]
+
+
+def test_what_comes_by_a_form_of_whom_nobody_owns_is_held_until_somebody_does(world: World) -> None:
+    world.deploy(PRICED)
+    kim, lee = world.lead(first_name="Kim"), world.lead("lee@mill.example", first_name="Lee")
+    world.happens(kim, "submitted", form="contact", text="Please call me.")
+    world.happens(lee, "submitted", form="contact", text=WORDS)
+    world.work()
+    assert mails(world) == [] and by_form(world, kim) == [(None, "no_owner")]
+    world.pass_(hours=1)
+    for lead in (kim, lee):
+        world.lead(lead.email, owner=ANA)
+    world.work()
+    owner_service.find(world.context)
+    assert sorted("Please call me." in mail for mail in mails(world)) == [False, True]
+    assert by_form(world, kim) == [(ANA, "sent")]
+    assert by_form(world, lee) == [(None, "in_handoff")], "the handoff says it, as the lead is ready by it"
+
+
+def test_who_was_handed_off_in_vain_still_reaches_the_owner_by_a_form_that_says_so(world: World, kim: Lead) -> None:
+    with world.context.engine.begin() as conn:
+        accept.answer(world.context, conn, (kim.id, 1), ANA, Said(False, "no-budget"))
+    world.deploy(workspace(ASKING) | {"sequences/forms.yaml": FORMS})
+    world.happens(kim, "submitted", "later", form="contact", text="We have a budget now.")
+    world.work()
+    assert by_form(world, kim) == [(ANA, "pending")]

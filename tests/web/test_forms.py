@@ -240,6 +240,22 @@ def test_without_a_script_the_address_is_confirmed_by_mail(door: Site) -> None:
     assert sorted(step for _, step in mails(door)) == ["confirm", "delivery", "one"]
 
 
+def test_what_waits_to_be_confirmed_is_told_to_the_owner_once_it_is(door: Site) -> None:
+    told = workspace()
+    told["sequences/forms.yaml"] += "  message: And?\n  tell: owner\n"
+    door.world.deploy(told)
+    kim = door.world.lead(owner="ana@acme.example")
+
+    def alerts() -> list[tuple[str, str]]:
+        return [(one["rep"], one["note"]) for one in door.world.view(kim)["alerts"]]
+
+    send(door, "german", email=kim.email, country="DE", message="Call me.")
+    work(door)
+    assert alerts() == []
+    door.http.post(address(door, "c"))
+    assert alerts() == [("ana@acme.example", "Submitted the form german: “Call me.”")]
+
+
 def test_a_form_without_a_confirmation_needs_the_script(door: Site) -> None:
     answer = send(door, "contact", human=False, email="kim@harbor.example", message="Hello")
     assert (answer.status_code, "run its script" in answer.text) == (422, True)
