@@ -17,6 +17,9 @@ SYSTEMS: Final = ("hubspot", "salesforce", "pipedrive")
 AGAIN: Final = (60.0, 300.0, 1800.0, 7200.0, 28800.0, 86400.0)
 """Seconds of operating time after each failed attempt; after the last one a call is dead until somebody replays it."""
 
+_SKEW: Final = 300
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class HandoffTarget:
@@ -46,13 +49,29 @@ def signed(key: bytes, number: int, at: int, body: bytes) -> Mapping[str, str]:
 
     Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
-    identity = f"msg_{number}"
-    mac = hmac.digest(key, f"{identity}.{at}.".encode() + body, hashlib.sha256)
+    identity, stamp = f"msg_{number}", str(at)
     return {
         "webhook-id": identity,
-        "webhook-timestamp": str(at),
-        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+        "webhook-timestamp": stamp,
+        "webhook-signature": _signature(key, identity, stamp, body),
     }
+
+
+def holds(key: bytes, headers: Mapping[str, str], body: bytes, now: float) -> bool:
+    """Whether a receiver that knows the key takes an attempt for ours. `headers`: by name, whatever its case; `now`:
+    seconds since 1970, from which the attempt's own time may differ by five minutes, as in receivers' libraries.
+    """
+    identity, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 14 and abs(now - int(stamp)) <= _SKEW):
+        return False
+    expected = _signature(key, identity, stamp, body).encode()
+    given = headers.get("webhook-signature", "").encode("utf-8", "replace").split()[:5]
+    return any([hmac.compare_digest(one, expected) for one in given])
+
+
+def _signature(key: bytes, identity: str, stamp: str, body: bytes) -> str:
+    mac = hmac.digest(key, f"{identity}.{stamp}.".encode("utf-8", "replace") + body, hashlib.sha256)
+    return f"v1,{base64.b64encode(mac).decode()}"
 
 
 def again(attempts: int) -> float | None:

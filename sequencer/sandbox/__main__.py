@@ -2,18 +2,24 @@
 
 import gc
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import uvicorn
+from sqlalchemy import Connection
 
+from sequencer.core.handoff import policy_of
+from sequencer.core.target_call import key_of
 from sequencer.core.token import inbound_key
 from sequencer.errors import SequencerError
 from sequencer.logs import configure
 from sequencer.sandbox.app import build
 from sequencer.sandbox.audience import react as reacts
 from sequencer.sandbox.hurry import react as reacts_hurriedly
+from sequencer.sandbox.posted import Keys
 from sequencer.sandbox.signing import load_key
+from sequencer.services.release import Releases
 from sequencer.settings import Settings
 from sequencer.store.engine import connect
 
@@ -36,17 +42,18 @@ def main(host: str, port: int, web: str, key: Path, seed: int, audience: bool, h
     """
     settings = Settings.read()
     settings.need("SECRET_KEY")
-    inbound = inbound_key((settings.secret_key or "").encode())
+    secret = (settings.secret_key or "").encode()
     configure(settings.log_level)
     engine = connect(settings.database_url, CONNECTIONS, "sandbox")
     app = build(
         engine,
         webhook_url=f"{web}/webhooks/sendgrid/events",
-        inbound_url=f"{web}/webhooks/sendgrid/inbound/{inbound}",
+        inbound_url=f"{web}/webhooks/sendgrid/inbound/{inbound_key(secret)}",
         private_key=load_key(key.read_text()),
         seed=seed,
         audience=reacts_hurriedly if hurry else reacts if audience else None,
         copies=copies,
+        targets=declared(secret),
     )
     # Thousands of reactions are held at a time; looking through all of them at every few hundred more took a fifth.
     gc.freeze()
@@ -58,6 +65,18 @@ def main(host: str, port: int, web: str, key: Path, seed: int, audience: bool, h
         )
     finally:
         engine.dispose()
+
+
+def declared(secret: bytes) -> Keys:
+    """The targets of the workspace that is deployed."""
+    releases = Releases()
+
+    def keys(conn: Connection) -> Mapping[str, bytes]:
+        release = releases.deployed(conn)
+        targets = policy_of(release.workspace).targets.values() if release is not None else ()
+        return {one.name: key_of(secret, one.name) for one in targets if one.form == "webhook"}
+
+    return keys
 
 
 if __name__ == "__main__":

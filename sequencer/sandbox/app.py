@@ -6,6 +6,8 @@ GET    /sandbox/messages.json           accepted messages (`?to=`, `?after=`, `?
 DELETE /sandbox/messages                forgets them
 GET    /sandbox/requests.json           every request and whether it was valid; /sandbox/requests/{id}.json its body
 GET    /sandbox/pending.json            what recipients have yet to do; `tables.py` tells how to ask PostgreSQL
+POST   /sandbox/webhooks                what chats and other systems would have got; GET shows it to people
+GET    /sandbox/webhooks.json           the same for programs
 GET, PUT, DELETE /sandbox/faults        what goes wrong, and how often
 """
 
@@ -29,7 +31,7 @@ from sequencer.sandbox.copies import Copies
 from sequencer.sandbox.facts import FactsDoor
 from sequencer.sandbox.inbox import InboxDoor
 from sequencer.sandbox.mail import Audience, MailDoor
-from sequencer.sandbox.posted import PostedDoor
+from sequencer.sandbox.posted import Keys, PostedDoor
 from sequencer.sandbox.reactor import Item, Reactor
 from sequencer.store import clock
 
@@ -43,19 +45,21 @@ def build(
     seed: int = 1,
     audience: Audience | None = None,
     copies: int = 1,
+    targets: Keys = lambda _: {},
     now: Callable[[Connection], datetime] = clock.now,
 ) -> Starlette:
     """One process serves it, by uvicorn over HTTP/1.1 (only there a connection can be reset).
 
     `audience`: how recipients react by themselves, drawn from `seed`. `copies`: how often SendGrid posts all; above
-    1 shuffled and some of it late, as SendGrid has been seen to. The engine stays the caller's to dispose of.
+    1 shuffled and some of it late, as SendGrid has been seen to. `targets`: whose signed webhooks are taken. The engine
+    stays the caller's to dispose of.
     """
     repeats: Copies[Item] | None = Copies(copies, seed) if copies > 1 else None
     reactor = Reactor(engine, now, webhook_url, inbound_url, private_key, repeats)
     mail = MailDoor(engine, now, seed, audience, reactor.wake)
     facts = FactsDoor(engine, now, reactor)
     pages = InboxDoor(engine, now, reactor)
-    posted = PostedDoor()
+    posted = PostedDoor(engine, targets)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -76,7 +80,8 @@ def build(
         Route("/faults", facts.set_faults, methods=["PUT"]),
         Route("/faults", facts.clear_faults, methods=["DELETE"]),
         Route("/webhooks", posted.take, methods=["POST"]),
-        Route("/webhooks.json", posted.shown),
+        Route("/webhooks", posted.shown),
+        Route("/webhooks.json", posted.listed),
         Route("/", pages.inbox),
         Route("/messages/{id:int}", pages.message),
         Route("/messages/{id:int}/frame", pages.frame),

@@ -71,7 +71,7 @@ class InboxDoor:
             now = self.now(conn)
             lines = mailbox.page(conn, _storable(to), _storable(search), last, PAGE + 1)
         shown = lines[:PAGE]
-        return _page(
+        return page(
             request,
             "inbox.html",
             lines=[_listed(line) for line in shown],
@@ -90,7 +90,7 @@ class InboxDoor:
             followed = mailbox.reactions(conn, mail.id, now)
         if tab not in _TABS or (tab == "html" and not mail.html):
             tab = "text"
-        return _page(
+        return page(
             request,
             "message.html",
             mail=mail,
@@ -130,7 +130,7 @@ class InboxDoor:
                 told = _by(reaction.clicked(self.now(conn), links[number].url, number), request)
                 ids = [store.add_reaction(conn, mail.id, mail.to_email, told)]
         self._settle(ids)
-        return _page(
+        return page(
             request, "link.html", mail=mail, link=links[number], tracked=mail.track_clicks, back=_back(mail, request)
         )
 
@@ -173,7 +173,7 @@ def problem_page(request: Request, problem: Exception) -> Response:
     """Every refusal of the inbox as a page."""
     status = problem.status_code if isinstance(problem, HTTPException) else 500
     detail = problem.detail if isinstance(problem, HTTPException) else "Something went wrong."
-    return _page(request, "problem.html", status=status, detail=detail)
+    return page(request, "problem.html", status=status, detail=detail)
 
 
 def _reaction(action: str, mail: Message, now: datetime, words: str) -> Reaction | None:
@@ -250,7 +250,7 @@ _environment.filters.update(moment=_moment, exact=_exact, hue=_hue)
 _templates = Jinja2Templates(env=_environment)
 
 
-def _page(request: Request, name: str, status: int = 200, **context: Any) -> Response:
+def page(request: Request, name: str, status: int = 200, **context: Any) -> Response:
     context["status"] = status
     return _templates.TemplateResponse(
         request, name, context, status, headers={**_SAFE, "Content-Security-Policy": _POLICY}

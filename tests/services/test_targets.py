@@ -12,6 +12,7 @@ import pytest
 
 from sequencer.core import target_call
 from sequencer.core.rep_answer import Said
+from sequencer.sandbox.__main__ import declared
 from sequencer.services import accept, due, inspect, targets, tidy
 from sequencer.store import calls_out, clock
 from tests.providers.chat import NAME, Chat, answer, chatting
@@ -52,6 +53,11 @@ def delivered(world: World, chat: Chat) -> list[tuple[str, dict[str, str], Any]]
         headers["body"] = body.decode()
         found.append((first.split()[1], headers, json.loads(body)))
     return sorted(found, key=lambda one: one[0])
+
+
+def test_the_sandbox_knows_the_keys_of_the_targets_that_are_deployed(world: World, chat: Chat) -> None:
+    with world.context.engine.connect() as conn:
+        assert declared(b"secret")(conn) == {"crm": target_call.key_of(b"secret", "crm")}
 
 
 def open_calls(world: World) -> list[tuple[str, str, str, int]]:
