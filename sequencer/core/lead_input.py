@@ -73,6 +73,11 @@ def normal_email(text: str) -> str:
     return checked.normalized.lower()
 
 
+def normal_domain(text: str) -> str:
+    """The domain as those of addresses are kept. Raises InvalidLead."""
+    return normal_email(f"a@{text.strip()}").rpartition("@")[2]
+
+
 _ORDINARY: Final = re.compile(
     r"[A-Za-z0-9_!#$%&'*+\-/=?^`{|}~]+(?:\.[A-Za-z0-9_!#$%&'*+\-/=?^`{|}~]+)*"
     r"@(?P<domain>(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+(?P<top>[A-Za-z]{2,}))",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sequencer.core.enrollment import Enrollment, Status
 from sequencer.core.event import OF_COLLEAGUES, Event
 from sequencer.core.lead import OPERATOR, Lead
-from sequencer.core.lead_input import LONGEST, is_text
+from sequencer.core.lead_input import LONGEST, InvalidLead, is_text, normal_domain
 from sequencer.core.release import Release
 from sequencer.core.score import score
 from sequencer.core.shared_domain import is_shared
@@ -30,11 +30,19 @@ ENGAGED: Final = timedelta(days=30)
 
 
 def named(conn: Connection, domain: str) -> Known:
-    """The company whose domain it is. Raises NotFound."""
-    found = companies.by_domain(conn, domain.strip().lower())
+    """The company whose domain it is. Raises NotFound and InvalidInput."""
+    found = companies.by_domain(conn, as_kept(domain))
     if found is None:
         raise NotFound(f"there is no company with the domain {domain}")
     return found
+
+
+def as_kept(domain: str) -> str:
+    """The domain as companies have theirs. Raises InvalidInput."""
+    try:
+        return normal_domain(domain)
+    except InvalidLead as error:
+        raise InvalidInput(f"expected a company's domain as `harbor.example`, got `{domain[:100]}`") from error
 
 
 def merge(
@@ -44,10 +52,17 @@ def merge(
 
     `shared`: the domains that workspace.yaml says strangers share. Raises NotFound and InvalidInput.
     """
-    domain = domain.strip().lower()
+    domain, into = as_kept(domain), as_kept(into)
     if is_shared(domain, shared):
         raise InvalidInput(f"{domain} is anybody's: it belongs to no company")
+    if domain == into:
+        raise InvalidInput(f"expected two domains, got {domain} twice: after --into stands the company that it is")
     target = named(conn, into)
+    if target.domain == domain:
+        raise InvalidInput(
+            f"{into} was merged into {domain} before, and that cannot be turned round: they are one company,"
+            f" known by {domain}; `sequencer companies rename {domain} NAME` gives it another name"
+        )
     concerned = {domain} | _concerned(conn, target, companies.by_domain(conn, domain) or target)
     leads.put_companies(conn, dict.fromkeys(concerned), OPERATOR)
     # All in one call, which locks in order: whoever names several of them locks them so as well.

@@ -21,7 +21,7 @@ from sequencer.core.shared_domain import is_shared
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidInput
-from sequencer.services.companies import look_again
+from sequencer.services.companies import as_kept, look_again
 from sequencer.services.context import Context
 from sequencer.services.migrate import Edits
 from sequencer.services.owners import owners
@@ -79,7 +79,7 @@ def concerned(conn: Connection, release: Release, domain: str | None) -> list[Kn
     shared = partial(is_shared, declared=release.workspace.shared_domains)
     if domain is None:
         return [one for one, _ in inhabited(conn, shared)]
-    domain = domain.strip().lower()
+    domain = as_kept(domain)
     if not shared(domain):
         raise InvalidInput(
             f"{domain} is a company's: name it in `companies: {{shared: [...]}}` of workspace.yaml and deploy that"

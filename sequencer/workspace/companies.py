@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from sequencer.core.lead import Rep, Sender
-from sequencer.core.lead_input import InvalidLead, normal_email
+from sequencer.core.lead_input import InvalidLead, normal_domain
 from sequencer.core.shared_domain import is_suffix, with_parents
 from sequencer.core.workspace import Brand
 from sequencer.workspace.nodes import Map, Text, as_texts, shown
@@ -54,7 +54,7 @@ def _domain(text: Text) -> str | None:
         text.bad(EXPECTED)
     else:
         try:
-            return normal_email(f"a@{written}").rpartition("@")[2]
+            return normal_domain(written)
         except InvalidLead:
             text.bad(EXPECTED)
     return None

@@ -13,7 +13,7 @@ from sequencer.core.enrollment import Status
 from sequencer.core.lead import FORM, OPERATOR, Lead
 from sequencer.core.lead_input import OWN, read
 from sequencer.errors import InvalidInput, NotFound
-from sequencer.services import companies
+from sequencer.services import companies, strangers
 from sequencer.services.colleagues import tell
 from sequencer.services.due import rest, work
 from sequencer.services.imports import import_csv
@@ -253,6 +253,35 @@ def test_a_domain_that_nobody_has_yet_can_be_anothers_and_free_mail_cannot(two: 
         merge(two, "harbor-shipping.example", "harbor.example")
     with pytest.raises(NotFound, match="there is no company"):
         merge(two, "labs.example", "nobody.example")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["nope nope", "kim@harbor.example", "https://harbor.example/", "harbor", "*.example", ""]
+)
+def test_what_is_no_domain_is_refused_by_whatever_names_a_company(two: World, wrong: str) -> None:
+    with two.context.engine.begin() as conn:
+        now, release = clock.now(conn), two.context.releases.current(conn)
+        for asked in (
+            lambda: companies.named(conn, wrong),
+            lambda: companies.merge(conn, wrong, "harbor.example", now),
+            lambda: companies.merge(conn, "harbor.example", wrong, now),
+            lambda: companies.rename(conn, wrong, "Name"),
+            lambda: companies.subsidiary(conn, wrong, None, now),
+            lambda: companies.subsidiary(conn, "harbor.example", wrong, now),
+            lambda: strangers.concerned(conn, release, wrong),
+        ):
+            with pytest.raises(InvalidInput, match=r"expected a company's domain as `harbor.example`, got"):
+                asked()
+    assert view(two, " Harbor.EXAMPLE ")["domain"] == "harbor.example"
+
+
+def test_a_merge_the_other_way_round_is_told_that_it_is_done_and_how_the_name_changes(two: World) -> None:
+    merge(two, "labs.example", "harbor.example")
+    told = r"labs\.example was merged into harbor\.example before.* companies rename harbor\.example NAME"
+    with pytest.raises(InvalidInput, match=told):
+        merge(two, "harbor.example", "labs.example")
+    with pytest.raises(InvalidInput, match=r"expected two domains, got harbor\.example twice"):
+        merge(two, "harbor.example", "harbor.example")
 
 
 def test_a_domain_that_is_anothers_already_does_not_take_that_whole_company_with_it(two: World) -> None:
