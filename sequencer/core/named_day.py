@@ -7,16 +7,16 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Final, NamedTuple
 
-from sequencer.core.replies import ISO, date_of
 from sequencer.core.spoken import SPOKEN, plain
 
 FARTHEST: Final = 366
 """Days to come; what is farther is not meant as the next attempt."""
+ISO: Final = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)\b")
 _NUMBERS: Final = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})(?:\2(20\d\d)\b|(?<=\.\d)\.|(?<=\.\d\d)\.)")
 """`5.3.2027`, `05/03/2027`, `5.3.`"""
-_ORDINAL: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er|e)?")
-_YEAR: Final = re.compile(r"20\d\d")
-_DOUBTFUL: Final = "may"
+ORDINAL: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er|e)?")
+YEAR: Final = re.compile(r"20\d\d")
+DOUBTFUL: Final = "may"
 """A verb of English, too."""
 _BEFORE_MONTHS: Final = frozenset("in until till by for from early mid late of".split())
 """What comes before a month."""
@@ -59,8 +59,8 @@ def _dates(text: str, today: date, language: str) -> Iterator[date]:
             numbers.append((int(year or 0), int(month), int(day)))
         rest = _NUMBERS.sub(" ", rest)
     for year, month, day in numbers:
-        yield from _next(year, month, day, today)
-    calendar, said = _calendar(language), plain(rest).split()
+        yield from upcoming(year, month, day, today)
+    calendar, said = calendar_of(language), plain(rest).split()
     later = any(f" {plain(one)} " in f" {' '.join(said)} " for one in words.next_year)
     for place, word in enumerate(said):
         month = calendar.months.get(word) or calendar.short.get(word)
@@ -68,31 +68,31 @@ def _dates(text: str, today: date, language: str) -> Iterator[date]:
             continue
         before = [one for one in said[:place] if one not in words.of][-1:]
         after = [one for one in said[place + 1 : place + 4] if one not in words.of]
-        if word == _DOUBTFUL and language == "en" and not _is_may(before, after):
+        if word == DOUBTFUL and language == "en" and not is_may(before, after):
             continue
-        day = _ORDINAL.fullmatch(before[0]) if before else None
-        if day is None and language == "en" and after and (day := _ORDINAL.fullmatch(after[0])):
+        day = ORDINAL.fullmatch(before[0]) if before else None
+        if day is None and language == "en" and after and (day := ORDINAL.fullmatch(after[0])):
             after = after[1:]
-        year = int(after[0]) if after and _YEAR.fullmatch(after[0]) else today.year + 1 if later else 0
+        year = int(after[0]) if after and YEAR.fullmatch(after[0]) else today.year + 1 if later else 0
         alone = word in calendar.months or (words.months_alone and word in calendar.short)
         if day is not None:
-            yield from _next(year, month, int(day[1]), today)
+            yield from upcoming(year, month, int(day[1]), today)
         elif year or alone:
-            yield from _next(year, month, 1, today)
+            yield from upcoming(year, month, 1, today)
 
 
-def _is_may(before: Sequence[str], after: Sequence[str]) -> bool:
+def is_may(before: Sequence[str], after: Sequence[str]) -> bool:
     """Whether `may` between these words is the month."""
-    if {*before} & _BEFORE_VERBS or after[:2] == ["or", _DOUBTFUL] or after[:2] == ["or", "not"]:
+    if {*before} & _BEFORE_VERBS or after[:2] == ["or", DOUBTFUL] or after[:2] == ["or", "not"]:
         return False
     if not after or {*before} & _BEFORE_MONTHS or after[0] in _AFTER_MONTHS:
         return True
-    return _ORDINAL.fullmatch(after[0]) is not None or _YEAR.fullmatch(after[0]) is not None
+    return ORDINAL.fullmatch(after[0]) is not None or YEAR.fullmatch(after[0]) is not None
 
 
 def _spans(text: str, today: date, language: str) -> Iterator[date]:
     """`in 3 months`, `next week`."""
-    words, calendar, said = SPOKEN[language], _calendar(language), plain(text)
+    words, calendar, said = SPOKEN[language], calendar_of(language), plain(text)
     ways = "|".join(sorted(map(plain, words.within), key=len, reverse=True))
     for amount, unit in re.findall(rf"\b(?:{ways}) (\w+) (\w+)", said):
         number = int(amount) if re.fullmatch(r"\d{1,3}", amount) else calendar.numbers.get(amount, 0)
@@ -110,7 +110,7 @@ def _spans(text: str, today: date, language: str) -> Iterator[date]:
 
 def _weekdays(text: str, today: date, language: str) -> Iterator[date]:
     """The next such day of the week; beside `next` nobody knows which is meant."""
-    words, calendar, said = SPOKEN[language], _calendar(language), plain(text).split()
+    words, calendar, said = SPOKEN[language], calendar_of(language), plain(text).split()
     for place, word in enumerate(said):
         weekday = calendar.weekdays.get(word)
         around = said[max(place - 1, 0) : place + 2]
@@ -118,10 +118,17 @@ def _weekdays(text: str, today: date, language: str) -> Iterator[date]:
             yield today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
 
 
-def _next(year: int, month: int, day: int, today: date) -> Iterator[date]:
-    """That day, of the year or else the next one to come."""
-    found = [date_of(one, month, day) for one in ([year] if year else [today.year, today.year + 1])]
+def upcoming(year: int, month: int, day: int, today: date) -> Iterator[date]:
+    """That day, of the year or else the next one to come; nothing where the calendar has none."""
+    found = [_date_of(one, month, day) for one in ([year] if year else [today.year, today.year + 1])]
     yield from [one for one in found if one is not None and (year or one > today)][:1]
+
+
+def _date_of(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
 
 
 def _in(today: date, number: int, unit: str) -> date:
@@ -133,7 +140,7 @@ def _in(today: date, number: int, unit: str) -> date:
 
 
 @cache
-def _calendar(language: str) -> _Calendar:
+def calendar_of(language: str) -> _Calendar:
     from babel import Locale
 
     locale, words = Locale(language), SPOKEN[language]

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sequencer.core import event as kinds
 from sequencer.core import explain, watch
+from sequencer.core.away import return_date
 from sequencer.core.content import Content
 from sequencer.core.dating import first_due
 from sequencer.core.decision import Cancel, Change, Decision, Enter, Send
@@ -32,7 +33,6 @@ from sequencer.core.owner import present
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
 from sequencer.core.reaction import concerns, settled, suppresses, written
 from sequencer.core.readiness import Readiness, handed_to, judged, next_look, told
-from sequencer.core.replies import return_date
 from sequencer.core.schedule import shift
 from sequencer.core.score import thresholds
 from sequencer.core.script import COLLEAGUE_MAILED, HALTED, OF_A_MAIL, Cue, Deed, changed_to

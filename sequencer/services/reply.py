@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from sequencer.core import event as kinds
 from sequencer.core import explain
 from sequencer.core.aside import WHOLE
+from sequencer.core.away import return_date
 from sequencer.core.event import Event
 from sequencer.core.lead import channels
 from sequencer.core.quoting import own_words
 from sequencer.core.release import Release
-from sequencer.core.replies import is_automatic, return_date
+from sequencer.core.replies import is_automatic
 from sequencer.core.request import inquired
 from sequencer.core.spoken import spoken
 from sequencer.core.token import Ref, read
@@ -86,7 +87,7 @@ def _event(answer: Answer, row: Any) -> Event | None:
     received, at = answer.received, answer.at
     automatic = _by_machine(received)
     data = {"subject": received.subject[:500], "text": own_words(received.text)[:5000]}
-    if automatic and (back := return_date(received.text, at.date())) is not None:
+    if automatic and (back := return_date(data["text"], at.date())) is not None:
         data["back"] = back.isoformat()
     if received.date is not None and at - PLAUSIBLE <= received.date <= at:
         # Nobody answers a mail before it was sent, whatever their clock says.

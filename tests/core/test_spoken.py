@@ -55,7 +55,16 @@ def test_every_language_understands_every_kind_of_answer(language: str) -> None:
     assert words.already.keys() == {one.value for one in State} - {"waiting"}
     assert words.units.keys() == {"day", "week", "month"}
     assert len(words.numbers) == 6
-    for several in (words.accept, words.also, words.hello, words.away, words.refuse, words.no, *words.reasons.values()):
+    for several in (
+        words.accept,
+        words.also,
+        words.hello,
+        words.away,
+        words.back,
+        words.refuse,
+        words.no,
+        *words.reasons.values(),
+    ):
         assert several and all(map(plain, several))
     for phrases in (words.within, words.next_week, words.next_month, words.next_year):
         assert phrases and all(map(plain, phrases))

@@ -16,7 +16,7 @@ from sequencer.core.spoken.nl import NL
 from sequencer.core.spoken.words import Spoken
 from sequencer.core.workspace import Workspace
 
-__all__ = ["SPOKEN", "Spoken", "language_of", "plain", "spoken"]
+__all__ = ["SPOKEN", "Spoken", "folded", "language_of", "plain", "spoken"]
 
 SPOKEN: Final[Mapping[str, Spoken]] = {"en": EN, "de": DE, "es": ES, "fr": FR, "it": IT, "nl": NL}
 
@@ -34,5 +34,9 @@ def spoken(workspace: Workspace, rep: Rep | None) -> Spoken:
 
 def plain(text: str) -> str:
     """Words as they are compared: without accents, case and punctuation, with single spaces."""
-    letters = unicodedata.normalize("NFKD", text.replace("’", "'")).casefold()
-    return " ".join(re.sub(r"[^\w']+", " ", re.sub(r"[\u0300-\u036f]", "", letters)).split())
+    return " ".join(re.sub(r"[^\w']+", " ", folded(text)).split())
+
+
+def folded(text: str) -> str:
+    """Letters as they are compared: without accents and case."""
+    return re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text.replace("’", "'")).casefold())

@@ -129,6 +129,7 @@ DE = Spoken(
         "wrong-person": ("Falsche Person", "falscher Ansprechpartner", "falsche Ansprechpartnerin"),
         "bad-fit": ("Passt nicht", "kein Bedarf"),
     },
+    back=("bis", "ab", "zurück", "wieder", "rückkehr", "zurückkehren"),
     of=(),
     within=("in",),
     numbers=("ein eine einem einer einen", "zwei", "drei", "vier", "fünf", "sechs"),

@@ -117,6 +117,7 @@ EN = Spoken(
         "wrong-person": ("Wrong person",),
         "bad-fit": ("Bad fit",),
     },
+    back=("until", "till", "til", "through", "thru", "back", "return", "returning", "returns", "again"),
     months_alone=True,
     day_first=False,
     of=("of",),

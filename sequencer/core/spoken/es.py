@@ -104,6 +104,7 @@ ES = Spoken(
         "wrong-person": ("Persona equivocada", "no es la persona"),
         "bad-fit": ("No encaja", "sin necesidad"),
     },
+    back=("hasta", "vuelvo", "volveré", "vuelta", "regreso", "regresaré", "partir", "reincorporo"),
     of=("de", "del"),
     within=("en", "dentro de"),
     numbers=("un uno una", "dos", "tres", "cuatro", "cinco", "seis"),

@@ -103,6 +103,7 @@ FR = Spoken(
         "wrong-person": ("Mauvaise personne", "mauvais interlocuteur", "mauvaise interlocutrice"),
         "bad-fit": ("Ne convient pas", "pas adapté", "pas de besoin"),
     },
+    back=("jusqu'au", "jusqu'à", "retour", "partir", "reviens", "reviendrai", "rentrerai"),
     of=("de",),
     within=("dans", "d'ici"),
     numbers=("un une", "deux", "trois", "quatre", "cinq", "six"),

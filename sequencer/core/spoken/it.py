@@ -104,6 +104,7 @@ IT = Spoken(
         "wrong-person": ("Persona sbagliata", "non è la persona"),
         "bad-fit": ("Non adatto", "nessun bisogno"),
     },
+    back=("fino", "rientro", "rientrerò", "torno", "tornerò", "ritorno", "partire"),
     of=("di", "del"),
     within=("tra", "fra", "in"),
     numbers=("un uno una", "due", "tre", "quattro", "cinque", "sei"),

@@ -105,6 +105,7 @@ NL = Spoken(
         "wrong-person": ("Verkeerde persoon",),
         "bad-fit": ("Past niet", "geen behoefte"),
     },
+    back=("tot", "vanaf", "terug", "weer"),
     of=("van",),
     within=("over", "in"),
     numbers=("een één", "twee", "drie", "vier", "vijf", "zes"),

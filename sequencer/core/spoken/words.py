@@ -100,6 +100,8 @@ class Spoken:
     """By itself."""
     reasons: Mapping[str, tuple[str, ...]]
     """By the reasons to decline that there are where none are declared; the first is the label."""
+    back: tuple[str, ...]
+    """Words before the day until which somebody is away, or on which they are back."""
 
     # Days to come
     months_alone: bool = False
