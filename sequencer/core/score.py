@@ -6,7 +6,8 @@ a score is the same in whatever order the events arrived, taking one back leaves
 nothing has to be rewritten when points or half-lives change.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
@@ -83,7 +84,19 @@ def capped(signal: Signal, units: int) -> int:
 
 def score(signals: Signals, counts: Counts, today: date) -> int:
     """Whole points, rounded down."""
-    return sum(part.units for part in parts(signals, counts, today)) // UNIT
+    return _whole(_by_signal(signals, counts), today)
+
+
+def _whole(counted: Iterable[tuple[Signal, _Days]], today: date) -> int:
+    units = 0
+    for signal, days in counted:
+        of_signal = 0
+        for day, times in days:
+            age = (today - day).days
+            if age >= 0:
+                of_signal += times * worth(signal, age)
+        units += capped(signal, of_signal)
+    return units // UNIT
 
 
 def thresholds(conditions: Iterable[Condition]) -> frozenset[int]:
@@ -120,24 +133,44 @@ def changes_on(signals: Signals, counts: Counts, marks: Collection[int], today: 
     if not marks or not any(counts.values()):
         return None
     counted = _by_signal(signals, counts)
-    now = sum(part.units for part in _parts(counted, today)) // UNIT
+    last = max(day for (_, day), times in counts.items() if times)
+    now = _whole(counted, today)
     below = max((mark for mark in marks if mark <= now), default=None)
     above = min((mark for mark in marks if mark > now), default=None)
-    last = max(day for (_, day), times in counts.items() if times)
+
+    def crossed(day: date) -> bool:
+        reached = _whole(counted, day)
+        return (above is not None and reached >= above) or (below is not None and reached < below)
+
+    only_falls = all(signal.points > 0 and times > 0 for signal, days in counted for _, times in days)
     day = today
-    while True:
+    while day < last or _may_reach(_parts(counted, day), below, above):
+        if day >= last and only_falls:
+            return _first(crossed, day)
         day += timedelta(days=1)
-        found = list(_parts(counted, day))
-        reached = sum(part.units for part in found) // UNIT
-        if (above is not None and reached >= above) or (below is not None and reached < below):
+        if crossed(day):
             return day
-        # From here on every part only shrinks towards what never fades, once no day is still to come.
-        if day < last:
-            continue
-        highest = sum(part.units if part.signal.points > 0 else _lasting(part) for part in found) // UNIT
-        lowest = sum(part.units if part.signal.points < 0 else _lasting(part) for part in found) // UNIT
-        if (above is None or highest < above) and (below is None or lowest >= below):
-            return None
+    return None
+
+
+def _first(crossed: Callable[[date], bool], after: date) -> date:
+    """The first day on which that is so, as it is on some day and stays so."""
+    most = 1
+    while not crossed(after + timedelta(days=most)):
+        most *= 2
+    ages = range(most // 2 + 1, most + 1)
+    return after + timedelta(days=ages[bisect_left(ages, True, key=lambda age: crossed(after + timedelta(days=age)))])
+
+
+def _may_reach(parts: Iterable[Part], below: int | None, above: int | None) -> bool:
+    """Whether the score may still come to `above` or under `below`, once no day is still to come.
+
+    From then on every part only shrinks towards what never fades.
+    """
+    found = list(parts)
+    highest = sum(part.units if part.signal.points > 0 else _lasting(part) for part in found) // UNIT
+    lowest = sum(part.units if part.signal.points < 0 else _lasting(part) for part in found) // UNIT
+    return (above is not None and highest >= above) or (below is not None and lowest < below)
 
 
 def _lasting(part: Part) -> int:

@@ -262,8 +262,7 @@ _TEACH = text(
     """
     UPDATE lead l SET
         fields = (l.fields - v.gone) || v.fields, sources = (l.sources - v.gone) || v.sources, updated_at = :now
-    FROM (SELECT id, CAST(fields AS jsonb) AS fields, CAST(sources AS jsonb) AS sources,
-                 ARRAY(SELECT jsonb_array_elements_text(CAST(gone AS jsonb))) AS gone
+    FROM (SELECT id, CAST(fields AS jsonb) AS fields, CAST(sources AS jsonb) AS sources, CAST(gone AS text[]) AS gone
           FROM unnest(CAST(:ids AS bigint[]), CAST(:fields AS text[]), CAST(:sources AS text[]), CAST(:gone AS text[]))
                u(id, fields, sources, gone)) v
     WHERE l.id = v.id
@@ -291,7 +290,8 @@ def teach(conn: Connection, taught: Mapping[int, Taught], now: datetime) -> None
         return array(orjson.dumps(of(one)).decode() for one in taught.values())
 
     columns = {"fields": column(lambda one: dict(one.fields)), "sources": column(lambda one: dict(one.sources))}
-    conn.execute(_TEACH, {"ids": array(taught), **columns, "gone": column(lambda one: list(one.gone)), "now": now})
+    gone = array(array(one.gone) for one in taught.values())
+    conn.execute(_TEACH, {"ids": array(taught), **columns, "gone": gone, "now": now})
 
 
 _SUPPRESS = update(lead).where(lead.c.id == any_in("ids")).values(suppressed=True)
