@@ -115,10 +115,9 @@ class Taught(NamedTuple):
         return lead._replace(fields=kept | dict(self.fields))
 
 
-def teaches(workspace: Workspace, lead: Lead, sources: Mapping[str, Source], counts: Counts) -> Taught | None:
-    """What the lead's behaviour changes in what is known; None: nothing. What anybody answered stays as it
-    is, and of a guess that another made what is no less sure."""
-    inferences = learned(workspace, counts)
+def teaches(lead: Lead, sources: Mapping[str, Source], inferences: Mapping[str, Inference]) -> Taught | None:
+    """What the lead's behaviour, as it was `learned`, changes in what is known; None: nothing. What anybody answered
+    stays as it is, and of a guess that another made what is no less sure."""
     fields: dict[str, Any] = {}
     said: dict[str, Source] = {}
     gone = []

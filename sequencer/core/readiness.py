@@ -4,7 +4,7 @@ When sales said no, or nobody took the lead on, the readiness is over before tha
 what was done since then makes ready again: what was counted before would do so at once.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.learn import SOURCE, Taught, learnt
 from sequencer.core.people import owner_of
 from sequencer.core.request import decides, is_request
-from sequencer.core.score import Counts, changes_on
+from sequencer.core.score import Counts
 from sequencer.core.signals import OWNER, SalesReady
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
@@ -163,19 +163,21 @@ def _event(kind: str, lead: Lead, now: datetime, **data: object) -> Event:
 def next_look(
     workspace: Workspace,
     snapshot: Snapshot,
-    marks: Collection[int],
+    changes: Callable[[Counts], date | None],
     last: Readiness | None,
     verdict: Verdict,
     now: datetime,
 ) -> datetime | None:
-    """When time alone may change the verdict; None: not before something happens. `marks`: of the score."""
+    """When time alone may change the verdict; None: not before something happens.
+
+    `changes`: the first day after today on which the score of such counts is across a mark, as of `changes_on`.
+    """
     if workspace.signals is None:
         return None
     scores = [snapshot.standing.counts]
     if last is not None and last.refused:
         scores.append(_since(last, snapshot.standing.counts))
-    today = now.astimezone(UTC).date()
-    days = [day for counts in scores if (day := changes_on(workspace.signals, counts, marks, today)) is not None]
+    days = [day for counts in scores if (day := changes(counts)) is not None]
     moments = [datetime.combine(day, time(), UTC) for day in days]
     if verdict.waits:
         moments.append(verdict.rests_until or now + AGAIN)

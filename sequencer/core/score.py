@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
@@ -123,6 +123,22 @@ def _number(node: nodes.Expr) -> int | float | None:
         number: int | float = inner.value
         return -number if negative else number
     return None
+
+
+Found = TypeVar("Found")
+
+
+def once(reckon: Callable[[Counts], Found]) -> Callable[[Counts], Found]:
+    """The same for a batch: who did the same as somebody before is not reckoned again. Many of a batch did."""
+    known: dict[frozenset[tuple[tuple[str, date], int]], Found] = {}
+
+    def reckoned(counts: Counts) -> Found:
+        key = frozenset(counts.items())
+        if key not in known:
+            known[key] = reckon(counts)
+        return known[key]
+
+    return reckoned
 
 
 def changes_on(signals: Signals, counts: Counts, marks: Collection[int], today: date) -> date | None:

@@ -8,7 +8,7 @@ taken by the provider at once, and what software opens or clicks is left out.
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,14 +27,14 @@ from sequencer.core.interest import Interest, interest
 from sequencer.core.lanes import Other, concerned
 from sequencer.core.lead import Company, Lead
 from sequencer.core.lead_input import LeadInput
-from sequencer.core.learn import SOURCE, Source, teaches
+from sequencer.core.learn import SOURCE, Source, learned, teaches
 from sequencer.core.message import Message, State
 from sequencer.core.owner import present
 from sequencer.core.people import changed, owner_of, quiet_of, zone_of
 from sequencer.core.reaction import concerns, settled, suppresses, written
 from sequencer.core.readiness import Readiness, handed_to, judged, next_look, told
 from sequencer.core.schedule import shift
-from sequencer.core.score import thresholds
+from sequencer.core.score import Counts, changes_on, thresholds
 from sequencer.core.script import COLLEAGUE_MAILED, HALTED, OF_A_MAIL, Cue, Deed, changed_to
 from sequencer.core.sequence import Sequence as Series
 from sequencer.core.sequence import Trigger
@@ -445,16 +445,21 @@ class _World:
 
     # --- how the lead stands
 
+    def _changes(self, counts: Counts) -> date | None:
+        if self.weighs is None:
+            return None
+        return changes_on(self.weighs, counts, self.marks, self.now.astimezone(UTC).date())
+
     def weigh(self) -> bool:
         """What signals.yaml makes of what happened: fields that were learned, a stage, readiness. False: nothing."""
         before, last, counts = self.lead, self.ready, self.standing().counts
-        taught = teaches(self.workspace, before, self.sources, counts)
+        taught = teaches(before, self.sources, learned(self.workspace, counts))
         if taught is not None:
             self.lead = taught.applied(before)
             self.sources = {n: said for n, said in self.sources.items() if n not in taught.gone} | dict(taught.sources)
         snapshot = self.snapshot(None)
         verdict = judged(self.workspace, snapshot, last, self.now)
-        self.weigh_at = next_look(self.workspace, snapshot, self.marks, last, verdict, self.now)
+        self.weigh_at = next_look(self.workspace, snapshot, self._changes, last, verdict, self.now)
         stage, number = verdict.stage, last.number + 1 if last is not None else 1
         if verdict.over and last is not None:
             self.ready = last._replace(over_at=self.now)

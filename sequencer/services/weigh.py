@@ -16,10 +16,10 @@ from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff
 from sequencer.core.intent import behaviours_of, counted, is_deed
 from sequencer.core.lead import Lead
-from sequencer.core.learn import SOURCE, Taught, teaches
+from sequencer.core.learn import SOURCE, Taught, learned, teaches
 from sequencer.core.readiness import Readiness, Verdict
 from sequencer.core.release import Release
-from sequencer.core.score import Counts, thresholds
+from sequencer.core.score import Counts, changes_on, once, thresholds
 from sequencer.core.signals import Signals
 from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.services import snapshots
@@ -285,19 +285,21 @@ def looked_at(
     """What each taught, and how they stand then. `foreseen`: what takes the place of the counts that are stored."""
     known = snapshots.load(conn, release.workspace, signals.asks, [(None, lead) for lead in people], now, mails=False)
     last = readiness.last(conn, [lead.id for lead in people])
-    marks = thresholds(signals.conditions())
+    marks, today = thresholds(signals.conditions()), now.astimezone(UTC).date()
+    changes = once(lambda counts: changes_on(signals, counts, marks, today))
+    infer = once(lambda counts: learned(release.workspace, counts))
     sources = leads.sources(conn, [lead.id for lead in people])
     found = []
     for snapshot in known:
         before = snapshot.lead
         if foreseen is not None:
             snapshot = snapshot._replace(standing=foreseen(before))
-        taught = teaches(release.workspace, before, sources.get(before.id, {}), snapshot.standing.counts)
+        taught = teaches(before, sources.get(before.id, {}), infer(snapshot.standing.counts))
         if taught is not None:
             snapshot = snapshot._replace(lead=taught.applied(before))
         latest = last.get(before.id)
         verdict = rules.judged(release.workspace, snapshot, latest, now)
-        following = rules.next_look(release.workspace, snapshot, marks, latest, verdict, now)
+        following = rules.next_look(release.workspace, snapshot, changes, latest, verdict, now)
         found.append(Looked(before, snapshot, taught, latest, verdict, following))
     return found
 

@@ -130,12 +130,12 @@ def test_answers_always_win_and_what_was_inferred_follows_what_is_known(
     fields: dict[str, Any], sources: dict[str, Source], counts: Counts, expected: Taught | None
 ) -> None:
     lead = Lead(1, "k@b.example", fields=fields)
-    found = teaches(workspace(), lead, sources, counts)
+    found = teaches(lead, sources, learned(workspace(), counts))
     assert found == expected
     if found is not None:
         again = found.applied(lead)
         noted = {name: source for name, source in sources.items() if name not in found.gone} | dict(found.sources)
-        assert teaches(workspace(), again, noted, counts) is None, "once written, nothing is left to write"
+        assert teaches(again, noted, learned(workspace(), counts)) is None, "once written, nothing is left to write"
 
 
 @pytest.mark.parametrize(("confidence", "replaced"), [(90, False), (50, False), (40, True)])
@@ -143,20 +143,20 @@ def test_what_behaviour_tells_takes_the_place_of_a_guess_that_is_less_sure(confi
     lead = Lead(1, "k@b.example", fields={"role": "it"})
     guessed = {"by": "browser", "at": "2026-11-01T00:00:00Z", "confidence": confidence, "because": []}
     expected = Taught({"role": "finance"}, {"role": INFERRED.source}) if replaced else None
-    assert teaches(workspace(), lead, {"role": guessed}, days(cost=[3])) == expected
+    assert teaches(lead, {"role": guessed}, learned(workspace(), days(cost=[3]))) == expected
 
 
 def test_a_rule_that_is_gone_teaches_nothing_any_more() -> None:
     lead = Lead(1, "k@b.example", fields={"role": "finance"})
-    assert teaches(workspace(()), lead, {"role": INFERRED.source}, days(cost=[3])) == Taught({}, {}, ("role",))
+    assert teaches(lead, {"role": INFERRED.source}, learned(workspace(()), days(cost=[3]))) == Taught({}, {}, ("role",))
     nothing = replace(workspace(), signals=None)
-    assert teaches(nothing, lead, {"role": SAID}, days(cost=[3])) is None
+    assert teaches(lead, {"role": SAID}, learned(nothing, days(cost=[3]))) is None
 
 
 def test_each_field_that_gets_another_value_is_an_event_with_what_it_was_learned_from() -> None:
     lead = Lead(1, "k@b.example", fields={"role": "finance", "pains": ["cost"]})
     known = {"role": INFERRED.source, "pains": seen(["cost"], 9, 67, (COST, 2)).source}
-    taught = teaches(workspace(), lead, known, days(cost=[3, 2], risk=[1, 1, 1]))
+    taught = teaches(lead, known, learned(workspace(), days(cost=[3, 2], risk=[1, 1, 1])))
     assert taught is not None
     told = learnt(lead, taught, NOW)
     assert [explain.event(e) for e in told] == [
@@ -165,7 +165,7 @@ def test_each_field_that_gets_another_value_is_an_event_with_what_it_was_learned
         "was understood: role became operations, 75 % sure (clicked in a mail about risk 3 times)",
     ]
     assert len({e.key for e in told}) == 2
-    gone = teaches(workspace(()), lead, known, {})
+    gone = teaches(lead, known, learned(workspace(()), {}))
     assert gone is not None
     assert [explain.event(e) for e in learnt(lead, gone, NOW)] == [
         f"{name} is unknown again: what it was learned from was taken back" for name in ("pains", "role")
@@ -224,7 +224,7 @@ def test_any_order_of_arrival_and_of_answers_ends_in_the_same_profile(
             sources[answered] = SAID
         for place, times in counted(workspace(), [e] if e is not None else []).items():
             counts[place] += times if what == "happened" else -times
-        taught = teaches(workspace(), lead, sources, counts)
+        taught = teaches(lead, sources, learned(workspace(), counts))
         if taught is not None:
             lead = taught.applied(lead)
             sources = {name: said for name, said in sources.items() if name not in taught.gone} | dict(taught.sources)

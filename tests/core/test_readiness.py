@@ -1,6 +1,6 @@
 """When sales is to talk to a lead: once, and again only by what is new after it had fallen back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.mark import Mark
 from sequencer.core.readiness import AGAIN, Readiness, Verdict, judged, next_look
-from sequencer.core.score import thresholds
+from sequencer.core.score import Counts, changes_on, thresholds
 from sequencer.core.signals import Fit, SalesReady, Signal, Signals
 from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.core.workspace import Brand, Workspace
@@ -51,6 +51,13 @@ SIGNALS = Signals(
 def workspace(rule: SalesReady | None = RULE) -> Workspace:
     stages = ("lead", "mql", "sql", "customer")
     return Workspace(Brand("", "", ""), stages, {}, {}, {}, {}, {}, {}, signals=replace(SIGNALS, sales_ready=rule))
+
+
+def crossing(marks: Collection[int]) -> Callable[[Counts], date | None]:
+    return lambda counts: changes_on(SIGNALS, counts, marks, TODAY)
+
+
+NEVER = crossing(())
 
 
 def stands(
@@ -139,7 +146,7 @@ def test_before_the_day_that_a_rep_named_only_who_asks_becomes_ready_and_others_
     found = judged(workspace(), reads, last, NOW)
     day = datetime(2026, 11, 5, tzinfo=UTC)
     assert (found.reasons, found.waits, found.rests_until) == ((), ("price",), day)
-    assert next_look(workspace(), reads, (), last, found, NOW) == day
+    assert next_look(workspace(), reads, NEVER, last, found, NOW) == day
     assert judged(workspace(), reads, last, day).reasons == ("price",)
     asks = then(EARLIER | {("replied()", TODAY): 9}, asked=(1,))
     assert judged(workspace(), asks, last, NOW).reasons == ("asked",)
@@ -149,8 +156,8 @@ def test_before_the_day_that_a_rep_named_only_who_asks_becomes_ready_and_others_
 def test_after_sales_said_no_the_score_of_what_is_new_is_looked_at_on_its_day_too() -> None:
     rises = then(EARLIER | {("replied()", TODAY): 9, ("left", TODAY): 1})
     # Of what is new 90 - 40 are 50, and 84 - 28 and 78 - 20 the days after; all together falls below on the 19th day.
-    assert next_look(workspace(), rises, {58}, None, Verdict(), NOW) == datetime(2026, 11, 21, tzinfo=UTC)
-    assert next_look(workspace(), rises, {58}, REFUSED, Verdict(), NOW) == datetime(2026, 11, 4, tzinfo=UTC)
+    assert next_look(workspace(), rises, crossing({58}), None, Verdict(), NOW) == datetime(2026, 11, 21, tzinfo=UTC)
+    assert next_look(workspace(), rises, crossing({58}), REFUSED, Verdict(), NOW) == datetime(2026, 11, 4, tzinfo=UTC)
 
 
 def test_what_is_missing_makes_a_lead_wait() -> None:
@@ -159,7 +166,7 @@ def test_what_is_missing_makes_a_lead_wait() -> None:
     assert found == Verdict("sql", waits=("price",), lacks=("owner", 'known("title")'))
     titled = judged(workspace(rule), stands(replies=6, title="CEO"), None, NOW)
     assert titled == Verdict("sql", waits=("price",), lacks=("owner",))
-    assert next_look(workspace(rule), stands(replies=6), (), None, found, NOW) == NOW + AGAIN
+    assert next_look(workspace(rule), stands(replies=6), NEVER, None, found, NOW) == NOW + AGAIN
 
 
 def test_without_a_mark_to_fall_below_it_is_over_once_no_reason_is_left() -> None:
@@ -172,14 +179,14 @@ def test_without_a_rule_there_are_only_stages_and_without_signals_nothing() -> N
     assert judged(workspace(None), stands(replies=9, asked=(1,)), None, NOW) == Verdict("sql")
     nothing = replace(workspace(), signals=None)
     assert judged(nothing, stands(replies=9), None, NOW) == Verdict()
-    assert next_look(nothing, stands(replies=9), (1,), None, Verdict(), NOW) is None
+    assert next_look(nothing, stands(replies=9), lambda counts: TODAY, None, Verdict(), NOW) is None
 
 
 def test_the_next_look_is_at_the_beginning_of_the_day_that_changes_something() -> None:
-    marks = thresholds(SIGNALS.conditions())
+    marks = crossing(thresholds(SIGNALS.conditions()))
     falls, rises = stands(replies=3), stands(replies=7, left=1)
     # 30 points are 28 a day later; 70 - 40 are 37 then, and 40 a day after, never 50.
     assert next_look(workspace(), falls, marks, None, Verdict(), NOW) == datetime(2026, 11, 3, tzinfo=UTC)
-    assert next_look(workspace(), rises, {50}, None, Verdict(), NOW) is None
-    assert next_look(workspace(), rises, {40}, None, Verdict(), NOW) == datetime(2026, 11, 4, tzinfo=UTC)
+    assert next_look(workspace(), rises, crossing({50}), None, Verdict(), NOW) is None
+    assert next_look(workspace(), rises, crossing({40}), None, Verdict(), NOW) == datetime(2026, 11, 4, tzinfo=UTC)
     assert next_look(workspace(), stands(), marks, None, Verdict(), NOW) is None

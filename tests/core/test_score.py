@@ -16,7 +16,7 @@ from sequencer.core.condition import Names, compile_condition
 from sequencer.core.event import Event
 from sequencer.core.intent import behaviours_of, counted, day_of, explained
 from sequencer.core.mark import Mark
-from sequencer.core.score import UNIT, changes_on, left, parts, score, thresholds
+from sequencer.core.score import UNIT, changes_on, left, once, parts, score, thresholds
 from sequencer.core.signals import Signal, Signals
 from sequencer.core.workspace import Brand, Workspace
 
@@ -215,6 +215,28 @@ def test_a_fading_negative_signal_lets_the_score_rise() -> None:
     assert crossed == TODAY + timedelta(days=8)
     assert changes_on(DECLARED, counts, {102}, TODAY) is None
     assert changes_on(DECLARED, {}, {1}, TODAY) is None
+
+
+@given(st.integers(1, 40), st.integers(1, 600), st.integers(1, 2_000))
+def test_the_day_on_which_points_that_only_fade_fall_below_a_mark_is_found_among_years(
+    times: int, half_life: int, mark: int
+) -> None:
+    fades = Signals((signal("replied()", 30, half_life), signal('submitted("demo")', 100)))
+    counts = {("replied()", TODAY): times, ('submitted("demo")', TODAY - timedelta(days=3)): 1}
+    found = changes_on(fades, counts, {mark}, TODAY)
+    if mark <= 100 or mark > 100 + 30 * times:
+        assert found is None
+        return
+    assert found is not None and score(fades, counts, found) < mark
+    assert score(fades, counts, found - timedelta(days=1)) >= mark
+
+
+def test_whoever_did_the_same_is_reckoned_once() -> None:
+    asked: list[Mapping[Any, int]] = []
+    reckon = once(lambda counts: asked.append(counts) or score(DECLARED, counts, TODAY))
+    one, other = {("replied()", TODAY): 1}, {("replied()", TODAY): 2}
+    assert [reckon(counts) for counts in (one, other, dict(one))] == [30, 60, 30]
+    assert asked == [one, other]
 
 
 @pytest.mark.parametrize(
