@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
 from sequencer.core.content import Content
-from sequencer.core.country import country_of
+from sequencer.core.country import code_of, codes, country_of
 from sequencer.core.form import Form
 from sequencer.core.lead_input import LONGEST, InvalidLead, is_text, normal_email
 from sequencer.core.shared_domain import is_shared
@@ -32,7 +32,7 @@ LONGEST_NAME: Final = 80
 RESERVED: Final = frozenset({"message", "c", "p", "v", "q", "r", "sq", "framed", "zone"})
 """What a page sends with the answers, by the same names that fields have: no field may be called so."""
 
-Kind = Literal["email", "text", "number", "date", "flag", "one_of", "some_of"]
+Kind = Literal["email", "text", "number", "date", "flag", "one_of", "some_of", "country"]
 
 
 class Question(NamedTuple):
@@ -71,6 +71,8 @@ def every(form: Form, workspace: Workspace) -> tuple[Question, ...]:
 def _question(name: str, workspace: Workspace, needed: bool) -> Question:
     if name == "email":
         return Question(name, BUILT_IN[name], "email")
+    if name == "country":
+        return Question(name, BUILT_IN[name], "country", codes(), needed)
     if name in BUILT_IN:
         return Question(name, BUILT_IN[name], "text", needed=needed)
     declared = workspace.fields[name]
@@ -107,7 +109,7 @@ def answers(form: Form, asked: Sequence[Question], given: Mapping[str, Sequence[
         values = [value.strip() for value in given.get(one.name, ()) if value.strip()]
         if not values:
             if one.needed:
-                problems[one.name] = "Please choose." if one.kind in ("one_of", "some_of") else "Please fill this in."
+                problems[one.name] = "Please choose." if one.choices else "Please fill this in."
             continue
         value, problem = _answer(one, values)
         if problem:
@@ -143,6 +145,10 @@ def _answer(one: Question, values: Sequence[str]) -> tuple[Any, str]:
             return (list(dict.fromkeys(values)), "") if not wrong else (None, "Please choose from the list.")
         case "one_of":
             return (first, "") if first in one.choices else (None, "Please choose from the list.")
+        case "country":
+            # Programs may pass names on as people wrote them; one that nobody understands is kept as it is.
+            code = code_of(first)
+            return (code, "") if code is not None else _name(first, of_a_person=True)
         case "text" if one.name in BUILT_IN:
             return _name(first, of_a_person=one.name != "company")
         case "number":

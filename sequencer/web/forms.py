@@ -22,7 +22,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from sequencer.core import beacon, challenge, token
 from sequencer.core.beacon import host_of
-from sequencer.core.country import country_of
+from sequencer.core.country import country_of, named
 from sequencer.core.form import Form
 from sequencer.core.guess import Traces, readable
 from sequencer.core.lead_input import LONGEST_ZONE, is_text, is_zone
@@ -294,6 +294,7 @@ class FormDoor:
             brand=release.workspace.brand.name,
             form=form,
             questions=asked,
+            countries=named(release.workspace.locale) if any(one.kind == "country" for one in asked) else (),
             given=given or {},
             problems=problems or {},
             caller=caller,

@@ -1,12 +1,14 @@
 """sequences/workspace.yaml: the brand, the people who send, the fields of a lead, and the rules for every sequence."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final, Literal, TypeVar
 
 from sequencer.core import target
+from sequencer.core.country import code_of
+from sequencer.core.country import named as named_countries
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field, FieldType
 from sequencer.core.halts import TOUCHES
@@ -36,6 +38,7 @@ from sequencer.workspace.nodes import (
     as_texts,
     did_you_mean,
     listed,
+    one_of,
 )
 from sequencer.workspace.parse import parse
 from sequencer.workspace.site import read_site
@@ -70,7 +73,8 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
     unknown, at_most = read_out_of_office(root)
     quiet_days, holidays, holidays_unknown = read_quiet(root)
     stages = read_stages(root)
-    brand, reps = read_brand(root), read_reps(root)
+    owner = read_owner(root, senders, fields, INTRODUCTION in files)
+    brand, reps = read_brand(root), read_reps(root, owner, fields)
     reply_domain = values.domain(root.text("reply_domain"))
     own = own_domains(brand, [*senders.values(), *reps.values()], reply_domain)
     workspace = Workspace(
@@ -86,7 +90,7 @@ def load_settings(files: Mapping[str, str]) -> tuple[Workspace | None, tuple[Pro
         zone_of_owner=zone_of_owner,
         locale=read_locale(root),
         pressure=read_pressure(root),
-        owner=read_owner(root, senders, fields, INTRODUCTION in files),
+        owner=owner,
         quiet_days=quiet_days,
         holidays=holidays,
         holidays_unknown=holidays_unknown,
@@ -268,7 +272,7 @@ def read_sender(name: Text, node: Node) -> Sender | None:
     return Sender(name.value, label.value if label else name.value, address or "", values.zone(block.text("zone")))
 
 
-def read_reps(root: Map) -> dict[str, Rep]:
+def read_reps(root: Map, owner: OwnerPolicy, fields: Mapping[str, Field]) -> dict[str, Rep]:
     reps: dict[str, Rep] = {}
     deputies: list[Text] = []
     block = as_map(root.take("reps"), "the reps' email addresses below `reps`")
@@ -297,7 +301,7 @@ def read_reps(root: Map) -> dict[str, Rep]:
             away=read_away(keys),
             hours=read_window(keys),
             country=values.country(keys.text("country")),
-            territory=tuple(text.value for text in as_texts(keys.take("territory"), "a list, as `[ES, PT]`")),
+            territory=read_territory(keys, owner, fields),
             webhook=read_webhook(keys),
             crm=text_of(keys.text("crm")),
             language=values.choice(keys.text("language"), SPOKEN),
@@ -307,6 +311,29 @@ def read_reps(root: Map) -> dict[str, Rep]:
             hint = did_you_mean(deputy.value.lower(), reps) or ": declare them under `reps`"
             deputy.wrong("unknown-rep", f"there is no rep {deputy.got}{hint}")
     return reps
+
+
+def read_territory(rep: Map, owner: OwnerPolicy, fields: Mapping[str, Field]) -> tuple[str, ...]:
+    """Values of the fields by which `assign` finds a rep: countries, and choices. Of other fields anything goes."""
+    texts = as_texts(rep.take("territory"), "a list, as `[ES, PT]`")
+    asked = [rule.removeprefix(TERRITORY) for rule in owner.assign if rule.startswith(TERRITORY)]
+    others = [fields[name].choices for name in asked if name != "country"]
+    if asked and all(others):
+        choices = [choice for of in others for choice in of]
+        for text in texts:
+            if text.value.casefold() not in map(str.casefold, choices):
+                expect_territory(text, choices, "country" in asked)
+    return tuple(text.value for text in texts)
+
+
+def expect_territory(text: Text, choices: Sequence[str], countries: bool) -> None:
+    """Reports what is no country either, where countries are expected."""
+    if countries and code_of(text.value) is not None:
+        return
+    expected = ["a country by its code or its name, as `NL`"] if countries else []
+    expected += [one_of(choices)] if choices else []
+    hint = did_you_mean(text.value, [*choices, *(name for _, name in (named_countries("en") if countries else ()))])
+    text.wrong("bad-value", f"expected {' or '.join(expected)}, got {text.got}{hint}")
 
 
 def read_webhook(block: Map, key: str = "webhook") -> str | None:

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from email_validator import EmailNotValidError, validate_email
 
 from sequencer.core.codes import UNKNOWN, Code, Declared
+from sequencer.core.country import code_of
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 from sequencer.core.quiet import countries
@@ -111,7 +112,9 @@ def country(text: Text | None) -> str | None:
     known = countries()
     if text.value.upper() in known:
         return known[text.value.upper()]
-    text.bad("a country's code as `GB` or `DE`")
+    code = code_of(text.value)
+    hint = f", did you mean `{known[code]}`?" if code is not None and code in known else ""
+    text.wrong("bad-value", f"expected a country's code as `GB` or `DE`, got {text.got}{hint}")
     return None
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sequencer.core.country import code_of
+from sequencer.core.country import code_of, named
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,23 @@ from sequencer.core.country import code_of
 )
 def test_a_country_is_known_by_code_name_and_the_usual_mistakes(text: str, code: str | None) -> None:
     assert code_of(text) == code
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "name", "first"),
+    [
+        ("en", "NL", "Netherlands", "AF"),
+        ("de-AT", "AT", "Österreich", "AF"),
+        ("fr", "DE", "Allemagne", "AF"),
+        ("tlh", "GB", "United Kingdom", "AF"),
+        ("no such", "XK", "Kosovo", "AF"),
+        ("nl", "EG", "Egypte", "AF"),
+    ],
+)
+def test_countries_have_names_in_any_language(language: str, code: str, name: str, first: str) -> None:
+    found = named(language)
+    assert (dict(found)[code], found[0][0]) == (name, first)
+    assert [code_of(one) for one, _ in found] == [one for one, _ in found]
 
 
 def test_codes_alone_need_no_names() -> None:

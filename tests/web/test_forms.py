@@ -20,7 +20,7 @@ from sequencer.web.forms import texts
 from sequencer.web.options import WebSettings
 from tests.services.test_visits import tells
 from tests.web.conftest import ADDRESS, CUSTOMERS, WELCOME, Site
-from tests.workspaces import WORKSPACE, content, files
+from tests.workspaces import WORKSPACE, content, edited, files
 
 FORMS = """
 handbook:
@@ -273,6 +273,26 @@ def test_double_opt_in_by_country(door: Site, country: str, step: str) -> None:
     send(door, "german", email="kim@harbor.example", country=country)
     work(door)
     assert mails(door) == [("kim@harbor.example", step)]
+
+
+def test_a_country_is_chosen_by_its_name_and_kept_as_its_code_also_where_a_program_passes_on_a_name(door: Site) -> None:
+    door.world.deploy(edited(workspace(), "topics:", "locale: de\ntopics:"))
+    page = door.http.get("/f/german").text
+    options = re.search(r'<select name="country" autocomplete="country" required>(.*?)</select>', page)
+    assert options is not None
+    told = re.findall(r'<option value="(\w*)">([^<]*)</option>', options[1])
+    assert told[0] == ("", "") and {("AT", "Österreich"), ("DE", "Deutschland")} < set(told)
+    again = send(door, "german", email="kim", country="AT").text
+    assert '<option value="AT" selected>Österreich</option>' in again
+    assert "Please choose." in send(door, "german", email="kim@harbor.example", country="").text
+    for number, (given, kept) in enumerate([("AT", "AT"), ("Austria", "AT"), ("u.k.", "GB"), ("Benelux", "Benelux")]):
+        assert send(door, "german", human=True, email=f"{number}@harbor.example", country=given).status_code == 200
+        view = found(door, f"{number}@harbor.example")
+        assert view is not None
+        said = [e["data"]["answers"]["country"] for e in view["events"] if e["event"] in ("submitted", "unconfirmed")]
+        assert said == [kept]
+    asked_of = door.http.get("/f/german", headers={"Accept": "application/json"}).json()["questions"][-1]
+    assert (asked_of["type"], "NL" in asked_of["choices"]) == ("country", True)
 
 
 def test_who_confirms_does_not_vouch_for_what_somebody_else_typed(door: Site) -> None:

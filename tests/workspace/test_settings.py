@@ -102,6 +102,7 @@ MISTAKES = [
     ("owner changed", "  missing: sender marketing", "  changed: introduced", ["30:12 bad-value"]),
     ("owner rule", "  missing: sender marketing", "  assign: [turns]", ["30:12 bad-value"]),
     ("owner field", "  missing: sender marketing", "  assign: [{territory: land}]", ["30:24 unknown-field"]),
+    ("rep country", "name: Ben Okafor", "name: Ben Okafor, country: Atlantis", ["28:52 bad-value"]),
     ("cap", "day: 1", "day: 0", ["32:17 bad-value"]),
     ("company's mails", "gap: 18 hours", "company: {mails: 0, within: 1 day}", ["32:46 bad-value"]),
     ("company's time", "gap: 18 hours", "company: {mails: 2, within: 1 business day}", ["32:57 bad-duration"]),
@@ -125,6 +126,44 @@ def test_a_mistake_is_reported_where_it_stands_and_nothing_else(
     mistake: str, old: str, new: str, expected: list[str], good: Mapping[str, str], problems_of: Load
 ) -> None:
     assert expected == places(problems_of(broken(good, "workspace", old, new)), "workspace")
+
+
+@pytest.mark.parametrize(
+    ("rule", "territory", "said"),
+    [
+        ("country", "Netherlands, UK, at, Deutschland", []),
+        (
+            "country",
+            "Netherland, Benelux",
+            [
+                "expected a country by its code or its name, as `NL`, got `Netherland`, did you mean `Netherlands`?",
+                "expected a country by its code or its name, as `NL`, got `Benelux`",
+            ],
+        ),
+        ("role", "Finance", []),
+        ("role", "finanz", ["expected one of `it`, `finance`, got `finanz`, did you mean `finance`?"]),
+        ("role}, {territory: country", "finance, NL", []),
+        (
+            "role}, {territory: country",
+            "all",
+            ["expected a country by its code or its name, as `NL` or one of `it`, `finance`, got `all`"],
+        ),
+        ("town}, {territory: country", "Anywhere", []),
+    ],
+)
+def test_a_territory_is_what_the_fields_can_have_by_which_reps_are_found(
+    rule: str, territory: str, said: list[str], good: Mapping[str, str], problems_of: Load
+) -> None:
+    fields = "fields:\n  role: {one_of: [it, finance]}\n  town: {text: true}\n"
+    whole = broken(good, "workspace", "fields:\n", fields)
+    whole = broken(whole, "workspace", "name: Ben Okafor", f"name: Ben Okafor, territory: [{territory}]")
+    whole = broken(whole, "workspace", "  missing: sender marketing", f"  assign: [{{territory: {rule}}}]")
+    assert said == [one.message for one in problems_of(whole)]
+
+
+def test_the_code_of_a_country_that_is_named_is_suggested(good: Mapping[str, str], problems_of: Load) -> None:
+    [told] = problems_of(broken(good, "workspace", "name: Ben Okafor", "name: Ben Okafor, country: Holland"))
+    assert told.message == "expected a country's code as `GB` or `DE`, got `Holland`, did you mean `NL`?"
 
 
 def test_a_workspace_carries_everything_that_was_declared(good: Mapping[str, str]) -> None:
