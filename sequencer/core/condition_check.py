@@ -290,7 +290,10 @@ class _Checker:
             return self.member(op, left, right)
         for side in (left, right):
             if side.kind in ("list", "some_of"):
-                better = f'has({side.written}, "…")' if side.kind == "some_of" else "`in` before a list"
+                other = right if side is left else left
+                asked = other.written if other.literal and other.kind == "text" else '"…"'
+                better = f"has({side.written}, {asked}), as it holds several values"
+                better = better if side.kind == "some_of" else "`in` before a list"
                 self.bench.flaw(side.column, "condition-type", f"expected {better}")
                 return _NEVER
         left, right = self.pair(left, right)

@@ -40,6 +40,7 @@ _INSTEAD: Final = {
     "&": "`and`",
     "!": "`not`",
     "=": "`==` to compare",
+    **dict.fromkeys(("contains", "includes", "has"), '`has(lead.field, "value")` to look into several values'),
     "is": '`==`, or `known("field")` to ask whether a value is known',
     "if": "`and`, `or` and `not`; there is no inline `if`",
     "{": "an expression without curly braces",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Final, Literal, TypeAlias, get_args
 
 Unit: TypeAlias = Literal["second", "minute", "hour", "day", "business day", "week"]
@@ -23,6 +24,20 @@ _LENGTH: Final[dict[Unit, timedelta]] = {
 
 _WRITTEN = re.compile(rf"([0-9]{{1,9}}) ({'|'.join(UNITS)})s?")
 
+_ALSO: Final[dict[str, Unit]] = {
+    **dict.fromkeys(("s", "sec"), "second"),
+    **dict.fromkeys(("min", "minuten"), "minute"),
+    **dict.fromkeys(("h", "hr", "stunde", "stunden"), "hour"),
+    **dict.fromkeys(("", "d", "tag", "tage"), "day"),
+    **dict.fromkeys(("bd", "workday", "working day", "weekday", "werktag", "werktage"), "business day"),
+    **dict.fromkeys(("w", "wk", "woche", "wochen"), "week"),
+}
+"""What people write for units, and what they mean by a number alone."""
+_COUNTED: Final = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_MEANT = re.compile(rf"([0-9]{{1,4}}|(?:{'|'.join(_COUNTED)})(?= ))\s*([a-zäöü ]*)")
+_MONTH: Final = 30
+"""Days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duration:
@@ -36,7 +51,8 @@ class Duration:
         """Read `3 business days`. Raises ValueError with a sentence that says what was expected."""
         written = _WRITTEN.fullmatch(" ".join(text.split()).lower())
         if not written:
-            raise ValueError(f"expected a duration such as `2 hours`, `3 business days` or `1 week`, got `{text[:60]}`")
+            expected = "expected a duration such as `2 hours`, `3 business days` or `1 week`"
+            raise ValueError(f"{expected}, got `{text[:60]}`{_hint(text)}")
         unit = next(unit for unit in UNITS if unit == written[2])
         amount = int(written[1])
         if amount > LONGEST // _LENGTH[unit]:
@@ -55,3 +71,18 @@ class Duration:
 
     def __str__(self) -> str:
         return f"{self.amount} {self.unit}{'' if self.amount == 1 else 's'}"
+
+
+def _hint(text: str) -> str:
+    """The end of a message, with what was probably meant."""
+    found = _MEANT.fullmatch(" ".join(text.split()).lower())
+    if found is None:
+        return ""
+    amount = int(found[1]) if found[1].isdigit() else max(1, _COUNTED.index(found[1]))
+    named = found[2].strip()
+    singular = named.removesuffix("s") if len(named) > 1 else named
+    if singular in ("month", "monat", "monate"):
+        return f", did you mean `{amount * _MONTH} days`?"
+    close = get_close_matches(singular, UNITS, 1, 0.7)
+    unit = _ALSO.get(singular) or _ALSO.get(named) or next((one for one in UNITS if one in close), None)
+    return f", did you mean `{Duration(amount, unit)}`?" if unit is not None else ""

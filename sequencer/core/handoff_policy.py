@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final, Literal, TypeAlias
 
 from sequencer.core.duration import Duration
@@ -25,7 +26,16 @@ class Within:
         words = text.lower().split()
         if len(words) == 3 and words[1] == "business" and words[2].rstrip("s") in ("hour", "minute"):
             return cls(Duration.parse(f"{words[0]} {words[2]}"), True)
-        return cls(Duration.parse(text))
+        try:
+            return cls(Duration.parse(text))
+        except ValueError:
+            close = get_close_matches(
+                " ".join(words[1:]).removesuffix("s"), ("business hour", "business minute"), 1, 0.8
+            )
+            if not close:
+                raise
+            expected = "expected a duration such as `4 business hours`, `1 business day` or `2 days`"
+            raise ValueError(f"{expected}, got `{text[:60]}`, did you mean `{words[0][:9]} {close[0]}s`?") from None
 
     def __str__(self) -> str:
         amount, _, unit = str(self.span).partition(" ")

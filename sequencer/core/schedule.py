@@ -7,6 +7,7 @@ the clocks. Hours and below are elapsed time. Every result is an aware datetime 
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -22,21 +23,35 @@ EVERY_DAY: Final = frozenset(range(7))
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+_ANY_CLOCK = re.compile(r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?\s*(am|pm|h|uhr)?")
 
 
 def parse_clock(text: str) -> time:
     """Read `09:30`. Raises ValueError."""
     written = _CLOCK.fullmatch(text.strip())
     if not written or int(written[1]) > 23 or int(written[2]) > 59:
-        raise ValueError(f"expected a time of day such as `09:30`, got `{text.strip()[:60]}`")
+        expected = "expected a time of day from `00:00` to `23:59`"
+        raise ValueError(f"{expected}, got `{text.strip()[:60]}`{_clock_hint(text)}")
     return time(int(written[1]), int(written[2]))
+
+
+def _clock_hint(text: str) -> str:
+    """The end of a message, with the time that was meant by `10am`, `10.30` or `9`."""
+    meant = _ANY_CLOCK.fullmatch(text.strip().lower())
+    if meant is None:
+        return ""
+    hour = int(meant[1]) % 12 + 12 * (meant[3] == "pm") if meant[3] in ("am", "pm") else int(meant[1])
+    minute = int(meant[2] or 0)
+    return f", did you mean `{hour:02}:{minute:02}`?" if hour < 24 and minute < 60 else ""
 
 
 def parse_weekday(text: str) -> int:
     """Read `tue`. Raises ValueError."""
     name = text.strip().lower()
     if name not in WEEKDAYS:
-        raise ValueError(f"expected a weekday ({', '.join(WEEKDAYS)}), got `{text.strip()[:60]}`")
+        close = get_close_matches(name[:3], WEEKDAYS, 1)
+        hint = f", did you mean `{close[0]}`?" if close else ""
+        raise ValueError(f"expected a weekday ({', '.join(WEEKDAYS)}), got `{text.strip()[:60]}`{hint}")
     return WEEKDAYS.index(name)
 
 

@@ -59,7 +59,8 @@ def read_front_matter(source: FileText) -> tuple[FrontMatter, tuple[Problem, ...
     for key, value in node.value:
         reader.take(key, value)
     if not reader.texts.get("subject", Value("", Scalar(source.mark(0)))).text.strip():
-        reader.problem(source.mark(0), "front-matter", "expected a `subject:`, got none")
+        expected = "expected a `subject:`, got none: write one between the `---` lines, as `subject: What it costs`"
+        reader.problem(source.mark(0), "front-matter", expected)
     return FrontMatter(reader.texts, reader.lists, body), tuple(reader.problems)
 
 

@@ -1,7 +1,7 @@
 """Checks the Jinja of a template: what it says, with file, line and column, before anything is rendered."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isinf
 from typing import Final
@@ -12,7 +12,7 @@ from sequencer.core.codes import Code
 from sequencer.core.mark import Problem
 from sequencer.rendering.environment import ALLOWED_FILTERS, ALLOWED_TESTS
 from sequencer.rendering.links import INSECURE, link_fault, unencrypted
-from sequencer.rendering.names import LOOP, MAY_BE_UNKNOWN, VALUES, TemplateNames, suggest
+from sequencer.rendering.names import LOOP, MAY_BE_UNKNOWN, RECORDS, VALUES, TemplateNames, suggest
 from sequencer.rendering.tokens import Kind, Piece
 
 STATEMENTS: Final = frozenset({"if", "elif", "else", "endif", "for", "endfor", "set", "endset", "include"})
@@ -79,6 +79,8 @@ def check_template(
     """Everything wrong with the tokens among these pieces."""
     findings = Findings()
     tokens = [piece for piece in pieces if piece.kind is not Kind.DATA]
+    if warnings:
+        findings.problems += _single_braces(pieces)
     if not _statements_fit(tokens, findings):
         return findings
     # One token a line: Jinja's line numbers then name the token.
@@ -98,6 +100,16 @@ def check_template(
     _Checker(tokens, names, findings, links, warnings).run(tree)
     findings.problems.sort()
     return findings
+
+
+_SINGLE: Final = re.compile(rf"(?<![{{%]){{\s*((?:lead|{'|'.join(RECORDS)})\.\w+)[^{{}}\n]{{0,80}}}}(?!}})")
+
+
+def _single_braces(pieces: Sequence[Piece]) -> Iterator[Problem]:
+    for piece in pieces:
+        for found in _SINGLE.finditer(piece.text) if piece.kind is Kind.DATA else ():
+            message = f"this is mailed as it stands, expected two braces: {{{{ {found[1]} }}}}"
+            yield Problem(piece.mark(found.start()), "template-syntax", message, "warning")
 
 
 def _shown(piece: Piece) -> str:

@@ -15,7 +15,7 @@ from sequencer.rendering.compile import Source, compile_content
 from sequencer.rendering.names import TemplateNames
 from sequencer.workspace.load import content_files, parts_of, variant_files
 from sequencer.workspace.nodes import listed
-from sequencer.workspace.values import KEBAB
+from sequencer.workspace.values import KEBAB, as_identifier
 
 WORTH_A_PROCESS: Final = 100
 """Mails to compile, from which on several processes are sooner done than one."""
@@ -30,9 +30,7 @@ def compile_contents(
     problems: list[Problem] = []
     for item, paths in content_files(files).items():
         if wrong := next((part for part in item.split("/") if not KEBAB.fullmatch(part)), None):
-            message = (
-                f"expected names in small letters, digits and single hyphens, as `price-faq`, got `{wrong}`: rename it"
-            )
+            message = _misnamed(wrong, item, files)
             problems.append(Problem(Mark(paths[0], 1, 1), "bad-id", message))
         problems += _doubled(item, paths)
         sources.append(Source(item, paths[0], files[paths[0]]))
@@ -54,6 +52,14 @@ def compile_contents(
         if item in contents and variants:
             contents[item] = replace(contents[item], variants=variants)
     return contents, tuple(problems)
+
+
+def _misnamed(part: str, item: str, files: Mapping[str, str]) -> str:
+    base, dot, language = item.partition(".")
+    if dot and base in content_files(files):
+        return f"expected a language's code after the dot, as in `{base}.de`, got `{language}`: rename it"
+    expected = f"expected names in small letters, digits and single hyphens, as `price-faq`, got `{part}`"
+    return f"{expected}: rename it to `{as_identifier(part)}`" if as_identifier(part) else f"{expected}: rename it"
 
 
 def _doubled(item: str, paths: Sequence[str]) -> Iterator[Problem]:

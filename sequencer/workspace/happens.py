@@ -80,6 +80,9 @@ def _form(named: Given, workspace: Workspace) -> Iterator[Problem]:
 
 
 def _event(named: Given, events: frozenset[str]) -> Iterator[Problem]:
+    if not kinds.is_name(named.text):
+        told = f"no event is called `{named.text}`: expected {kinds.EXAMPLE}"
+        yield Problem(named.mark, "unknown-event", told, "warning")
     if named.text in events:
         return
     for close in get_close_matches(named.text, sorted(events), 1, _ALIKE):

@@ -72,6 +72,8 @@ def load_sequence(
     root = as_map(parse(file, source, problems), "keys, as `title:` and `steps:`")
     if not values.KEBAB.fullmatch(name):
         message = f"expected a file name in small letters, digits and single hyphens, as `price-faq.yaml`, got {file}"
+        if meant := values.as_identifier(name):
+            message += f": rename it to {meant}.yaml"
         problems.error(Mark(file, 1, 1), "bad-id", message)
     if root is None:
         return None, problems.sorted()

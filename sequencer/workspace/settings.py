@@ -222,6 +222,8 @@ def read_field(name: Text, node: Node) -> Field | None:
         return Field(name.value, "text")
     block.expect("field")
     given = [key for key in TYPES if key in block.entries]
+    if not given and block.entries.keys() - {"ask"}:
+        return Field(name.value, "text")  # a key that is no type is told as that
     if len(given) != 1:
         name.wrong("bad-value", f"expected one type for {name.got} ({', '.join(TYPES)}), got {len(given)}")
         return Field(name.value, "text")

@@ -76,9 +76,8 @@ def read_arm(node: Node | None, name: str, around: Surroundings) -> Arm:
         if kind == "wait":
             if (text := block.text("id")) is not None and check_name(text, "a wait's id", around):
                 named[text.value] = len(steps)
-            wait = read_wait(block, around)
-            if wait is not None:
-                waits.append(wait)
+            # One that cannot be read is none that was forgotten.
+            waits.append(read_wait(block, around) or Duration(1, "day"))
             continue
         step = read_step(block, kind, tuple(waits), around)
         if step is not None:
@@ -97,6 +96,8 @@ def step_kind(block: Map) -> str | None:
         return None
     first = next(iter(block.entries), "")
     hint = did_you_mean(first, STEP_KINDS)
+    if block.entries.keys() & {"then", "else"}:
+        hint = ": `then` and `else` need an `if` beside them"
     message = f"expected a step with one of {listed(STEP_KINDS)}, got {block.got}{hint}"
     block.problems.error(block.mark, "bad-step", message)
     return None

@@ -83,7 +83,7 @@ def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
         return (Trigger("manual", text.mark, condition=condition),)
     match = TRIGGER.fullmatch(text.value)
     if match is None:
-        text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}")
+        text.wrong("bad-trigger", f"{TRIGGERS}, got {text.got}{_without_quotes(text.value)}")
         return ()
     kind, arguments = match[1], ARGUMENT.findall(match[2] or "")
     if len(arguments) != ARGUMENTS.get(kind) or not all(arguments):
@@ -109,6 +109,16 @@ def read_trigger(block: Map, around: Surroundings) -> tuple[Trigger, ...]:
     if span is None or (kind == "before" and not check_date(text, name, around)):
         return ()
     return (Trigger("silent" if kind == "silent" else "before", text.mark, name, str(span), condition, span),)
+
+
+def _without_quotes(written: str) -> str:
+    """The end of a message, with the trigger as it was meant where only the quotes are missing."""
+    kind, bracket, rest = written.partition("(")
+    names = [name.strip(" \"'") for name in rest.removesuffix(")").split(",")]
+    if kind not in ARGUMENTS or not bracket or len(names) != ARGUMENTS[kind] or not all(names):
+        return ""
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f", did you mean `{kind}({quoted})`?"
 
 
 def read_ready(text: Text, condition: Condition | None, around: Surroundings) -> tuple[Trigger, ...]:

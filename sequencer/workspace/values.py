@@ -1,6 +1,7 @@
 """Texts into values: durations, zones, addresses, dates. What a text is not is reported where it stands."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache
@@ -29,6 +30,8 @@ DOMAIN: Final = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)
 
 DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
+_SPELT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "å": "aa", "æ": "ae"})
+
 WORDS: Final = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
 
@@ -53,6 +56,13 @@ def identifier(text: Text, what: str) -> str | None:
         return text.value
     text.bad(f"{what} in small letters, digits and single hyphens, as `price-faq`", "bad-id")
     return None
+
+
+def as_identifier(name: str) -> str:
+    """The id that is nearest to a name: `preisuebersicht-2027` for `Preisübersicht 2027`."""
+    spelt = unicodedata.normalize("NFC", name.lower()).translate(_SPELT)
+    letters = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
 
 
 def choice(text: Text | None, choices: Iterable[str], code: Code = "bad-value") -> str | None:
@@ -100,7 +110,8 @@ def zone(text: Text | None) -> str | None:
         return None
     if text.value in _zones():
         return text.value
-    hint = did_you_mean(text.value, _zones())
+    # Abbreviations, as `EST`, are zones too, which know no summer.
+    hint = did_you_mean(text.value, [one for one in _zones() if "/" in one])
     text.wrong("bad-zone", f"expected a time zone as `Europe/London`, got {text.got}{hint}")
     return None
 
@@ -132,12 +143,19 @@ def url(text: Text | None) -> str | None:
     return None
 
 
+_LONGEST_LANGUAGE: Final = 3
+"""Letters of a language's code (ISO 639)."""
+
+
 def locale(text: Text | None) -> str | None:
     """A language, as `de-AT`."""
     if text is None:
         return None
     parts = text.value.split("-")
     if all(part.isascii() and part.isalnum() and 2 <= len(part) <= 8 for part in parts) and parts[0].isalpha():
+        if len(parts[0]) > _LONGEST_LANGUAGE:
+            message = f"no language has the code {shown(parts[0])}: expected one as `en`, `de` or `de-AT`"
+            text.problems.warning(text.mark, "bad-value", message)
         return text.value
     text.bad("a language as `en` or `de-AT`")
     return None

@@ -17,7 +17,11 @@ def read_wait(block: Map, around: Surroundings) -> Wait | None:
         return None
     word, _, rest = text.value.partition(" ")
     if word != "until":
-        return values.duration(text)
+        wait = values.duration(text)
+        if wait is not None and not wait.amount:
+            message = "this waits for nothing: write how long, as `3 days`, or take the line out"
+            around.problems.warning(text.mark, "no-wait", message)
+        return wait
     if " before " in rest or (values.SNAKE.fullmatch(rest) and rest not in WEEKDAYS):
         date = read_date(text, rest, around)
         return UntilDate(*date) if date is not None else None

@@ -35,6 +35,33 @@ def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
         Duration.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("3", "3 days"),
+        ("3d", "3 days"),
+        ("two days", "2 days"),
+        ("a week", "1 week"),
+        ("5 bussiness days", "5 business days"),
+        ("5 working days", "5 business days"),
+        ("1 month", "30 days"),
+        ("4h", "4 hours"),
+        ("90 mins", "90 minutes"),
+        ("2 Wochen", "2 weeks"),
+        ("3 Werktage", "3 business days"),
+        ("2 weks", "2 weeks"),
+        ("3 days 2 hours", None),
+        ("soon", None),
+        ("1.5 hours", None),
+        ("ahead", None),
+    ],
+)
+def test_what_was_probably_meant_is_said(text: str, meant: str | None) -> None:
+    with pytest.raises(ValueError, match="expected a duration such as") as refused:
+        Duration.parse(text)
+    assert str(refused.value).partition(", did you mean ")[2] == (f"`{meant}`?" if meant else "")
+
+
 @pytest.mark.parametrize("text", ["523 weeks", "3661 days", "999999999 days", "999999999 hours"])
 def test_more_than_ten_years_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="at most ten years"):

@@ -56,6 +56,8 @@ def test_a_time_is_read_with_or_without_working_hours() -> None:
     ]
     with pytest.raises(ValueError, match="duration"):
         Within.parse("4 business years")
+    with pytest.raises(ValueError, match="got `4 buisness hours`, did you mean `4 business hours`"):
+        Within.parse("4 buisness hours")
 
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

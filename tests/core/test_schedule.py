@@ -60,6 +60,30 @@ def test_days_that_are_none_are_refused(text: str) -> None:
         parse_days(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("tuesday 10:00", "tue"),
+        ("teu 10:00", "tue"),
+        ("mo 10:00", "mon"),
+        ("xyz 10:00", None),
+        ("10am", "10:00"),
+        ("12am", "00:00"),
+        ("5pm", "17:00"),
+        ("10.30", "10:30"),
+        ("9", "09:00"),
+        ("14h", "14:00"),
+        ("25:00", None),
+        ("09:60", None),
+        ("noon", None),
+    ],
+)
+def test_what_day_or_time_was_probably_meant_is_said(text: str, meant: str | None) -> None:
+    with pytest.raises(ValueError, match=r"expected a (weekday|time of day)") as refused:
+        Until.parse(text)
+    assert str(refused.value).partition(", did you mean ")[2] == (f"`{meant}`?" if meant else "")
+
+
 def test_a_window_reads_days_and_times() -> None:
     assert Hours(frozenset({0, 1, 2, 3, 4}), time(9), time(17, 30)) == Hours.parse("mon-fri", "09:00-17:30")
     assert "mon, tue, wed, thu, fri 09:00-17:30" == str(Hours.parse("mon-fri", "9:00 - 17:30"))
