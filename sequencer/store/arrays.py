@@ -43,6 +43,12 @@ def array(values: Iterable[object]) -> str:
     return "{" + ",".join(["NULL" if value is None else f'"{_escaped(str(value))}"' for value in listed]) + "}"
 
 
+def blobs(values: Iterable[bytes]) -> str:
+    """The same of bytes: psycopg takes forty times as long for a list of them."""
+    written = '","'.join([f"\\\\x{value.hex()}" for value in values])
+    return f'{{"{written}"}}' if written else "{}"
+
+
 _written = lru_cache(maxsize=8192)(str)
 """Of moments: those of a batch of events are few, and are written in several statements."""
 

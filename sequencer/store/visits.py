@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from sqlalchemy import Connection, text
 
-from sequencer.store.arrays import array
+from sequencer.store.arrays import array, blobs
 
 
 class Told(NamedTuple):
@@ -51,7 +51,7 @@ _PUT = text(
 
 def put(conn: Connection, bodies: Sequence[bytes], at: datetime) -> None:
     """Stores what pages tell raw; what is in it is looked at later."""
-    conn.execute(_PUT, {"bodies": list(bodies), "at": at, "together": TOGETHER})
+    conn.execute(_PUT, {"bodies": blobs(bodies), "at": at, "together": TOGETHER})
 
 
 def put_ours(conn: Connection, body: bytes, lead_id: int, at: datetime) -> None:

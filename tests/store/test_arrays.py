@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event, select, text
 from sqlalchemy.sql.elements import TextClause
 
 from sequencer.store import events, messages, partitions
-from sequencer.store.arrays import any_in, array
+from sequencer.store.arrays import any_in, array, blobs
 from sequencer.store.tables import message
 
 ODD = [
@@ -45,6 +45,13 @@ MOMENT = datetime(2026, 11, 24, 1, 2, 3, 4, tzinfo=UTC)
 def test_postgresql_reads_the_values_that_were_written(engine: Engine, kind: str, values: list[Any]) -> None:
     with engine.connect() as conn:
         read = conn.execute(text(f"SELECT CAST(:values AS {kind}[])"), {"values": array(values)}).scalar_one()
+    assert read == values
+
+
+@pytest.mark.parametrize("values", [[], [b""], [bytes(range(256)), b"", b'{"v":"\\\\x00"}']])
+def test_postgresql_reads_the_bytes_that_were_written(engine: Engine, values: list[bytes]) -> None:
+    with engine.connect() as conn:
+        read = conn.execute(text("SELECT CAST(:values AS bytea[])"), {"values": blobs(values)}).scalar_one()
     assert read == values
 
 
