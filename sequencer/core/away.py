@@ -10,7 +10,7 @@ from datetime import date
 from functools import cache
 from typing import Final, NamedTuple
 
-from sequencer.core.named_day import DOUBTFUL, ORDINAL, YEAR, calendar_of, is_may, upcoming
+from sequencer.core.named_day import DOUBTFUL, ISO, ORDINAL, YEAR, calendar_of, is_may, upcoming
 from sequencer.core.spoken import SPOKEN, folded
 
 FARTHEST: Final = 183
@@ -28,7 +28,6 @@ _TOKEN: Final = re.compile(
     r"|\b\d{1,2}\.\d{1,2}\.(?!\d)"
     r"|[\w']+|[,;]|(?<!\d)[.!?](?=\s|$)"
 )
-_ISO: Final = re.compile(r"(20\d\d)-(\d\d)-(\d\d)")
 _NUMBERS: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-]((?:20)?\d\d)?")
 
 
@@ -58,7 +57,7 @@ def _in_numbers(tokens: Sequence[str], today: date) -> Iterator[_Day]:
     slashed = [match for token in tokens if (match := _NUMBERS.fullmatch(token)) and match[2] != "."]
     day_first, month_first = (any(int(match[place]) > 12 for match in slashed) for place in (1, 3))
     for place, token in enumerate(tokens):
-        if match := _ISO.fullmatch(token):
+        if match := ISO.fullmatch(token):
             year, month, day = map(int, match.groups())
         elif match := _NUMBERS.fullmatch(token):
             day, month, year = int(match[1]), int(match[3]), int(match[4] or 0)

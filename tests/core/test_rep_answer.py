@@ -95,7 +95,17 @@ def test_an_answer_in_the_reps_language_means(language: str, written: str, said:
             ("en", one)
             for one in ("Will call today", "I'll call her today.", "Calling him now", "I will call tomorrow")
         ],
-        *[("en", one) for one in ("Thanks, on it", "OK, thank you", "Yes please", "I'll give them a call", "Got it")],
+        *[
+            ("en", one)
+            for one in (
+                "Thanks, on it",
+                "OK, thank you",
+                "Yes please",
+                "I'll give them a call",
+                "Got it",
+                "Will reach out to her today",
+            )
+        ],
         *[
             ("en", one)
             for one in ("Hi,\n\nI'm on it.\n\nBen", "Hi Anna,\nwill do\nBen", "Hey Anna - on it", "Hello! Sure.")
@@ -147,7 +157,16 @@ def test_the_lead_is_taken_on_in_the_words_that_people_use(language: str, writte
             ("en", one)
             for one in ("Of course not", "On it? Who is that?", "Not mine", "Wrong person?", "Hi,", "Hi Anna")
         ],
-        *[("en", one) for one in ("Hi,\n\nwho is this?\n\nSure, I'll call", "Will do it if she answers", "Yes or no?")],
+        *[
+            ("en", one)
+            for one in (
+                "Hi,\n\nwho is this?\n\nSure, I'll call",
+                "Will do it if she answers",
+                "Yes or no?",
+                "I'll give it to them",
+                "Will give this to him",
+            )
+        ],
         *[("en", one) for one in ("Hi, I am out of the office until January 7th.", "I will call back when I return.")],
         *[
             ("de", one)
