@@ -5,14 +5,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sequencer.core.content import Content
 from sequencer.core.decision import Send
 from sequencer.core.engine import ends_after_mail
 from sequencer.core.enrollment import END, Enrollment
-from sequencer.core.lead import Lead, Rep, Sender
+from sequencer.core.lead import Lead, Rep
 from sequencer.core.mail import Batch, Recipient, join
 from sequencer.core.message import State
 from sequencer.core.people import owner_of, sender_of
@@ -26,7 +25,7 @@ from sequencer.rendering.view import View
 from sequencer.services import edited
 from sequencer.services.context import Context
 from sequencer.services.conversation import Conversation, conversation
-from sequencer.store.messages import Attempt, Head
+from sequencer.store.messages import Attempt, Common, Head
 from sequencer.store.reviews import Edit
 
 CONSTANT_HEADERS = {
@@ -81,7 +80,7 @@ class _Group:
 
     def outgoing(self, sequence: Series, reply_domain: str | None) -> Outgoing:
         skeleton = self.prepared.skeleton
-        # The last slots of every recipient; see _one.
+        # The last slots of every recipient; see _Kind.mail.
         subject, token = (len(self.recipients[0].values) - behind for behind in (2, 1))
         if self.answers:
             skeleton = replace(skeleton, subject=(subject,))
@@ -89,6 +88,116 @@ class _Group:
             skeleton = replace(skeleton, reply_to=("r-", token, f"@{reply_domain}"))
         batch = Batch(self.request_id, skeleton, tuple(self.recipients), CONSTANT_HEADERS, (sequence.id,))
         return Outgoing(batch, tuple(self.attempts), self.last, self.newly_owned)
+
+
+class _Kind:
+    """Mails of one step in one name, in one group: what of them does not depend on the lead is put together once."""
+
+    def __init__(self, context: Context, release: Release, sequence: Series, send: Send, group: _Group) -> None:
+        self.group: Final = group
+        self._secret = context.secret
+        self._workspace = release.workspace
+        self._sender = sender = sender_of(release.workspace, sequence, send)
+        self._name = f"{sender.name} for {send.standing_in_for.name}" if send.standing_in_for else sender.name
+        self._step = send.step.id
+        self._common = _common(release, sequence, send, State.SENDING, group.request_id)
+        self._behind_token = f".{send.attempt}@{sender.email.rpartition('@')[2]}>"
+        self._unsubscribe = f"{context.public_url}/u/"
+        self._preferences = f"{context.public_url}/preferences/"
+        self._download = f"{context.public_url}/d/"
+        self._args = {"sq_step": send.step.id, "sq_attempt": str(send.attempt), "sq_sequence": sequence.id}
+
+    def mail(
+        self,
+        snapshot: Snapshot,
+        enrollment_id: int,
+        introduces: Rep | None,
+        tokens: Tokens,
+        answered: Conversation | None,
+    ) -> tuple[Attempt, Recipient]:
+        """Raises RenderingFailed."""
+        lead, group, sender = snapshot.lead, self.group, self._sender
+        link, unsubscribing, reply = tokens
+        unsubscribe = self._unsubscribe + unsubscribing
+        values = group.prepared.values(
+            View(
+                lead,
+                snapshot.company,
+                owner_of(self._workspace, snapshot),
+                sender,
+                self._workspace.brand,
+                link,
+                unsubscribe,
+                self._preferences + unsubscribing,
+                introduces,
+                self._download + mint_download(self._secret, enrollment_id, self._step) if group.downloads else "",
+            )
+        )
+        message_id = f"<{reply}{self._behind_token}"
+        headers = {"Message-ID": message_id, "List-Unsubscribe": f"<{unsubscribe}>"}
+        if answered is None:
+            subject = join(group.prepared.skeleton.subject, values)
+        else:
+            subject = answered.subject
+            headers |= answered.headers
+        attempt = Attempt(enrollment_id, lead.id, lead.email, subject, message_id, self._common)
+        recipient = Recipient(
+            lead.email,
+            lead.name,
+            sender.email,
+            self._name,
+            (*values, subject, reply) if group.answers else (*values, reply),
+            headers,
+            {"sq_enrollment": str(enrollment_id), "sq_lead": str(lead.id), **self._args},
+        )
+        return attempt, recipient
+
+
+class _Kinds:
+    """The kinds that the mails of a batch are of, and the groups that these make up."""
+
+    def __init__(self, context: Context, release: Release, sequence: Series) -> None:
+        self._context = context
+        self._release = release
+        self._sequence = sequence
+        self._known: dict[tuple[object, ...], _Kind] = {}
+        self._groups: dict[tuple[object, ...], _Group] = {}
+
+    def of(self, order: Order, answered: bool, edit: Edit | None) -> _Kind:
+        """Raises RenderingFailed and Unfit."""
+        send, enrollment, snapshot = order
+        release, deputy_of = self._release, send.standing_in_for
+        if edit is not None:
+            content = edited.content(release, snapshot.lead, edit)
+        else:
+            content = release.contents[send.step.content]
+            if content.variants:
+                content = content.read_in(snapshot.lead.get("language"))
+        key = (
+            send.step.id,
+            content.id,
+            send.attempt,
+            send.sender.email if send.sender is not None else "",
+            deputy_of.email if deputy_of is not None else "",
+            answered,
+            enrollment.id if edit is not None else 0,
+        )
+        if (kind := self._known.get(key)) is None:
+            group = self._group(content, send, answered, enrollment.id if edit is not None else 0)
+            kind = self._known[key] = _Kind(self._context, release, self._sequence, send, group)
+        return kind
+
+    def _group(self, content: Content, send: Send, answered: bool, alone: int) -> _Group:
+        domain = sender_of(self._release.workspace, self._sequence, send).email.rpartition("@")[2].lower()
+        key = (content.id, domain, answered, alone)
+        if (group := self._groups.get(key)) is None:
+            group = self._groups[key] = _Group(content, answered, bool(alone))
+        return group
+
+    def outgoing(self) -> list[Outgoing]:
+        """The requests to be made."""
+        domain = self._release.workspace.reply_domain
+        return [group.outgoing(self._sequence, domain) for group in self._groups.values() if group.attempts]
 
 
 def compose(
@@ -105,7 +214,7 @@ def compose(
     each goes alone.
     """
     until = time.monotonic() + RENDERING
-    groups: dict[tuple[str, str, bool, int], _Group] = {}
+    kinds = _Kinds(context, release, sequence)
     failed: list[Attempt] = []
     late: list[Order] = []
     unsaid: dict[int, str] = {}
@@ -115,128 +224,50 @@ def compose(
         if number and time.monotonic() > until:
             late = list(orders[number:])
             break
-        sender = sender_of(release.workspace, sequence, order.send)
-        answered = conversation(sequence, order.send.step.id, order.enrollment.id, heads) if heads else None
-        edit = edits.get((order.enrollment.id, order.send.step.id)) if edits else None
+        send, enrollment, snapshot = order
+        answered = conversation(sequence, send.step.id, enrollment.id, heads) if heads else None
+        edit = edits.get((enrollment.id, send.step.id)) if edits else None
+        if edit is not None:
+            send = edited.about(send, edit)
+            order = order._replace(send=send)
         try:
-            if edit is not None:
-                order = order._replace(send=edited.about(order.send, edit))
-                content = edited.content(release, order.snapshot.lead, edit)
-            else:
-                content = release.contents[order.send.step.content].read_in(order.snapshot.lead.get("language"))
-            alone = order.enrollment.id if edit is not None else 0
-            key = (content.id, _domain(sender.email), answered is not None, alone)
-            if (group := groups.get(key)) is None:
-                group = groups[key] = _Group(content, answered is not None, edit is not None)
+            kind = kinds.of(order, answered is not None, edit)
             try:
-                attempt, recipient = _one(context, release, sequence, order, tokens, sender, group, answered)
+                attempt, recipient = kind.mail(snapshot, enrollment.id, send.introduces, tokens, answered)
             except RenderingFailed as error:
-                if order.send.introduces is None:
+                if send.introduces is None:
                     raise
                 # It may be the introduction alone that fails, and would with every mail to come: so this goes without.
-                unsaid[order.enrollment.id] = str(error)
-                silent = order._replace(send=order.send._replace(introduces=None))
-                attempt, recipient = _one(context, release, sequence, silent, tokens, sender, group, answered)
+                unsaid[enrollment.id] = str(error)
+                attempt, recipient = kind.mail(snapshot, enrollment.id, None, tokens, answered)
         except (RenderingFailed, Unfit) as error:
-            failed.append(_attempt(release, sequence, order, sender, failure=str(error), state=State.REFUSED))
-        else:
-            group.attempts.append(attempt)
-            group.recipients.append(recipient)
-            if order.send.introduces is not None:
-                # Also one that goes without it: the lead hears from the new owner.
-                group.newly_owned[order.enrollment.id] = order.snapshot.lead
-            if ends and order.enrollment.position == END:
-                group.last[order.enrollment.id] = order.enrollment.since
-    sent = [group.outgoing(sequence, release.workspace.reply_domain) for group in groups.values() if group.attempts]
-    return sent, failed, late, unsaid
+            common = _common(release, sequence, send, State.REFUSED, failure=str(error))
+            failed.append(Attempt(enrollment.id, snapshot.lead.id, snapshot.lead.email, "", "", common))
+            continue
+        group = kind.group
+        group.attempts.append(attempt)
+        group.recipients.append(recipient)
+        if send.introduces is not None:
+            # Also one that goes without it: the lead hears from the new owner.
+            group.newly_owned[enrollment.id] = snapshot.lead
+        if ends and enrollment.position == END:
+            group.last[enrollment.id] = enrollment.since
+    return kinds.outgoing(), failed, late, unsaid
 
 
-def _one(
-    context: Context,
-    release: Release,
-    sequence: Series,
-    order: Order,
-    tokens: Tokens,
-    sender: Sender | Rep,
-    group: _Group,
-    answered: Conversation | None,
-) -> tuple[Attempt, Recipient]:
-    """Raises RenderingFailed."""
-    send, enrollment, snapshot = order
-    lead, step = snapshot.lead, send.step.id
-    url, email = context.public_url, sender.email
-    unsubscribe = f"{url}/u/{tokens.unsubscribe}"
-    values = group.prepared.values(
-        View(
-            lead,
-            snapshot.company,
-            owner_of(release.workspace, snapshot),
-            sender,
-            release.workspace.brand,
-            tokens.link,
-            unsubscribe,
-            f"{url}/preferences/{tokens.unsubscribe}",
-            send.introduces,
-            f"{url}/d/{mint_download(context.secret, enrollment.id, step)}" if group.downloads else "",
-        )
+def _common(
+    release: Release, sequence: Series, send: Send, state: State, request_id: str = "", failure: str | None = None
+) -> Common:
+    """What the ledger says of every mail of a kind."""
+    return Common(
+        step=send.step.id,
+        sequence=sequence.id,
+        deployment=release.copy_of(send.step.content).number,
+        content=send.step.content,
+        sender=sender_of(release.workspace, sequence, send).email,
+        exempt=not release.workspace.counts(sequence),
+        state=state,
+        attempt=send.attempt,
+        request_id=request_id,
+        failure=failure,
     )
-    subject = answered.subject if answered is not None else join(group.prepared.skeleton.subject, values)
-    message_id = f"<{tokens.reply}.{send.attempt}@{email.rpartition('@')[2]}>"
-    attempt = _attempt(release, sequence, order, sender, subject, message_id, group.request_id)
-    headers = {"Message-ID": message_id, "List-Unsubscribe": f"<{unsubscribe}>"}
-    if answered is not None:
-        headers |= answered.headers
-    recipient = Recipient(
-        to_email=lead.email,
-        to_name=lead.name,
-        from_email=email,
-        from_name=f"{sender.name} for {send.standing_in_for.name}" if send.standing_in_for else sender.name,
-        values=(*values, subject, tokens.reply) if group.answers else (*values, tokens.reply),
-        headers=headers,
-        custom_args={
-            "sq_enrollment": str(enrollment.id),
-            "sq_step": step,
-            "sq_lead": str(lead.id),
-            "sq_attempt": str(send.attempt),
-            "sq_sequence": sequence.id,
-        },
-    )
-    return attempt, recipient
-
-
-def _attempt(
-    release: Release,
-    sequence: Series,
-    order: Order,
-    sender: Sender | Rep,
-    subject: str = "",
-    message_id: str = "",
-    request_id: str = "",
-    state: State = State.SENDING,
-    failure: str | None = None,
-) -> Attempt:
-    # By place: fifteen names would take longer to be matched than all the rest.
-    send, enrollment, snapshot = order
-    step, lead = send.step, snapshot.lead
-    return Attempt(
-        enrollment.id,
-        step.id,
-        lead.id,
-        sequence.id,
-        release.copy_of(step.content).number,
-        step.content,
-        lead.email,
-        sender.email,
-        subject,
-        message_id,
-        not release.workspace.counts(sequence),
-        state,
-        send.attempt,
-        request_id,
-        failure,
-    )
-
-
-@lru_cache(maxsize=1_000)
-def _domain(email: str) -> str:
-    return email.rpartition("@")[2].lower()

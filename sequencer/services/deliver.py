@@ -122,7 +122,7 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
             if outcome.answer is Answer.ACCEPTED
         ]
         settled = [
-            settlement(attempt.enrollment_id, attempt.attempt, outcome, now)
+            settlement(attempt.enrollment_id, attempt.common.attempt, outcome, now)
             for attempt, outcome in zip(out.attempts, outcomes, strict=True)
             if outcome.answer is not Answer.ACCEPTED
         ]

@@ -1,7 +1,7 @@
 """The ledger: one row for each email to one lead for one step."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -95,19 +95,15 @@ def heads(conn: Connection, ids: Sequence[int], steps: Collection[str]) -> dict[
     return {(enrollment_id, step): Head(*head) for enrollment_id, step, *head in rows}
 
 
-class Attempt(NamedTuple):
-    """A row to be written when an attempt begins (`sending`), or when rendering failed (`refused`)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Common:
+    """What most attempts of a batch have in common; it is told once for all who share it."""
 
-    enrollment_id: int
     step: str
-    lead_id: int
     sequence: str
     deployment: int
     content: str
-    email: str
     sender: str
-    subject: str
-    message_id: str
     exempt: bool
     state: State
     attempt: int
@@ -115,10 +111,24 @@ class Attempt(NamedTuple):
     failure: str | None = None
 
 
-_OWN = ("enrollment_id", "lead_id", "email", "subject", "message_id")
-_KIND = tuple(name for name in Attempt._fields if name not in _OWN)
-"""What most rows of a batch have in common; it is told once for all who do."""
-_own, _kind = attrgetter(*_OWN), attrgetter(*_KIND)
+class Attempt(NamedTuple):
+    """A row to be written when an attempt begins (`sending`), or when rendering failed (`refused`)."""
+
+    enrollment_id: int
+    lead_id: int
+    email: str
+    subject: str
+    message_id: str
+    common: Common
+
+    @property
+    def step(self) -> str:
+        return self.common.step
+
+
+_OWN = Attempt._fields[:-1]
+_COMMON = tuple(one.name for one in fields(Common))
+_common = attrgetter(*_COMMON)
 
 _BEGIN = text(
     f"""
@@ -130,14 +140,14 @@ _BEGIN = text(
            v.message_id, s.exempt, s.state, s.attempt, s.request_id, s.failure, :fence, :now
     FROM unnest(
         CAST(:enrollment_id AS bigint[]), CAST(:lead_id AS bigint[]), CAST(:email AS text[]), CAST(:subject AS text[]),
-        CAST(:message_id AS text[]), CAST(:kinds AS int[])
-    ) v(enrollment_id, lead_id, email, subject, message_id, kind)
+        CAST(:message_id AS text[]), CAST(:commons AS int[])
+    ) v(enrollment_id, lead_id, email, subject, message_id, common)
     JOIN unnest(
         CAST(:step AS text[]), CAST(:sequence AS text[]), CAST(:deployment AS int[]), CAST(:content AS text[]),
         CAST(:sender AS text[]), CAST(:exempt AS boolean[]), CAST(:state AS text[]), CAST(:attempt AS smallint[]),
         CAST(:request_id AS text[]), CAST(:failure AS text[])
     ) WITH ORDINALITY s(step, sequence, deployment, content, sender, exempt, state, attempt, request_id, failure,
-                        number) ON s.number = v.kind
+                        number) ON s.number = v.common
     ON CONFLICT (enrollment_id, step) DO UPDATE
     SET state = excluded.state, attempt = excluded.attempt, fence = excluded.fence,
         request_id = excluded.request_id, sent_at = excluded.sent_at, email = excluded.email, sender = excluded.sender,
@@ -160,11 +170,14 @@ def begin(
     """
     if not attempts:
         return set()
-    kinds, numbers = numbered(map(_kind, attempts))
-    columns = {name: array(values) for name, values in zip(_OWN, zip(*map(_own, attempts), strict=True), strict=True)}
-    columns |= {name: array(values) for name, values in zip(_KIND, zip(*kinds, strict=True), strict=True)}
-    columns["kinds"] = array(numbers)
-    opened = requests.opened((a.request_id, a.enrollment_id) for a in attempts if a.state is State.SENDING)
+    *own, shared = zip(*attempts, strict=True)
+    commons, numbers = numbered(shared)
+    columns = dict(zip(_OWN, map(array, own), strict=True))
+    columns |= dict(zip(_COMMON, map(array, zip(*map(_common, commons), strict=True)), strict=True))
+    columns["commons"] = array(numbers)
+    opened = requests.opened(
+        (a.common.request_id, a.enrollment_id) for a in attempts if a.common.state is State.SENDING
+    )
     done = conn.execute(_BEGIN, columns | opened | {"lease": lease, "fence": fence, "now": now}).rowcount
     if done == len(attempts):
         return {(a.enrollment_id, a.step) for a in attempts}

@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 from sequencer.services import advance
 from sequencer.settings import Settings
 from sequencer.store import messages
-from sequencer.store.messages import Attempt
+from sequencer.store.messages import Attempt, Common
 from sequencer.wiring import build
 
 from .conftest import START, Sequencer
@@ -22,22 +22,18 @@ def send_what_is_due(sequencer: Sequencer, sequence: str, position: str) -> None
 
 def lose_an_answer(engine: Engine, enrollment_id: int, lead_id: int) -> None:
     """A mail of which nobody knows whether it went: whoever sent it is gone, and its lease has run out."""
-    attempt = Attempt(
-        enrollment_id=enrollment_id,
+    common = Common(
         step="handbook-delivery",
-        lead_id=lead_id,
         sequence="handbook-delivery",
         deployment=1,
         content="education/handbook-delivery",
-        email="ana@harbor.example",
         sender="library",
-        subject="Your handbook",
-        message_id="",
         exempt=True,
         state=messages.State.SENDING,
         attempt=1,
         request_id="r1",
     )
+    attempt = Attempt(enrollment_id, lead_id, "ana@harbor.example", "Your handbook", "", common)
     with engine.begin() as conn:
         messages.begin(conn, [attempt], fence=1, lease=-1, now=START)
         messages.reap(conn, 10)

@@ -1,6 +1,7 @@
 """Each guard of the sending protocol by itself: what it must refuse although everything else would let it pass."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import psycopg
@@ -13,7 +14,7 @@ from sequencer.core.mail import Answer, Batch, Outcome, Receipt
 from sequencer.core.message import State
 from sequencer.services import advance, due, reconcile
 from sequencer.store import clock, intake, messages
-from sequencer.store.messages import Attempt, Settled
+from sequencer.store.messages import Attempt, Common, Settled
 from tests.services.conftest import World
 from tests.services.conftest import world as world
 from tests.services.test_advance import EXEMPT
@@ -66,9 +67,9 @@ def test_a_step_that_was_begun_is_not_begun_again(world: World) -> None:
     assert ledger(world) == [("one", "accepted", 1)]
     with world.context.engine.begin() as conn:
         row = conn.execute(text("SELECT * FROM message")).one()
-        names = [name for name in Attempt._fields if name not in ("state", "attempt", "request_id")]
-        values = {name: getattr(row, name) for name in names}
-        again = Attempt(**values, state=State.SENDING, attempt=1, request_id="another")
+        own = [getattr(row, name) for name in Attempt._fields if name != "common"]
+        shared = {one.name: getattr(row, one.name) for one in fields(Common)}
+        again = Attempt(*own, Common(**shared | {"state": State.SENDING, "attempt": 1, "request_id": "another"}))
         assert messages.begin(conn, [again], 99, 60.0, clock.now(conn)) == set()
     assert ledger(world) == [("one", "accepted", 1)]
 
