@@ -21,7 +21,7 @@ from sequencer.core.mark import Mark
 from sequencer.core.may_mail import NOTHING_NEW, RELOOK, Hold, Skip, Standing, may_mail
 from sequencer.core.message import Message, State
 from sequencer.core.operate import EDITED, SEQUENCE, is_held
-from sequencer.core.people import changed, owner_of, quiet_of, zone_of
+from sequencer.core.people import changed
 from sequencer.core.schedule import UntilDate, shift
 from sequencer.core.sequence import (
     DONE_BY,
@@ -96,24 +96,15 @@ def ends_after_mail(workspace: Workspace, sequence: Sequence) -> bool:
     return not (sequence.ends_by_mailing or sequence.reviews or waits)
 
 
-class _Run:
+class _Run(Standing):
     """One call of `decide`: the enrollment as it moves, and what has come of it so far."""
 
     def __init__(
         self, workspace: Workspace, sequence: Sequence, snapshot: Snapshot, enrollment: Enrollment, now: datetime
     ) -> None:
-        self.workspace = workspace
-        self.sequence = sequence
-        self.snapshot = snapshot
-        self.now = now
+        super().__init__(workspace, sequence, snapshot, enrollment.expected_at or enrollment.due_at, now)
         self.effects: list[Effect] = []
         self.reasons: list[Reason] = []
-        self.owner = owner_of(workspace, snapshot)
-        self.zone = zone_of(workspace, sequence, snapshot.lead, self.owner)
-        self.quiet = quiet_of(workspace, snapshot.lead)
-        self.facts = LeadFacts(workspace, snapshot, now)
-        self.dated = enrollment.expected_at or enrollment.due_at
-        """For when it was dated last; None: it waited for no time."""
         self.enrollment = enrollment if enrollment.expected_at is None else enrollment._replace(expected_at=None)
 
     # --- the whole
@@ -157,7 +148,7 @@ class _Run:
             return self.email(step, due)
         if isinstance(step, Branch):
             return self.branch(step, due)
-        if isinstance(step, Choose | Split):
+        if isinstance(step, (Choose, Split)):  # a union would be put together anew each time
             return self.fork(step)
         if isinstance(step, Rounds):
             return self.rounds(step, due)
@@ -222,7 +213,8 @@ class _Run:
         if e.resume_at is not None and e.resume_at > self.now:
             self.hold("paused", self.sequence.mark, e.resume_at, detail=e.reason)
             return True
-        status = self.workspace.statuses.get(self.snapshot.lead.status or "")
+        lead = self.snapshot.lead
+        status = self.workspace.statuses.get(lead.status) if lead.status else None
         if status is not None and self.sequence.id in status.pauses:
             self.pause(f"status {status.id}")
             self.hold("status-pauses", self.sequence.mark, self.now + RELOOK, detail=status.label)
@@ -416,10 +408,7 @@ class _Run:
 
     def may_mail(self, step: Email, due: datetime) -> Send | Skip | None:
         """The mail, when nothing stands in the way now; None: held, and the enrollment is dated."""
-        standing = Standing(
-            self.workspace, self.sequence, self.snapshot, self.owner, self.zone, self.quiet, self.dated, self.now
-        )
-        ruling = may_mail(standing, step, due, self.facts)
+        ruling = may_mail(self, step, due)
         if isinstance(ruling, Hold):
             self.hold(ruling.why, step.mark, ruling.until, step.id, ruling.detail)
             return None

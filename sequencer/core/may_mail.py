@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from sequencer.core.decision import Send
 from sequencer.core.facts import LeadFacts
-from sequencer.core.lead import Rep
-from sequencer.core.people import back_from
+from sequencer.core.people import back_from, owner_of, quiet_of, zone_of
 from sequencer.core.pick import best
 from sequencer.core.pressure import allowed
-from sequencer.core.quiet import NEVER_QUIET, Quiet
+from sequencer.core.quiet import NEVER_QUIET
 from sequencer.core.schedule import next_open, shift
 from sequencer.core.sequence import Email, Sequence
 from sequencer.core.snapshot import Snapshot
@@ -42,21 +39,25 @@ class Hold:
     detail: str = ""
 
 
-class Standing(NamedTuple):
+class Standing:
     """One lead in one sequence, now."""
 
-    workspace: Workspace
-    sequence: Sequence
-    snapshot: Snapshot
-    owner: Rep | None
-    zone: ZoneInfo
-    quiet: Quiet
-    dated: datetime | None
-    """For when the enrollment was dated last; None: it waited for no time."""
-    now: datetime
+    def __init__(
+        self, workspace: Workspace, sequence: Sequence, snapshot: Snapshot, dated: datetime | None, now: datetime
+    ) -> None:
+        """`dated`: for when the enrollment was dated last; None: it waited for no time."""
+        self.workspace = workspace
+        self.sequence = sequence
+        self.snapshot = snapshot
+        self.dated = dated
+        self.now = now
+        self.owner = owner_of(workspace, snapshot)
+        self.zone = zone_of(workspace, sequence, snapshot.lead, self.owner)
+        self.quiet = quiet_of(workspace, snapshot.lead)
+        self.facts = LeadFacts(workspace, snapshot, now)
 
 
-def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send | Skip | Hold:
+def may_mail(it: Standing, step: Email, due: datetime) -> Send | Skip | Hold:
     """The mail, when nothing stands in the way. `due`: when the waits before the step were over."""
     if it.snapshot.enrollment is not None and it.snapshot.enrollment.held_out:
         return Skip("holdout")
@@ -90,7 +91,7 @@ def may_mail(it: Standing, step: Email, due: datetime, facts: LeadFacts) -> Send
             earliest = min(earliest, limit)
     if earliest > it.now:
         return Hold(rule or "hours", earliest)
-    if step.unless is not None and step.unless.test(facts):
+    if step.unless is not None and step.unless.test(it.facts):
         return Skip("unless", step.unless.source)
     if step.pick is not None:
         content = best(step.pick, it.snapshot, it.now.astimezone(it.zone).date())

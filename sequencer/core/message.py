@@ -8,6 +8,7 @@ from typing import NamedTuple
 class State(StrEnum):
     """Where a message stands. Drawn in docs/lifecycle.md."""
 
+    __hash__ = str.__hash__  # an Enum's own is written in Python, and asked for several times a mail
     SENDING = "sending"
     """Handed to the provider, or about to be; only its attempt may move it on."""
     RETRY = "retry"

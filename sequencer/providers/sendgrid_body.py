@@ -49,20 +49,28 @@ def fits(batch: Batch, recipient: Recipient) -> bool:
 
 
 def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
-    """The body of one request. What is the same for all of these recipients stands in the text itself."""
-    slots = _slots(batch)
-    first = recipients[0]
+    """The body of one request. What is the same for all of these recipients stands in the text itself, and places that
+    hold the same for each of them (in HTML and in the text, mostly) have one tag.
+    """
+    first, skeleton = recipients[0], batch.skeleton
+    columns = list(zip(*[recipient.values for recipient in recipients], strict=True))
     inline = {
-        slot: first.values[slot] for slot in slots if all(r.values[slot] == first.values[slot] for r in recipients)
+        slot: first.values[slot] for slot in _slots(batch) if columns[slot].count(first.values[slot]) == len(recipients)
     }
-    varying = [slot for slot in slots if slot not in inline]
-    skeleton = batch.skeleton
     every_part = (skeleton.subject, skeleton.html, skeleton.text, skeleton.reply_to)
     fixed = [_fill(part, inline, "\0") for part in every_part]
     in_headers = {part for part in (*skeleton.subject, *skeleton.reply_to) if isinstance(part, int)}
-    # All values, not only those that vary: quicker joined than picked out.
-    tags = _tags(varying, "\0".join([*fixed, *("\0".join(recipient.values) for recipient in recipients)]))
-    filling = inline | tags
+    alike: dict[tuple[str, ...] | int, int] = {}
+    """By what each of the recipients has there: the first of such slots. Header lines are apart, as breaks are taken
+    out of their values."""
+    first_of = {
+        slot: alike.setdefault(slot if slot in in_headers else columns[slot], slot)
+        for slot in _slots(batch)
+        if slot not in inline
+    }
+    varying = list(alike.values())
+    tags = _tags(varying, "\0".join([*fixed, *("\0".join(columns[slot]) for slot in varying)]))
+    filling = inline | {slot: tags[one] for slot, one in first_of.items()}
     subject, html, text, reply_to = (
         "".join(filling[p] if isinstance(p, int) else p for p in part) for part in every_part
     )
@@ -97,7 +105,7 @@ def _personalizations(
     recipients: Sequence[Recipient], tags: dict[int, str], in_headers: set[int], shared_args: dict[str, str]
 ) -> Iterator[dict[str, Any]]:
     first = (recipients[0].from_email, recipients[0].from_name)
-    in_lines = [tags[slot] for slot in sorted(in_headers & tags.keys())]
+    in_lines = [(slot, tags[slot]) for slot in sorted(in_headers & tags.keys())]
     pairs = list(tags.items())
     for to_email, to_name, from_email, from_name, values, headers, custom_args in recipients:
         entry: dict[str, Any] = {"to": [_address(to_email, to_name)]}
@@ -111,8 +119,9 @@ def _personalizations(
             )
         if pairs:
             entry["substitutions"] = substitutions = {tag: values[slot] for slot, tag in pairs}
-            for tag in in_lines:
-                substitutions[tag] = _on_one_line(substitutions[tag])
+            for slot, tag in in_lines:
+                if not (line := values[slot]).isprintable():
+                    substitutions[tag] = _on_one_line(line)
         if custom_args:
             entry["custom_args"] = {**custom_args, **shared_args}
         yield entry

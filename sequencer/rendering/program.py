@@ -29,7 +29,7 @@ def program(fills: Sequence[Fill]) -> Write:
     texts = [
         fill.emit(writer) if isinstance(fill, Quick) else f"{writer.constant(fill)}(scope)" for fill in fills
     ]  # fmt: skip
-    lines = ["def write(scope):", " view = scope.view", " lead = view.lead", " field = lead.get"]
+    lines = ["def write(scope):", " view = scope.view", " lead = view.lead", " field = lead.fields.get"]
     lines += [f" {name} = {source}" for source, name in writer.readings.items()]
     lines.append(f" return ({''.join(f'{text}, ' for text in texts)})")
     space: dict[str, Any] = dict(writer.constants)

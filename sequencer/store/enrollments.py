@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy import update as update_
 
-from sequencer.core.enrollment import END, HOLDOUT, RUNNING, Enrollment, Outcome, Status
+from sequencer.core.enrollment import END, HOLDOUT, RUNNING, Enrollment, Outcome, Status, made
 from sequencer.core.fate import Standing
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
@@ -49,10 +49,14 @@ def of(row: Sequence[Any]) -> Enrollment:
     """The enrollment in the first columns of a row that was selected with COLUMNS."""
     values = list(row[: len(COLUMNS)])
     values[8] = _STATUSES[values[8]]
-    values[10] = tuple(
-        [Outcome(o["step"], o["outcome"], datetime.fromisoformat(o["at"]), o.get("detail", "")) for o in values[10]]
+    values[10] = (
+        tuple(
+            [Outcome(o["step"], o["outcome"], datetime.fromisoformat(o["at"]), o.get("detail", "")) for o in values[10]]
+        )
+        if values[10]
+        else ()
     )
-    return Enrollment._make(values)
+    return made(values)
 
 
 _DUE_HERE = (
@@ -249,7 +253,7 @@ _STANDS = (
     "expected_at",
     "pinned",
 )
-_stand = attrgetter(*_STANDS)
+_stand = itemgetter(*map(Enrollment._fields.index, _STANDS))
 
 
 def update(conn: Connection, changed: Sequence[Enrollment]) -> None:

@@ -38,6 +38,17 @@ def test_what_all_recipients_share_is_no_substitution() -> None:
     assert [1, 1] == [len(p["substitutions"]) for p in body["personalizations"]]
 
 
+def test_places_with_the_same_for_each_recipient_have_one_tag_but_a_header_line_has_its_own() -> None:
+    skeleton = Skeleton(subject=(0,), html=(1, " ", 2), text=(3,))
+    made = batch([recipient(1, *["a", "a", "b", "b"]), recipient(2, *["c\n", "c\n", "d", "d"])], skeleton=skeleton)
+    body = build(made, made.recipients)
+    text, html = (part["value"] for part in body["content"])
+    assert (text, body["subject"] in html) == (html.split(" ")[1], False)
+    assert [{"a", "b"}, {"c ", "c\n", "d"}] == [set(p["substitutions"].values()) for p in body["personalizations"]]
+    made = batch([recipient(1, *["a", "a", "b", "b"]), recipient(2, *["c", "c", "d", "e"])], skeleton=skeleton)
+    assert [4, 4] == [len(p["substitutions"]) for p in build(made, made.recipients)["personalizations"]]
+
+
 def test_reply_to_keeps_a_valid_local_part_with_its_tag() -> None:
     skeleton = Skeleton(subject=("S",), html=("<p>x</p>",), text=("x",), reply_to=("r-", 0, "@reply.example.com"))
     made = batch([recipient(1, "aaa"), recipient(2, "bbb")], skeleton=skeleton)

@@ -180,14 +180,14 @@ def test_who_ends_while_they_wait_keeps_nobody_waiting(world: World) -> None:
 def test_a_mail_that_cannot_be_rendered_makes_nobody_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     deploy(world)
     a, b, c = people(world, "a", "b", "c")
-    one = compose._one
+    of = compose._Kinds.of
 
-    def fails(context: Any, release: Any, sequence: Any, order: compose.Order, *more: Any) -> Any:
+    def fails(kinds: Any, order: compose.Order, *more: Any) -> Any:
         if order.snapshot.lead.id in (a.id, b.id):
             raise RenderingFailed("one", "too long")
-        return one(context, release, sequence, order, *more)
+        return of(kinds, order, *more)
 
-    monkeypatch.setattr(compose, "_one", fails)
+    monkeypatch.setattr(compose._Kinds, "of", fails)
     world.enter("first", a, b, c)
     world.work()
     assert mailed(world) == ["c"]

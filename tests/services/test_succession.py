@@ -34,14 +34,14 @@ def test_the_first_mail_of_the_new_owner_says_so_also_when_it_has_to_go_again(wo
 def test_the_next_mail_introduces_when_the_first_cannot_be_rendered(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = compose._one
+    of = compose._Kinds.of
 
-    def fails(context: Any, release: Any, sequence: Any, order: compose.Order, *more: Any) -> Any:
+    def fails(kinds: Any, order: compose.Order, *more: Any) -> Any:
         if order.send.step.id == "two":
             raise RenderingFailed("two", "too long")
-        return one(context, release, sequence, order, *more)
+        return of(kinds, order, *more)
 
-    monkeypatch.setattr(compose, "_one", fails)
+    monkeypatch.setattr(compose._Kinds, "of", fails)
     world.deploy(texts("introduce"))
     kim = world.lead(owner_email="ana@acme.example")
     world.enter("series", kim)
