@@ -1,7 +1,10 @@
 """Reads what decisions need, for a whole batch at a time: a fixed number of queries whatever its size."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -18,7 +21,10 @@ from sequencer.core.workspace import Workspace
 from sequencer.store import enrollments, events, intake_health, leads, messages, readiness, suppressions
 from sequencer.store import turns as turns_
 
-_SAID_NOTHING, _NOT_ASKED = Consent(), Standing()
+_SAID_NOTHING, _NOT_ASKED, _NO_MESSAGES = Consent(), Standing(), MappingProxyType[str, Message]({})
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 Subject = tuple[Enrollment | None, Lead]
 
@@ -56,34 +62,49 @@ def load(
     standings = _standings(conn, asks, [lead for _, lead in subjects], now) if asks.standing else {}
     in_doubt = any(m.state is State.UNKNOWN for rows in ledger.values() for m in rows.values())
     sound_since = intake_health.sound_since(conn, now) if in_doubt else None
-    return [
-        Snapshot(
-            lead=lead,
-            company=companies.get(lead.company_id) if lead.company_id is not None else None,
-            enrollment=enrollment,
-            messages=ledger.get(enrollment.id, {}) if enrollment is not None else {},
-            events=tuple(happened.get(lead.id, ())),
-            received=frozenset(received.get(lead.id, ())),
-            mailed_at=tuple(mailed.get(lead.id, ())),
-            company_mailed_at=_before(together[lead.company_id or 0], enrollment, ledger, now)
-            if lead.company_id in together
-            else (),
-            consent=consents.get(lead.email, _SAID_NOTHING),
-            others=tuple(others.get(lead.id, ())),
-            standing=standings.get(lead.id, _NOT_ASKED),
-            intake_sound_since=sound_since,
-        )
-        for enrollment, lead in subjects
-    ]
+    people = [lead for _, lead in subjects]
+    inside = [enrollment for enrollment, _ in subjects]
+    ids = [lead.id for lead in people]
+    # By columns in the order of the fields: of most things nothing is found for a whole batch.
+    columns = (
+        people,
+        [companies.get(lead.company_id or 0) for lead in people],
+        inside,
+        _column(ledger, (e.id if e is not None else 0 for e in inside), _NO_MESSAGES),
+        _column(happened, ids, (), tuple),
+        _column(received, ids, frozenset(), frozenset),
+        _column(mailed, ids, (), tuple),
+        [_before(together, enrollment, lead, ledger, now) for enrollment, lead in subjects] if together else repeat(()),
+        _column(consents, (lead.email for lead in people), _SAID_NOTHING),
+        _column(others, ids, (), tuple),
+        _column(standings, ids, _NOT_ASKED),
+        repeat(sound_since),
+    )
+    return list(map(Snapshot, *columns))
+
+
+def _column(
+    found: Mapping[Key, Any], keys: Iterable[Key], nothing: Value, kind: Callable[[Any], Value] | None = None
+) -> Iterable[Value]:
+    """What was found for each of these; `kind` is made of it."""
+    if not found:
+        return repeat(nothing)
+    if kind is None:
+        return [found.get(key, nothing) for key in keys]
+    return [kind(found[key]) if key in found else nothing for key in keys]
 
 
 def _before(
-    queue: Sequence[Turn],
+    together: Mapping[int, Sequence[Turn]],
     enrollment: Enrollment | None,
+    lead: Lead,
     ledger: Mapping[int, Mapping[str, Message]],
     now: datetime,
 ) -> tuple[datetime, ...]:
-    """What the next mail of this enrollment comes after in the queue of its company."""
+    """What the next mail of this enrollment comes after in the queue of its lead's company."""
+    queue = together.get(lead.company_id or 0)
+    if queue is None:
+        return ()
     if enrollment is None:
         return before(queue, ())
     return before(queue, (enrollment.id,), open_message(ledger.get(enrollment.id, {}), now) is not None)
