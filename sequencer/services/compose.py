@@ -166,7 +166,8 @@ class _Kinds:
     def of(self, order: Order, answered: bool, edit: Edit | None) -> _Kind:
         """Raises RenderingFailed and Unfit."""
         send, enrollment, snapshot = order
-        release, deputy_of = self._release, send.standing_in_for
+        release, away = self._release, send.standing_in_for
+        alone = enrollment.id if edit is not None else 0
         if edit is not None:
             content = edited.content(release, snapshot.lead, edit)
         else:
@@ -178,12 +179,12 @@ class _Kinds:
             content.id,
             send.attempt,
             send.sender.email if send.sender is not None else "",
-            deputy_of.email if deputy_of is not None else "",
+            away.email if away is not None else "",
             answered,
-            enrollment.id if edit is not None else 0,
+            alone,
         )
         if (kind := self._known.get(key)) is None:
-            group = self._group(content, send, answered, enrollment.id if edit is not None else 0)
+            group = self._group(content, send, answered, alone)
             kind = self._known[key] = _Kind(self._context, release, self._sequence, send, group)
         return kind
 
