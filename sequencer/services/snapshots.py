@@ -66,7 +66,7 @@ def load(
     inside = [enrollment for enrollment, _ in subjects]
     ids = [lead.id for lead in people]
     # By columns in the order of the fields: of most things nothing is found for a whole batch.
-    columns = (
+    columns: tuple[Iterable[Any], ...] = (
         people,
         [companies.get(lead.company_id or 0) for lead in people],
         inside,
