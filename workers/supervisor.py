@@ -32,8 +32,9 @@ _NAP = 0.05
 
 def supervise(settings: Settings, role: Role, stopping: Stop) -> int:
     """Runs until `stopping` is set; gives the exit code."""
-    gc.collect()
-    gc.freeze()  # what is loaded now is never looked through again, so that its pages stay shared
+    # What is loaded now is never looked through again, so that its pages stay shared; nor now: a tenth of a start, to
+    # find some hundred objects.
+    gc.freeze()
     gc.enable()
     parts = [Part.URGENT, *[Part.REST] * settings.worker_processes]
     roles = [replace(role, part=part, parent=os.getpid()) for part in parts]
