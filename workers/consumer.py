@@ -38,8 +38,9 @@ SOON = 0.25
 QUIET = 2.0
 """Seconds between two questions to the database whether the clock is still at work. Hints that come say nothing of it:
 the web gives some, too."""
-ALONE = 15.0
-"""Seconds of a clock's silence after which it counts as gone: three times its longest pause after an outage."""
+ALONE = 5.0
+"""Seconds of a clock's silence after which it counts as gone: five of its rounds. Where it only waits out an outage, or
+is slow, workers look as well, which takes them some milliseconds a second."""
 SHARE = 0.1
 """Of its time that a process may spend looking, as the clock may."""
 _NAP = 0.1
