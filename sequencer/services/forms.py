@@ -7,7 +7,7 @@ lead's mail; everybody else may add what nobody knows yet. And whom a form write
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -129,11 +129,23 @@ def _agreed(told: Sequence[Event]) -> set[str]:
     return {name for name, value in first.items() if all(name in one and one[name] == value for one in others)}
 
 
-def downloadable(conn: Connection, release: Release, ref: token.Ref) -> Form | None:
-    """The form whose mail the token names; None when it names none that gives access to anything."""
+class Mailed(NamedTuple):
+    """By which sequence a form mailed its link, and by which deployment."""
+
+    sequence: str
+    deployment: int
+
+
+def mailed(conn: Connection, ref: token.Ref) -> Mailed | None:
+    """The mail that the token of a download names."""
     found = _mail(conn, ref)
-    forms = release.workspace.forms.values()
-    return next((form for form in forms if found and form.magnet and form.delivery == found.sequence), None)
+    return Mailed(found.sequence, found.deployment) if found is not None else None
+
+
+def downloadable(release: Release | None, sequence: str) -> Form | None:
+    """The form that mails by this sequence what it gives access to; None where no form does."""
+    forms = release.workspace.forms.values() if release is not None else ()
+    return next((form for form in forms if form.magnet and form.delivery == sequence), None)
 
 
 def reader(conn: Connection, ref: token.Ref) -> int | None:

@@ -74,22 +74,28 @@ class Releases:
                 found[name, number] = kept(release, then, name)
         return release
 
-    def at(self, conn: Connection, number: int) -> Release | None:
-        """A deployment by its number; None when there was none, or when this version of the code cannot run it."""
+    def at(self, conn: Connection, number: int, keep: bool = True) -> Release | None:
+        """A deployment by its number; None when there was none, or when this version of the code cannot run it.
+
+        `keep`: for all who ask for it again; else whoever asks remembers what they wanted to know.
+        """
         if number in self._loaded:
             return self._loaded[number]
         digest = releases.hash_of(conn, number)
         try:
-            return self._get(conn, number, digest) if digest is not None else None
+            return self._get(conn, number, digest, keep) if digest is not None else None
         except Misconfigured as error:
             log.error("%s", error)
             return None
 
-    def _get(self, conn: Connection, number: int, digest: str) -> Release:
+    def _get(self, conn: Connection, number: int, digest: str, keep: bool = True) -> Release:
         with self._lock:
-            if number not in self._loaded:
-                self._loaded[number] = unpack(number, digest, releases.bundle(conn, digest))
-            return self._loaded[number]
+            found = self._loaded.get(number)
+            if found is None:
+                found = unpack(number, digest, releases.bundle(conn, digest))
+                if keep:
+                    self._loaded[number] = found
+            return found
 
 
 @dataclass(frozen=True, slots=True)

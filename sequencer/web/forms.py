@@ -49,6 +49,9 @@ NO_SCRIPT: Final = "We could not tell that you are a person: please allow this p
 USED: Final = "This page was sent already. Please send it again."
 STALE: Final = "This page was open for too long. Please send it again."
 
+REMEMBERED: Final = 1000
+"""Forms of earlier deployments; to look one up takes as long as a deployment is loaded."""
+
 Given = Mapping[str, list[str]]
 
 
@@ -74,6 +77,8 @@ class FormDoor:
     country_header: str | None = None
     """In which the front door says from which country a request comes."""
     by_caller: Throttle = field(default_factory=lambda: Throttle(20, 60.0))
+    before: dict[forms.Mailed, Form | None] = field(default_factory=dict)
+    """Forms that are gone, by mails of theirs whose links are still followed."""
 
     def show(self, request: Request) -> Response:
         caller = _caller(request.query_params.get)
@@ -210,16 +215,37 @@ class FormDoor:
             release = self.context.releases.current(conn)
             confirmed = forms.confirm(conn, release, ref, clock.now(conn)) if ref is not None else []
             found = [(form, self._access(conn, form)) for form in confirmed]
-        return page(request, "confirm.html", brand=release.workspace.brand.name, state="done", confirmed=found)
+        # The same of whatever names nothing that waits: no page says which mails there are.
+        state, status = ("done", 200) if confirmed else ("unknown", 404)
+        return page(request, "confirm.html", status, brand=release.workspace.brand.name, state=state, confirmed=found)
 
     def download(self, request: Request) -> Response:
         # Mails of before lead here by the token that unsubscribes: their links lead on.
         given = request.path_params["token"]
         ref = token.read(self.context.secret, "download", given) or self._ref(request)
         with self.context.engine.connect() as conn:
-            release = self.context.releases.current(conn)
-            form = forms.downloadable(conn, release, ref) if ref is not None else None
+            mail = forms.mailed(conn, ref) if ref is not None else None
+            form = self._of_mail(conn, mail) if mail is not None else None
         return self._magnet(form)
+
+    def _of_mail(self, conn: Connection, mail: forms.Mailed) -> Form | None:
+        """The form by which the mail went: as it is now, else as it was then. What a mail promised is still there when
+        the form is gone or has another name, as long as the file is.
+        """
+        form = forms.downloadable(self.context.releases.current(conn), mail.sequence)
+        if form is not None:
+            return form
+        if mail not in self.before:
+            if len(self.before) >= REMEMBERED:
+                self.before.clear()
+            then = self.context.releases.at(conn, mail.deployment, keep=False)
+            form = forms.downloadable(then, mail.sequence)
+            here = form is not None and form.magnet is not None and self._is_there(form.magnet)
+            self.before[mail] = form if here else None
+        return self.before[mail]
+
+    def _is_there(self, magnet: str) -> bool:
+        return magnet.startswith("http") or (self.folder / magnet).is_file()
 
     def open(self, request: Request) -> Response:
         """What a form gives access to that mails nothing, to who has just sent it or confirmed."""
@@ -236,7 +262,7 @@ class FormDoor:
         if form.magnet.startswith("http"):
             return RedirectResponse(form.magnet, 303)
         path = self.folder / form.magnet
-        if not path.is_file():
+        if not self._is_there(form.magnet):
             log.error("a file is not there that a form gives access to, form=%s", form.id)
             raise HTTPException(503, "This file is not there at the moment. Please try again later.")
         return FileResponse(path, filename=path.name)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,6 +195,42 @@ def test_who_passes_the_link_to_the_file_on_gives_nothing_else_away_and_links_of
     assert view is not None and not view["lead"]["suppressed"] and "unsubscribed" not in kinds(view)
     old = door.token()
     assert old != given and door.http.get(f"/d/{old}").content == b"%PDF"
+
+
+def test_what_a_mail_gave_access_to_is_there_as_long_as_the_file_is_whatever_became_of_the_form(
+    door: Site, tmp_path: Path
+) -> None:
+    send(door, "handbook", email="kim@harbor.example", first_name="Kim")
+    work(door)
+    [batch] = [b for b in door.world.provider.batches if b.recipients[0].custom_args["sq_step"] == "delivery"]
+    door.world.provider.batches.append(batch)
+    link = address(door, "d")
+    other = edited(workspace(), "content/magnets/handbook.pdf", "https://www.acme.example/handbook.pdf")
+    for became, status in [
+        (edited(workspace(), "handbook:\n", "guide-book:\n"), 200),
+        (edited(workspace(), "  magnet: content/magnets/handbook.pdf\n  deliver", "  deliver"), 200),
+        ({**workspace(), "sequences/forms.yaml": "contact: {title: Write to us}\n"}, 200),
+        (other, 303),
+    ]:
+        door.world.deploy(became)
+        assert door.http.get(link).status_code == status
+    door.world.deploy({**workspace(), "sequences/forms.yaml": "contact: {title: Write to us}\n"})
+    (tmp_path / "content" / "magnets" / "handbook.pdf").unlink()
+    app = build(door.world.context, WebSettings(folder=tmp_path))
+    with TestClient(app, base_url=ADDRESS) as http:
+        assert [http.get(link).status_code for _ in range(2)] == [404, 404]
+
+
+def test_a_link_that_confirms_nothing_says_so_and_always_in_the_same_words(door: Site) -> None:
+    send(door, "german", human=False, email="kim@harbor.example", country="DE")
+    work(door)
+    link = address(door, "c")
+    door.world.deploy(edited(workspace(), "german:\n", "austrian:\n"))
+    pages = [door.http.post(one) for one in (link, f"/c/{'a' * 32}", "/c/x", f"/c/{door.token()}")]
+    assert {page.status_code for page in pages} == {404} and len({page.content for page in pages}) == 1
+    assert "We do not know this link" in pages[0].text and "Thank you" not in pages[0].text
+    door.world.deploy(workspace())
+    assert "Thank you" in door.http.post(link).text
 
 
 def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(door: Site) -> None:
