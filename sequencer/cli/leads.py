@@ -12,6 +12,8 @@ import click
 
 from sequencer.cli import output, timeline
 from sequencer.cli.database import opened, transaction
+from sequencer.errors import SequencerError
+from sequencer.services import erase
 from sequencer.services.exports import export_csv
 from sequencer.services.imports import Imported, import_csv
 from sequencer.services.inspect import lead_by_email
@@ -25,7 +27,7 @@ _KEPT = "surrogateescape"
 
 @click.group()
 def command() -> None:
-    """Import leads from CSV, export them, or show one.
+    """Import leads from CSV, export them, show one, or erase one.
 
     Example: sequencer leads import leads.csv
     """
@@ -126,6 +128,41 @@ def export(file: str) -> None:
         written = export_csv(context, text, progress)
     if file != "-":
         output.line(f"{output.counted(written, 'lead')} in {file}")
+
+
+@command.command("erase", short_help="Erase a person.")
+@click.argument("email")
+@click.option("--confirm", "number", type=int, metavar="NUMBER", help="The number that the command tells without it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def erase_(email: str, number: int | None, as_json: bool) -> None:
+    """Erase the person with the address EMAIL: what is known of them and what they did and wrote. It cannot be undone.
+
+    Without --confirm it says what would go, and the exit code is 1. The address stays suppressed, so that nobody mails
+    them again, and is kept for nothing else; what reports count stays, without the person.
+
+    \b
+    Examples:
+      sequencer leads erase jane@example.com
+      sequencer leads erase jane@example.com --confirm 17
+    """
+    address = email.strip().lower()
+    with transaction() as conn:
+        found = erase.look(conn, address)
+        if number == found.lead_id:
+            found = erase.erase(conn, Releases().current(conn), address, clock.now(conn))
+    done = number == found.lead_id
+    if as_json:
+        output.json({"erased": done, "confirm": found.lead_id, "counts": dict(found.counts)})
+    else:
+        output.line("erased" if done else "would be erased")
+        output.table([(name, f"{count:,}") for name, count in found.counts.items() if count], indent="  ")
+    if not done:
+        wrong = f"{number} is somebody else; " if number is not None else ""
+        raise SequencerError(
+            f"nothing was erased: {wrong}confirm it by `sequencer leads erase {address} --confirm {found.lead_id}`"
+        )
+    if not as_json:
+        output.line("the address stays suppressed, and is kept for nothing else")
 
 
 @command.command(short_help="Show what is known of one lead.")

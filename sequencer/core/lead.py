@@ -69,6 +69,15 @@ BUILT_IN = frozenset(
 _PLACES: Final = {name: Lead._fields.index("zone" if name == "time_zone" else name) for name in BUILT_IN}
 
 
+ERASED: Final = "@erased.invalid"
+"""Where those are who were erased: nobody else can have such an address (RFC 6761, 6.4), from wherever it comes."""
+
+
+def erased_address(lead_id: int) -> str:
+    """What stands in place of the address of a lead who was erased."""
+    return f"erased-{lead_id}{ERASED}"
+
+
 FORM: Final = "form"
 """Who says something of a lead or company: a stranger, who may say anything."""
 OPERATOR: Final = "operator"

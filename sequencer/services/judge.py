@@ -36,7 +36,8 @@ class Recognised:
 
     ours: list[Ours] = field(default_factory=list)
     foreign: list[Incoming] = field(default_factory=list)
-    """About messages that are not in our ledger as they say: another installation's on the same account, say."""
+    """About messages that are not in our ledger as they say: another installation's on the same account, say; and
+    about those of people who were erased."""
     unrecorded: list[Incoming] = field(default_factory=list)
     """About messages, or attempts, that only this installation can have sent, and that its ledger does not know."""
     forgotten: list[Incoming] = field(default_factory=list)
@@ -74,6 +75,8 @@ def recognise(conn: Connection, incoming: Sequence[Incoming]) -> Recognised:
     for i, key in zip(incoming, of, strict=True):
         origin = origins.get(key)
         if (origin.lead_id if origin is not None else lead_of.get(i.enrollment_id)) != i.lead_id:
+            found.foreign.append(i)
+        elif origin is not None and origin.erased:
             found.foreign.append(i)
         elif origin is None or origin.attempt < i.attempt:
             # An attempt is committed to the ledger before it is made, so the ledger has lost it since.

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from sequencer.core.lead import BUILT_IN, FORM, OPERATOR, Company, Lead
+from sequencer.core.lead import BUILT_IN, ERASED, FORM, OPERATOR, Company, Lead
 from sequencer.core.lead_input import OWN
 from sequencer.core.learn import Source, Taught
 from sequencer.core.workspace import Workspace
@@ -86,9 +86,13 @@ def ids_by_email(conn: Connection, emails: Sequence[str]) -> dict[str, int]:
     return {row.email: row.id for row in rows}
 
 
+_KNOWN_STILL = lead.c.email.notlike(f"%{ERASED}")
+
+
 def page(conn: Connection, after: int, limit: int) -> list[Lead]:
-    """Leads by id, for walking through all of them in bounded memory."""
-    return [of(r) for r in conn.execute(select(*COLUMNS).where(lead.c.id > after).order_by(lead.c.id).limit(limit))]
+    """Leads by id, for walking through all of them in bounded memory; not those who were erased."""
+    query = select(*COLUMNS).where(lead.c.id > after, _KNOWN_STILL)
+    return [of(r) for r in conn.execute(query.order_by(lead.c.id).limit(limit))]
 
 
 def count(conn: Connection) -> int:
@@ -113,10 +117,10 @@ def containing(words: str) -> str:
 
 
 def search(conn: Connection, words: str, limit: int) -> list[Lead]:
-    """Leads whose email or name contains the words, newest first."""
+    """Leads whose email or name contains the words, newest first; not those who were erased."""
     pattern = containing(words)
     name = func.concat_ws(" ", lead.c.first_name, lead.c.last_name)
-    query: Select[Any] = select(*COLUMNS).order_by(lead.c.id.desc()).limit(limit)
+    query: Select[Any] = select(*COLUMNS).where(_KNOWN_STILL).order_by(lead.c.id.desc()).limit(limit)
     if words:
         matches: ColumnElement[bool] = or_(lead.c.email.ilike(pattern), name.ilike(pattern))
         query = query.where(matches)

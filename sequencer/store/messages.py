@@ -533,13 +533,16 @@ class Origin(NamedTuple):
     content: str
     sure: bool
     """Whether the ledger says that the provider took it, so that one more proof of that changes nothing."""
+    erased: bool
+    """Whether the person was erased: what is still said of it is kept nowhere."""
 
 
 _ORIGINS = text(
     """
     SELECT m.enrollment_id, m.step, m.lead_id, m.attempt, m.deployment, m.content,
            m.accepted_at IS NOT NULL AND (
-               m.state IN ('delivered', 'bounced', 'dropped') OR m.state = 'accepted' AND m.failure IS NULL)
+               m.state IN ('delivered', 'bounced', 'dropped') OR m.state = 'accepted' AND m.failure IS NULL),
+           m.email = ''
     FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
     CROSS JOIN LATERAL (
         SELECT * FROM message
@@ -561,11 +564,15 @@ def origins(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[tuple[i
     }
 
 
-_DESCRIBED = select(message).where(message.c.enrollment_id == any_in("ids")).order_by(message.c.sent_at, message.c.step)
+_DESCRIBED = (
+    select(message)
+    .where(message.c.enrollment_id == any_in("ids"), message.c.email != "")
+    .order_by(message.c.sent_at, message.c.step)
+)
 
 
 def described(conn: Connection, enrollment_ids: Sequence[int]) -> list[Any]:
-    """Whole ledger rows, for what people read."""
+    """Whole ledger rows, for what people read and answer; not those of people who were erased."""
     return list(conn.execute(_DESCRIBED, {"ids": array(enrollment_ids)}))
 
 

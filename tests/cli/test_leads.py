@@ -227,3 +227,26 @@ def test_of_a_file_is_known_how_much_was_read_and_of_a_pipe_not(tmp_path: Path) 
     os.close(writing)
     with open(reading) as pipe:
         assert _share(pipe) is None
+
+
+def test_a_person_is_erased_once_somebody_has_seen_what_goes_and_confirms_it(
+    released: Sequencer, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("email,first_name\nkim@harbor.example,Kim\nlee@harbor.example,Lee\n")
+    released("leads", "import", str(people), "--enroll", "education")
+    before = released.json("leads", "show", "kim@harbor.example")
+    number = before["lead"]["id"]
+    for given in ((), ("--confirm", str(number + 1))):
+        told = released.run("leads", "erase", "Kim@Harbor.example", *given)
+        assert told.exit_code == 1
+        assert f"confirm it by `sequencer leads erase kim@harbor.example --confirm {number}`" in told.output
+    assert released.json("leads", "show", "kim@harbor.example") == before
+    done = released.json("leads", "erase", "kim@harbor.example", "--confirm", str(number))
+    assert (done["erased"], done["counts"]["events"]) == (True, len(before["events"]))
+    assert "there is no lead with the address kim@harbor.example" in released.refusal(
+        "leads", "erase", "kim@harbor.example"
+    )
+    exported = released("leads", "export")
+    assert "lee@harbor.example" in exported and "erased" not in exported
+    assert "0 entered education" in released("leads", "import", str(people), "--enroll", "education")
