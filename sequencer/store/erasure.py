@@ -30,7 +30,9 @@ _EMPTIED: Final = {
     "handoffs": (
         "handoff",
         """note = '', until = NULL, due_at = NULL,
-        answer = CASE WHEN answer = '' OR answer = ANY(CAST(:declared AS text[])) THEN answer ELSE 'erased' END,
+        answer = CASE WHEN state <> 'waiting' AND answer = '' OR state = 'expired'
+                           OR answer = ANY(CAST(:declared AS text[])) THEN answer ELSE 'erased' END,
+        answered_at = CASE WHEN state = 'waiting' THEN CAST(:now AS timestamptz) ELSE answered_at END,
         state = CASE WHEN state = 'waiting' THEN 'closed' ELSE state END""",
     ),
     "tasks": ("task", "note = ''"),

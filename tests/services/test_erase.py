@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from sequencer.core.event import Event
+from sequencer.core.handoff import policy_of
 from sequencer.core.lead import Lead, erased_address
 from sequencer.errors import NotFound, SequencerError
 from sequencer.services import erase
@@ -162,6 +163,34 @@ def test_who_was_erased_is_never_mailed_again_whoever_brings_them(mailed: World)
     assert (new.first_name, new.suppressed) == ("Again", True)
     mailed.pass_(days=2)
     assert [step for _, step in mailed.provider.mails] == ["one"]
+
+
+def test_handoffs_of_somebody_who_was_erased_are_over_and_counted_by_their_declared_reasons(
+    mailed: World, engine: Engine
+) -> None:
+    lead = mailed.lead(ADDRESS)
+    with engine.connect() as conn:
+        declared = policy_of(mailed.context.releases.current(conn).workspace).declines
+    answers = [
+        ("declined", next(iter(declared))),
+        ("declined", CANARY),
+        ("expired", "nobody answered"),
+        ("waiting", ""),
+    ]
+    put = (
+        "INSERT INTO handoff (lead_id, number, at, reasons, state, answer, due_at)"
+        " VALUES (:lead, :number, now(), '{}', :state, :answer, now())"
+    )
+    with engine.begin() as conn:
+        for number, (state, answer) in enumerate(answers, 1):
+            conn.execute(text(put), {"lead": lead.id, "number": number, "state": state, "answer": answer})
+    erased(mailed)
+    with engine.connect() as conn:
+        rows = conn.execute(text("SELECT state, answer, due_at, answered_at FROM handoff ORDER BY number")).all()
+    assert [tuple(row[:3]) for row in rows] == [
+        (*answers[0], None), ("declined", "erased", None), (*answers[2], None), ("closed", "erased", None),
+    ]  # fmt: skip
+    assert rows[-1].answered_at == mailed.now()
 
 
 @pytest.mark.parametrize(
