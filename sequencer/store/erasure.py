@@ -53,6 +53,15 @@ _SUPPRESSIONS = (
     text(f"DELETE FROM suppression WHERE email = :email AND topic <> '{ALL}'"),
     text(f"UPDATE suppression SET source = '{OPERATOR}' WHERE email = :email"),
 )
+_COUNTED = _GONE | {name: f"{table} WHERE lead_id = :lead" for name, (table, _) in _EMPTIED.items()}
+_COUNT = {name: text(f"SELECT count(*) FROM {rows}") for name, rows in _COUNTED.items()}
+_ERASE = (
+    *(text(f"DELETE FROM {table} WHERE lead_id = :lead") for table in _OF_LEAD),
+    *(text(f"DELETE FROM {rows}") for rows in _GONE.values()),
+    *(text(f"UPDATE {table} SET {emptied} WHERE lead_id = :lead") for table, emptied in _EMPTIED.values()),
+    *_SUPPRESSIONS,
+    _LEAD,
+)
 _NAMING = text(
     """
     SELECT id, state = 'pending' AS pending FROM intake
@@ -95,11 +104,7 @@ def under_way(conn: Connection, lead_id: int) -> str | None:
 def counts(conn: Connection, lead_id: int, email: str, bodies: list[int]) -> dict[str, int]:
     """How much there is of what goes, and of what is emptied."""
     values = {"lead": lead_id, "email": email, "bodies": array(bodies)}
-    which = _GONE | {name: f"{table} WHERE lead_id = :lead" for name, (table, _) in _EMPTIED.items()}
-    return {
-        name: int(conn.execute(text(f"SELECT count(*) FROM {rows}"), values).scalar_one())
-        for name, rows in which.items()
-    }
+    return {name: int(conn.execute(query, values).scalar_one()) for name, query in _COUNT.items()}
 
 
 def erase(
@@ -117,11 +122,5 @@ def erase(
         "erased": erased_address(lead_id),
         "now": now,
     }
-    for table in _OF_LEAD:
-        conn.execute(text(f"DELETE FROM {table} WHERE lead_id = :lead"), values)
-    for rows in _GONE.values():
-        conn.execute(text(f"DELETE FROM {rows}"), values)
-    for table, emptied in _EMPTIED.values():
-        conn.execute(text(f"UPDATE {table} SET {emptied} WHERE lead_id = :lead"), values)
-    for statement in (*_SUPPRESSIONS, _LEAD):
+    for statement in _ERASE:
         conn.execute(statement, values)
