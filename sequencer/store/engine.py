@@ -25,6 +25,13 @@ _OFTEN = 5
 
 _BY_INDEX = "-c enable_seqscan=off"
 
+KEEPS_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
+"""Asked first in a transaction that only looks up what it has the keys of: what is prepared is planned once.
+
+By itself, PostgreSQL plans a statement anew each time where it hopes for little of it, as of a ledger that is young:
+with the keys of a batch that takes some milliseconds, more than to run it.
+"""
+
 
 def connect(url: str, pool_size: int = 3, role: str = "cli", by_index: bool = False) -> Engine:
     """An engine that holds at most `pool_size` connections: small plans allow 20 in all, and deploys overlap.

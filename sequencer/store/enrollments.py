@@ -226,12 +226,12 @@ _UPDATE = text(
     """
     UPDATE enrollment e
     SET position = s.position, since = s.since, due_at = s.due_at, status = s.status, reason = s.reason,
-        outcomes = CAST(s.outcomes AS jsonb), paused_at = s.paused_at, resume_at = s.resume_at, ended_at = s.ended_at,
+        outcomes = s.outcomes, paused_at = s.paused_at, resume_at = s.resume_at, ended_at = s.ended_at,
         deployment = s.deployment, expected_at = s.expected_at, pinned = s.pinned
     FROM unnest(CAST(:ids AS bigint[]), CAST(:stands AS int[])) v(id, stand)
     JOIN unnest(
         CAST(:deployment AS int[]), CAST(:position AS text[]), CAST(:since AS timestamptz[]),
-        CAST(:due_at AS timestamptz[]), CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:outcomes AS text[]),
+        CAST(:due_at AS timestamptz[]), CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:outcomes AS jsonb[]),
         CAST(:paused_at AS timestamptz[]), CAST(:resume_at AS timestamptz[]), CAST(:ended_at AS timestamptz[]),
         CAST(:expected_at AS timestamptz[]), CAST(:pinned AS int[])
     ) WITH ORDINALITY s(deployment, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at,
@@ -275,14 +275,15 @@ _FINISH = text(
     """
     WITH through AS MATERIALIZED (
         SELECT e.id FROM enrollment e
-        JOIN unnest(CAST(:ids AS bigint[]), CAST(:sinces AS timestamptz[])) v(id, since) ON v.id = e.id
-        WHERE e.since = v.since AND e.status = 'active' AND e.deployment = (SELECT max(number) FROM deployment)
+        WHERE e.id = ANY(CAST(:ids AS bigint[])) AND e.since = ANY(CAST(:sinces AS timestamptz[]))
+            AND e.status = 'active' AND e.deployment = (SELECT max(number) FROM deployment)
         FOR NO KEY UPDATE OF e SKIP LOCKED
     )
-    UPDATE enrollment e
+    UPDATE enrollment
     SET position = :end, since = :now, due_at = NULL, status = 'finished', reason = 'finished', ended_at = :now,
         expected_at = NULL
-    FROM through WHERE e.id = through.id
+    -- One walk through the index, where a join would look up each row by itself.
+    WHERE id = ANY(ARRAY(SELECT id FROM through))
     """
 )
 
@@ -294,7 +295,8 @@ def finish(conn: Connection, sinces: Mapping[int, datetime], now: datetime) -> N
     be taken to another deployment first, comes to the end by the next look.
     """
     if sinces:
-        values = {"ids": array(sinces), "sinces": array(sinces.values()), "end": END, "now": now}
+        # Mails of one request were begun at one moment, so that nobody can stand since another's.
+        values = {"ids": array(sinces), "sinces": array(set(sinces.values())), "end": END, "now": now}
         conn.execute(_FINISH, values)
 
 

@@ -187,14 +187,16 @@ def begin(
 
 _ACCEPT = """
     WITH %s ours AS MATERIALIZED (
-        SELECT enrollment_id, step FROM message
+        SELECT enrollment_id FROM message
         WHERE request_id = :request_id AND state IN ('sending', 'unknown')
             AND enrollment_id = ANY(CAST(:ids AS bigint[]))
         ORDER BY enrollment_id, step FOR NO KEY UPDATE
     )
-    UPDATE message m SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), provider_id = :provider_id,
-                         failure = NULL
-    FROM ours WHERE m.enrollment_id = ours.enrollment_id AND m.step = ours.step
+    UPDATE message SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), provider_id = :provider_id,
+                       failure = NULL
+    WHERE request_id = :request_id AND state IN ('sending', 'unknown')
+        -- One walk through the index, where a join would look up each row by itself.
+        AND enrollment_id = ANY(ARRAY(SELECT enrollment_id FROM ours))
     """
 _ACCEPT_SOME = text(_ACCEPT % "")
 _ACCEPT_ALL = text(_ACCEPT % "closed AS (DELETE FROM request WHERE id = :request_id),")

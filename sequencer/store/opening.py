@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from sequencer.store import pauses
 from sequencer.store.clock import BUSINESS
+from sequencer.store.engine import KEEPS_PLANS
 from sequencer.store.pauses import Gate
 
 
@@ -29,7 +30,7 @@ _OPENING = text(
            EXISTS (SELECT 1 FROM sequence_pause WHERE sequence = :sequence),
            (SELECT array_agg(retry_at <= clock_timestamp()) FROM pause),
            (SELECT clock_timestamp() - worked_at FROM heartbeat)
-    FROM (SELECT 1) one
+    FROM (SELECT {KEEPS_PLANS}) one
     LEFT JOIN (SELECT number, release FROM deployment ORDER BY number DESC LIMIT 1) newest ON true
     """
 )

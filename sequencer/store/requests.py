@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from sequencer.store.arrays import array
 from sequencer.store.clock import BUSINESS
+from sequencer.store.engine import KEEPS_PLANS
 
 SWEPT = 100
 """Requests that are looked at for being over, in one go."""
@@ -43,7 +44,7 @@ def begun(conn: Connection, id: str) -> datetime:
 _BEGUN = text(
     f"""
     WITH taken AS MATERIALIZED (SELECT id FROM request WHERE id = :id FOR NO KEY UPDATE)
-    SELECT {BUSINESS} FROM (SELECT count(*) FROM taken) waited
+    SELECT {BUSINESS} FROM (SELECT count(*), {KEEPS_PLANS} FROM taken) waited
     """
 )
 

@@ -1,10 +1,13 @@
 """Connections: who holds them, how many, and how soon a dead server is noticed."""
 
+from collections.abc import Callable
+
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import TimeoutError as NoneLeft
 
+from sequencer.store import messages, opening, requests
 from sequencer.store.engine import connect
 
 
@@ -74,3 +77,25 @@ def test_who_looks_up_by_index_goes_through_no_young_table(database_url: str) ->
         plan = conn.execute(text("EXPLAIN SELECT email FROM lead WHERE id = ANY(ARRAY[1, 2]::bigint[])")).scalars()
         assert "Seq Scan" not in "".join(plan)
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [lambda conn: opening.ask(conn, "tour"), lambda conn: requests.begun(conn, "none")],
+    ids=["a claim", "a record"],
+)
+def test_what_a_batch_asks_is_planned_once(engine: Engine, begin: Callable[[Connection], object]) -> None:
+    plans = text(
+        "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE starts_with(statement, 'SELECT message.')"
+    )
+    with engine.connect() as conn:
+        driver = conn.connection.driver_connection
+        assert driver is not None
+        driver.prepare_threshold = 0
+        for number in range(3):
+            begin(conn)
+            messages.of_enrollments(conn, [number])
+            conn.commit()
+        assert [(3, 0)] == conn.execute(plans).all()
+        assert "auto" == conn.execute(text("SHOW plan_cache_mode")).scalar_one(), "others choose for themselves"
+        conn.invalidate()
