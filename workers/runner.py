@@ -1,5 +1,4 @@
-"""Runs Dramatiq's workers in this process: WORKER_THREADS threads, or the one for what may have to stop mail; and SPARE
-threads for when requests to the provider hang.
+"""Runs Dramatiq's workers in this process: WORKER_THREADS threads, or the one for what may have to stop mail.
 
 Instead of the `dramatiq` command, because Heroku signals every process of a dyno, the command's master signals its
 children once more, and a second SIGTERM there kills running jobs at once. Here only the first one counts.
@@ -23,7 +22,6 @@ from sequencer.stop import Stop
 from sequencer.wiring import build
 from workers.actors import declare
 from workers.consumer import ALONE, Lookout, TakingBroker
-from workers.places import Asked, Places
 from workers.role import Part, Role
 
 _log = logging.getLogger(__name__)
@@ -35,9 +33,6 @@ TURN = 0.001
 would wait for one that renders."""
 NICE = 10
 """By how much the processes that send yield to all others: to webhooks that arrive, to what may have to stop mail."""
-SPARE = 4
-"""Threads of a process that sends beyond its connections to PostgreSQL. A request that hangs takes 12 seconds and holds
-no connection: of two threads, two of these would leave none that works."""
 _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 
@@ -47,19 +42,15 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     sys.setswitchinterval(TURN)
     redis_url = settings.redis_url or ""
     hints = Led(redis_url) if role.led else Hints(redis_url)
-    queues, connections, spare = _share(settings, role.part)
+    queues, threads = _share(settings, role.part)
     if role.part is Part.REST:
         os.nice(NICE)
-    places = Places(connections)
-    context = build(settings, connections, hints, "worker")
-    context = replace(context, stopping=stopping, provider=Asked(context.provider, places))
+    context = replace(build(settings, threads, hints, "worker"), stopping=stopping)
     # While Redis or the clock is away, the database itself is asked what is due; but not by who is led, nor by all.
     looking = not role.led and role.part is not Part.URGENT
     broker = TakingBroker(redis_url, lookout(context) if looking else None)
     declare(broker, hints, context)
-    threads = connections + spare
     worker = Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
-    worker.work_queue = places
     read_names()
     collect_rarely()
     worker.start()
@@ -98,15 +89,15 @@ def collect_rarely() -> None:
     gc.enable()
 
 
-def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int, int]:
-    """The queues that a process takes from, its connections to PostgreSQL, and its threads beyond these."""
+def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int]:
+    """The queues that a process takes from, and its threads: as many as it may have connections to PostgreSQL."""
     match part:
         case Part.ALL:
-            return QUEUES, settings.worker_threads, 0
+            return QUEUES, settings.worker_threads
         case Part.URGENT:
-            return (URGENT,), 1, 0
+            return (URGENT,), 1
         case Part.REST:
-            return (DEFAULT,), settings.worker_threads, SPARE
+            return (DEFAULT,), settings.worker_threads
 
 
 def _wait(stopping: Stop, parent: int | None) -> None:

@@ -41,8 +41,6 @@ GONE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
-    locked_at: float
-    """Monotonic; threads wait for a connection before."""
     outgoing: list[Outgoing]
     fence: int
     first_due: datetime
@@ -62,11 +60,11 @@ def drain(context: Context, sequence: str, position: str) -> bool:
     if context.vouched.due() and not heartbeat.check(context):
         return False
     place, floor, held = (sequence, position), None, set[int]()
-    while time.monotonic() < began + LONGEST and not context.stopping.is_set():
+    while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
         if context.respite.lasts:
             return False  # the clock will find it again
-        fitting = context.pace.size(place, context.mails)
-        size = min(fitting, context.probe.limit or fitting)
+        size = context.pace.size(place, context.mails)
+        size = min(size, context.probe.limit or size)
         try:
             claimed = _claim(context, sequence, position, floor, size, held)
         except _Downtime:
@@ -75,9 +73,9 @@ def drain(context: Context, sequence: str, position: str) -> bool:
             continue
         if claimed is None:
             return False
-        if claimed.full and size == fitting:  # the few that probe say little of what fits
-            context.pace.took(place, size, time.monotonic() - claimed.locked_at)
-        deliver(context, claimed.outgoing, claimed.fence, claimed.locked_at, claimed.trial)
+        if claimed.full:
+            context.pace.took(place, size, time.monotonic() - start)
+        deliver(context, claimed.outgoing, claimed.fence, start, claimed.trial)
         _note(context)
         for awake in sorted(claimed.awake - {place}):
             context.hint("drain", *awake)
@@ -98,7 +96,6 @@ def _claim(
     outgoing: list[Outgoing] = []
     try:
         with context.engine.begin() as conn:
-            locked_at = time.monotonic()
             now, fence, newest, gate, idle = opening.ask(conn, sequence)
             if idle is not None and idle >= heartbeat.DOWNTIME:
                 raise _Downtime
@@ -114,10 +111,10 @@ def _claim(
             first_due, full = rows[0][0].due_at or now, len(rows) == size
             if gate is Gate.HELD:
                 enrollments.update(conn, [operate.set_aside(e, now) for e, _ in rows])
-                return _Claimed(locked_at, [], 0, first_due, full, set(), trial)
+                return _Claimed([], 0, first_due, full, set(), trial)
             if sequence not in current.workspace.sequences:
                 enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
-                return _Claimed(locked_at, [], fence, first_due, full, set(), trial)
+                return _Claimed([], fence, first_due, full, set(), trial)
             edits = Edits(partial(context.releases.at, conn), current)
             turns = Turns.take(conn, current.workspace, sequence, [lead for _, lead in rows], now)
             if turns is not None:
@@ -147,7 +144,7 @@ def _claim(
         # The commit may or may not have happened; nothing of it was sent, so what it wrote goes again.
         release(context, outgoing)
         raise
-    return _Claimed(locked_at, outgoing, fence, first_due, trial or late or full, awake, trial)
+    return _Claimed(outgoing, fence, first_due, trial or late or full, awake, trial)
 
 
 def _by_steps(current: Release, subjects: list[tuple[Enrollment, Lead]]) -> list[tuple[Steps, list[snapshots.Subject]]]:

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from threading import Event, Semaphore, Thread
+from threading import Thread
 
 import pytest
 from sqlalchemy import Engine, event, text
 
-from sequencer.core.mail import Batch, Receipt
 from sequencer.services import advance, compose
-from sequencer.store.engine import connect
-from tests.services.conftest import Recorder, World
+from tests.services.conftest import World
 from tests.services.test_advance import BRANCH
 from tests.workspaces import files
 
@@ -66,45 +63,6 @@ def test_a_lead_who_is_locked_is_passed_over_and_served_later(world: World) -> N
     assert world.provider.mails == [("lee@harbor.example", "one")]
     world.work()
     assert world.provider.mails == [("lee@harbor.example", "one"), ("kim@harbor.example", "one")]
-
-
-class Hanging:
-    """A provider with requests that get no answer before the test says so."""
-
-    def __init__(self, inner: Recorder, requests: int) -> None:
-        self.inner, self.left = inner, requests
-        self.under_way, self.over = Semaphore(0), Event()
-
-    def send(self, batch: Batch) -> Receipt:
-        if self.left:
-            self.left -= 1
-            self.under_way.release()
-            assert self.over.wait(60)
-        return self.inner.send(batch)
-
-    def close(self) -> None:
-        """Holds nothing."""
-
-
-def test_requests_that_hang_keep_the_one_connection_from_nobody_who_mails_others(world: World) -> None:
-    world.deploy(files(branch=BRANCH))
-    hanging = Hanging(world.provider, requests=2)
-    engine = connect(world.context.engine.url.render_as_string(hide_password=False), 1)
-    context = replace(world.context, engine=engine, provider=hanging)
-    threads = [Thread(target=advance.drain, args=(context, "branch", "one")) for _ in range(hanging.left)]
-    for number, thread in enumerate(threads):
-        world.enter("branch", world.lead(f"hangs{number}@harbor.example"))
-        thread.start()
-        assert hanging.under_way.acquire(timeout=60)
-    world.enter("branch", world.lead("lee@harbor.example"))
-    advance.drain(context, "branch", "one")
-    mailed = list(world.provider.mails)
-    hanging.over.set()
-    for thread in threads:
-        thread.join()
-    engine.dispose()
-    assert [("lee@harbor.example", "one")] == mailed
-    assert {f"hangs{number}@harbor.example" for number in range(2)} == {to for to, _ in world.provider.mails[1:]}
 
 
 class Slow:

@@ -15,7 +15,6 @@ from sequencer.services import advance, reconcile
 from sequencer.services import alerts as alert_service
 from sequencer.services.deliver import settlement
 from sequencer.services.migrate import migrate
-from sequencer.services.pace import HOLD
 from sequencer.services.release import Releases
 from sequencer.store import alerts
 from tests.services.conftest import World
@@ -144,17 +143,6 @@ def test_an_outage_makes_only_a_few_mails_unknown(world: World) -> None:
     assert [len(batch.recipients) for batch in small.provider.batches] == [20, 1, 1, 1, 10, 20, 20, 20, 7]
     assert [states(small, *people).count(state) for state in ("unknown", "accepted")] == [22, 78]
     assert len(small.provider.mails) == len(set(small.provider.mails)) == 100
-
-
-def test_what_fits_in_a_batch_is_still_known_when_an_outage_is_over(world: World) -> None:
-    world.deploy(files(quick=EXEMPT))
-    place = ("quick", "one")
-    world.context.pace.took(place, 400, HOLD)
-    world.enter("quick", *(world.lead(f"p{n}@harbor.example") for n in range(12)))
-    world.context.probe.answered([Answer.UNKNOWN])
-    advance.drain(world.context, *place)
-    assert [1, 10, 1] == [len(batch.recipients) for batch in world.provider.batches]
-    assert 400 == world.context.pace.size(place, most=1_000)
 
 
 def test_the_proof_of_an_unknown_mail_wakes_whoever_stood_behind_it(world: World) -> None:

@@ -20,7 +20,6 @@ from sequencer.services.release import Releases
 from sequencer.store.engine import connect
 from sequencer.wiring import Nowhere
 from workers import clock
-from workers.runner import SPARE
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -101,8 +100,7 @@ def test_a_worker_stops_on_the_first_sigterm_and_ignores_the_second(start: Start
 def test_several_processes_start_and_stop_together_and_one_of_them_is_for_what_stops_mail(start: Start) -> None:
     workers = start("workers", WORKER_PROCESSES="2", WORKER_THREADS="3")
     said = [line.rpartition(" pid=")[0].partition("working, ")[2] for line in await_line(workers, "working, ", 3)]
-    sending = f"part=rest threads={3 + SPARE}"
-    assert [sending, sending, "part=urgent threads=1"] == sorted(filter(None, said))
+    assert ["part=rest threads=3", "part=rest threads=3", "part=urgent threads=1"] == sorted(filter(None, said))
     os.killpg(workers.pid, signal.SIGTERM)  # as Heroku does: every process of the dyno
     await_line(workers, "stopped", 3)
     assert 0 == workers.wait(10)
