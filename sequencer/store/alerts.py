@@ -166,6 +166,21 @@ def hand_over(conn: Connection, lead_ids: Collection[int], since: datetime) -> N
         conn.execute(statement, {"leads": array(sorted(lead_ids)), "since": since})
 
 
+_CLAIM: Final = text(
+    f"""
+    WITH next AS MATERIALIZED (
+        SELECT enrollment_id, step, channel FROM alert
+        WHERE channel = :channel AND state = 'pending' AND coalesce(retry_at <= clock_timestamp(), true)
+            AND (kind <> '{FORM}' OR at < :looked OR NOT EXISTS ({watches.UNDECIDED}))
+        ORDER BY retry_at NULLS FIRST, at, lead_id, step LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE alert a SET state = 'sending', lease_until = clock_timestamp() + make_interval(secs => :lease)
+    FROM next WHERE (a.enrollment_id, a.step, a.channel) = (next.enrollment_id, next.step, next.channel)
+    RETURNING a.enrollment_id, a.step, a.kind, a.lead_id, a.rep, a.note, a.reasons, a.handoff, a.at
+    """
+)
+
+
 def claim(conn: Connection, channel: Channel, lease: float, limit: int, now: datetime) -> list[Any]:
     """Takes pending alerts of a channel and marks them `sending`; those that failed before come last.
 
@@ -177,25 +192,8 @@ def claim(conn: Connection, channel: Channel, lease: float, limit: int, now: dat
             " WHERE state = 'sending' AND lease_until < clock_timestamp()"
         )
     )
-    return list(
-        conn.execute(
-            text(
-                f"""
-                WITH next AS MATERIALIZED (
-                    SELECT enrollment_id, step, channel FROM alert
-                    WHERE channel = :channel AND state = 'pending' AND coalesce(retry_at <= clock_timestamp(), true)
-                        AND (kind <> '{FORM}' OR at < :looked OR NOT EXISTS ({watches.UNDECIDED}))
-                    ORDER BY retry_at NULLS FIRST, at, lead_id, step LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
-                )
-                UPDATE alert a SET state = 'sending', lease_until = clock_timestamp() + make_interval(secs => :lease)
-                FROM next WHERE (a.enrollment_id, a.step, a.channel) = (next.enrollment_id, next.step, next.channel)
-                RETURNING a.enrollment_id, a.step, a.kind, a.lead_id, a.rep, a.note, a.reasons,
-                    a.handoff, a.at
-                """
-            ),
-            {"channel": channel, "lease": lease, "limit": limit, "now": now, "looked": now - LOOKED},
-        )
-    )
+    values = {"channel": channel, "lease": lease, "limit": limit, "now": now, "looked": now - LOOKED}
+    return list(conn.execute(_CLAIM, values))
 
 
 def under_way(conn: Connection, channel: Channel) -> bool:
