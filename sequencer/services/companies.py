@@ -8,13 +8,15 @@ from sqlalchemy import Connection
 
 from sequencer.core.enrollment import Enrollment, Status
 from sequencer.core.event import OF_COLLEAGUES, Event
-from sequencer.core.lead import OPERATOR, Lead
+from sequencer.core.lead import OPERATOR, Company, Lead
 from sequencer.core.lead_input import LONGEST, InvalidLead, is_text, normal_domain
+from sequencer.core.people import owner_of_company
 from sequencer.core.release import Release
 from sequencer.core.score import score
 from sequencer.core.shared_domain import is_shared
 from sequencer.core.succession import owner_before_moving
 from sequencer.errors import InvalidInput, NotFound
+from sequencer.services import inherit
 from sequencer.services.context import Context
 from sequencer.services.inspect import handoff_view, sentence
 from sequencer.services.owners import owners
@@ -146,7 +148,8 @@ def move(context: Context) -> bool:
         page = [lead.id for lead in companies.people(conn, [gone], context.batch)]
         free = leads.lock(conn, page, wait=False)
         companies.move(conn, free, into)
-        release = context.releases.deployed(conn)
+        now, release = clock.now(conn), context.releases.deployed(conn)
+        awake = set()
         if release is not None:
             known = leads.companies(conn, found)
             after = {
@@ -154,9 +157,23 @@ def move(context: Context) -> bool:
                 for lead in free.values()
             }
             leads.succeed(conn, {i: before for i, before in after.items() if before != free[i].owner_before})
+            awake = _join(conn, release, free.values(), known[gone], known[into], now)
         if companies.stray(conn) != found:  # once, not for each batch: that would be everybody each time
-            look_again(conn, companies.families(conn, [into])[into], clock.now(conn))
+            look_again(conn, companies.families(conn, [into])[into], now)
+    context.wake(awake)
     return bool(free)
+
+
+def _join(
+    conn: Connection, release: Release, moved: Iterable[Lead], gone: Company, into: Company, now: datetime
+) -> set[tuple[str, str]]:
+    """Who had no rep has the other company's; where that is nobody's, it is whose these are."""
+    here = [lead._replace(company_id=into.id) for lead in moved]
+    if owner_of_company(release.workspace, into) is None:
+        return inherit.found(conn, release, here, now)
+    if owner_of_company(release.workspace, gone) is not None:
+        return set()
+    return inherit.wake(conn, release, [one.id for one in here if one.owner not in release.workspace.reps], now)
 
 
 def view(conn: Connection, release: Release | None, company_id: int, now: datetime) -> dict[str, Any]:

@@ -13,26 +13,24 @@ from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
 from sequencer.core import handoff as rules
-from sequencer.core.enrollment import Status
 from sequencer.core.event import Event
 from sequencer.core.handoff import Handoff, Looked, State
 from sequencer.core.lead import Company, Lead, channels
 from sequencer.core.overtaken import HEARD, OURS, overtaken
 from sequencer.core.owner import COMPANY_OWNER, Found, Load, rep_for
-from sequencer.core.people import changed, owner_of
+from sequencer.core.people import changed, owner_of, owner_of_company
 from sequencer.core.release import Release
 from sequencer.core.snapshot import Snapshot
-from sequencer.services import targets
+from sequencer.services import inherit, targets
 from sequencer.services.context import Context
+from sequencer.services.inherit import Awake
 from sequencer.services.react import follow, interests
-from sequencer.store import alerts, clock, enrollments, events, handoffs, leads, readiness, watches
+from sequencer.store import alerts, clock, events, handoffs, leads, readiness
 from sequencer.store.alerts import NewAlert
 from sequencer.store.companies import families
 
 LATELY: Final = timedelta(days=30)
 """How far back it counts what reps were given."""
-
-Awake = set[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -160,10 +158,12 @@ def _rep(
     spoke = None
     if one.rep is None and lead.owner not in reps:
         spoke = handoffs.spoke_first(conn, lead.id, None, list(reps))
-        # A rep of the company's own comes before who talked to a colleague.
-        if spoke is None and owner_of(release.workspace, Snapshot(lead, company, None)) is None:
-            shared = lead.company_id if release.workspace.owner.of == "company" else None
-            spoke = handoffs.spoke_first(conn, lead.id, shared, list(reps))
+        if spoke is None and company is not None and release.workspace.owner.of == "company":
+            spoke = handoffs.spoke_first(conn, lead.id, company.id, list(reps))
+            owner = owner_of_company(release.workspace, company)
+            if owner is not None and spoke != owner.email:
+                # A rep of the company's own comes before who talked to a colleague.
+                spoke = None
             if first is not None and COMPANY_OWNER in release.workspace.owner.assign and spoke != first:
                 # A call to somebody who is another's does not give the company a second rep.
                 spoke = None
@@ -229,8 +229,7 @@ def write(conn: Connection, release: Release, locked: Mapping[int, Lead], writte
     """Everything, and what follows from it; the caller holds the leads' locks."""
     handoffs.write(conn, written.handoffs)
     readiness.refuse(conn, written.refused, now)
-    handoffs.own_company(conn, written.owners)
-    awake = _inherit(conn, release, written.owners, now)
+    awake = inherit.give(conn, release, written.owners, now)
     leads.write(conn, written.values.items(), OURS, now)
     alerts.insert(conn, written.told, now)
     if not written.happened:
@@ -238,25 +237,6 @@ def write(conn: Connection, release: Release, locked: Mapping[int, Lead], writte
     after = {i: changed(lead, written.values.get(i, {})) for i, lead in locked.items()}
     targets.tell(conn, release, after.values(), written.happened, now)
     return awake | follow(conn, release, interests(release), after, written.happened, now).awake
-
-
-def _inherit(conn: Connection, release: Release, owners: Mapping[int, str], now: datetime) -> Awake:
-    """Colleagues who waited for a rep have one by their company: their mail, and how they stand, is looked at now.
-
-    Whoever is locked is passed over, as a company's holder never waits for leads; they are looked at within a day.
-    """
-    free = leads.lock(conn, handoffs.heirs(conn, list(owners), release.workspace.reps), wait=False)
-    signals = release.workspace.signals
-    if signals is not None and signals.sales_ready is not None and signals.sales_ready.needs_owner:
-        watches.touch_signals(conn, free, now)
-    known = release.workspace.sequences
-    waiting = [
-        e
-        for e in (enrollments.running_of(conn, sorted(free)) if free else ())
-        if e.sequence in known and known[e.sequence].sender == "owner" and e.status is Status.ACTIVE
-    ]
-    woken = enrollments.redate(conn, {e.id: now for e in waiting}, wait=False)
-    return {(e.sequence, e.position) for e in waiting if e.id in woken}
 
 
 def event_of(one: Handoff, kind: str, now: datetime, **data: object) -> Event:

@@ -26,7 +26,7 @@ from sequencer.core.sequence import Sequence as Series
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.spoken import spoken
 from sequencer.core.succession import owner_before
-from sequencer.services import asking, first_contact, lanes, snapshots, tally, watch
+from sequencer.services import asking, first_contact, inherit, lanes, snapshots, tally, watch
 from sequencer.services.enroll import enroll
 from sequencer.services.owners import owners
 from sequencer.store import (
@@ -131,6 +131,8 @@ def follow(
         settle(conn, release, locked, telling, now, reaction)
         enter(conn, release, locked, telling, now, reaction)
         ask_for(conn, release, locked, telling, now)
+        named = {e.lead_id for e in telling if kinds.tells_of(e, "owner")}
+        reaction.awake |= inherit.found(conn, release, (locked[i] for i in named), now)
         watch.touch(conn, release, telling, now)
         for kind, event in DONE_BY.items():
             if called := [e.lead_id for e in telling if e.kind == event]:

@@ -285,8 +285,12 @@ def heirs(conn: Connection, company_ids: Collection[int], reps: Collection[str])
 
 _OWN = text(
     """
-    UPDATE company SET owner = :owner
-    WHERE id = (SELECT coalesce(parent_id, id) FROM company WHERE id = :id) AND owner IS NULL
+    UPDATE company c SET owner = v.owner FROM (
+        SELECT DISTINCT ON (1) coalesce(o.parent_id, o.id) AS id, u.owner
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:owners AS text[])) u(id, owner) JOIN company o ON o.id = u.id
+        ORDER BY 1, o.id
+    ) v
+    WHERE c.id = v.id AND c.owner IS NULL
     """
 )
 
@@ -338,8 +342,8 @@ def first_owners(conn: Connection, company_ids: Collection[int], reps: Collectio
 
 def own_company(conn: Connection, owners: Mapping[int, str]) -> None:
     """Gives companies without an owner one, a subsidiary by that it counts with; the caller holds their locks."""
-    for company_id, owner in sorted(owners.items()):
-        conn.execute(_OWN, {"id": company_id, "owner": owner})
+    if owners:
+        conn.execute(_OWN, {"ids": array(owners), "owners": array(owners.values())})
 
 
 def listed(

@@ -10,7 +10,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.services import companies
 from sequencer.services.react import react
-from sequencer.store import clock
+from sequencer.store import clock, readiness
 from tests.services.conftest import World
 from tests.services.test_companies import Change, belong, merge
 from tests.services.test_handoffs import RULES, STEPS, asks, of, workspace
@@ -128,7 +128,8 @@ def test_a_company_is_whose_its_people_are_before_any_handoff(
         contacts(world, kim, (1, calls))
     lee = world.lead("lee@harbor.example", country="DE")
     asks(world, lee)
-    assert (of(world, lee)[0].rep, world.lead(lee.email).owner, companys(world)) == (rep, rep, company)
+    own = None if calls and owner is None else rep  # By the call the company is Ben's at once, and Lee by it.
+    assert (of(world, lee)[0].rep, world.lead(lee.email).owner, companys(world)) == (rep, own, company)
 
 
 def test_of_several_reps_the_first_is_the_companys_and_the_others_keep_their_own(owned: World) -> None:
@@ -153,3 +154,67 @@ def test_companies_of_two_reps_that_become_one_are_the_firsts(owned: World, chan
     lee = owned.lead("lee@harbor.example", country="DE")
     asks(owned, lee)
     assert (of(owned, lee)[0].rep, companys(owned)) == (BEN, BEN)
+
+
+def waits(world: World) -> Lead:
+    """Somebody of Harbor whose mail and handoff wait for an owner."""
+    lee = world.lead("lee@harbor.example", company="Harbor")
+    world.enter("owned", lee)
+    asks(world, lee)
+    assert (world.provider.mails, of(world, lee), companys(world)) == ([], [], None)
+    return lee
+
+
+@pytest.mark.parametrize("how", ["named", "called", "moved to the company"])
+def test_unowned_colleagues_inherit_the_rep_of_who_gets_one_before_any_handoff(world: World, how: str) -> None:
+    world.deploy(workspace(rules="") | {"sequences/owned.yaml": OWNED})
+    kim = world.lead()
+    lee = waits(world)
+    if how == "named":
+        world.lead(owner=BEN)
+    elif how == "called":
+        contacts(world, kim, (1, BEN))
+    else:
+        world.lead("max@labs.example", owner=BEN)
+        merge(world, "labs.example", "harbor.example")
+    world.work()
+    assert (companys(world), senders(world)) == (BEN, [(lee.email, BEN)])
+    assert [one.rep for one in of(world, lee)] == [BEN] and world.lead(lee.email).owner is None
+    contacts(world, kim, (2, EVA))
+    world.lead("lee@harbor.example", owner=ANA)
+    assert companys(world) == BEN, "who is another's now does not take the company along"
+
+
+@pytest.mark.parametrize("change", [merge, belong])
+def test_people_of_a_company_that_becomes_a_reps_inherit_them(world: World, change: Change) -> None:
+    world.deploy(workspace(rules="") | {"sequences/owned.yaml": OWNED})
+    world.lead("max@labs.example")
+    world.lead("max@labs.example", owner=BEN)
+    lee = waits(world)
+    change(world, "harbor.example", "labs.example")
+    world.pass_(days=1)
+    assert (senders(world), [one.rep for one in of(world, lee)]) == ([(lee.email, BEN)], [BEN])
+
+
+def test_each_lead_has_their_own_rep_where_leads_are_not_shared(world: World) -> None:
+    world.deploy(workspace(rules="\nowner: {of: lead}\n") | {"sequences/owned.yaml": OWNED})
+    world.lead()
+    waits(world)
+    world.lead(owner=BEN)
+    world.pass_(days=2)
+    assert (companys(world), world.provider.mails) == (None, [])
+
+
+def test_a_company_that_somebody_holds_is_not_waited_for_and_is_whose_the_next_is(world: World) -> None:
+    world.deploy(workspace(rules="") | {"sequences/owned.yaml": OWNED})
+    kim = world.lead()
+    lee = waits(world)
+    assert kim.company_id is not None
+    with world.context.engine.begin() as held:
+        readiness.lock_companies(held, [kim.company_id])
+        contacts(world, kim, (1, BEN))
+    assert (world.lead().owner, companys(world)) == (BEN, None)
+    world.lead("max@harbor.example")
+    world.lead("max@harbor.example", owner=ANA)
+    world.work()
+    assert (companys(world), [one.rep for one in of(world, lee)]) == (BEN, [BEN]), "Ben was somebody's first"
