@@ -248,8 +248,8 @@ def test_the_list_shows_whose_turn_it_is_and_leads_to_the_page(site: Site, page:
 
 def test_the_list_shows_who_would_be_handed_over_and_what_is_missing(site: Site) -> None:
     site.world.deploy(edited(needing(), "known(", "known( "))
-    people = {name: site.world.lead(f"{name}@mill.example", first_name=f"<b>{name}</b>") for name in ("kim", "lee")}
-    site.world.lead("lee@mill.example", owner="ana@acme.example", country="DE")
+    people = {name: site.world.lead(f"{name}@{name}.example", first_name=f"<b>{name}</b>") for name in ("kim", "lee")}
+    site.world.lead("lee@lee.example", owner="ana@acme.example", country="DE")
     for lead in people.values():
         asks(site.world, lead)
     site.log_in()
