@@ -26,6 +26,8 @@ def found(conn: Connection, release: Release, owned: Iterable[Lead], now: dateti
     ids = {lead.company_id for lead in owned if lead.company_id is not None and lead.owner in workspace.reps}
     known = leads.companies(conn, readiness.lock_companies(conn, ids))
     bare = {i for i, company in known.items() if owner_of_company(workspace, company) is None}
+    if not bare:
+        return set()
     # Else whose rep left would stay without one.
     handoffs.disown(conn, bare, workspace.reps)
     return give(conn, release, handoffs.first_owners(conn, bare, workspace.reps), now)
