@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sequencer.core.condition import Condition
-from sequencer.core.dating import due_at, next_round
+from sequencer.core.dating import due_at, next_round, rounds_done
 from sequencer.core.edit import plain
 from sequencer.core.engine import GIVEN_UP
 from sequencer.core.enrollment import Enrollment, Status
@@ -73,7 +73,7 @@ class Redating:
         if stood is None or before.position != after.position:
             return _date(self.new, after, known)
         asked = self._asks_otherwise(stood.step, stands.step)
-        if self.same_dates and stood.waits == stands.waits and _every(stood.step) == _every(stands.step):
+        if self.same_dates and stood.waits == stands.waits and _rounds(stood.step) == _rounds(stands.step):
             return _date(self.new, after, known) if asked else None
         wanted = _date(self.new, after, known)
         return wanted if asked or wanted < _date(old, before, known) else None
@@ -161,14 +161,16 @@ def _mailing(workspace: Workspace, sequence: Sequence) -> object:
     return sequence.exempt, sequence.sender, pressure, owned
 
 
-def _every(step: Step | None) -> object:
-    return step.every if isinstance(step, Rounds) else None
+def _rounds(step: Step | None) -> object:
+    return (step.every, step.up_to) if isinstance(step, Rounds) else None
 
 
 def _date(version: Version, enrollment: Enrollment, known: Snapshot) -> datetime:
     workspace, sequence = version
     place = sequence.places[enrollment.position]
     if isinstance(place.step, Rounds):
+        if rounds_done(place.step, enrollment) >= place.step.up_to:
+            return enrollment.since  # it was made shorter: there is no round to wait for
         place = next_round(place, place.step, enrollment)
     zone = zone_of(workspace, sequence, known.lead, owner_of(workspace, known))
     return due_at(sequence, place, enrollment.since, zone, quiet_of(workspace, known.lead), known.lead)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sequencer.core.enrollment import RUNNING, Enrollment
@@ -14,7 +14,7 @@ from sequencer.core.fate import Fate, fate
 from sequencer.core.lead import Lead
 from sequencer.core.migrate import migrate
 from sequencer.core.redate import Version, redating
-from tests.core.test_engine import CONDITIONS, HOURS, MONDAY, WAITS, Passage, programs, workspace
+from tests.core.test_engine import CONDITIONS, HEAD, HOURS, MONDAY, WAITS, Passage, programs, workspace
 from tests.core.test_migrate import BRANCHED, CHOSEN, PLAIN, RED, sequence, standing
 
 WITHOUT_TWO = PLAIN.replace("  - email: two\n  - wait: 1 day\n", "")
@@ -128,8 +128,41 @@ def test_nobody_gets_what_they_were_said_never_to_get(
     assert not (said.finishes and came)
 
 
+def series(up_to: int, head: str = "", at: str = "") -> str:
+    """A series, one mail every three days, and a mail after it."""
+    step = f"  - id: tips\n    series: {{pick: guide}}\n    every: 3 days\n    up_to: {up_to}\n{at}"
+    return f"{HEAD}{head}steps:\n{step}  - email: one\n"
+
+
+@pytest.mark.parametrize(
+    ("edited", "at_once"),
+    [
+        (series(2), True),
+        (series(2, at="    at: tue 10:00\n"), True),
+        (series(2, "pressure: exempt\n"), True),
+        (series(3), False),
+        (series(5), False),
+    ],
+)
+def test_who_had_as_many_mails_as_a_series_still_has_is_dated_at_once(edited: str, at_once: bool) -> None:
+    it = Passage(series(4)).after(days=4)
+    assert it.steps == ["tips:1", "tips:2"]
+    new = workspace(edited)
+    then = Version(new, new.sequences["it"])
+    after = migrate(it.sequence, then.sequence, it.enrollment, 2)
+    found = redating(Version(it.workspace, it.sequence), then).due(it.enrollment, after, it.snapshot(), it.now)
+    assert found == (it.enrollment.since if at_once else None)
+
+
 @settings(max_examples=40)
 @given(edits(), st.integers(0, 20 * 24), st.none() | st.integers(0, 30 * 24), leads)
+@example((series(2), series(1)), 54, None, Lead(1, "k@b.example", zone="Europe/London"))
+@example(
+    (series(2, "pressure: exempt\n"), series(1, at="    at: tue 10:00\n")),
+    54,
+    None,
+    Lead(1, "k@b.example", zone="Europe/London"),
+)
 def test_a_date_that_an_edit_leaves_is_as_good_as_a_look_at_once(
     edit: tuple[str, str], hours: int, asked: int | None, lead: Lead
 ) -> None:
