@@ -147,10 +147,11 @@ def erase_(email: str, number: int | None, as_json: bool) -> None:
     """
     address = email.strip().lower()
     with transaction() as conn:
-        found = erase.look(conn, address)
-        if number == found.lead_id:
+        done = number == lead_by_email(conn, address).id
+        if done:
             found = erase.erase(conn, Releases().current(conn), address, clock.now(conn))
-    done = number == found.lead_id
+        else:
+            found = erase.look(conn, address)
     if as_json:
         output.json({"erased": done, "confirm": found.lead_id, "counts": dict(found.counts)})
     else:

@@ -35,9 +35,9 @@ def erase(conn: Connection, release: Release, email: str, now: datetime) -> Eras
     Raises NotFound, and SequencerError while something of theirs is under way.
     """
     lead = lead_by_email(conn, email)
-    bodies, waits = erasure.naming(conn, lead.email)
-    if waits:
-        raise SequencerError("a webhook that names them is yet to be processed: try again in a minute")
+    # All are read before anybody is locked, as that may take minutes; what came meanwhile is few.
+    newest = erasure.newest_body(conn)
+    bodies = _processed(conn, lead.email)
     erasure.hold_browsers(conn, lead.id)
     locked = leads.lock(conn, [lead.id]).get(lead.id)
     if locked is None or locked.email != lead.email:
@@ -45,7 +45,16 @@ def erase(conn: Connection, release: Release, email: str, now: datetime) -> Eras
     erasure.hold_messages(conn, lead.id)
     if (what := erasure.under_way(conn, lead.id)) is not None:
         raise SequencerError(f"{what} is on its way: try again in a minute")
+    bodies += _processed(conn, lead.email, newest)
     found = Erasure(lead.id, erasure.counts(conn, lead.id, lead.email, bodies))
     halt(conn, lead.email, now)
     erasure.erase(conn, lead.id, lead.email, bodies, tuple(policy_of(release.workspace).declines), now)
     return found
+
+
+def _processed(conn: Connection, email: str, after: int = 0) -> list[int]:
+    """Webhook bodies that name the address. Raises SequencerError while one of them is yet to be processed."""
+    bodies, waits = erasure.naming(conn, email, after)
+    if waits:
+        raise SequencerError("a webhook that names them is yet to be processed: try again in a minute")
+    return bodies

@@ -10,7 +10,7 @@ from sequencer.core.lead import erased_address
 from sequencer.store.arrays import array
 from sequencer.store.suppressions import ALL, OPERATOR
 
-_OF_LEAD: Final = ("watch", "signal_count", "unmet", "colleague_news", "beacon")
+_OF_LEAD: Final = ("watch", "signal_count", "unmet", "colleague_news")
 """Tables of which nothing is counted once the lead is gone, and that nobody looks at."""
 
 _GONE: Final = {
@@ -65,14 +65,19 @@ _ERASE = (
 _NAMING = text(
     """
     SELECT id, state = 'pending' AS pending FROM intake
-    WHERE strpos(lower(encode(body, 'escape')), lower(encode(convert_to(:email, 'UTF8'), 'escape'))) > 0
+    WHERE id > :after
+      AND strpos(lower(encode(body, 'escape')), lower(encode(convert_to(:email, 'UTF8'), 'escape'))) > 0
     """
 )
+# They become visible in almost the order of their numbers: each is stored by a short transaction.
+_NEWEST = text("SELECT coalesce(max(id), 0) - 1000 FROM intake")
+# Whoever works off what forms tell of browsers holds these rows before the lead.
 _UNDER_WAY = text(
     """
     SELECT 'a mail to them' FROM message WHERE lead_id = :lead AND state = 'sending'
     UNION ALL SELECT 'an alert about them' FROM alert WHERE lead_id = :lead AND state = 'sending'
     UNION ALL SELECT 'a call about them' FROM call_out WHERE lead_id = :lead AND state = 'sending'
+    UNION ALL SELECT 'a form of theirs' FROM beacon WHERE lead_id = :lead
     LIMIT 1
     """
 )
@@ -80,9 +85,16 @@ _BROWSERS = text("SELECT id FROM visitor WHERE lead_id = :lead ORDER BY id FOR U
 _MESSAGES = text("SELECT 1 FROM message WHERE lead_id = :lead ORDER BY enrollment_id, step FOR NO KEY UPDATE")
 
 
-def naming(conn: Connection, email: str) -> tuple[list[int], bool]:
-    """Webhook bodies that name the address, and whether one of them is yet to be processed. It reads all bodies."""
-    rows = conn.execute(_NAMING, {"email": email}).all()
+def newest_body(conn: Connection) -> int:
+    """No webhook body that comes from now on has a number up to this one; nor have those that are being stored."""
+    return int(conn.execute(_NEWEST).scalar_one())
+
+
+def naming(conn: Connection, email: str, after: int = 0) -> tuple[list[int], bool]:
+    """Webhook bodies that name the address, and whether one of them is yet to be processed. It reads all bodies whose
+    number is above `after`.
+    """
+    rows = conn.execute(_NAMING, {"email": email, "after": after}).all()
     return [row.id for row in rows], any(row.pending for row in rows)
 
 

@@ -15,7 +15,7 @@ from sequencer.errors import NotFound, SequencerError
 from sequencer.services import erase
 from sequencer.services.imports import import_csv
 from sequencer.services.react import react
-from sequencer.store import clock, leads
+from sequencer.store import clock, erasure, leads, visits
 from tests.services.conftest import World
 from tests.services.test_halting import begun
 from tests.services.webhooks import bodies, event, post, reply_form, take
@@ -78,10 +78,12 @@ def standing(conn: Connection) -> set[tuple[str, str]]:
 
 
 def fill(conn: Connection, lead: Lead, enrollment_id: int) -> None:
-    """A row in every table that is of leads, with the person's name wherever a text can stand."""
+    """A row in every table that is of leads, with the person's name wherever a text can stand. But for what a form
+    tells of its browser: nobody is erased before that is worked off.
+    """
     now = clock.now(conn)
     for table, kinds in columns(conn).items():
-        if "lead_id" not in kinds:
+        if "lead_id" not in kinds or table == "beacon":
             continue
         row = {name: VALUES[kind] for name, kind in kinds.items() if kind in VALUES}
         row |= {name: now for name, kind in kinds.items() if kind.startswith("timestamp")}
@@ -136,7 +138,7 @@ def test_nothing_of_a_person_stands_anywhere_once_they_are_erased(mailed: World,
     with engine.connect() as conn:
         before = standing(conn)
         of_leads = {table for table, names in columns(conn).items() if "lead_id" in names}
-        assert of_leads <= {table for table, _ in before} | {"watch", "signal_count", "unmet"}
+        assert of_leads <= {table for table, _ in before} | {"watch", "signal_count", "unmet", "beacon"}
     done = erased(mailed)
     assert (done.counts["webhook bodies"], done.counts["visits"], done.counts["messages"]) == (2, 1, 2)
     with engine.connect() as conn:
@@ -203,6 +205,10 @@ def test_handoffs_of_somebody_who_was_erased_are_over_and_counted_by_their_decla
             " SELECT 'x', 'x', id, 1, '', now(), 'sending' FROM lead",
         ),
         (
+            "a form of theirs is on its way",
+            "INSERT INTO beacon (body, lead_id, at) SELECT '', id, now() FROM lead",
+        ),
+        (
             "a webhook that names them is yet to be processed",
             "INSERT INTO intake (door, body, at) SELECT 'events', convert_to(email, 'UTF8'), now() FROM lead",
         ),
@@ -217,6 +223,44 @@ def test_nobody_is_erased_while_something_of_theirs_is_under_way(
         erased(mailed)
     lead = mailed.lead(ADDRESS)
     assert lead.first_name == CANARY and not lead.suppressed
+
+
+@pytest.mark.parametrize("state", ["done", "pending"])
+def test_a_webhook_that_comes_while_all_are_read_is_found_as_well(
+    mailed: World, engine: Engine, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    put = text(
+        "INSERT INTO intake (door, body, state, at) VALUES ('events', convert_to(:email, 'UTF8'), :state, now())"
+    )
+    hold = erasure.hold_browsers
+
+    def come(conn: Connection, lead_id: int) -> None:
+        with engine.begin() as other:
+            other.execute(put, {"email": ADDRESS, "state": state})
+        hold(conn, lead_id)
+
+    monkeypatch.setattr(erasure, "hold_browsers", come)
+    if state == "pending":
+        with pytest.raises(SequencerError, match="a webhook that names them is yet to be processed"):
+            erased(mailed)
+        return
+    assert erased(mailed).counts["webhook bodies"] == 1
+    assert bodies(mailed) == []
+
+
+def test_whoever_works_off_what_a_form_told_of_a_browser_waits_for_no_erasure_that_waits_for_them(
+    mailed: World, engine: Engine
+) -> None:
+    lead = mailed.lead(ADDRESS)
+    with engine.begin() as conn:
+        visits.put_ours(conn, b"", lead.id, clock.now(conn))
+    with engine.begin() as worker:
+        visits.take(worker, 1)
+        with engine.connect() as conn, pytest.raises(SequencerError, match="a form of theirs is on its way"):
+            conn.execute(text("SET lock_timeout = '10s'"))
+            erase.erase(conn, mailed.context.releases.current(conn), ADDRESS, clock.now(conn))
+        assert lead.id in leads.lock(worker, [lead.id])
+    erased(mailed)
 
 
 def test_what_is_said_later_of_the_mails_of_somebody_who_was_erased_is_kept_of_nobody(
