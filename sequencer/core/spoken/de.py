@@ -1,6 +1,6 @@
 """What reps are told, in German."""
 
-from sequencer.core.spoken.words import Spoken
+from sequencer.core.spoken.words import Spoken, each
 
 DE = Spoken(
     ready="{name} ist bereit für ein Gespräch",
@@ -84,52 +84,31 @@ DE = Spoken(
     choose_why="Bitte einen Grund wählen oder in ein paar Worten nennen.",
     date_needed="Bitte sagen, wann wieder: Dieser Status braucht einen Tag.",
     no_such_day="Bitte einen Tag ab morgen wählen, innerhalb von zwei Jahren.",
-    accept=(
-        *(
-            "annehmen",
-            "angenommen",
-            "ich nehme an",
-            "ja",
-            "ja gerne",
-            "gerne",
-            "gern",
-            "ok",
-            "okay",
-            "klar",
-            "alles klar",
-        ),
-        *("geht klar", "in ordnung", "einverstanden", "natürlich", "übernehme", "übernehme ich", "ich übernehme"),
-        *("übernommen", "mache ich", "mach ich", "ich mache", "ich mach", "ich nehme", "wird gemacht", "wird erledigt"),
-        *(
-            "erledige ich",
-            "ich kümmere mich",
-            "kümmere mich",
-            "bin dran",
-            "ich bin dran",
-            "ich rufe",
-            "rufe ich",
-            "rufe",
-        ),
+    accept=each(
+        "annehmen, angenommen, ich nehme an, ja, ja gerne, gerne, gern, ok, okay, klar, alles klar, geht klar, "
+        "in ordnung, einverstanden, natürlich, übernehme, übernehme ich, ich übernehme, übernommen, mache ich, "
+        "mach ich, ich mache, ich mach, ich nehme, wird gemacht, wird erledigt, erledige ich, ich kümmere mich, "
+        "kümmere mich, bin dran, ich bin dran, ich rufe, rufe ich, rufe"
     ),
-    also=(
-        *("danke", "vielen dank", "danke schön", "bitte", "ihn", "sie", "es", "das", "den", "die", "darum", "an"),
-        *("jetzt", "gleich", "sofort", "heute", "morgen", "heute noch", "noch heute", "heute vormittag"),
-        *("heute nachmittag", "morgen früh", "morgen vormittag", "diese woche"),
+    also=each(
+        "danke, vielen dank, danke schön, bitte, ihn, sie, es, das, den, die, darum, an, jetzt, gleich, sofort, "
+        "heute, morgen, heute noch, noch heute, heute vormittag, heute nachmittag, morgen früh, morgen vormittag, "
+        "diese woche"
     ),
-    hello=(
-        *("hallo", "hi", "hey", "guten tag", "guten morgen", "guten abend", "moin", "servus", "grüß gott", "grüezi"),
-        *("liebe", "lieber", "sehr geehrte", "sehr geehrter"),
+    hello=each(
+        "hallo, hi, hey, guten tag, guten morgen, guten abend, moin, servus, grüß gott, grüezi, liebe, lieber, "
+        "sehr geehrte, sehr geehrter"
     ),
-    away=("im urlaub", "abwesend", "außer haus", "nicht im büro", "nicht im haus", "in elternzeit"),
-    refuse=("ablehnen", "abgelehnt", "ich lehne ab"),
-    no=("nein",),
+    away=each("im urlaub, abwesend, außer haus, nicht im büro, nicht im haus, in elternzeit"),
+    refuse=each("ablehnen, abgelehnt, ich lehne ab"),
+    no=each("nein"),
     reasons={
         "not-now": ("Jetzt nicht", "nicht jetzt", "noch nicht", "später"),
         "no-budget": ("Kein Budget", "kein Geld"),
         "wrong-person": ("Falsche Person", "falscher Ansprechpartner", "falsche Ansprechpartnerin"),
         "bad-fit": ("Passt nicht", "kein Bedarf"),
     },
-    back=("bis", "ab", "zurück", "wieder", "rückkehr", "zurückkehren"),
+    back=each("bis, ab, zurück, wieder, rückkehr, zurückkehren"),
     of=(),
     within=("in",),
     numbers=("ein eine einem einer einen", "zwei", "drei", "vier", "fünf", "sechs"),

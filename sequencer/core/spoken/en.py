@@ -1,6 +1,6 @@
 """What reps are told, in English."""
 
-from sequencer.core.spoken.words import Spoken
+from sequencer.core.spoken.words import Spoken, each
 
 EN = Spoken(
     ready="{name} is ready for a talk",
@@ -83,51 +83,30 @@ EN = Spoken(
     choose_why="Choose why, or say it in a few words.",
     date_needed="Say when to try again: that status needs a date.",
     no_such_day="Choose a day from tomorrow on, within two years.",
-    accept=(
-        *(
-            "accept",
-            "accepted",
-            "i accept",
-            "yes",
-            "yep",
-            "ok",
-            "okay",
-            "sure",
-            "sure thing",
-            "of course",
-            "absolutely",
-        ),
-        *("will do", "i'll do", "i will do", "take", "taken", "i'll take", "i will take", "mine", "got it"),
-        *("on it", "i'm on it", "i am on it", "leave it with me", "leave it to me", "consider it done"),
-        *("will call", "i'll call", "i will call", "calling"),
-        *(
-            "will contact",
-            "i'll contact",
-            "i will contact",
-            "will reach out to",
-            "i'll reach out to",
-            "i will reach out to",
-            "will reach out",
-            "i'll reach out",
-        ),
-        *(f"{way} {whom} a call" for way in ("i'll give", "will give") for whom in ("him", "her", "them")),
+    accept=each(
+        "accept, accepted, i accept, yes, yep, ok, okay, sure, sure thing, of course, absolutely, will do, i'll do, "
+        "i will do, take, taken, i'll take, i will take, mine, got it, on it, i'm on it, i am on it, "
+        "leave it with me, leave it to me, consider it done, will call, i'll call, i will call, calling, "
+        "will contact, i'll contact, i will contact, will reach out to, i'll reach out to, i will reach out to, "
+        "will reach out, i'll reach out, i'll give him a call, i'll give her a call, i'll give them a call, "
+        "will give him a call, will give her a call, will give them a call"
     ),
-    also=(
-        *("thanks", "thank you", "many thanks", "please", "it", "him", "her", "them", "this", "this one"),
-        *("now", "today", "tomorrow", "right away", "right now", "straight away", "asap", "this morning"),
-        *("this afternoon", "this evening", "this week", "first thing", "in the morning"),
+    also=each(
+        "thanks, thank you, many thanks, please, it, him, her, them, this, this one, now, today, tomorrow, "
+        "right away, right now, straight away, asap, this morning, this afternoon, this evening, this week, "
+        "first thing, in the morning"
     ),
-    hello=("hi", "hello", "hey", "dear", "morning", "good morning", "good afternoon", "good evening"),
-    away=("out of office", "out of the office", "on vacation", "on holiday", "on leave", "away from my desk"),
-    refuse=("decline", "declined", "declines", "i decline", "i declined"),
-    no=("no",),
+    hello=each("hi, hello, hey, dear, morning, good morning, good afternoon, good evening"),
+    away=each("out of office, out of the office, on vacation, on holiday, on leave, away from my desk"),
+    refuse=each("decline, declined, declines, i decline, i declined"),
+    no=each("no"),
     reasons={
         "not-now": ("Not now",),
         "no-budget": ("No budget",),
         "wrong-person": ("Wrong person",),
         "bad-fit": ("Bad fit",),
     },
-    back=("until", "till", "til", "through", "thru", "back", "return", "returning", "returns", "again"),
+    back=each("until, till, til, through, thru, back, return, returning, returns, again"),
     months_alone=True,
     day_first=False,
     of=("of",),

@@ -1,6 +1,6 @@
 """What reps are told, in Spanish."""
 
-from sequencer.core.spoken.words import Spoken
+from sequencer.core.spoken.words import Spoken, each
 
 ES = Spoken(
     ready="{name} espera una conversación",
@@ -84,27 +84,27 @@ ES = Spoken(
     choose_why="Elija un motivo, o dígalo en pocas palabras.",
     date_needed="Diga cuándo volver a intentarlo: ese estado necesita una fecha.",
     no_such_day="Elija un día a partir de mañana, dentro de dos años.",
-    accept=(
-        *("aceptar", "acepto", "aceptado", "sí", "vale", "de acuerdo", "ok", "okay", "claro", "claro que sí"),
-        *("por supuesto", "perfecto", "me encargo", "me encargo yo", "yo me encargo", "lo tomo", "la tomo", "lo hago"),
-        *("lo haré", "me pongo", "me pongo con ello", "estoy en ello", "lo llamo", "la llamo", "le llamo", "les llamo"),
-        *("llamo", "llamaré", "lo llamaré", "la llamaré", "le llamaré", "les llamaré"),
+    accept=each(
+        "aceptar, acepto, aceptado, sí, vale, de acuerdo, ok, okay, claro, claro que sí, por supuesto, perfecto, "
+        "me encargo, me encargo yo, yo me encargo, lo tomo, la tomo, lo hago, lo haré, me pongo, me pongo con ello, "
+        "estoy en ello, lo llamo, la llamo, le llamo, les llamo, llamo, llamaré, lo llamaré, la llamaré, le llamaré, "
+        "les llamaré"
     ),
-    also=(
-        *("gracias", "muchas gracias", "por favor", "ahora", "ahora mismo", "ya", "enseguida", "hoy", "hoy mismo"),
-        *("mañana", "esta mañana", "esta tarde", "esta semana", "mañana por la mañana"),
+    also=each(
+        "gracias, muchas gracias, por favor, ahora, ahora mismo, ya, enseguida, hoy, hoy mismo, mañana, esta mañana, "
+        "esta tarde, esta semana, mañana por la mañana"
     ),
-    hello=("hola", "buenos días", "buenas tardes", "buenas", "estimado", "estimada", "querido", "querida"),
-    away=("fuera de la oficina", "fuera de oficina", "de vacaciones", "ausente", "de baja"),
-    refuse=("rechazar", "rechazo", "rechazado", "lo rechazo"),
-    no=("no",),
+    hello=each("hola, buenos días, buenas tardes, buenas, estimado, estimada, querido, querida"),
+    away=each("fuera de la oficina, fuera de oficina, de vacaciones, ausente, de baja"),
+    refuse=each("rechazar, rechazo, rechazado, lo rechazo"),
+    no=each("no"),
     reasons={
         "not-now": ("Ahora no", "todavía no", "más tarde", "más adelante"),
         "no-budget": ("Sin presupuesto", "no hay presupuesto"),
         "wrong-person": ("Persona equivocada", "no es la persona"),
         "bad-fit": ("No encaja", "sin necesidad"),
     },
-    back=("hasta", "vuelvo", "volveré", "vuelta", "regreso", "regresaré", "partir", "reincorporo"),
+    back=each("hasta, vuelvo, volveré, vuelta, regreso, regresaré, partir, reincorporo"),
     of=("de", "del"),
     within=("en", "dentro de"),
     numbers=("un uno una", "dos", "tres", "cuatro", "cinco", "seis"),

@@ -1,6 +1,6 @@
 """What reps are told, in French."""
 
-from sequencer.core.spoken.words import Spoken
+from sequencer.core.spoken.words import Spoken, each
 
 FR = Spoken(
     ready="{name} est prêt pour un échange",
@@ -84,26 +84,26 @@ FR = Spoken(
     choose_why="Choisissez une raison, ou dites-la en quelques mots.",
     date_needed="Dites quand réessayer : ce statut demande une date.",
     no_such_day="Choisissez un jour à partir de demain, d'ici deux ans au plus.",
-    accept=(
-        *("accepter", "accepté", "j'accepte", "oui", "d'accord", "ok", "okay", "entendu", "bien sûr", "ça marche"),
-        *("volontiers", "je prends", "je le prends", "je la prends", "je m'en occupe", "je m'en charge", "je m'y mets"),
-        *("je suis dessus", "j'appelle", "je l'appelle", "je les appelle", "j'appellerai", "je l'appellerai"),
+    accept=each(
+        "accepter, accepté, j'accepte, oui, d'accord, ok, okay, entendu, bien sûr, ça marche, volontiers, je prends, "
+        "je le prends, je la prends, je m'en occupe, je m'en charge, je m'y mets, je suis dessus, j'appelle, "
+        "je l'appelle, je les appelle, j'appellerai, je l'appellerai"
     ),
-    also=(
-        *("merci", "merci beaucoup", "s'il vous plaît", "lui", "elle", "eux", "maintenant", "tout de suite"),
-        *("aujourd'hui", "demain", "demain matin", "ce matin", "cet après-midi", "ce soir", "cette semaine"),
+    also=each(
+        "merci, merci beaucoup, s'il vous plaît, lui, elle, eux, maintenant, tout de suite, aujourd'hui, demain, "
+        "demain matin, ce matin, cet après-midi, ce soir, cette semaine"
     ),
-    hello=("bonjour", "bonsoir", "salut", "coucou", "cher", "chère", "chers"),
-    away=("absent", "absente", "en congé", "en congés", "en vacances", "absence du bureau"),
-    refuse=("refuser", "refusé", "refus", "je refuse"),
-    no=("non",),
+    hello=each("bonjour, bonsoir, salut, coucou, cher, chère, chers"),
+    away=each("absent, absente, en congé, en congés, en vacances, absence du bureau"),
+    refuse=each("refuser, refusé, refus, je refuse"),
+    no=each("non"),
     reasons={
         "not-now": ("Pas maintenant", "pas encore", "plus tard"),
         "no-budget": ("Pas de budget", "aucun budget", "sans budget"),
         "wrong-person": ("Mauvaise personne", "mauvais interlocuteur", "mauvaise interlocutrice"),
         "bad-fit": ("Ne convient pas", "pas adapté", "pas de besoin"),
     },
-    back=("jusqu'au", "jusqu'à", "retour", "partir", "reviens", "reviendrai", "rentrerai"),
+    back=each("jusqu'au, jusqu'à, retour, partir, reviens, reviendrai, rentrerai"),
     of=("de",),
     within=("dans", "d'ici"),
     numbers=("un une", "deux", "trois", "quatre", "cinq", "six"),

@@ -1,6 +1,6 @@
 """What reps are told, in Italian."""
 
-from sequencer.core.spoken.words import Spoken
+from sequencer.core.spoken.words import Spoken, each
 
 IT = Spoken(
     ready="{name} è da sentire adesso",
@@ -84,27 +84,26 @@ IT = Spoken(
     choose_why="Scelga un motivo, o lo dica in poche parole.",
     date_needed="Dica quando riprovare: quello stato richiede una data.",
     no_such_day="Scelga un giorno da domani in poi, entro due anni.",
-    accept=(
-        *("accettare", "accetto", "accettato", "sì", "va bene", "d'accordo", "ok", "okay", "certo", "certamente"),
-        *("volentieri", "perfetto", "me ne occupo", "me ne occupo io", "ci penso io", "lo prendo", "la prendo"),
-        *("lo prendo io", "la prendo io", "lo faccio", "lo chiamo", "la chiamo", "li chiamo", "chiamo", "chiamerò"),
-        *("lo chiamerò", "la chiamerò", "li chiamerò"),
+    accept=each(
+        "accettare, accetto, accettato, sì, va bene, d'accordo, ok, okay, certo, certamente, volentieri, perfetto, "
+        "me ne occupo, me ne occupo io, ci penso io, lo prendo, la prendo, lo prendo io, la prendo io, lo faccio, "
+        "lo chiamo, la chiamo, li chiamo, chiamo, chiamerò, lo chiamerò, la chiamerò, li chiamerò"
     ),
-    also=(
-        *("grazie", "grazie mille", "per favore", "ora", "adesso", "subito", "oggi", "oggi stesso", "oggi pomeriggio"),
-        *("stamattina", "domani", "domani mattina", "questa settimana", "io"),
+    also=each(
+        "grazie, grazie mille, per favore, ora, adesso, subito, oggi, oggi stesso, oggi pomeriggio, stamattina, "
+        "domani, domani mattina, questa settimana, io"
     ),
-    hello=("ciao", "salve", "buongiorno", "buonasera", "caro", "cara", "gentile"),
-    away=("fuori ufficio", "fuori sede", "in ferie", "in vacanza", "assente"),
-    refuse=("rifiutare", "rifiuto", "rifiutato", "lo rifiuto"),
-    no=("no",),
+    hello=each("ciao, salve, buongiorno, buonasera, caro, cara, gentile"),
+    away=each("fuori ufficio, fuori sede, in ferie, in vacanza, assente"),
+    refuse=each("rifiutare, rifiuto, rifiutato, lo rifiuto"),
+    no=each("no"),
     reasons={
         "not-now": ("Non ora", "non adesso", "non ancora", "più tardi", "più avanti"),
         "no-budget": ("Nessun budget", "niente budget", "senza budget"),
         "wrong-person": ("Persona sbagliata", "non è la persona"),
         "bad-fit": ("Non adatto", "nessun bisogno"),
     },
-    back=("fino", "rientro", "rientrerò", "torno", "tornerò", "ritorno", "partire"),
+    back=each("fino, rientro, rientrerò, torno, tornerò, ritorno, partire"),
     of=("di", "del"),
     within=("tra", "fra", "in"),
     numbers=("un uno una", "due", "tre", "quattro", "cinque", "sei"),

@@ -1,6 +1,6 @@
 """What reps are told, in Dutch."""
 
-from sequencer.core.spoken.words import Spoken
+from sequencer.core.spoken.words import Spoken, each
 
 NL = Spoken(
     ready="{name} is klaar voor een gesprek",
@@ -84,28 +84,26 @@ NL = Spoken(
     choose_why="Kies een reden, of zeg het in een paar woorden.",
     date_needed="Zeg wanneer weer: die status vraagt een datum.",
     no_such_day="Kies een dag vanaf morgen, binnen twee jaar.",
-    accept=(
-        *("aannemen", "aangenomen", "ik neem aan", "ja", "akkoord", "oké", "ok", "okay", "prima", "goed", "is goed"),
-        *("natuurlijk", "zeker", "in orde", "komt goed", "komt in orde", "ik neem hem", "ik neem haar", "doe ik"),
-        *("ik doe het", "ga ik doen", "ik pak het op", "pak ik op", "regel ik", "ik regel het", "ik bel", "bel ik"),
-        *("ik ga bellen", "ik zal bellen", "ik ben ermee bezig"),
+    accept=each(
+        "aannemen, aangenomen, ik neem aan, ja, akkoord, oké, ok, okay, prima, goed, is goed, natuurlijk, zeker, "
+        "in orde, komt goed, komt in orde, ik neem hem, ik neem haar, doe ik, ik doe het, ga ik doen, ik pak het op, "
+        "pak ik op, regel ik, ik regel het, ik bel, bel ik, ik ga bellen, ik zal bellen, ik ben ermee bezig"
     ),
-    also=(
-        *("bedankt", "dank je", "dank u", "dank je wel", "alsjeblieft", "graag", "hem", "haar", "ze", "hen", "het"),
-        *("nu", "meteen", "direct", "vandaag", "vandaag nog", "morgen", "morgenochtend", "vanochtend", "vanmiddag"),
-        *("deze week",),
+    also=each(
+        "bedankt, dank je, dank u, dank je wel, alsjeblieft, graag, hem, haar, ze, hen, het, nu, meteen, direct, "
+        "vandaag, vandaag nog, morgen, morgenochtend, vanochtend, vanmiddag, deze week"
     ),
-    hello=("hallo", "hoi", "hi", "dag", "goedemorgen", "goedemiddag", "goedendag", "goedenavond", "beste", "geachte"),
-    away=("afwezig", "op vakantie", "met vakantie", "niet op kantoor", "met verlof"),
-    refuse=("afwijzen", "afgewezen", "ik wijs af", "weigeren", "geweigerd"),
-    no=("nee",),
+    hello=each("hallo, hoi, hi, dag, goedemorgen, goedemiddag, goedendag, goedenavond, beste, geachte"),
+    away=each("afwezig, op vakantie, met vakantie, niet op kantoor, met verlof"),
+    refuse=each("afwijzen, afgewezen, ik wijs af, weigeren, geweigerd"),
+    no=each("nee"),
     reasons={
         "not-now": ("Nu niet", "niet nu", "nog niet", "later"),
         "no-budget": ("Geen budget", "geen geld"),
         "wrong-person": ("Verkeerde persoon",),
         "bad-fit": ("Past niet", "geen behoefte"),
     },
-    back=("tot", "vanaf", "terug", "weer"),
+    back=each("tot, vanaf, terug, weer"),
     of=("van",),
     within=("over", "in"),
     numbers=("een één", "twee", "drie", "vier", "vijf", "zes"),

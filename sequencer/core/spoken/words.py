@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+def each(listed: str) -> tuple[str, ...]:
+    """Words and phrases as a text lists them, with commas between."""
+    return tuple(listed.split(", "))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
     # Subjects of mails
