@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cache
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from sequencer.core.named_day import DOUBTFUL, ISO, ORDINAL, YEAR, calendar_of, is_may, upcoming
@@ -21,7 +22,11 @@ _TO: Final = frozenset("to au al a bis tot".split())
 """Between the two days of a range."""
 _ON: Final = frozenset("on the am den dem zum einschliesslich le el il op ,".split())
 """Directly before a day."""
+_FROM: Final = frozenset("ab vanaf partir partire".split())
+"""Before the first day of something: of being back, or of being away."""
 _ENGLISH_TOO: Final = frozenset(SPOKEN["en"].back)
+_ENDS: Final = (".", "!", "?")
+"""Of a sentence."""
 _TOKEN: Final = re.compile(
     r"\b20\d\d-\d\d-\d\d\b"
     r"|\b\d{1,2}([./-])\d{1,2}\1(?:20)?\d\d(?!\d)"
@@ -47,7 +52,7 @@ def return_date(text: str, today: date) -> date | None:
     found = {
         one.day
         for number, one in enumerate(named)
-        if whole or _is_introduced(tokens, one) or _ends_a_range(tokens, one, named[:number])
+        if whole or _is_introduced(tokens, one, named[number + 1 :]) or _ends_a_range(tokens, one, named[:number])
     }
     return max((day for day in found if 0 < (day - today).days <= FARTHEST), default=None)
 
@@ -121,8 +126,22 @@ def _is_may(tokens: Sequence[str], start: int, end: int) -> bool:
     return bool({*before} & (_introducing() | _TO | _ON)) or is_may(before, tokens[end : end + 2])
 
 
-def _is_introduced(tokens: Sequence[str], one: _Day) -> bool:
-    return not _introducing().isdisjoint(_before(tokens, one.start))
+def _is_introduced(tokens: Sequence[str], one: _Day, later: Sequence[_Day]) -> bool:
+    words = _introducing().intersection(_before(tokens, one.start))
+    return bool(words) and not (words <= _FROM and _begins_absence(tokens, one, later))
+
+
+def _begins_absence(tokens: Sequence[str], one: _Day, later: Sequence[_Day]) -> bool:
+    """Whether a day from which something holds is the first of being away: `ab 1. Dezember im Urlaub`."""
+    word = max(place for place in range(one.start) if tokens[place] in _FROM)
+    while word and tokens[word - 1] in _TO:
+        word -= 1
+    stop = later[0].start if later else len(tokens)
+    after = list(takewhile(lambda token: token not in _ENDS, tokens[one.end : stop]))
+    if not (_introducing() - _FROM).isdisjoint(after):
+        return False
+    before, behind = f" {' '.join(tokens[:word])}", f" {' '.join(after)} "
+    return any(before.endswith(f" {way}") or f" {way} " in behind for way in _absences())
 
 
 def _ends_a_range(tokens: Sequence[str], one: _Day, earlier: Sequence[_Day]) -> bool:
@@ -135,7 +154,7 @@ def _ends_a_range(tokens: Sequence[str], one: _Day, earlier: Sequence[_Day]) -> 
 def _before(tokens: Sequence[str], place: int) -> Iterator[str]:
     """The words shortly before, in the same sentence, the nearest first."""
     for token in reversed(tokens[max(0, place - _NEAR) : place]):
-        if token in (".", "!", "?"):
+        if token in _ENDS:
             return
         yield token
 
@@ -143,3 +162,8 @@ def _before(tokens: Sequence[str], place: int) -> Iterator[str]:
 @cache
 def _introducing() -> frozenset[str]:
     return frozenset(folded(one) for words in SPOKEN.values() for one in words.back)
+
+
+@cache
+def _absences() -> frozenset[str]:
+    return frozenset(folded(one) for words in SPOKEN.values() for one in words.away)

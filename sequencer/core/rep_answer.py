@@ -23,6 +23,8 @@ MOST: Final = 10
 """Words of a line that may be an answer; a longer one is a letter, unless it begins with `decline`."""
 NAMES: Final = 3
 """Words of a name after a greeting."""
+_NOT: Final = frozenset("no not nein nicht kein keine non pas nee niet geen".split())
+"""Words that stand in no name."""
 
 
 class Said(NamedTuple):
@@ -94,7 +96,9 @@ def _first_line(text: str, both: Collection[Spoken]) -> str:
     for number, line in enumerate(lines):
         head, *rest = re.split(r"[,!:;–—]+\s*|\s-\s", line, maxsplit=1)
         greeted = max((len(one.split()) for one in hello if _begins(plain(head), [one])), default=0)
-        if not greeted or len(plain(head).split()) > greeted + NAMES or (not rest and number + 1 == len(lines)):
+        name = plain(head).split()[greeted:]
+        is_greeting = greeted and len(name) <= NAMES and _NOT.isdisjoint(name)
+        if not is_greeting or (not rest and number + 1 == len(lines)):
             return line
         if rest and rest[0]:
             return rest[0]

@@ -76,6 +76,9 @@ def test_the_day_of_return_is_the_latest_plausible_one(text: str, back: date | N
         "Vanaf 7 jan 2027 ben ik weer bereikbaar",
         "Ik ben van 21 december t/m 7 januari afwezig.",
         "Thank you. I am away starting December 21st and will return on January 7th.",
+        "Ab 20. Dezember bin ich im Urlaub und ab 7. Januar wieder da",
+        "Ich bin im Urlaub, ab 7. Januar lese ich Ihre Mail.",
+        "Je suis absent à partir du 1er décembre jusqu'au 7 janvier",
         "2027-01-07",
     ],
 )
@@ -102,6 +105,13 @@ def test_a_day_is_understood_in_each_of_the_languages(text: str) -> None:
         "En congé jusqu'au 07/01/2026",
         "I have left the company as of 1 December.",
         "Please contact Kim on Jan 5 or May 6",
+        "Ich bin ab dem 20. Dezember im Urlaub.",
+        "Abwesend ab 20.12.2026",
+        "Ich bin ab dem 20. Dezember abwesend und am 7. Januar zurück.",
+        "À partir du 1er décembre, je suis en congé",
+        "Estaré de vacaciones a partir del 1 de diciembre",
+        "Sono in ferie a partire dal 1 dicembre",
+        "Vanaf 1 december ben ik met verlof",
     ],
 )
 def test_what_is_no_day_of_return_for_sure_is_none(text: str) -> None:

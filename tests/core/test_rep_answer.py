@@ -165,9 +165,14 @@ def test_the_lead_is_taken_on_in_the_words_that_people_use(language: str, writte
                 "Yes or no?",
                 "I'll give it to them",
                 "Will give this to him",
+                "Please take it",
+                "Take her please",
+                "Hi no, mine",
+                "Hello not me, thanks, ok",
             )
         ],
         *[("en", one) for one in ("Hi, I am out of the office until January 7th.", "I will call back when I return.")],
+        *[("de", one) for one in ("Rufe sie bitte an", "Bitte übernehme das", "Hi nicht ich, ok")],
         *[
             ("de", one)
             for one in ("Klar, aber erst im März", "Ich rufe nicht an", "Danke", "Hallo", "Gerne später mal?")
@@ -192,6 +197,7 @@ def test_what_is_doubtful_is_asked_back(language: str, written: str) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
+        ("Hi not now, ok", Said(False, "not-now")),
         ("Hi Anna,\n\nnot now, March", Said(False, "not-now", until=date(2027, 3, 1))),
         ("Hello, no budget", Said(False, "no-budget")),
         ("Hi,\ndecline: they moved to a rival", Said(False, words="they moved to a rival")),

@@ -85,13 +85,13 @@ DE = Spoken(
     date_needed="Bitte sagen, wann wieder: Dieser Status braucht einen Tag.",
     no_such_day="Bitte einen Tag ab morgen wählen, innerhalb von zwei Jahren.",
     accept=each(
-        "annehmen, angenommen, ich nehme an, ja, ja gerne, gerne, gern, ok, okay, klar, alles klar, geht klar, "
-        "in ordnung, einverstanden, natürlich, übernehme, übernehme ich, ich übernehme, übernommen, mache ich, "
-        "mach ich, ich mache, ich mach, ich nehme, wird gemacht, wird erledigt, erledige ich, ich kümmere mich, "
-        "kümmere mich, bin dran, ich bin dran, ich rufe, rufe ich, rufe"
+        "annehmen, angenommen, ich nehme an, ja, ja bitte, ja gerne, gerne, gern, ok, okay, klar, alles klar, "
+        "geht klar, in ordnung, einverstanden, natürlich, übernehme, übernehme ich, ich übernehme, übernommen, "
+        "mache ich, mach ich, ich mache, ich mach, ich nehme, wird gemacht, wird erledigt, erledige ich, "
+        "ich kümmere mich, kümmere mich, bin dran, ich bin dran, ich rufe, rufe ich, rufe"
     ),
     also=each(
-        "danke, vielen dank, danke schön, bitte, ihn, sie, es, das, den, die, darum, an, jetzt, gleich, sofort, "
+        "danke, vielen dank, danke schön, ihn, sie, es, das, den, die, darum, an, jetzt, gleich, sofort, "
         "heute, morgen, heute noch, noch heute, heute vormittag, heute nachmittag, morgen früh, morgen vormittag, "
         "diese woche"
     ),

@@ -84,15 +84,15 @@ EN = Spoken(
     date_needed="Say when to try again: that status needs a date.",
     no_such_day="Choose a day from tomorrow on, within two years.",
     accept=each(
-        "accept, accepted, i accept, yes, yep, ok, okay, sure, sure thing, of course, absolutely, will do, i'll do, "
-        "i will do, take, taken, i'll take, i will take, mine, got it, on it, i'm on it, i am on it, "
+        "accept, accepted, i accept, yes, yes please, yep, ok, okay, sure, sure thing, of course, absolutely, will do, "
+        "i'll do, i will do, take, taken, i'll take, i will take, mine, got it, on it, i'm on it, i am on it, "
         "leave it with me, leave it to me, consider it done, will call, i'll call, i will call, calling, "
         "will contact, i'll contact, i will contact, will reach out to, i'll reach out to, i will reach out to, "
         "will reach out, i'll reach out, i'll give him a call, i'll give her a call, i'll give them a call, "
         "will give him a call, will give her a call, will give them a call"
     ),
     also=each(
-        "thanks, thank you, many thanks, please, it, him, her, them, this, this one, now, today, tomorrow, "
+        "thanks, thank you, many thanks, it, him, her, them, this, this one, now, today, tomorrow, "
         "right away, right now, straight away, asap, this morning, this afternoon, this evening, this week, "
         "first thing, in the morning"
     ),
