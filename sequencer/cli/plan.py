@@ -18,6 +18,8 @@ from sequencer.store import clock
 from sequencer.workspace.load import read_files
 
 FORMATS = ("text", "json", "github")
+NAMED = 1_000
+"""People whom --names names at most."""
 
 
 @click.command()
@@ -42,7 +44,8 @@ FORMATS = ("text", "json", "github")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write who stands where since when, counted, and the deployed workspace into this file instead.",
 )
-def command(form: str, path: Path | None, export_to: Path | None) -> None:
+@click.option("--names", is_flag=True, help="Say by address who becomes sales-ready, of 1,000 people at most.")
+def command(form: str, path: Path | None, export_to: Path | None, names: bool) -> None:
     """Say what a deploy of the workspace would change, and for how many people.
 
     Compares the workspace of WORKSPACE_DIR or the current folder with what is deployed, step by step, and counts what
@@ -54,9 +57,11 @@ def command(form: str, path: Path | None, export_to: Path | None) -> None:
     if export_to is not None:
         export(export_to)
         return
+    if names and (form == "github" or path is not None):
+        raise click.UsageError("--names needs the database, and a pull request is to name nobody.")
     to = _here()
     try:
-        found = _foreseen(to, path)
+        found = _foreseen(to, path, NAMED if names else 0)
     except WorkspaceProblems as wrong:
         click.echo(problems.as_text(Compiled(None, {}, wrong.problems), to.files), err=True)
         raise click.exceptions.Exit(1) from wrong
@@ -84,9 +89,9 @@ def _here() -> Candidate:
     return candidate(files, compiled)
 
 
-def _foreseen(to: Candidate, path: Path | None) -> Plan:
+def _foreseen(to: Candidate, path: Path | None, named: int) -> Plan:
     if path is not None:
         return positions.foresee(path.read_bytes(), to)
     with transaction() as conn:
         known = Releases()
-        return foresee(conn, known, known.current(conn), to, clock.now(conn))
+        return foresee(conn, known, known.current(conn), to, clock.now(conn), named)

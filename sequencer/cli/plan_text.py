@@ -5,7 +5,7 @@ from typing import Final
 
 from sequencer.cli.output import counted, plain
 from sequencer.core.edit import CopyChange, Detail, Edit, SequenceChange, StepChange, StepKind
-from sequencer.core.plan import Inside, Plan
+from sequencer.core.plan import Inside, Named, Plan
 from sequencer.core.wording import Piece
 
 SYMBOLS: Final[Mapping[str, str]] = {
@@ -253,8 +253,11 @@ def readied(plan: Plan) -> Iterator[str]:
     yield from (f"  {people:>8,}  move forward to `{stage}`" for stage, people in sorted(found.stages.items()))
     yield from (f"  {people:>8,}  are understood otherwise: `{name}`" for name, people in sorted(found.learned.items()))
     yield from (f"  {people:>8,}  enter `{sequence}`" for sequence, people in sorted(found.entering.items()))
-    for one in found.examples:
-        yield f"            for example: score {one.before} -> {one.after}, fit {one.fit}: {', '.join(one.reasons)}"
+    for one in found.named or found.examples:
+        who = one.email if isinstance(one, Named) else "for example"
+        yield f"            {who}: score {one.before} -> {one.after}, fit {one.fit}: {', '.join(one.reasons)}"
+    if found.named and (more := found.ready + found.following - len(found.named)):
+        yield f"            … and {more:,} more"
 
 
 def _dangers(plan: Plan) -> Iterator[str]:

@@ -75,6 +75,16 @@ class Example(NamedTuple):
     reasons: tuple[str, ...]
 
 
+class Named(NamedTuple):
+    """One of those who become sales-ready, for somebody who asked who they are."""
+
+    email: str
+    before: int
+    after: int
+    fit: int
+    reasons: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Readying:
     """What becomes of leads because signals.yaml says something else. All counted as of now."""
@@ -100,6 +110,8 @@ class Readying:
     """Whom all that lets in, by sequence."""
     examples: tuple[Example, ...] = ()
     """Some of those who become ready, those whose score changes most first."""
+    named: tuple[Named, ...] = ()
+    """Those who become ready or follow, as many of them as were asked for."""
     told_again: int = 0
     """Of those who become ready or follow, whose last handoff has no answer yet: its rep is told again."""
 

@@ -26,15 +26,18 @@ PAGE = 2_000
 """People looked at together."""
 
 
-def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, now: datetime) -> Plan:
-    """What deploying this would change now, counted person by person. Raises WorkspaceProblems as a deploy does."""
+def foresee(conn: Connection, known: Releases, current: Release, to: Candidate, now: datetime, named: int = 0) -> Plan:
+    """What deploying this would change now, counted person by person. Raises WorkspaceProblems as a deploy does.
+
+    So many of those who become sales-ready by it are `named`.
+    """
     keep_names(current.workspace, to)
     next_one = known.with_kept(conn, Release(current.number + 1, to.digest, to.workspace, to.contents, to.files))
     inside = enrollments.standing(conn)
     looks = _looks(conn, Edits(partial(known.at, conn), next_one), next_one, inside, now)
     here = _here(conn, known, current, inside)
     before, entering = older(conn, known, current, here), newcomers(conn, current, next_one, now)
-    ready = readying(conn, current, next_one, now)
+    ready = readying(conn, current, next_one, now, named)
     found = plan(current.number, version(current), version(to), here, looks, before, entering, ready)
     return replace(found, shared=newly(conn, current.workspace, to.workspace))
 

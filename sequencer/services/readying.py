@@ -14,7 +14,7 @@ from sequencer.core.facts import LeadFacts
 from sequencer.core.handoff import State
 from sequencer.core.lead import Lead
 from sequencer.core.people import owner_of
-from sequencer.core.plan import Example, Readying
+from sequencer.core.plan import Example, Named, Readying
 from sequencer.core.readiness import handed_to, judged
 from sequencer.core.release import Release
 from sequencer.core.score import score
@@ -29,8 +29,8 @@ PAGE: Final = 1_000
 EXAMPLES: Final = 5
 
 
-def readying(conn: Connection, current: Release, to: Release, now: datetime) -> Readying | None:
-    """None: nobody is counted anew."""
+def readying(conn: Connection, current: Release, to: Release, now: datetime, named: int = 0) -> Readying | None:
+    """None: nobody is counted anew. So many of those who become ready are `named`."""
     signals, before = to.workspace.signals, current.workspace.signals
     if signals is None or (before is not None and before.digest == signals.digest):
         return None
@@ -39,6 +39,7 @@ def readying(conn: Connection, current: Release, to: Release, now: datetime) -> 
     people = over = resting = 0
     learned = Counter[str]()
     examples: list[Example] = []
+    names: list[Named] = []
     waiting: list[int] = []
     givers: dict[int, str] = {}
     for page in _pages(conn):
@@ -53,12 +54,15 @@ def readying(conn: Connection, current: Release, to: Release, now: datetime) -> 
         for company_id, owner in _given(to, begin, again):
             givers.setdefault(company_id, owner)
         found.add(conn, to, looked, again, now)
-        examples = _most_telling(examples + _examples(conn, before, to, begin, now))
+        shown = _examples(conn, before, to, begin, now)
+        examples = _most_telling(examples + shown)
+        names += _named(begin, shown)[: named - len(names)]
     # As at the handoff: who had somebody of the company before keeps it.
     givers |= handoffs.first_owners(conn, givers, to.workspace.reps)
     ready = found.ready
     for looked in _followers(conn, to, signals, waiting, givers, engaged, now):
         found.add(conn, to, looked, _waiting_for_answer(conn, signals, looked), now)
+        names += _named(looked, _examples(conn, before, to, looked, now))[: named - len(names)]
     return Readying(
         counted=people,
         ready=ready,
@@ -71,6 +75,7 @@ def readying(conn: Connection, current: Release, to: Release, now: datetime) -> 
         learned=learned,
         entering=found.entering,
         examples=tuple(examples),
+        named=tuple(names),
         told_again=found.told_again,
     )
 
@@ -214,6 +219,11 @@ def _examples(
         was = score(before, stored.get(one.before.id, {}), today) if before is not None else 0
         found.append(Example(was, facts.score(), facts.fit(), one.verdict.reasons))
     return found
+
+
+def _named(looked: Sequence[Looked], shown: Sequence[Example]) -> list[Named]:
+    """`shown`: of each of them, in their order."""
+    return [Named(one.before.email, *example) for one, example in zip(looked, shown, strict=True)]
 
 
 def _most_telling(examples: Sequence[Example]) -> list[Example]:

@@ -1,5 +1,6 @@
 """`sequencer plan`, what `deploy` wants confirmed, and `sequencer rollback`."""
 
+import json
 import re
 import zlib
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_a_plan_says_who_enters_and_who_keeps_their_steps(folder: Path, sequence
     assert "2  enter when its moment comes" in sequencer("plan", "--format", "github")
     [one] = sequencer.json("plan")["newcomers"]
     assert {"sequence": "letter", "enter": 0, "later": 2, "outside": 0, "leads": 2, "looked_at": 2} == one
+
+
+def test_who_becomes_sales_ready_is_named_to_who_asks_and_never_in_a_pull_request(
+    folder: Path, sequencer: Sequencer
+) -> None:
+    sequencer("leads", "import", "-", given="email,country\nkim@harbor.example,DE\n")
+    write(
+        folder, {"sequences/signals.yaml": 'fit:\n  - {if: lead.country == "DE", points: 10}\nsales_ready: fit >= 5\n'}
+    )
+    assert "kim@harbor.example: score 0 -> 0, fit 10: " in sequencer("plan", "--names")
+    assert ["kim@harbor.example"] == [one["email"] for one in sequencer.json("plan", "--names")["readying"]["named"]]
+    assert "kim" not in sequencer("plan") + json.dumps(sequencer.json("plan"))
+    for also in (("--format", "github"), ("--positions", str(folder / "sequences" / "signals.yaml"))):
+        assert 2 == sequencer.run("plan", "--names", *also).exit_code
 
 
 def test_a_user_who_may_only_read_can_plan(folder: Path, sequencer: Sequencer, engine: Engine) -> None:

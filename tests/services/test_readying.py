@@ -73,10 +73,10 @@ def people(world: World, owned: bool = False) -> None:
         react(conn, release, happened, now)
 
 
-def planned(world: World, files: dict[str, str]) -> Plan:
+def planned(world: World, files: dict[str, str], named: int = 0) -> Plan:
     with world.context.engine.connect() as conn:
         known = world.context.releases
-        return foresee(conn, known, known.current(conn), prepare(files), clock.now(conn))
+        return foresee(conn, known, known.current(conn), prepare(files), clock.now(conn), named)
 
 
 def readied(world: World) -> list[Any]:
@@ -181,3 +181,25 @@ changes to deployment 1: signals.yaml; nobody inside
     )
     assert "- 1  become sales-ready, at 60 an hour" in plan_github.as_github(found)
     assert "kim" not in said
+
+
+def test_whoever_asks_is_told_who_becomes_ready_and_how_many_more_there_are(world: World) -> None:
+    world.deploy(workspace(BEFORE, RATED))
+    people(world)
+    world.pass_(hours=1)
+    edited = workspace(AFTER + HANDOFF, RATED)
+    found = planned(world, edited, PEOPLE).readying
+    began = world.now()
+    few = planned(world, edited, 2)
+    assert few.readying is not None
+    assert f"… and {few.readying.ready + few.readying.following - 2:,} more" in plan_text.as_text(few)
+    world.deploy(edited)
+    world.pass_(hours=PEOPLE // RATE + 1)
+    with world.context.engine.connect() as conn:
+        ready = conn.execute(
+            select(lead.c.email, readiness.c.reasons)
+            .join_from(readiness, lead, lead.c.id == readiness.c.lead_id)
+            .where(readiness.c.at > began)
+        ).all()
+    assert found is not None and found.following
+    assert sorted((one.email, one.reasons) for one in found.named) == sorted((one[0], tuple(one[1])) for one in ready)
