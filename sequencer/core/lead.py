@@ -42,6 +42,10 @@ class Lead(NamedTuple):
         first, last = self.first_name, self.last_name
         return f"{first} {last}" if first and last else first or last or ""
 
+    @property
+    def erased(self) -> bool:
+        return self.email.endswith(ERASED)
+
     def get(self, name: str) -> Any:
         """The value of a built-in or declared field; None when unknown."""
         place = _PLACES.get(name)

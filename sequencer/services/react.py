@@ -90,7 +90,8 @@ def follow(
     now: datetime,
     sure: Collection[tuple[int, str]] = (),
 ) -> Reaction:
-    """The same where the caller has locked the leads of all events that are somebody's `concern`.
+    """The same where the caller has locked the leads of all events that are somebody's `concern`. What is told of
+    somebody who was erased is kept nowhere: a rep may still answer, or a browser tell of them that was just recognised.
 
     `sure`: messages (enrollment, step) of which the ledger says already that the provider took them.
     """
@@ -99,6 +100,8 @@ def follow(
     storable: list[Event] = []
     late: list[Event] = []
     for e in arrived:
+        if e.lead_id in locked and locked[e.lead_id].erased:
+            continue
         if first <= e.at < after:
             storable.append(e)
         else:

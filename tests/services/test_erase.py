@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -261,6 +262,20 @@ def test_whoever_works_off_what_a_form_told_of_a_browser_waits_for_no_erasure_th
             erase.erase(conn, mailed.context.releases.current(conn), ADDRESS, clock.now(conn))
         assert lead.id in leads.lock(worker, [lead.id])
     erased(mailed)
+
+
+def test_nothing_is_kept_of_what_reps_and_browsers_tell_of_somebody_who_was_erased(
+    mailed: World, engine: Engine
+) -> None:
+    lead = mailed.lead(ADDRESS)
+    erased(mailed)
+    with engine.begin() as conn:
+        now, release = clock.now(conn), mailed.context.releases.current(conn)
+        late = [Event(kind, now, lead.id, kind, "inbound", data={"text": CANARY}) for kind in ("rep_wrote", "visited")]
+        late.append(Event("unsubscribed", now - timedelta(days=1500), lead.id, "old", "inbound"))
+        reaction = react(conn, release, late, now)
+        assert (reaction.new, reaction.strange) == ([], [])
+        assert conn.execute(text("SELECT count(*) FROM event")).scalar_one() == 0
 
 
 def test_what_is_said_later_of_the_mails_of_somebody_who_was_erased_is_kept_of_nobody(
