@@ -55,6 +55,7 @@ def describe(url: str) -> dict[str, Any]:
                 "Saved": _SAVED_SCHEMA,
                 "Event": _EVENT_SCHEMA,
                 "Recorded": _RECORDED_SCHEMA,
+                "Everything": _EVERYTHING_SCHEMA,
                 "Problems": _PROBLEMS_SCHEMA,
                 **SCHEMAS,
                 **PAGES,
@@ -191,6 +192,66 @@ _RECORDED_SCHEMA: Final = {
         "recorded": {"type": "boolean", "description": "False for a repeat."},
     },
 }
+_LISTED: Final = {"type": "array", "items": {"type": "object"}}
+_EVERYTHING_SCHEMA: Final = {
+    "type": "object",
+    "required": ["lead", "enrollments", "messages", "events", "handoffs", "alerts", "standing"],
+    "properties": {
+        "lead": {
+            "type": "object",
+            "description": "Who they are, and of each field who said so, when, and how sure that is (`sources`).",
+            "required": ["id", "email", "company", "suppressed", "suppressions", "fields", "sources"],
+        },
+        "enrollments": {**_LISTED, "description": "Sequences they are or were in, with what came of each step."},
+        "messages": {**_LISTED, "description": "Mails to them, and how far each came."},
+        "events": {**_LISTED, "description": "What happened, newest first."},
+        "handoffs": {**_LISTED, "description": "To which reps they were handed, why, and what was answered."},
+        "alerts": {**_LISTED, "description": "What reps were told of them."},
+        "standing": {
+            "description": "Score, fit and readiness, and what they are made of; null where no signals are declared.",
+            "anyOf": [
+                {
+                    "type": "object",
+                    "required": ["score", "fit", "sales_ready", "lacks", "company", "signals", "readiness"],
+                    "properties": {
+                        "score": {"type": "integer"},
+                        "fit": {"type": "integer"},
+                        "sales_ready": {"type": "boolean"},
+                        "lacks": {"type": "array", "items": {"type": "string"}},
+                        **dict.fromkeys(("company", "signals", "readiness"), _LISTED),
+                    },
+                },
+                {"type": "null"},
+            ],
+        },
+    },
+}
+_EVERYTHING: Final = {
+    "lead": {
+        "id": 17,
+        "email": "jane@acme.example",
+        "company": {"domain": "acme.example", "name": "Acme", "owner": "daan@counterweigh.example"},
+        "stage": "sql",
+        "suppressed": False,
+        "suppressions": [],
+        "fields": {"role": "finance"},
+        "sources": {"role": {"by": "api", "at": "2026-11-02T09:00:00+00:00", "confidence": 100, "because": []}},
+    },
+    "enrollments": [{"sequence": "education", "status": "active", "sentence": "is in it"}],
+    "messages": [],
+    "events": [{"event": "visited", "at": "2026-11-23T09:30:00+00:00", "source": "site", "data": {"page": "/pricing"}}],
+    "handoffs": [{"number": 1, "state": "waiting", "rep": "daan@counterweigh.example", "reasons": ["warm"]}],
+    "alerts": [],
+    "standing": {
+        "score": 72,
+        "fit": 20,
+        "sales_ready": True,
+        "lacks": [],
+        "company": [{"within": "30 days", "people": 2}],
+        "signals": [{"signal": 'visited("/pricing*")', "times": 4, "points": 60.0, "capped": True}],
+        "readiness": [{"number": 1, "at": "2026-11-23T09:30:02+00:00", "over_at": None, "reasons": ["warm"]}],
+    },
+}
 _PROBLEMS_SCHEMA: Final = {
     "type": "object",
     "required": ["problems"],
@@ -220,10 +281,7 @@ _GET_LEAD: Final = {
         {"name": "email", "in": "path", "required": True, "schema": {"type": "string"}, "example": "jane@acme.example"}
     ],
     "responses": {
-        "200": {
-            "description": "As `sequencer leads show EMAIL --json` prints it.",
-            "content": {"application/json": {"schema": {"type": "object"}}},
-        },
+        "200": _answer("As `sequencer leads show EMAIL --json` prints it.", "Everything", _EVERYTHING),
         **{status: _REFUSALS[status] for status in ("401", "403", "429")},
         "404": _NO_LEAD,
         "422": _problem("Not an address.", "email: expected an address, got `jane`"),
