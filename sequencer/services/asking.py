@@ -83,11 +83,12 @@ def _placed(conn: Connection, told: Sequence[NewAlert]) -> list[NewAlert]:
     The caller holds the leads' locks.
     """
     places = {one.step: [f"{one.step}:{number}" for number in range(MOST)] for one in told}
-    notes = alerts.notes(conn, [place for of in places.values() for place in of])
+    held = alerts.said(conn, [place for of in places.values() for place in of])
     placed = []
     for one in told:
-        free = [place for place in places[one.step] if place not in notes]
-        if free and all(notes.get(place) != one.note for place in places[one.step]):
-            notes[free[0]] = one.note
+        said = one.note, one.reasons
+        free = [place for place in places[one.step] if place not in held]
+        if free and all(held.get(place) != said for place in places[one.step]):
+            held[free[0]] = said
             placed.append(replace(one, step=free[0]))
     return placed

@@ -90,12 +90,12 @@ def told_at(conn: Connection, keys: Iterable[tuple[int, str]]) -> dict[tuple[int
     return {(row.enrollment_id, row.step): row.at for row in conn.execute(query.where(columns.in_(wanted)))}
 
 
-def notes(conn: Connection, steps: Sequence[str]) -> dict[str, str]:
-    """By step, what alerts outside of sequences say."""
-    query = select(alert.c.step, alert.c.note).where(
+def said(conn: Connection, steps: Sequence[str]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """By step, note and reasons of alerts outside of sequences."""
+    query = select(alert.c.step, alert.c.note, alert.c.reasons).where(
         alert.c.enrollment_id == 0, alert.c.step == func.any(list(steps)), alert.c.channel == "email"
     )
-    return {step: note for step, note in conn.execute(query)}
+    return {step: (note, tuple(reasons)) for step, note, reasons in conn.execute(query)}
 
 
 _HOLDING: Final = "a.state = 'no_owner' AND a.handoff IS NULL AND a.kind <> 'task' AND a.at >= :since"

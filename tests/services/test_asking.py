@@ -186,6 +186,16 @@ def test_what_comes_by_a_form_that_says_so_reaches_the_owner_whole_and_nothing_e
     assert "<p>- Phone: &lt;b&gt;+46 70&lt;/b&gt;</p>" in str(recipient.values[1])
 
 
+def test_other_answers_to_the_same_form_are_told_within_the_hour_and_the_same_once(world: World) -> None:
+    world.deploy(PRICED)
+    lead = world.lead(owner=ANA)
+    for key, role in enumerate(("cfo", "cto", "cfo")):
+        world.happens(lead, "submitted", str(key), form="contact", answers={"role": role})
+    world.work()
+    assert sorted("Role: cfo" in mail for mail in mails(world)) == [False, True]
+    assert by_form(world, lead) == [(ANA, "sent")] * 2
+
+
 def test_what_comes_by_a_form_of_who_is_handed_off_by_it_is_told_once_by_the_handoff(world: World) -> None:
     world.deploy(PRICED)
     kim = world.lead(first_name="Kim", owner=ANA)
