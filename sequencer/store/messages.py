@@ -37,7 +37,14 @@ def of(row: Sequence[Any]) -> Message:
     return Message(*values)
 
 
-_OF_ENROLLMENTS = select(*COLUMNS).where(message.c.enrollment_id == any_in("ids")).order_by(message.c.sent_at)
+_OF_ENROLLMENTS = (
+    select(*COLUMNS)
+    # The bounds leave few partitions of a plan that was made once: a list of keys does only where it is planned anew.
+    .where(
+        message.c.enrollment_id == any_in("ids"), message.c.enrollment_id.between(bindparam("first"), bindparam("last"))
+    )
+    .order_by(message.c.sent_at)
+)
 _COUNTED = message.c.state.in_(sorted(MAYBE_SENT))
 _MAILED_AT = (
     select(message.c.lead_id, message.c.sent_at)
@@ -52,7 +59,10 @@ _RECEIVED = select(message.c.lead_id, message.c.content).where(
 def of_enrollments(conn: Connection, ids: Sequence[int]) -> dict[int, dict[str, Message]]:
     """Ledger rows by enrollment and step, in the order they were sent."""
     found: dict[int, dict[str, Message]] = {}
-    for row in conn.execute(_OF_ENROLLMENTS, {"ids": array(ids)}).all():
+    if not ids:
+        return found
+    values = {"ids": array(ids), "first": min(ids), "last": max(ids)}
+    for row in conn.execute(_OF_ENROLLMENTS, values).all():
         known = of(row)
         found.setdefault(known.enrollment_id, {})[known.step] = known
     return found

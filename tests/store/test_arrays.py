@@ -1,13 +1,15 @@
 """Arrays as literals, and the look-ups that take thousands of keys by them."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import TextClause
 
-from sequencer.store import events, messages, partitions
+from sequencer.store import clock, events, messages, partitions
 from sequencer.store.arrays import any_in, array, blobs
 from sequencer.store.tables import message
 
@@ -127,3 +129,18 @@ def test_a_batch_looks_its_rows_up_by_the_key_and_reads_no_partition_through(
         plan = "\n".join(conn.execute(text(f"EXPLAIN {statement.text}"), named).scalars())
     assert f"Seq Scan on {table}_2026_11" not in plan
     assert f" on {table}_2026_11" in plan
+
+
+def test_a_plan_that_was_made_once_looks_for_mails_where_their_enrollments_are(engine: Engine) -> None:
+    asked = messages._OF_ENROLLMENTS.compile(dialect=postgresql.dialect(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call]
+    id = int(MOMENT.timestamp() * 1000) << partitions.SHIFT
+    with engine.connect() as conn:
+        clock.start_virtual(conn, MOMENT)
+        partitions.ensure(conn)
+        run = conn.exec_driver_sql
+        run("SET LOCAL plan_cache_mode = force_generic_plan")
+        run(f"PREPARE asked AS {asked}")
+        plan = "\n".join(run(f"EXPLAIN EXECUTE asked ('{{{id}}}', {id}, {id})").scalars())
+        run("DEALLOCATE asked")
+    assert " on message_2026_11" in plan
+    assert len(re.findall(r" on message_\d", plan)) == 1
