@@ -20,7 +20,7 @@ from sequencer.settings import variables
 ROOT = Path(__file__).parents[1]
 COPIED = ("sequencer", "workers", "tests", "benchmarks", "pyproject.toml")
 AT_ONCE = 2
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds that the tests of one mutant may take."""
 NOTICED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
 """How the message of a failure begins when a promise was found broken."""

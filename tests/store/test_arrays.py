@@ -90,6 +90,8 @@ def test_a_batch_looks_its_rows_up_by_the_key_and_reads_no_partition_through(
 ) -> None:
     first = int(MOMENT.timestamp() * 1000) << partitions.SHIFT
     with engine.begin() as conn:
+        clock.start_virtual(conn, MOMENT)
+        partitions.ensure(conn)
         values = {"rows": ROWS, "first": first, "at": MOMENT}
         conn.execute(
             text(
