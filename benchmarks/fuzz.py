@@ -437,7 +437,6 @@ class Expression:
             links={"one": frozenset({"price"})},
             contents=frozenset({"one", "two"}),
             topics=frozenset({"guides"}),
-            forms=frozenset({"demo"}),
         )
     )
     words: tuple[bytes, ...] = (
