@@ -62,7 +62,8 @@ def readying(conn: Connection, current: Release, to: Release, now: datetime, nam
     ready = found.ready
     for looked in _followers(conn, to, signals, waiting, givers, engaged, now):
         found.add(conn, to, looked, _waiting_for_answer(conn, signals, looked), now)
-        names += _named(looked, _examples(conn, before, to, looked, now))[: named - len(names)]
+        if len(names) < named:
+            names += _named(looked, _examples(conn, before, to, looked, now))[: named - len(names)]
     return Readying(
         counted=people,
         ready=ready,
