@@ -1,11 +1,12 @@
 """What other systems are told of handoffs, signed as Standard Webhooks asks, and how long a failed call waits."""
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
+
+from sequencer.core import standard_webhook
 
 Form: TypeAlias = Literal["slack", "webhook", "crm"]
 
@@ -45,33 +46,20 @@ def shown(key: bytes) -> str:
 
 
 def signed(key: bytes, number: int, at: int, body: bytes) -> Mapping[str, str]:
-    """The headers of one attempt. `number`: of the call, the same at each attempt; `at`: seconds since 1970.
-
-    Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-    """
-    identity, stamp = f"msg_{number}", str(at)
-    return {
-        "webhook-id": identity,
-        "webhook-timestamp": stamp,
-        "webhook-signature": _signature(key, identity, stamp, body),
-    }
+    """The headers of one attempt. `number`: of the call, the same at each attempt; `at`: seconds since 1970."""
+    return standard_webhook.headers(key, f"msg_{number}", str(at), body)
 
 
 def holds(key: bytes, headers: Mapping[str, str], body: bytes, now: float) -> bool:
     """Whether a receiver that knows the key takes an attempt for ours. `headers`: by name, whatever its case; `now`:
     seconds since 1970, from which the attempt's own time may differ by five minutes, as in receivers' libraries.
     """
-    identity, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    stamp = headers.get(standard_webhook.STAMP, "")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 14 and abs(now - int(stamp)) <= _SKEW):
         return False
-    expected = _signature(key, identity, stamp, body).encode()
-    given = headers.get("webhook-signature", "").encode("utf-8", "replace").split()[:5]
+    expected = standard_webhook.signature(key, headers, body).encode()
+    given = [one.encode("utf-8", "replace") for one in standard_webhook.signatures(headers)]
     return any([hmac.compare_digest(one, expected) for one in given])
-
-
-def _signature(key: bytes, identity: str, stamp: str, body: bytes) -> str:
-    mac = hmac.digest(key, f"{identity}.{stamp}.".encode("utf-8", "replace") + body, hashlib.sha256)
-    return f"v1,{base64.b64encode(mac).decode()}"
 
 
 def again(attempts: int) -> float | None:

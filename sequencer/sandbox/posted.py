@@ -14,13 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from sequencer.core.standard_webhook import SIGNATURE
 from sequencer.core.target_call import holds
 from sequencer.sandbox.inbox import page
 from sequencer.store import clock
 
 KEPT: Final = 1000
 SHOWN: Final = 50
-SIGNATURE: Final = "webhook-signature"
 
 Keys = Callable[[Connection], Mapping[str, bytes]]
 """The key of each target that takes signed webhooks, by its name."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from sequencer.core import standard_webhook
 from sequencer.core.crm import Signed
 from sequencer.web.same import same
 
@@ -47,18 +48,16 @@ def _hubspot(secret: str, posted: Posted) -> Proof:
 
 
 def _standard(secret: str, posted: Posted) -> Proof:
-    """Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
-    stamp = posted.headers.get("webhook-timestamp", "")
-    text = f"{posted.headers.get('webhook-id', '')}.{stamp}.".encode("utf-8", "replace") + posted.body
+    """As `standard_webhook` says."""
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError:
         return Proof(False)
     if not key:  # everybody knows that one
         return Proof(False)
-    expected = f"v1,{base64.b64encode(hmac.digest(key, text, 'sha256')).decode()}"
-    given = posted.headers.get("webhook-signature", "").split()[:5]
-    at = _moment(stamp, 1)
+    expected = standard_webhook.signature(key, posted.headers, posted.body)
+    at = _moment(posted.headers.get(standard_webhook.STAMP, ""), 1)
+    given = standard_webhook.signatures(posted.headers)
     return Proof(any([same(one, expected) for one in given]) and at is not None, at)
 
 
