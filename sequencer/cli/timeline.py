@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sequencer.cli import output
 from sequencer.core import explain
+from sequencer.core.one_line import one_line
 from sequencer.services.inspect import told_at
 from sequencer.services.standing import ready
 
@@ -94,8 +95,8 @@ def happened(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _wrote(data: Mapping[str, Any]) -> str:
     """What a person wrote into a form or a mail."""
-    line = " ".join(str(data.get("text") or "").split())
-    return f": “{line if len(line) <= MOST_WORDS else f'{line[:MOST_WORDS]}…'}”" if line else ""
+    line = one_line(str(data.get("text") or ""), MOST_WORDS)
+    return f": “{line}”" if line else ""
 
 
 def _told(alert: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from sequencer.core.decision import Reason
 from sequencer.core.enrollment import Enrollment, Outcome, Status
 from sequencer.core.event import Event
 from sequencer.core.message import Message, State
+from sequencer.core.one_line import one_line
 from sequencer.core.sequence import Sequence
 from sequencer.core.signals import OWNER
 from sequencer.core.snapshot import Snapshot
@@ -189,16 +190,15 @@ def asks(about: Mapping[str, str], spoken: Spoken = EN) -> Iterator[str]:
         yield spoken.asks.format(topic=name.replace("-", " "), sentence=sentence)
 
 
+LONGEST_ANSWER: Final = 300
+"""Characters of an answer and its question that are shown."""
+
+
 def answers(submitted: Event) -> Iterator[str]:
     """What somebody answered to a form, a line for each question."""
     given = submitted.data.get("answers")
     for name, value in given.items() if isinstance(given, Mapping) else ():
-        line = " ".join(f"{str(name).replace('_', ' ').capitalize()}: {plain(value)}".split())
-        yield line if len(line) <= LONGEST_ANSWER else f"{line[:LONGEST_ANSWER]}…"
-
-
-LONGEST_ANSWER: Final = 300
-"""Characters of an answer and its question that are shown."""
+        yield one_line(f"{str(name).replace('_', ' ').capitalize()}: {plain(value)}", LONGEST_ANSWER)
 
 
 def event(happened: Event, spoken: Spoken = EN) -> str:

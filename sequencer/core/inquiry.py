@@ -14,6 +14,7 @@ from typing import Any, Final
 from sequencer.core import event as kinds
 from sequencer.core.event import Event
 from sequencer.core.mark import Mark
+from sequencer.core.one_line import one_line
 
 BETWEEN: Final = 3
 """Words that a `*` of its own may stand for, at most."""
@@ -43,7 +44,7 @@ class Inquiry:
         for sentence in _SENTENCE.split(text[:LONGEST]):
             folded = fold(sentence)
             if phrases.search(folded) and not (self.unless and unless.search(folded)):
-                return _shown(sentence)
+                return one_line(sentence, SHOWN)
         return None
 
 
@@ -82,8 +83,3 @@ def _words(words: list[str]) -> str:
         stem = re.escape(word.removesuffix("*")) + (r"\w*" if word.endswith("*") else "")
         found += (r"\W+" if number else "") + stem
     return found
-
-
-def _shown(sentence: str) -> str:
-    line = " ".join(sentence.split())
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"

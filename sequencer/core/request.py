@@ -8,6 +8,7 @@ from sequencer.core.event import Event
 from sequencer.core.facts import LeadFacts
 from sequencer.core.halts import TOUCHES
 from sequencer.core.lead import Lead
+from sequencer.core.one_line import one_line
 from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 
@@ -53,5 +54,4 @@ def tells(workspace: Workspace, e: Event) -> bool:
 def own_words(e: Event) -> str:
     """What a person wrote into a form or a mail, in one line; empty when nothing."""
     words = e.data.get("text") if e.kind in (kinds.SUBMITTED, kinds.REPLIED) else None
-    line = " ".join(words.split()) if isinstance(words, str) else ""
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    return one_line(words, LONGEST) if isinstance(words, str) else ""

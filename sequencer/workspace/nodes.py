@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from sequencer.core.codes import Code
 from sequencer.core.mark import Mark, Problem
+from sequencer.core.one_line import one_line
 from sequencer.workspace.keys import KEYS
 
 
@@ -55,8 +56,7 @@ def one_of(names: Sequence[str]) -> str:
 
 def shown(value: str, length: int = 60) -> str:
     """A value as messages quote it: one line, not endless."""
-    line = " ".join(value.split())
-    return f"`{line}`" if len(line) <= length else f"`{line[:length]}…`"
+    return f"`{one_line(value, length)}`"
 
 
 @dataclass(frozen=True, slots=True)
