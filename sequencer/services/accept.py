@@ -20,9 +20,8 @@ from sequencer.core.release import Release
 from sequencer.core.rep_answer import Said, is_day, today_of, understood
 from sequencer.core.spoken import language_of
 from sequencer.errors import NotFound
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.handoff import Written, accepted, back, write
-from sequencer.services.inherit import Awake
 from sequencer.store import alerts, clock, handoffs, leads
 from sequencer.store.alerts import NewAlert
 

@@ -20,7 +20,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.services import heartbeat, snapshots
 from sequencer.services.carry_out import carry_out
 from sequencer.services.compose import RENDERING, Outgoing
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.deliver import deliver, release
 from sequencer.services.migrate import Edits
 from sequencer.services.turns import Turns
@@ -45,7 +45,7 @@ class _Claimed:
     fence: int
     first_due: datetime
     full: bool
-    awake: set[tuple[str, str]]
+    awake: Awake
     trial: bool
     """Sending is paused, and this is the one mail that finds out whether it still must be."""
 
@@ -77,8 +77,7 @@ def drain(context: Context, sequence: str, position: str) -> bool:
             context.pace.took(place, size, time.monotonic() - start)
         deliver(context, claimed.outgoing, claimed.fence, start, claimed.trial)
         _note(context)
-        for awake in sorted(claimed.awake - {place}):
-            context.hint("drain", *awake)
+        context.wake(claimed.awake - {place})
         if not claimed.full and place not in claimed.awake:
             return False
         floor = claimed.first_due if claimed.full else None
@@ -124,7 +123,7 @@ def _claim(
             asks = merged(steps.sequence.asks for steps, _ in parts)
             subjects = [one for _, part in parts for one in part]
             known = snapshots.load(conn, current.workspace, asks, subjects, now, colleagues=False)
-            awake: set[tuple[str, str]] = set()
+            awake: Awake = set()
             late, began, first = False, time.monotonic(), 0
             for steps, part in parts:
                 if late := late or (first > 0 and time.monotonic() > began + RENDERING):

@@ -20,7 +20,7 @@ from sequencer.core.score import score
 from sequencer.core.sequence import DONE_BY
 from sequencer.errors import NotFound
 from sequencer.services import snapshots
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.owners import owners
 from sequencer.services.react import react
 from sequencer.store import calls, clock, leads, readiness, tasks
@@ -121,9 +121,7 @@ def _scores(conn: Connection, release: Release, ids: list[int], now: datetime) -
     return {lead_id: score(signals, counts, today) for lead_id, counts in readiness.counts(conn, ids).items()}
 
 
-def log(
-    context: Context, conn: Connection, lead_id: int, answered: bool, note: str, again: date | None
-) -> set[tuple[str, str]]:
+def log(context: Context, conn: Connection, lead_id: int, answered: bool, note: str, again: date | None) -> Awake:
     """A rep called. Answered: whatever asked for a call is done, and sequences that waited go on.
 
     Else it is put off to `again`, by default the next business day. `again` becomes the lead's next attempt, where such

@@ -27,7 +27,7 @@ from sequencer.rendering.notes import render_text
 from sequencer.rendering.view import View
 from sequencer.services import edited, lanes
 from sequencer.services.compose import Order, Outgoing, compose
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.conversation import steps as answered
 from sequencer.services.enroll import enroll
 from sequencer.services.react import react
@@ -51,7 +51,7 @@ def carry_out(
     decisions: Sequence[Decision],
     fence: int,
     now: datetime,
-) -> tuple[list[Outgoing], set[tuple[str, str]], bool]:
+) -> tuple[list[Outgoing], Awake, bool]:
     """Writes decisions in set-based statements.
 
     Returns what may be sent after the commit, who fell due, and whether the time was too short for some: of their
@@ -296,9 +296,7 @@ def _note(step: Tell | Handoff | Task, view: View) -> str:
         return f"({step.mark}: the note could not be written: {error})"
 
 
-def _start(
-    conn: Connection, release: Release, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime
-) -> set[tuple[str, str]]:
+def _start(conn: Connection, release: Release, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime) -> Awake:
     """`start` steps: lets leads into the other sequence; who may not enter simply does not."""
     wanted: dict[str, list[Lead]] = {}
     for snapshot, _, effect in _each(pairs, Enter):
@@ -313,9 +311,7 @@ def _start(
     return awake
 
 
-def _change(
-    conn: Connection, release: Release, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime
-) -> set[tuple[str, str]]:
+def _change(conn: Connection, release: Release, pairs: Sequence[tuple[Snapshot, Decision]], now: datetime) -> Awake:
     """`set` and `handoff` steps: writes fields, and everything that follows from their change."""
     happened: list[Event] = []
     effects = list(_each(pairs, Change))

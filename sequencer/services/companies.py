@@ -17,7 +17,7 @@ from sequencer.core.shared_domain import is_shared
 from sequencer.core.succession import owner_before_moving
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.services import inherit
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.inspect import handoff_view, sentence
 from sequencer.services.owners import owners
 from sequencer.store import clock, companies, enrollments, handoffs, leads, readiness, watches
@@ -166,7 +166,7 @@ def move(context: Context) -> bool:
 
 def _join(
     conn: Connection, release: Release, moved: Iterable[Lead], gone: Company, into: Company, now: datetime
-) -> set[tuple[str, str]]:
+) -> Awake:
     """Who had no rep has the other company's; where that is nobody's, it is whose these are."""
     here = [lead._replace(company_id=into.id) for lead in moved]
     if owner_of_company(release.workspace, into) is None:

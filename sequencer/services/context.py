@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from sqlalchemy import Engine
 
@@ -19,6 +20,9 @@ from sequencer.services.witness import Nobody, Witness
 from sequencer.stop import Stop
 from sequencer.store.heartbeat import NOTED
 from sequencer.store.partitions import Months
+
+Awake: TypeAlias = set[tuple[str, str]]
+"""Places, a sequence and a position each, where somebody may be due now."""
 
 VOUCHED = 10.0
 """Seconds; and at the first claim of a process."""
@@ -78,6 +82,6 @@ class Context:
     """Seconds of operating time that an attempt to send may take; at least twice the provider's total timeout."""
 
     def wake(self, places: Iterable[tuple[str, str]]) -> None:
-        """Hints at places, a sequence and a position each, where somebody may be due now; after the commit."""
+        """Hints at these places, each once; after the commit."""
         for place in sorted(set(places)):
             self.hint("drain", *place)

@@ -20,6 +20,7 @@ from sequencer.core.lead import BUILT_IN, FORM, Lead
 from sequencer.core.lead_input import read
 from sequencer.core.learn import is_inferred
 from sequencer.core.release import Release
+from sequencer.services.context import Awake
 from sequencer.services.leads import enter, save
 from sequencer.services.react import react
 from sequencer.services.visits import touch
@@ -29,8 +30,6 @@ from sequencer.store.visits import Visitor
 SOURCE: Final = FORM
 CONFIRMABLE: Final = timedelta(days=30)
 """So long what was sent waits to be confirmed."""
-
-Awake = set[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from sequencer.core.people import changed, owner_of, owner_of_company
 from sequencer.core.release import Release
 from sequencer.core.snapshot import Snapshot
 from sequencer.services import inherit, targets
-from sequencer.services.context import Context
-from sequencer.services.inherit import Awake
+from sequencer.services.context import Awake, Context
 from sequencer.services.react import follow, interests
 from sequencer.store import alerts, clock, events, handoffs, leads, readiness
 from sequencer.store.alerts import NewAlert

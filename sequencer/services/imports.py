@@ -20,7 +20,7 @@ from sequencer.core.lead_input import OWN, InvalidLead, RowReader, is_text
 from sequencer.core.needs import refused
 from sequencer.core.release import Release
 from sequencer.errors import InvalidInput
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.enroll import Entered, named
 from sequencer.services.leads import changes, enter
 from sequencer.services.react import react
@@ -244,7 +244,7 @@ def _apply(
     saved: list[int],
     result: Imported,
     patient: bool,
-) -> tuple[set[int], set[tuple[str, str]]]:
+) -> tuple[set[int], Awake]:
     """Does what can be done now with so many staged rows. Gives the lines that remain, and where somebody fell due.
 
     `patient`: when every lead is held by others, the first of them is waited for.

@@ -9,9 +9,8 @@ from sequencer.core.enrollment import Status
 from sequencer.core.lead import Lead
 from sequencer.core.people import owner_of_company
 from sequencer.core.release import Release
+from sequencer.services.context import Awake
 from sequencer.store import enrollments, handoffs, leads, readiness, watches
-
-Awake = set[tuple[str, str]]
 
 
 def found(conn: Connection, release: Release, owned: Iterable[Lead], now: datetime) -> Awake:

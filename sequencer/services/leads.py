@@ -16,6 +16,7 @@ from sequencer.core.lead import Lead
 from sequencer.core.lead_input import LeadInput
 from sequencer.core.release import Release
 from sequencer.core.sequence import Sequence as Series
+from sequencer.services.context import Awake
 from sequencer.services.enroll import Entered, enroll
 from sequencer.services.react import react
 from sequencer.store import leads, suppressions
@@ -27,7 +28,7 @@ class Saved:
 
     new: set[int] = field(default_factory=set)
     updated: set[int] = field(default_factory=set)
-    awake: set[tuple[str, str]] = field(default_factory=set)
+    awake: Awake = field(default_factory=set)
 
     @property
     def all(self) -> list[int]:

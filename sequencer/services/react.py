@@ -27,6 +27,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.spoken import spoken
 from sequencer.core.succession import owner_before
 from sequencer.services import asking, first_contact, inherit, lanes, snapshots, tally, watch
+from sequencer.services.context import Awake
 from sequencer.services.enroll import enroll
 from sequencer.services.owners import owners
 from sequencer.store import (
@@ -58,7 +59,7 @@ class Reaction:
     new: list[Event] = field(default_factory=list)
     strange: list[tuple[Event, str]] = field(default_factory=list)
     """Events that cannot be stored, and why."""
-    awake: set[tuple[str, str]] = field(default_factory=set)
+    awake: Awake = field(default_factory=set)
     """(sequence, position) where somebody fell due."""
     proven: set[int] = field(default_factory=set)
     """Enrollments that stood behind a mail of which it was not known that it went."""

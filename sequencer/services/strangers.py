@@ -22,7 +22,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidInput
 from sequencer.services.companies import as_kept, look_again
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.migrate import Edits
 from sequencer.services.owners import owners
 from sequencer.store import clock, colleague_news, companies, enrollments, events, handoffs, leads, turns, watches
@@ -124,7 +124,7 @@ def _some(context: Context, which: Known, done: Detached) -> tuple[int, int | No
 
 def _leave(
     context: Context, conn: Connection, ids: Collection[int], people: Mapping[int, Lead], done: Detached
-) -> set[tuple[str, str]]:
+) -> Awake:
     """Returns where somebody falls due."""
     now, release = clock.now(conn), context.releases.current(conn)
     kept = _kept(conn, release.workspace, people)

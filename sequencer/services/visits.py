@@ -23,7 +23,7 @@ from sequencer.core.release import Release
 from sequencer.core.site import Site
 from sequencer.core.touch import Touch, campaign_of
 from sequencer.services.bisect import bisect
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.react import follow, interests
 from sequencer.store import clock, leads, messages, visits
 from sequencer.store.visits import Told, Visit, Visitor
@@ -45,7 +45,7 @@ def process(context: Context) -> bool:
 
 
 def _process(context: Context) -> bool:
-    awake: set[tuple[str, str]] = set()
+    awake: Awake = set()
     with context.engine.begin() as conn:
         release = context.releases.deployed(conn)
         if release is None:
@@ -104,7 +104,7 @@ class _Batch:
             self.theirs += [(lead_id, visit) for visit in self.anonymous.pop(beacon.visitor, ())]
 
 
-def _count(conn: Connection, secret: bytes, release: Release, part: Sequence[Told]) -> set[tuple[str, str]]:
+def _count(conn: Connection, secret: bytes, release: Release, part: Sequence[Told]) -> Awake:
     """Lets all of these take effect. Visitors are locked before leads, both in order."""
     now = clock.now(conn)
     ours = release.workspace.hosts

@@ -24,7 +24,7 @@ from sequencer.core.signals import Signals
 from sequencer.core.snapshot import Snapshot, Standing
 from sequencer.services import snapshots
 from sequencer.services.asking import LATELY
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.handoff import alert_of
 from sequencer.services.heartbeat import DOWNTIME
 from sequencer.services.react import follow, interests
@@ -55,8 +55,7 @@ def look(context: Context, number: int) -> bool:
         ids = [lead_id for lead_id, company in due if company is None or company in free]
         claimed, paced = watches.claim_of(conn, number, now, ids)
         awake, settled = _judge(conn, release, signals, number, claimed, paced, now) if claimed else (set(), False)
-    for sequence, position in awake:
-        context.hint("drain", sequence, position)
+    context.wake(awake)
     return len(due) == context.batch and settled
 
 
@@ -312,7 +311,7 @@ def _judge(
     claimed: Sequence[Lead],
     paced: Mapping[int, datetime | None],
     now: datetime,
-) -> tuple[set[tuple[str, str]], bool]:
+) -> tuple[Awake, bool]:
     """Writes what follows for leads that are locked, their companies before them. `paced`: as `claim_of` gives them.
 
     Returns which positions to look at, and whether anything was settled of anybody.

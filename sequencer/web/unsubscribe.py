@@ -21,7 +21,7 @@ from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.core.release import Release
 from sequencer.core.snapshot import Consent
-from sequencer.services.context import Context
+from sequencer.services.context import Awake, Context
 from sequencer.services.react import follow, interests, react
 from sequencer.store import clock, leads, messages, suppressions
 from sequencer.web.bodies import first, read_form
@@ -31,8 +31,6 @@ from sequencer.web.throttle import Throttle
 
 SOURCE: Final = "page"
 _UNSUBSCRIBED: Final = "unsubscribed"
-
-Awake = set[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
