@@ -84,8 +84,14 @@ class Databases:
     @contextmanager
     def lent(self) -> Iterator[str]:
         """The URL of a migrated, empty database."""
+        with self.opened() as engine:
+            yield engine.url.render_as_string(hide_password=False)
+
+    @contextmanager
+    def opened(self) -> Iterator[Engine]:
+        """The same, by an engine that commits each statement; its one connection stays for whoever comes next."""
         name, engine = self._free.pop() if self._free else self._make()
-        yield beside(self._server, name)
+        yield engine
         with engine.connect() as conn:
             as_new = self._emptied(conn)
         if as_new:

@@ -14,6 +14,17 @@ from tests.faults import nth
 from tests.faults.nth import Case, Servers
 from tests.faults.provider import Provider
 
+EVERY = 60.0
+"""Seconds between two words on how far it is."""
+
+
+def slice_of(words: str) -> slice:
+    """Of `2/8`: the second of eight parts. Raises ValueError."""
+    which, _, of = words.partition("/")
+    if not 1 <= int(which) <= int(of):
+        raise ValueError
+    return slice(int(which) - 1, None, int(of))
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
@@ -25,6 +36,9 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="which sample")
     parser.add_argument("--benches", type=int, default=2, help="cases at a time")
+    parser.add_argument(
+        "--slice", type=slice_of, default=slice(None), metavar="K/N", help="every Nth case from the Kth on: 1/8"
+    )
     parser.add_argument("--case", nargs=3, metavar=("STAGE", "NUMBER", "WAY"), help="this one only: 2 17 'die after'")
     asked = parser.parse_args()
     began = time.monotonic()
@@ -51,8 +65,9 @@ def report(servers: Servers, asked: argparse.Namespace, began: float) -> int:
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     print(f"{len(labels)} operations in {len(found.operations)} stages: {counted}", flush=True)
     every = found.cases(asked.seed)
-    wanted = every if asked.case is None else [Case(int(asked.case[0]), int(asked.case[1]), asked.case[2])]
+    wanted = every[asked.slice] if asked.case is None else [Case(int(asked.case[0]), int(asked.case[1]), asked.case[2])]
     ran, bad, others, ways = 0, 0, 0, Counter[str]()
+    told = time.monotonic()
     # Not counting what came before: on a busy machine that alone may take as long, and nothing would be tried.
     for verdict in nth.judged(servers, wanted, found, asked.seconds, asked.benches):
         ran += 1
@@ -61,6 +76,9 @@ def report(servers: Servers, asked: argparse.Namespace, began: float) -> int:
         if verdict.problems:
             bad += 1
             print(verdict, flush=True)
+        if time.monotonic() - told > EVERY:
+            told = time.monotonic()
+            print(f"… {ran} of {len(wanted)}, {told - began:.0f} seconds", flush=True)
     print(f"{ran} of {len(every)} cases: {', '.join(f'{ways[way]} {way}' for way in sorted(ways))}")
     if others:
         print(f"{others} of them struck another operation than the one of that number in the run without faults")

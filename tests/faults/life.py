@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def live(place: Place, gate: Gate, enough: Callable[[datetime, Engine], bool]) -
     hints, broker = Hints(place.redis_url), Broker(place.redis_url)
     context = build(settings, 2, hints)
     declare(broker, hints, context)
-    site = app.build(context, WebSettings.of(settings))
+    site = cache(lambda: app.build(context, WebSettings.of(settings)))
     world = create_engine(place.database_url, isolation_level="AUTOCOMMIT", pool_size=1)
     client = redis.Redis.from_url(place.redis_url)
 

@@ -1,18 +1,20 @@
 """Every operation of a small run goes wrong once, in every way: the process dies, or the operation fails.
 
 The run without faults is cut into stages, at the moments when all is done and the clock is about to move on. What is
-there at the beginning of a stage is kept (the database as a template), and a case begins with the stage that its
-operation is in, in processes forked from one that has everything imported. It ends as soon as everything is again as
-it was at some such moment of the run without faults, else with the run.
+there at the beginning of a stage is kept, and a case begins with the stage that its operation is in, in processes
+forked from one that has everything imported. It ends as soon as everything is again as it was at some such moment of
+the run without faults, else with the run.
 """
 
+import gc
 import os
 import shutil
 import signal
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,17 +27,24 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from sequencer.hints import DEFAULT, Broker
+from sequencer.services import release
 from sequencer.store import clock
 from sequencer.store.migrate import upgrade
+from tests.databases import Databases, beside
 from tests.faults.gate import DEATHS, FAILURES, KILLED, SILENCES, Gate, Way, install
+from tests.faults.kept import Kept
 from tests.faults.life import Place, live
-from tests.faults.outside import START, entries
+from tests.faults.outside import START, WORKSPACE, entries
 from tests.faults.promises import Ending, broken, ending, sending, state
 from tests.faults.provider import Provider
 
 PATIENCE = 60.0
 """Seconds after which a life hangs: it is killed, and that is a finding."""
 GOLDEN = 0.6180339887498949
+_LIVES = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
 
 
 class Case(NamedTuple):
@@ -69,14 +78,27 @@ class Servers:
     provider: Provider
     folder: Path
 
-    def engine(self, database: str) -> Engine:
-        return create_engine(self.database(database), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-
-    def database(self, name: str) -> str:
-        return f"{self.postgres.rpartition('/')[0]}/{name}"
-
     def redis(self, number: int) -> str:
-        return f"{self.valkey.rpartition('/')[0]}/{number}"
+        return beside(self.valkey, str(number))
+
+    @contextmanager
+    def bench(self, name: str, number: int) -> Iterator["Bench"]:
+        """`name` of its runs; `number` of its Redis database."""
+        databases = Databases(self.postgres, TEMPLATE)
+        try:
+            yield Bench(self, name, self.redis(number), databases)
+        finally:
+            databases.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where one run after the other happens. It has connections, so that no other process may use it."""
+
+    servers: Servers
+    name: str
+    redis_url: str
+    databases: Databases
 
 
 @dataclass(slots=True)
@@ -85,6 +107,8 @@ class Faultless:
 
     operations: list[list[str]] = field(default_factory=list)
     """By stage."""
+    kept: list[Kept] = field(default_factory=list)
+    """By stage: what the database held at its beginning."""
     states: dict[datetime, str] = field(default_factory=dict)
     """How everything was when all was done at a moment."""
     end: Ending | None = None
@@ -102,44 +126,60 @@ class Faultless:
 
 
 def faultless(servers: Servers) -> Faultless:
-    """Does the run without faults, and leaves a template for each of its stages."""
+    """Does the run without faults, and keeps what there is at the beginning of each of its stages."""
     _template(servers)
     found = Faultless()
-    while True:
-        stage = len(found.operations)
-        with _Run(servers, f"nth_faultless_{stage}", servers.redis(8), stage) as run:
-            reached = run.until_time_moves(found)
-            if run.stuck():
-                found.problems = run.stuck()
-                return found
-            if not reached:
-                found.end = run.ending()
-                found.problems = broken(found.end, found.end, run.accepted(), run.told(), set())
-                return found
-            run.keep_as(stage + 1)
+    with servers.bench("nth_faultless", 8) as bench:
+        found.kept.append(_beginning(bench))
+        while True:
+            stage = len(found.operations)
+            with _Run(bench, stage, found) as run:
+                reached = run.until_time_moves()
+                if run.stuck():
+                    found.problems = run.stuck()
+                    return found
+                if not reached:
+                    found.end = run.ending()
+                    found.problems = broken(found.end, found.end, run.accepted(), run.told(), set())
+                    return found
+                run.keep()
 
 
 def warm(servers: Servers) -> None:
-    """Has Valkey load Dramatiq's scripts, which only its first caller has to bring along."""
+    """Does once what every process would do anew: none of it is an operation that is numbered."""
+    # Dramatiq's scripts, which only the first caller of a Valkey has to bring along.
     broker = Broker(servers.redis(8))
     broker.declare_queue(DEFAULT)
     broker.join(DEFAULT)
     next(broker.consume(DEFAULT, prefetch=1, timeout=1))
     broker.client.connection_pool.disconnect()
+    # What a bundle, once read from the database, compiles to.
+    unpack = release.unpack
+    candidate = release.prepare(WORKSPACE)
+    ready = unpack(1, candidate.digest, candidate.packed)
+
+    def known(number: int, digest: str, packed: bytes) -> release.Release:
+        if (digest, packed) == (candidate.digest, candidate.packed):
+            return replace(ready, number=number)
+        return unpack(number, digest, packed)
+
+    release.unpack = known
+    gc.collect()
+    gc.freeze()
 
 
-def judge(servers: Servers, name: str, redis_url: str, case: Case, found: Faultless) -> Verdict:
-    """One case, in a database of that name."""
+def judge(bench: Bench, case: Case, found: Faultless) -> Verdict:
+    """One case."""
     assert found.end is not None
-    with _Run(servers, name, redis_url, case.stage) as run:
+    with _Run(bench, case.stage, found) as run:
         died = case.way in DEATHS
-        code = run.life(Gate(case.at, case.way), found)
+        code = run.life(Gate(case.at, case.way))
         in_flight: set[tuple[str, str]] | None = None
         problems = []
         if died and code == KILLED:
             run.forgotten()
             in_flight = run.sending()
-            code = run.life(Gate(), found)
+            code = run.life(Gate())
         elif died:
             problems.append("the operation was never reached")
         problems += run.stuck()
@@ -153,13 +193,22 @@ SAME = 100
 """The exit code of a life that came back to where the run without faults was."""
 
 
+TEMPLATE = "nth_template"
+
+
 def _template(servers: Servers) -> None:
-    """A migrated database whose clock stands at the beginning of the run."""
-    with servers.engine("postgres").connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {_stage(0)}"))
-    upgrade(servers.database(_stage(0)))
-    with servers.engine(_stage(0)).connect() as conn:
+    """A migrated database, of which those of the benches are made."""
+    admin = create_engine(servers.postgres, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {TEMPLATE}"))
+    upgrade(beside(servers.postgres, TEMPLATE))
+
+
+def _beginning(bench: Bench) -> Kept:
+    """The clock stands at the beginning of the run; there is nothing else."""
+    with bench.databases.opened() as engine, engine.connect() as conn:
         clock.start_virtual(conn, START)
+        return Kept.of(conn)
 
 
 def _stage(number: int) -> str:
@@ -167,43 +216,46 @@ def _stage(number: int) -> str:
 
 
 class _Run:
-    """One run in its own database, which is gone afterwards."""
+    """One run, from the beginning of a stage on. Afterwards nothing is left of it."""
 
-    def __init__(self, servers: Servers, name: str, redis_url: str, stage: int) -> None:
-        self._servers = servers
-        self._name = name
-        self._redis_url = redis_url
+    def __init__(self, bench: Bench, stage: int, found: Faultless) -> None:
+        self._bench = bench
         self._stage = stage
-        self._engine = servers.engine(name)
-        self._diary = servers.folder / f"{name}.diary"
-        self._notes = servers.folder / f"{name}.notes"
+        self._found = found
+        self._provider = bench.servers.provider
+        self._diary = self._file(f"{bench.name}.diary")
+        self._notes = self._file(f"{bench.name}.notes")
+        self._stack = ExitStack()
 
     def __enter__(self) -> "_Run":
-        with self._servers.engine("postgres").connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {self._name} TEMPLATE {_stage(self._stage)}"))
-        self._servers.provider.copy(_stage(self._stage), self._name)
-        if (kept := self._servers.folder / f"{_stage(self._stage)}.diary").exists():
+        self._engine = self._stack.enter_context(self._bench.databases.opened())
+        with self._engine.connect() as conn:
+            self._found.kept[self._stage].put(conn)
+        self._provider.copy(_stage(self._stage), self._bench.name)
+        if (kept := self._file(f"{_stage(self._stage)}.diary")).exists():
             shutil.copy(kept, self._diary)
-        with redis.Redis.from_url(self._redis_url) as client:
+        with redis.Redis.from_url(self._bench.redis_url) as client:
             client.flushdb()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        with self._servers.engine("postgres").connect() as conn:
-            conn.execute(text(f"DROP DATABASE {self._name} WITH (FORCE)"))
+    def __exit__(self, *failure: Any) -> None:
         for path in (self._diary, self._notes):
             path.unlink(missing_ok=True)
+        self._stack.__exit__(*failure)
 
-    def keep_as(self, stage: int) -> None:
+    def _file(self, name: str) -> Path:
+        return self._bench.servers.folder / name
+
+    def keep(self) -> None:
         """The next stage begins where this run is."""
         self.forgotten()
-        with self._servers.engine("postgres").connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {_stage(stage)} TEMPLATE {self._name}"))
-        self._servers.provider.copy(self._name, _stage(stage))
-        shutil.copy(self._diary, self._servers.folder / f"{_stage(stage)}.diary")
+        with self._engine.connect() as conn:
+            self._found.kept.append(Kept.of(conn))
+        self._provider.copy(self._bench.name, _stage(self._stage + 1))
+        shutil.copy(self._diary, self._file(f"{_stage(self._stage + 1)}.diary"))
 
-    def until_time_moves(self, found: Faultless) -> bool:
-        """One stage without faults, noted in `found`. False: it was the last."""
+    def until_time_moves(self) -> bool:
+        """One stage without faults, noted in what is found. False: it was the last."""
         begins = True
         reached: dict[str, str] = {}
 
@@ -220,18 +272,18 @@ class _Run:
         self._fork(gate, enough, lambda: self._note("trace", orjson.dumps([gate.labels, reached]).decode()))
         for told in self._noted("trace"):
             labels, moments = orjson.loads(told)
-            found.operations.append(labels)
-            found.states |= {datetime.fromisoformat(at): seen for at, seen in moments.items()}
+            self._found.operations.append(labels)
+            self._found.states |= {datetime.fromisoformat(at): seen for at, seen in moments.items()}
             return bool(moments)
         return False
 
-    def life(self, gate: Gate, found: Faultless) -> int:
+    def life(self, gate: Gate) -> int:
         """A process from here to the end of the run or to its death. Gives its exit code."""
 
         def enough(now: datetime, engine: Engine) -> bool:
-            if len(gate.labels) < gate.at or now not in found.states:
+            if len(gate.labels) < gate.at or now not in self._found.states:
                 return False
-            if state(engine, self.accepted()) != found.states[now]:
+            if state(engine, self.accepted()) != self._found.states[now]:
                 return False
             os._exit(SAME)
 
@@ -244,8 +296,8 @@ class _Run:
             try:
                 gate.struck = lambda label: self._note("struck", label)
                 install(gate)
-                host, url = self._servers.provider.host(self._name), self._servers.database(self._name)
-                live(Place(url, self._redis_url, host, self._diary, self.accepted), gate, enough)
+                host, url = self._provider.host(self._bench.name), self._engine.url.render_as_string(False)
+                live(Place(url, self._bench.redis_url, host, self._diary, self.accepted), gate, enough)
                 at_the_end()
                 code = 0
             except BaseException:
@@ -279,9 +331,8 @@ class _Run:
 
     def forgotten(self) -> None:
         """Waits until the server has noticed that the process is gone, and rolled back what it had open."""
-        query = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
-        with self._servers.engine("postgres").connect() as conn:
-            while conn.execute(query, {"name": self._name}).scalar_one():
+        with self._engine.connect() as conn:
+            while conn.execute(_LIVES).scalar_one():
                 time.sleep(0.002)
 
     def sending(self) -> set[tuple[str, str]]:
@@ -291,7 +342,7 @@ class _Run:
         return ending(self._engine)
 
     def accepted(self) -> list[dict[str, Any]]:
-        return self._servers.provider.log(self._name)
+        return self._provider.log(self._bench.name)
 
     def told(self) -> list[dict[str, Any]]:
         return entries(self._diary)
@@ -309,12 +360,13 @@ def judged(
         if pid == 0:
             try:
                 os.close(ours)
-                for run, case in enumerate(wanted[number::benches]):
-                    if time.monotonic() >= ends:
-                        break
-                    verdict = judge(servers, f"nth_{number}_{run}", servers.redis(9 + number), case, found)
-                    # Below PIPE_BUF, so that lines of several benches do not mix.
-                    os.write(theirs, orjson.dumps(_short(verdict)) + b"\n")
+                with servers.bench(f"nth_{number}", 9 + number) as bench:
+                    for case in wanted[number::benches]:
+                        if time.monotonic() >= ends:
+                            break
+                        verdict = judge(bench, case, found)
+                        # Below PIPE_BUF, so that lines of several benches do not mix.
+                        os.write(theirs, orjson.dumps(_short(verdict)) + b"\n")
                 os._exit(0)
             except BaseException:
                 traceback.print_exc()

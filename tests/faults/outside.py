@@ -60,6 +60,7 @@ PEOPLE = {
 }
 TOGETHER = ("eve", "refused")
 """Their batch goes in parts, so that no event proves it as a whole."""
+WORKSPACE = files(round=ROUND)
 DOMAIN = "harbor.example"
 ATTEMPTS = 5
 """How often somebody outside tries what is not answered well."""
@@ -83,7 +84,8 @@ class Outside:
     """`diary`: what was done and acknowledged; it outlives the process. `accepted`: the provider's log."""
 
     context: Context
-    app: Starlette
+    app: Callable[[], Starlette]
+    """The web application, made only by who asks it something."""
     seconds: Callable[[], int]
     """Operating time."""
     diary: Path
@@ -124,7 +126,7 @@ class Outside:
 
     def _deploy(self) -> None:
         with self.context.engine.begin() as conn:
-            deploy(conn, files(round=ROUND), clock.now(conn))
+            deploy(conn, WORKSPACE, clock.now(conn))
 
     def _import(self) -> None:
         with self.context.engine.begin() as conn:
@@ -199,7 +201,7 @@ class Outside:
         return {"unsubscribed": 1}
 
     def _expect(self, status: int, path: str, headers: dict[str, str], body: bytes) -> None:
-        answer = asyncio.run(_call(self.app, path, headers, body))
+        answer = asyncio.run(_call(self.app(), path, headers, body))
         if answer != status:
             raise Failed(f"POST {path}: expected {status}, got {answer}")
 
