@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import redis
-from dramatiq import Worker
 
 from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints
 from sequencer.local import Valkey, valkey
 from workers.actors import register
 from workers.consumer import TakingBroker
+from workers.runner import threaded
 
 
 @pytest.fixture
@@ -42,6 +42,9 @@ class Works:
     def __init__(self, url: str, name: str, more: list[bool] | None = None, fails: bool = False) -> None:
         self.seen: list[tuple[Any, ...]] = []
         self.arrived = threading.Semaphore(0)
+        self.free = threading.Event()
+        """Nothing is finished before it is set."""
+        self.free.set()
         self._more = more or []
         self._fails = fails
         self._hints = Hints(url)
@@ -49,11 +52,12 @@ class Works:
         for queue in QUEUES:
             self._broker.declare_queue(queue)
         register(self._broker, self._hints, name, self._work)
-        self._worker = Worker(self._broker, worker_timeout=10, worker_threads=2)
+        self._worker = threaded(self._broker, QUEUES, threads=2, poll=10)
 
     def _work(self, *args: Any) -> bool:
         self.seen.append(args)
         self.arrived.release()
+        self.free.wait(10)
         if self._fails:
             raise RuntimeError("someone@example.com does not fit")
         return self._more.pop() if self._more else False
@@ -108,6 +112,21 @@ def test_a_worker_takes_hints_of_both_queues_with_their_arguments(url: str, hint
         hints.hint("intake", False)
         works.await_calls(2)
     assert [(False,), (True,)] == sorted(works.seen)
+
+
+def test_a_process_whose_threads_are_busy_leaves_what_else_there_is_to_others(
+    url: str, hints: Hints, client: "redis.Redis[bytes]"
+) -> None:
+    """Killed, it would take along what it had fetched."""
+    for place in ("one", "two", "three", "four"):
+        hints.hint("drain", "education", place)
+    works = Works(url, "drain")
+    works.free.clear()
+    with works:
+        works.await_calls(2)
+        assert 2 == waiting(client, DEFAULT)
+        works.free.set()
+        works.await_calls(2)
 
 
 def test_an_actor_goes_on_while_there_is_more(url: str, hints: Hints) -> None:

@@ -50,7 +50,7 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     looking = not role.led and role.part is not Part.URGENT
     broker = TakingBroker(redis_url, lookout(context) if looking else None)
     declare(broker, hints, context)
-    worker = Worker(broker, queues=set(queues), worker_timeout=settings.worker_poll, worker_threads=threads)
+    worker = threaded(broker, queues, threads, settings.worker_poll)
     read_names()
     collect_rarely()
     worker.start()
@@ -65,6 +65,17 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     hints.close()
     _log.info("stopped, pid=%d", os.getpid())
     return 0
+
+
+def threaded(broker: TakingBroker, queues: Sequence[str], threads: int, poll: int) -> Worker:
+    """So many threads, to be started. `poll`: milliseconds between two looks at the queues at most.
+
+    They fetch no more than they can begin. What else a process had fetched when it is killed is done by nobody until
+    the hint may be given again (`hints.WAITING`): where it is of the only place with work, all mail stands still.
+    """
+    worker = Worker(broker, queues=set(queues), worker_timeout=poll, worker_threads=threads)
+    worker.queue_prefetch = threads
+    return worker
 
 
 def lookout(context: Context) -> Lookout:
