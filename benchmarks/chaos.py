@@ -13,9 +13,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -23,9 +24,12 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks import chaos_check, chaos_workspace
 from benchmarks.chaos_faults import RATE, Periods, Storm, sandbox_seed
-from benchmarks.chaos_watch import Watch, by_second, rate_with_backlog, slowest
+from benchmarks.chaos_watch import Watch, by_second, filled, rate_with_backlog, slowest
 from benchmarks.stack import Ended, Stack, stack
 
+RATE_DUE = 1_150
+"""Mails that fall due a second while leads do, in runs that are not small: 1,000 are to go a second whatever happens,
+and what did not while PostgreSQL was away follows."""
 HALT_P99 = 0.5
 """Seconds from a halt's webhook to its effect, at most, while mail goes out and nothing is down."""
 DYNOS = 2
@@ -52,7 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--json", action="store_true", help="one JSON object instead of text, with a line about each second"
     )
-    parser.add_argument("--spread", type=float, help="seconds over which leads fall due (default: by their number)")
+    parser.add_argument(
+        "--spread",
+        type=float,
+        help=f"seconds over which leads fall due (default: {RATE_DUE:,} mails a second, in small runs 30 seconds)",
+    )
     parser.add_argument("--calm", action="store_true", help="without any fault: how fast it is when nothing goes wrong")
     parser.add_argument(
         "--promises", action="store_true", help="fail only for a broken promise: how fast a machine is, is not one"
@@ -91,7 +99,7 @@ def run(
     Raises Ended when that happens before the first mail.
     """
     if spread is None:
-        spread = 0.0 if leads > 20_000 else 30.0
+        spread = max(30.0, leads * 2 / 3 * chaos_workspace.MAILS / RATE_DUE)
     if periods is None:
         periods = Periods() if leads > 20_000 else Periods().scaled(0.5)
     if lull is None:
@@ -101,7 +109,7 @@ def run(
         made.told_to_end = ending or made.told_to_end
         made.deploy(chaos_workspace.files(*waits))
         with made.engine.begin() as conn:
-            chaos_workspace.enroll(conn, leads, spread)
+            last_due = chaos_workspace.enroll(conn, leads, spread)
         made.add("clock", "-m", "workers.clock")
         for number in range(1, DYNOS + 1):
             made.add(f"worker.{number}", "-m", "workers", environ=made.environ | {"WORKER_PROCESSES": "1"})
@@ -116,7 +124,7 @@ def run(
             "leads": leads,
             "seed": seed,
             "seconds": {"a worker's start": round(started, 1), **phases.seconds},
-            **_judged(made, leads, watch, storm, phases.problems),
+            **_judged(made, leads, last_due, watch, storm, phases.problems),
         }
         return report | {name: report.pop(name) for name in ("missed", "problems")}  # last, where they are looked for
 
@@ -151,7 +159,9 @@ def _endure(made: Stack, storm: Storm | None, lull: float, limits: Limits) -> Ph
     return phases
 
 
-def _judged(made: Stack, leads: int, watch: Watch, storm: Storm | None, problems: list[str]) -> dict[str, Any]:
+def _judged(
+    made: Stack, leads: int, last_due: datetime, watch: Watch, storm: Storm | None, problems: list[str]
+) -> dict[str, Any]:
     """Everything that is told of a run that is over; `problems` are added to."""
     if problems:
         problems += chaos_check.still_open(made)
@@ -183,9 +193,10 @@ def _judged(made: Stack, leads: int, watch: Watch, storm: Storm | None, problems
             "requests": sum(carried.values()),
             "mails/s": round(mails / span),
             "mails/s with a backlog": rate_with_backlog(accepted, watch),
-            "slowest 10 s with a backlog": slowest(accepted, watch),
+            "slowest 10 s with a backlog": slowest(accepted, filled(watch), 10),
             "seconds with a backlog": len(watch.busy),
         },
+        "while leads fell due in the storm": _kept_up(accepted, watch, storm, last_due),
         "ledger": dict(states.most_common()),
         "enrollments": dict(Counter(f"{e.status} {e.reason}".strip() for e in evidence.enrollments).most_common()),
         "events": {"posted": len(evidence.told), "stored": len(evidence.events)},
@@ -209,9 +220,27 @@ def _judged(made: Stack, leads: int, watch: Watch, storm: Storm | None, problems
             for kind, memory in sorted(watch.memory.items())
         },
         "CPU, seconds": {kind: round(seconds, 1) for kind, seconds in watch.cpu().items()},
-        "by second": by_second(accepted, carried, watch, storm.struck if storm is not None else []),
+        "by second": [
+            second._asdict()
+            for second in by_second(accepted, carried, watch, storm.struck if storm is not None else [])
+        ],
         "missed": missed,
         "problems": problems,
+    }
+
+
+def _kept_up(accepted: Mapping[int, int], watch: Watch, storm: Storm | None, last_due: datetime) -> dict[str, Any]:
+    """Whether as much went out as fell due, and how long it waited; empty if no lead fell due in the storm any more."""
+    if storm is None or storm.began is None or storm.began + 1 > last_due.timestamp():
+        return {}
+    seconds = range(int(storm.began) + 1, int(last_due.timestamp()))
+    waiting = [watch.waiting[second] for second in seconds if second in watch.waiting]
+    return {
+        "seconds": len(seconds),
+        "mails/s": round(sum(accepted.get(second, 0) for second in seconds) / max(1, len(seconds))),
+        **{f"slowest {window} s": slowest(accepted, seconds, window) for window in (10, 30, 60)},
+        "longest overdue, seconds": chaos_check.quantiles([at.late for at in waiting]),
+        "webhooks behind, seconds": chaos_check.quantiles([at.behind for at in waiting]),
     }
 
 

@@ -1,17 +1,20 @@
-"""What is measured while a chaos run goes on: memory and CPU by kind of process, and whether work was waiting."""
+"""What is measured while a chaos run goes on: memory and CPU by kind of process, and what work was waiting."""
 
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import psutil
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks.stack import Stack
+from sequencer.store import intake
+from sequencer.store.enrollments import DUE_PLACES
 
 EVERY = 1.0
 RESCAN = 5.0
@@ -19,11 +22,23 @@ RESCAN = 5.0
 BACKLOG = 1_000
 """So many enrollments overdue: then the workers, not the waits of the sequence, decide how fast it goes."""
 
-_OVERDUE = text(
-    "SELECT count(*), clock_timestamp() FROM ("
-    "SELECT 1 FROM enrollment WHERE due_at < clock_timestamp() - interval '1 second'"
-    " AND status = 'active' LIMIT :n) waiting"
+_WAITING = text(
+    f"""
+    SELECT (SELECT count(*) FROM (SELECT 1 FROM enrollment WHERE due_at < clock_timestamp() - interval '1 second'
+                                  AND status = 'active' LIMIT :n) waiting),
+           greatest(0, extract(epoch FROM clock_timestamp() - (SELECT min(due_at) FROM ({DUE_PLACES}) place)))::float,
+           clock_timestamp()
+    """
 )
+
+
+class Waiting(NamedTuple):
+    """What waited for the workers at one look."""
+
+    late: float
+    """Seconds since whoever waits longest for a mail fell due,"""
+    behind: float
+    """and since the oldest webhook came that was not taken in yet."""
 
 
 @dataclass
@@ -45,6 +60,8 @@ class Watch:
     """Unix seconds at which a backlog was seen,"""
     idle: set[int] = field(default_factory=set)
     """and at which there was none: then the sequence's waits decide how fast it goes."""
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    """By the Unix second of a look; none while PostgreSQL was away."""
     spent_at: dict[int, dict[str, float]] = field(default_factory=dict)
     """CPU seconds by kind of process that were spent until a look, since the one before; by its Unix second."""
     _spent: dict[tuple[str, int, float], float] = field(default_factory=dict)
@@ -80,11 +97,13 @@ class Watch:
             self.spent_at[int(time.time())] = spent  # noqa: TID251
             before = after
             with suppress(DBAPIError), self.stack.engine.connect() as conn:
-                waiting, now = conn.execute(_OVERDUE, {"n": BACKLOG}).one()
-                if waiting == BACKLOG:
-                    self.busy.append(int(now.timestamp()))
+                overdue, late, now = conn.execute(_WAITING, {"n": BACKLOG}).one()
+                second = int(now.timestamp())
+                self.waiting[second] = Waiting(late, intake.lag(conn))
+                if overdue == BACKLOG:
+                    self.busy.append(second)
                 else:
-                    self.idle.add(int(now.timestamp()))
+                    self.idle.add(second)
 
     def _weigh(self) -> None:
         if time.monotonic() >= self._rescan:
@@ -128,28 +147,43 @@ class Watch:
                 yield kind, process
 
 
+class Second(NamedTuple):
+    """What explains a second in which little went out."""
+
+    second: int
+    """Since the first mail."""
+    mails: int
+    requests: int
+    """That these came in."""
+    backlog: bool
+    late: float | None
+    """As `Waiting` says it; None: PostgreSQL did not answer."""
+    behind: float | None
+    cpu: Mapping[str, float]
+    """Seconds of the processors by kind of process."""
+    struck: Sequence[str]
+    """But for the provider's faults, which strike by themselves."""
+
+
 def by_second(
     accepted: Mapping[int, int], requests: Mapping[int, int], watch: Watch, struck: Sequence[tuple[int, str]]
-) -> list[tuple[int, int, int, bool, Mapping[str, float], list[str]]]:
-    """One line a second from the first mail to the last: which second it is, its mails and the requests they came in,
-    whether a backlog was there, the CPU seconds by kind of process, and what was struck. What explains a second in
-    which little went out.
-
-    `struck`: Unix second and what; the seconds of the lines count from the first mail.
-    """
+) -> list[Second]:
+    """From the first mail to the last look. `struck`: Unix second and what."""
     if not accepted:
         return []
     first, busy = min(accepted), set(watch.busy)
     return [
-        (
-            second - first,
-            accepted.get(second, 0),
-            requests.get(second, 0),
-            second in busy,
-            {kind: round(spent, 2) for kind, spent in watch.spent_at.get(second, {}).items() if spent >= 0.02},
-            [what for at, what in struck if at == second],
+        Second(
+            at - first,
+            accepted.get(at, 0),
+            requests.get(at, 0),
+            at in busy,
+            round(waiting.late, 1) if (waiting := watch.waiting.get(at)) else None,
+            round(waiting.behind, 1) if waiting else None,
+            {kind: round(spent, 2) for kind, spent in watch.spent_at.get(at, {}).items() if spent >= 0.02},
+            [what for when, what in struck if when == at],
         )
-        for second in range(first, max(accepted) + 1)
+        for at in range(first, max(*accepted, *watch.spent_at, first) + 1)
     ]
 
 
@@ -158,23 +192,22 @@ def rate_with_backlog(accepted: Mapping[int, int], watch: Watch) -> int | None:
 
     `accepted`: how many mails by Unix second.
     """
-    seconds = _filled(watch)
+    seconds = filled(watch)
     return round(sum(accepted.get(second, 0) for second in seconds) / len(seconds)) if seconds else None
 
 
-def slowest(accepted: Mapping[int, int], watch: Watch, window: int = 10) -> float | None:
-    """Mails/s in the slowest `window` seconds during which a backlog was there all the time; None: there were none."""
-    filled = _filled(watch)
+def slowest(accepted: Mapping[int, int], seconds: Collection[int], window: int) -> float | None:
+    """Mails/s in the slowest `window` seconds, all of them among `seconds`; None: there are no such."""
     rates = [
         sum(accepted.get(s, 0) for s in range(start, start + window)) / window
-        for start in sorted(filled)
-        if all(s in filled for s in range(start, start + window))
+        for start in seconds
+        if all(s in seconds for s in range(start, start + window))
     ]
     return min(rates) if rates else None
 
 
-def _filled(watch: Watch) -> set[int]:
-    """A look that failed because PostgreSQL was away does not make the workers less busy."""
+def filled(watch: Watch) -> set[int]:
+    """When a backlog was there. A look that failed because PostgreSQL was away does not make the workers less busy."""
     waiting = set(watch.busy)
     if not waiting:
         return set()

@@ -1,8 +1,12 @@
 """The workspace of the chaos run, and its leads: few, short steps with a branch on a click."""
 
+from datetime import datetime
+
 from sqlalchemy import Connection, text
 
 SEQUENCE = "chaos"
+MAILS = 2.9
+"""That a lead gets; some leave before the third."""
 
 _WORKSPACE = """
 brand:
@@ -70,8 +74,11 @@ def files(within: int, wait: int) -> dict[str, str]:
     }
 
 
-def enroll(conn: Connection, leads: int, spread: float) -> None:
-    """Leads and their enrollments, by SQL; a third falls due at once, the others evenly over `spread` seconds."""
+def enroll(conn: Connection, leads: int, spread: float) -> datetime:
+    """Leads and their enrollments, by SQL; a third falls due at once, the others evenly over `spread` seconds.
+
+    Returns when the last of them falls due, by the database's clock.
+    """
     conn.execute(
         text(
             """
@@ -99,3 +106,5 @@ def enroll(conn: Connection, leads: int, spread: float) -> None:
     )
     # So many rows at once are news to the planner, and its own look comes within a minute only.
     conn.execute(text("ANALYZE lead, enrollment"))
+    last: datetime = conn.execute(text("SELECT max(due_at) FROM enrollment")).scalar_one()
+    return last
