@@ -139,12 +139,12 @@ class Watch:
             with suppress(AssertionError):  # it is down
                 kinds[server.pid] = kind
         for process in sorted(psutil.process_iter(["ppid"]), key=lambda one: one.pid):
-            kind = kinds.get(process.pid) or (
+            found = kinds.get(process.pid) or (
                 kinds.get(process.info["ppid"]) if process.info["ppid"] != os.getpid() else None
             )
-            if kind is not None:
-                kinds[process.pid] = kind
-                yield kind, process
+            if found is not None:
+                kinds[process.pid] = found
+                yield found, process
 
 
 class Second(NamedTuple):

@@ -541,7 +541,7 @@ class OddFacts:
         self._draw = draw
 
     def lead(self, name: str) -> Any:
-        odd = (
+        odd: tuple[Any, ...] = (
             None,
             "",
             "mql",

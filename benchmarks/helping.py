@@ -5,43 +5,50 @@
 Both as a shell starts them, in turns.
 """
 
-import argparse
-import json
-import statistics
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from statistics import median
 
-from benchmarks.started import Spent, environment, shown, started
+from benchmarks import report
+from benchmarks.started import Spent, started
 
-ROUNDS = 15
+COMMANDS = {
+    "sequencer --help": [sys.executable, "-m", "sequencer", "--help"],
+    "python -c ''": [sys.executable, "-c", ""],
+}
+LONGEST = 0.15
+"""Seconds, at most: what issue 4 asks."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.helping", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser = report.parser("helping", __doc__)
+    parser.add_argument("--rounds", type=int, default=15)
     chosen = parser.parse_args(arguments)
-    report = run()
-    print(json.dumps(report, indent=2) if chosen.json else shown(report))
-    return 0
-
-
-def run() -> dict[str, Any]:
-    """The medians, the two taken in turns."""
-    helps: list[Spent] = []
-    nothings: list[Spent] = []
-    for _ in range(ROUNDS):
-        helps.append(started([sys.executable, "-m", "sequencer", "--help"]))
-        nothings.append(started([sys.executable, "-c", ""]))
-    return {"environment": environment(), "sequencer --help": _median(helps), "python -c ''": _median(nothings)}
-
-
-def _median(spent: Sequence[Spent]) -> dict[str, Any]:
-    return {
-        "seconds": round(statistics.median(one.seconds for one in spent), 3),
-        "processor": round(statistics.median(one.processor for one in spent), 3),
-        "MB": max(one.memory for one in spent),
+    about = report.environment()
+    figures = {
+        name: {
+            "seconds": round(median(one.seconds for one in spent), 3),
+            "processor": round(median(one.processor for one in spent), 3),
+            "MB": max(one.memory for one in spent),
+        }
+        for name, spent in run(chosen.rounds).items()
     }
+    rows = [("", "seconds", "CPU seconds", "MB"), *((name, *map(str, one.values())) for name, one in figures.items())]
+    return report.show(about, figures, rows, chosen.json)
+
+
+def run(rounds: int) -> dict[str, list[Spent]]:
+    """The two in turns."""
+    found: dict[str, list[Spent]] = {name: [] for name in COMMANDS}
+    for _ in range(rounds):
+        for name, command in COMMANDS.items():
+            found[name].append(started(command))
+    return found
+
+
+def rows(full: bool) -> Iterator[report.Row]:
+    seconds = median(one.seconds for one in run(rounds=15 if full else 5)["sequencer --help"])
+    yield report.at_most("`sequencer --help`", seconds, LONGEST, "s", 3)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+import psycopg
 from sqlalchemy import Connection, Engine, text
 
 from sequencer.rendering.prepare import prepare
@@ -146,7 +147,9 @@ def settle(engine: Engine) -> None:
 
 
 def _copy(conn: Connection, table: str, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
-    with conn.connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+    driver = conn.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
 

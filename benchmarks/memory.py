@@ -45,10 +45,9 @@ def rows(full: bool) -> Iterator[report.Row]:
         found = run(made, mails, leads, processes=2)
     first, last = found[leads], found[mails]
     most = max(cost.memory_after for cost in found.values())
-    yield report.Row(f"a worker's resident memory over {mails:,} mails", f"{most:.0f} MB", "150", most <= 150)
+    yield report.at_most(f"a worker's resident memory over {mails:,} mails", most, 150, "MB", 0)
     grown = last.memory_after - first.memory_after
-    what = f"… grown after the first {leads:,}"
-    yield report.Row(what, f"{grown:+.1f} MB", f"{FLAT}", grown <= FLAT)
+    yield report.at_most(f"… grown after the first {leads:,}", grown, FLAT, "MB", 1)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.mail import Content, CustomArg, From, Header, Mail, To
 from sqlalchemy import Connection, Engine, create_engine, func, insert, select, update
@@ -148,8 +149,8 @@ class Sender:
 
 
 @jinja2.pass_context
-def _link(context: jinja2.runtime.Context, name: str, url: str, words: str) -> str:
-    return jinja2.utils.markupsafe.Markup(f'<a href="{url}?sq={context["token"]}.1">{words}</a>')
+def _link(context: jinja2.runtime.Context, name: str, url: str, words: str) -> Markup:
+    return Markup(f'<a href="{url}?sq={context["token"]}.1">{words}</a>')
 
 
 @jinja2.pass_context

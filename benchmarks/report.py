@@ -28,6 +28,18 @@ class Row(NamedTuple):
     met: bool
 
 
+def at_least(what: str, measured: float, target: float, unit: str, digits: int = 0) -> Row:
+    return Row(what, _figure(measured, unit, digits), f"≥ {_figure(target, unit, digits)}", measured >= target)
+
+
+def at_most(what: str, measured: float, target: float, unit: str, digits: int = 2) -> Row:
+    return Row(what, _figure(measured, unit, digits), f"≤ {_figure(target, unit, digits)}", measured <= target)
+
+
+def _figure(value: float, unit: str, digits: int) -> str:
+    return f"{value:,.{digits}f} {unit}".strip()
+
+
 def parser(name: str, about: str | None) -> argparse.ArgumentParser:
     """With `--json`. From here on SIGTERM ends what was started, too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -40,18 +52,22 @@ def parser(name: str, about: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def environment(engine: Engine) -> dict[str, str]:
-    """What figures depend on: machine, versions, date, and what else ran."""
-    with engine.connect() as conn:
-        version = conn.exec_driver_sql("SHOW server_version").scalar_one()
+def environment(engine: Engine | None = None) -> dict[str, str]:
+    """What figures depend on: machine, versions, date, and what else ran. Without an engine, no server took part."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
-        "Python": platform.python_version(),
-        "PostgreSQL": str(version),
+        # Builds of one version differ by a third.
+        "Python": f"{platform.python_version()} in {sys.base_prefix}",
+        **({"PostgreSQL": _server(engine)} if engine is not None else {}),
         "system": platform.platform(terse=True),
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",  # noqa: TID251
         "load before": f"{os.getloadavg()[0]:.1f}",
     }
+
+
+def _server(engine: Engine) -> str:
+    with engine.connect() as conn:
+        return str(conn.exec_driver_sql("SHOW server_version").scalar_one())
 
 
 def _processor() -> str:
@@ -77,7 +93,7 @@ def rows(about: Mapping[str, str], found: Sequence[Row], as_json: bool) -> int:
     """The table of what must be shown."""
     cells = [
         ("what", "measured", "target", ""),
-        *((r.what, r.measured, r.target, "" if r.met else "not met") for r in found),
+        *((r.what, r.measured, r.target, "met" if r.met else "NOT MET") for r in found),
     ]
     return show(about, {"rows": [row._asdict() for row in found]}, cells, as_json)
 

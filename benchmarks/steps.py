@@ -95,7 +95,7 @@ def rows(full: bool) -> Iterator[report.Row]:
     with servers() as made:
         cost = report.medians(run(made, 200_000 if full else 12_000, processes=2, rounds=5 if full else 3))
     what = f"{cost.mails:,} due at 60 live steps in 2 languages, mixed"
-    yield report.Row(what, f"{cost.rate:,.0f} mails/s", "7,000", cost.rate >= 7_000)
+    yield report.at_least(what, cost.rate, 7_000, "mails/s")
 
 
 if __name__ == "__main__":

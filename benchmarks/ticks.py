@@ -94,7 +94,7 @@ def rows(full: bool) -> Iterator[report.Row]:
     for what, name in (("a look", "look_cpu"), (f"working off {due_now:,} that are due", "mail_cpu")):
         ratio = getattr(found[many], name) / getattr(found[few], name)
         what = f"{what} with {many:,} waiting against {few:,}, processor time"
-        yield report.Row(what, f"{ratio:.2f} ×", "1.3", ratio <= 1.3)
+        yield report.at_most(what, ratio, 1.3, "×")
 
 
 def fill(engine: Engine, waiting: int) -> None:

@@ -25,7 +25,8 @@ def check_across(
 
 def _circles(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
     """Ways from a sequence that a lead may enter again back into it. Each circle is reported once."""
-    starts = {name: dict(_starts(sequence, sequences)) for name, sequence in sorted(sequences.items())}
+    becoming = _becoming(sequences)
+    starts = {name: dict(_starts(sequence, sequences, becoming)) for name, sequence in sorted(sequences.items())}
     seen: set[frozenset[str]] = set()
     for name, sequence in sorted(sequences.items()):
         way = _way_back(name, starts) if sequence.again is not None and _enters(sequence) else None
@@ -44,7 +45,19 @@ def _enters(sequence: Sequence) -> bool:
     return sequence.state in (SequenceState.LIVE, SequenceState.DRAFT)
 
 
-def _starts(sequence: Sequence, sequences: Mapping[str, Sequence]) -> Iterator[tuple[str, Mark]]:
+def _becoming(sequences: Mapping[str, Sequence]) -> Mapping[tuple[str, object], list[str]]:
+    """The sequences that a lead enters by becoming something, by the field and its value."""
+    found: dict[tuple[str, object], list[str]] = {}
+    for name, sequence in sequences.items():
+        for trigger in sequence.enroll if _enters(sequence) else ():
+            if trigger.kind == "became":
+                found.setdefault((trigger.name, trigger.value), []).append(name)
+    return found
+
+
+def _starts(
+    sequence: Sequence, sequences: Mapping[str, Sequence], becoming: Mapping[tuple[str, object], list[str]]
+) -> Iterator[tuple[str, Mark]]:
     """The sequences that this one starts, and by which step: by name, or by what it makes of the lead."""
     for step in reversed(list(sequence.steps.values())):
         became: set[tuple[str, object]] = set()
@@ -56,10 +69,8 @@ def _starts(sequence: Sequence, sequences: Mapping[str, Sequence]) -> Iterator[t
                     became |= {(field, one) for one in (value if isinstance(value, list) else [value])}
             case Handoff(stage=stage):
                 became = {("stage", stage)}
-        for name, other in sequences.items():
-            triggers = {(trigger.name, trigger.value) for trigger in other.enroll if trigger.kind == "became"}
-            if triggers & became and _enters(other):
-                yield name, step.mark
+        for name in sorted({name for one in became for name in becoming.get(one, ())}):
+            yield name, step.mark
 
 
 def _way_back(name: str, starts: Mapping[str, Mapping[str, Mark]]) -> tuple[str, ...] | None:

@@ -11,18 +11,20 @@ from sequencer.workspace.nodes import did_you_mean, listed
 def check_ahead(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
     """An error for each circle, in which nobody could go first; warnings about the rest."""
     ordered = dict(sorted(sequences.items()))
-    yield from _circles(ordered)
-    for name, mates in lanes(ordered).items():
-        yield from _alone(name, mates, lanes(ordered))
+    known = lanes(ordered)
+    yield from _circles(ordered, known)
+    for name, mates in known.items():
+        yield from _alone(name, mates, known)
         yield from _equals([one for one in mates if one.state is not SequenceState.STOPPED])
 
 
-def _circles(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
+def _circles(sequences: Mapping[str, Sequence], known: Mapping[str, list[Sequence]]) -> Iterator[Problem]:
     """A lane is never one by itself: of equals the first to come goes first. So each goes through some `pauses`."""
+    held = {name: _held_by(sequence, sequences, known) for name, sequence in sequences.items()}
     seen: set[frozenset[str]] = set()
     for name, sequence in sequences.items():
         for paused, mark in sequence.pauses.items():
-            way = _way(sequences, paused, name)
+            way = _way(held, paused, name)
             if way is None or frozenset(way) in seen:
                 continue
             seen.add(frozenset(way))
@@ -31,17 +33,23 @@ def _circles(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
             yield Problem(mark, "pauses-circle", message)
 
 
-def _way(sequences: Mapping[str, Sequence], start: str, end: str) -> tuple[str, ...] | None:
+def _held_by(one: Sequence, sequences: Mapping[str, Sequence], known: Mapping[str, list[Sequence]]) -> frozenset[str]:
+    """Those that it may hold up."""
+    mates = known[one.lane.name] if one.lane is not None else []
+    paused = (sequences[name] for name in one.pauses if name in sequences)
+    return frozenset(other.id for other in (*mates, *paused) if may_hold(one, other))
+
+
+def _way(held: Mapping[str, frozenset[str]], start: str, end: str) -> tuple[str, ...] | None:
     """The shortest way from one to the other along who can hold up whom."""
     ways: list[tuple[str, ...]] = [(start,)]
     seen = {start}
     for way in ways:
         if way[-1] == end:
             return way
-        for name, other in sequences.items():
-            if way[-1] in sequences and name not in seen and may_hold(sequences[way[-1]], other):
-                seen.add(name)
-                ways.append((*way, name))
+        further = held.get(way[-1], frozenset()) - seen
+        seen |= further
+        ways.extend((*way, name) for name in sorted(further))
     return None
 
 
