@@ -65,7 +65,12 @@ def report(servers: Servers, asked: argparse.Namespace, began: float) -> int:
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     print(f"{len(labels)} operations in {len(found.operations)} stages: {counted}", flush=True)
     every = found.cases(asked.seed)
-    wanted = every[asked.slice] if asked.case is None else [Case(int(asked.case[0]), int(asked.case[1]), asked.case[2])]
+    repeated = sum(map(found.repeats, every))
+    print(f"{len(every)} cases; of {repeated} that die before one, others die after the one before it", flush=True)
+    if asked.case is not None:
+        wanted = [Case(int(asked.case[0]), int(asked.case[1]), asked.case[2])]
+    else:
+        wanted = [case for case in every[asked.slice] if not found.repeats(case)]
     ran, bad, others, ways = 0, 0, 0, Counter[str]()
     told = time.monotonic()
     # Not counting what came before: on a busy machine that alone may take as long, and nothing would be tried.
@@ -79,7 +84,7 @@ def report(servers: Servers, asked: argparse.Namespace, began: float) -> int:
         if time.monotonic() - told > EVERY:
             told = time.monotonic()
             print(f"… {ran} of {len(wanted)}, {told - began:.0f} seconds", flush=True)
-    print(f"{ran} of {len(every)} cases: {', '.join(f'{ways[way]} {way}' for way in sorted(ways))}")
+    print(f"{ran} of {len(every) - repeated} cases: {', '.join(f'{ways[way]} {way}' for way in sorted(ways))}")
     if others:
         print(f"{others} of them struck another operation than the one of that number in the run without faults")
     print(f"{bad} broke a promise; {time.monotonic() - began:.0f} seconds")

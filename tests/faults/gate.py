@@ -5,6 +5,7 @@ The hooks sit in psycopg, urllib3 and redis-py, below everything that is ours; t
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,11 +34,20 @@ class Gate:
     """Told what goes wrong, just before it does."""
     labels: list[str] = field(default_factory=list)
     """What was asked, in order."""
+    nothing_between: list[bool] = field(default_factory=list)
+    """Of each of these: since the one before was done, this process has only calculated, in its one thread. So whoever
+    dies just after that one leaves behind what they leave who die just before this one."""
+    _calculating: bool = False
     _shut: bool = False
+
+    def something_happened(self) -> None:
+        """Outside, and without a number: dying before it is not dying after it."""
+        self._calculating = False
 
     @contextmanager
     def not_counted(self) -> Iterator[None]:
         """For what the outside world does: it is no part of the process under test."""
+        self.something_happened()
         before, self._shut = self._shut, True
         try:
             yield
@@ -49,7 +59,16 @@ class Gate:
         if self._shut:
             return act()
         self.labels.append(label)
-        if len(self.labels) != self.at:
+        number, alone = len(self.labels), threading.current_thread() is threading.main_thread()
+        self.nothing_between.append(alone and self._calculating)
+        self._calculating = False
+        done = self._do(number, label, act, fault)
+        # Unless others, which have the later numbers, were part of it.
+        self._calculating = alone and len(self.labels) == number
+        return done
+
+    def _do(self, number: int, label: str, act: Callable[[], Any], fault: Callable[[bool], Exception]) -> Any:
+        if number != self.at:
             return act()
         what, _, when = self.way.partition(" ")
         self.struck(label)

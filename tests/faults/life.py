@@ -111,6 +111,7 @@ class _Run:
                 self._advance(rest.now, min(moments))
         if item is not None and item.at <= max(rest.now, min(moments)):
             self.outside.do(item)
+            self.gate.something_happened()
         return True
 
     def _take(self, queue: str) -> int:

@@ -10,6 +10,7 @@ import gc
 import os
 import shutil
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -107,12 +108,18 @@ class Faultless:
 
     operations: list[list[str]] = field(default_factory=list)
     """By stage."""
+    same_death: list[list[bool]] = field(default_factory=list)
+    """Of each of these: dying before it is dying after the one before (Gate.nothing_between)."""
     kept: list[Kept] = field(default_factory=list)
     """By stage: what the database held at its beginning."""
     states: dict[datetime, str] = field(default_factory=dict)
     """How everything was when all was done at a moment."""
     end: Ending | None = None
     problems: list[str] = field(default_factory=list)
+
+    def repeats(self, case: Case) -> bool:
+        """It is another one again: dying after the operation before."""
+        return case.way == "die before" and self.same_death[case.stage][case.at - 1]
 
     def cases(self, seed: int) -> list[Case]:
         """Every case, in an order (by the seed) whose beginnings are spread evenly over all of them."""
@@ -164,6 +171,13 @@ def warm(servers: Servers) -> None:
         return unpack(number, digest, packed)
 
     release.unpack = known
+
+
+def live_once(bench: Bench, found: Faultless) -> None:
+    """A life without faults in this process itself: what is forked from it then finds code and statements warm."""
+    with _Run(bench, 0, found) as run:
+        live(run.place(), Gate(), lambda now, engine: False)
+        assert threading.active_count() == 1, "a thread would be missing in what is forked"
     gc.collect()
     gc.freeze()
 
@@ -269,10 +283,15 @@ class _Run:
             return True
 
         gate = Gate()
-        self._fork(gate, enough, lambda: self._note("trace", orjson.dumps([gate.labels, reached]).decode()))
+
+        def trace() -> None:
+            self._note("trace", orjson.dumps([gate.labels, gate.nothing_between, reached]).decode())
+
+        self._fork(gate, enough, trace)
         for told in self._noted("trace"):
-            labels, moments = orjson.loads(told)
+            labels, nothing_between, moments = orjson.loads(told)
             self._found.operations.append(labels)
+            self._found.same_death.append(nothing_between)
             self._found.states |= {datetime.fromisoformat(at): seen for at, seen in moments.items()}
             return bool(moments)
         return False
@@ -296,8 +315,7 @@ class _Run:
             try:
                 gate.struck = lambda label: self._note("struck", label)
                 install(gate)
-                host, url = self._provider.host(self._bench.name), self._engine.url.render_as_string(False)
-                live(Place(url, self._bench.redis_url, host, self._diary, self.accepted), gate, enough)
+                live(self.place(), gate, enough)
                 at_the_end()
                 code = 0
             except BaseException:
@@ -314,6 +332,10 @@ class _Run:
         os.waitpid(pid, 0)
         self._note("stuck", f"a life did not end within {PATIENCE:g} seconds")
         return -signal.SIGKILL
+
+    def place(self) -> Place:
+        host, url = self._provider.host(self._bench.name), self._engine.url.render_as_string(False)
+        return Place(url, self._bench.redis_url, host, self._diary, self.accepted)
 
     def _note(self, kind: str, words: str) -> None:
         with self._notes.open("ab") as notes:
@@ -361,6 +383,7 @@ def judged(
             try:
                 os.close(ours)
                 with servers.bench(f"nth_{number}", 9 + number) as bench:
+                    live_once(bench, found)
                     for case in wanted[number::benches]:
                         if time.monotonic() >= ends:
                             break
