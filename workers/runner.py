@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from dramatiq import Worker
 
-from sequencer.core.country import read_names
 from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, Led
 from sequencer.services import due, heartbeat
 from sequencer.services.context import Context
@@ -51,7 +50,6 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     broker = TakingBroker(redis_url, lookout(context) if looking else None)
     declare(broker, hints, context)
     worker = threaded(broker, queues, threads, settings.worker_poll)
-    read_names()
     collect_rarely()
     worker.start()
     _log.info("working, part=%s threads=%d pid=%d", role.part.value, threads, os.getpid())
