@@ -8,6 +8,7 @@ the run without faults, else with the run.
 
 import gc
 import os
+import select
 import shutil
 import signal
 import threading
@@ -309,6 +310,7 @@ class _Run:
         return self._fork(gate, enough, lambda: None)
 
     def _fork(self, gate: Gate, enough: Any, at_the_end: Any) -> int:
+        ended, held = os.pipe()  # by the life, which never writes: its end is all that is read
         pid = os.fork()
         if pid == 0:
             code = 1
@@ -322,16 +324,13 @@ class _Run:
                 self._note("stuck", traceback.format_exc(limit=-3))
             finally:
                 os._exit(code)
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            gone, status = os.waitpid(pid, os.WNOHANG)
-            if gone:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.002)
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        self._note("stuck", f"a life did not end within {PATIENCE:g} seconds")
-        return -signal.SIGKILL
+        os.close(held)
+        came, _, _ = select.select([ended], [], [], PATIENCE)
+        os.close(ended)
+        if not came:
+            os.kill(pid, signal.SIGKILL)
+            self._note("stuck", f"a life did not end within {PATIENCE:g} seconds")
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def place(self) -> Place:
         host, url = self._provider.host(self._bench.name), self._engine.url.render_as_string(False)
