@@ -91,7 +91,7 @@ def open_message(messages: Mapping[str, Message], now: datetime) -> Message | No
 
 
 def ends_after_mail(workspace: Workspace, sequence: Sequence) -> bool:
-    """Whether `decide` could only end who stands at the end after a mail, once the provider took it."""
+    """Whether `decide` could only end who stands at the end after a mail, once the provider took or refused it."""
     waits = sequence.body.waits or sequence.id in workspace.rivals or sequence.id in workspace.waits_by_status
     return not (sequence.ends_by_mailing or sequence.reviews or waits)
 

@@ -110,7 +110,11 @@ class Enrollment(NamedTuple):
 
     def ended(self, status: Status, reason: str, now: datetime) -> "Enrollment":
         """The enrollment as it ends now."""
-        return self._replace(status=status, reason=reason, due_at=None, ended_at=now, paused_at=None, resume_at=None)
+        return made((*self[:7], None, status, reason, self.outcomes, None, None, now, *self[14:]))
+
+    def reopened(self) -> "Enrollment":
+        """The enrollment as it stood before it finished with its last mail, while it is open what becomes of that."""
+        return self._replace(status=Status.ACTIVE, reason="", due_at=self.since, ended_at=None)
 
 
 made: Final[Callable[[Iterable[Any]], Enrollment]] = partial(tuple.__new__, Enrollment)

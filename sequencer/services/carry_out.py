@@ -1,7 +1,7 @@
 """Carries out decisions: everything they write, in set-based statements, in the transaction that claimed the leads."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -9,7 +9,8 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Enter, Send
-from sequencer.core.enrollment import RUNNING, Status
+from sequencer.core.engine import ends_after_mail
+from sequencer.core.enrollment import END, RUNNING, Enrollment, Status
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead, channels
@@ -90,8 +91,12 @@ def carry_out(
     told += _assign(conn, steps, more, now)
     told += _ask(conn, release, series, more, now)
     alerts.insert(conn, told, now)
-    enrollments.update(conn, [decision.enrollment for decision in decisions])
     mailed = {order.enrollment.id for order in orders}
+    changed = [decision.enrollment for decision in decisions]
+    if ends_after_mail(release.workspace, series):
+        # At once, for one write in place of two; whoever hears that a mail was not sent reopens its enrollment.
+        changed = [e.ended(Status.FINISHED, "finished", now) if _is_last(e, mailed) else e for e in changed]
+    enrollments.update(conn, changed)
     awake = {
         (series.id, decision.enrollment.position)
         for decision in decisions
@@ -111,6 +116,11 @@ def carry_out(
     awake |= _start(conn, release, more, now)
     awake |= _change(conn, release, more, now)
     return outgoing, awake, bool(late)
+
+
+def _is_last(enrollment: Enrollment, mailed: Collection[int]) -> bool:
+    """Whether the mail that it was just sent is its last."""
+    return enrollment.position == END and enrollment.id in mailed
 
 
 def _unsaid(decision: Decision, why: Mapping[int, str]) -> Decision:

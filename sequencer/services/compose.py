@@ -4,13 +4,11 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from sequencer.core.content import Content
 from sequencer.core.decision import Send
-from sequencer.core.engine import ends_after_mail
-from sequencer.core.enrollment import END, Enrollment
+from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Lead, Rep
 from sequencer.core.mail import Batch, Recipient, join
 from sequencer.core.message import State
@@ -48,8 +46,6 @@ class Outgoing:
 
     batch: Batch
     attempts: tuple[Attempt, ...]
-    last: Mapping[int, datetime]
-    """By enrollment for which nothing comes after this mail: since when it stands there."""
     newly_owned: Mapping[int, Lead] = field(default_factory=dict)
     """By enrollment whose mail is the first from the lead's new owner: the lead as it was claimed."""
 
@@ -75,7 +71,6 @@ class _Group:
         self.request_id: Final = uuid.uuid4().hex
         self.attempts: list[Attempt] = []
         self.recipients: list[Recipient] = []
-        self.last: dict[int, datetime] = {}
         self.newly_owned: dict[int, Lead] = {}
 
     def outgoing(self, sequence: Series, reply_domain: str | None) -> Outgoing:
@@ -87,7 +82,7 @@ class _Group:
         if reply_domain:
             skeleton = replace(skeleton, reply_to=("r-", token, f"@{reply_domain}"))
         batch = Batch(self.request_id, skeleton, tuple(self.recipients), CONSTANT_HEADERS, (sequence.id,))
-        return Outgoing(batch, tuple(self.attempts), self.last, self.newly_owned)
+        return Outgoing(batch, tuple(self.attempts), self.newly_owned)
 
 
 class _Kind:
@@ -220,7 +215,6 @@ def compose(
     late: list[Order] = []
     unsaid: dict[int, str] = {}
     minted = mint_all(context.secret, [(order.enrollment.id, order.send.step.id) for order in orders])
-    ends = ends_after_mail(release.workspace, sequence)
     for number, (order, tokens) in enumerate(zip(orders, minted, strict=True)):
         if number and time.monotonic() > until:
             late = list(orders[number:])
@@ -251,8 +245,6 @@ def compose(
         if send.introduces is not None:
             # Also one that goes without it: the lead hears from the new owner.
             group.newly_owned[enrollment.id] = snapshot.lead
-        if ends and enrollment.position == END:
-            group.last[enrollment.id] = enrollment.since
     return kinds.outgoing(), failed, late, unsaid
 
 

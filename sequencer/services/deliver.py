@@ -61,6 +61,7 @@ def release(context: Context, outgoing: Sequence[Outgoing]) -> None:
         with context.engine.begin() as conn:
             now = clock.now(conn)
             steps = messages.release(conn, ids, now)
+            enrollments.reopen(conn, steps, now)
             _again(conn, steps, dict.fromkeys(steps, now))
     except DBAPIError:
         log.error("the database is away; %d requests are left to the reaper, none of them was sent", len(ids))
@@ -110,8 +111,8 @@ def _heard(context: Context, out: Outgoing, outcomes: Sequence[Outcome]) -> None
 def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: int, trial: bool = False) -> None:
     """Writes what became of each message of a request; guarded by the fence, touches only the ledger.
 
-    What surely was not sent falls due again; its enrollment is dated accordingly. Refused credentials pause all
-    sending: every mail would meet the same.
+    What surely was not sent falls due again; its enrollment is dated accordingly, and reopened if that was its last
+    mail, as where nobody knows. Refused credentials pause all sending: every mail would meet the same.
     """
     request_id = out.batch.request_id
     with context.engine.begin() as conn:
@@ -130,14 +131,13 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
             provider_id = next(o.provider_id for o in outcomes if o.answer is Answer.ACCEPTED)
             messages.accept(conn, request_id, accepted, provider_id, now, close=not settled)
         if settled:
-            _settle(conn, out, settled, fence)
+            _settle(conn, out, settled, fence, now)
         refused = next((o for o in outcomes if o.scope == "credentials"), None)
         if refused is not None:
             pause(conn, Reason.CREDENTIALS, refused.detail, CREDENTIALS_PAUSE)
         elif trial and accepted:
             pauses.end(conn, Reason.CREDENTIALS)
             log.warning("sending goes on: the provider takes our mail again")
-        enrollments.finish(conn, {number: out.last[number] for number in accepted if number in out.last}, now)
     if settled:
         worst = next(o for o in outcomes if o.answer is not Answer.ACCEPTED)
         log.warning(
@@ -150,7 +150,7 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
         )
 
 
-def _settle(conn: Connection, out: Outgoing, settled: Sequence[Settled], fence: int) -> None:
+def _settle(conn: Connection, out: Outgoing, settled: Sequence[Settled], fence: int, now: datetime) -> None:
     """Writes what was not accepted, and closes the request if it is known of all what became of them."""
     request_id = out.batch.request_id
     ours = messages.settle(conn, request_id, fence, settled)
@@ -159,6 +159,8 @@ def _settle(conn: Connection, out: Outgoing, settled: Sequence[Settled], fence: 
         requests.close(conn, [request_id])
     else:
         requests.doubt(conn, [request_id])
+    going = [s.enrollment_id for s in settled if s.enrollment_id in ours and s.state is not State.REFUSED]
+    enrollments.reopen(conn, going, now)
     again = {s.enrollment_id: s.retry_at for s in settled if s.enrollment_id in ours and s.retry_at is not None}
     _again(conn, {attempt.enrollment_id: attempt.step for attempt in out.attempts}, again)
 

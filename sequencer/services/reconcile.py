@@ -3,7 +3,7 @@
 import logging
 
 from sequencer.services.context import Context
-from sequencer.store import messages
+from sequencer.store import clock, enrollments, messages
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +16,7 @@ def reap(context: Context) -> bool:
     """Calls attempts whose lease ran out `unknown`. True: there may be more."""
     with context.engine.begin() as conn:
         found, more = messages.reap(conn, REQUESTS)
+        enrollments.reopen(conn, found, clock.now(conn))
     if found:
-        log.warning("%d messages are unknown: their lease ran out before an answer was recorded", found)
+        log.warning("%d messages are unknown: their lease ran out before an answer was recorded", len(found))
     return more

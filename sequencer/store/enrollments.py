@@ -6,17 +6,17 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
 from sqlalchemy import update as update_
 
-from sequencer.core.enrollment import END, HOLDOUT, RUNNING, Enrollment, Outcome, Status, made
+from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status, made
 from sequencer.core.fate import Standing
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
 from sequencer.store import leads
 from sequencer.store.arrays import any_in, array, numbered
 from sequencer.store.partitions import SHIFT
-from sequencer.store.tables import company, enrollment, lead
+from sequencer.store.tables import company, enrollment, lead, request
 
 COLUMNS = (
     enrollment.c.id,
@@ -40,6 +40,13 @@ _RUNNING = sorted(RUNNING)
 _STATUSES = {status.value: status for status in Status}
 _HELD_OUT = [{"step": HOLDOUT}]
 """What the history of whoever gets nothing holds."""
+_LAST_IS_OUT = and_(
+    enrollment.c.status == Status.FINISHED,
+    enrollment.c.id.in_(select(func.unnest(request.c.enrollment_ids)).where(request.c.lease_until.is_not(None))),
+)
+"""Finished with a last mail that is on its way to the provider, and so still running: should that surely not be sent,
+it is reopened, and whatever ended or paused it meanwhile must be known then. By way of the requests that are being
+made: they are few, and the ledger is long."""
 
 
 Row = tuple[Enrollment, Lead]
@@ -122,7 +129,7 @@ def places(conn: Connection) -> list[tuple[str, str, datetime]]:
 
 _RUNNING_OF = (
     select(*COLUMNS)
-    .where(enrollment.c.lead_id == any_in("ids"), enrollment.c.status.in_(_RUNNING))
+    .where(enrollment.c.lead_id == any_in("ids"), or_(enrollment.c.status.in_(_RUNNING), _LAST_IS_OUT))
     .order_by(enrollment.c.id)
     # In this order, because whoever records refusals dates several enrollments without their leads' locks.
     .with_for_update(key_share=True)
@@ -131,7 +138,8 @@ _RUNNING_OF = (
 
 def running_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
     """Running enrollments of leads that the caller has locked; locks them too, in order."""
-    return [of(row) for row in conn.execute(_RUNNING_OF, {"ids": array(lead_ids)}).all()]
+    found = [of(row) for row in conn.execute(_RUNNING_OF, {"ids": array(lead_ids)}).all()]
+    return [e if e.status in RUNNING else e.reopened() for e in found]
 
 
 def all_of(conn: Connection, lead_ids: Sequence[int]) -> list[Enrollment]:
@@ -146,8 +154,10 @@ def lead_of(conn: Connection, ids: Sequence[int]) -> dict[int, int]:
 
 
 def of_sequence(conn: Connection, lead_ids: Sequence[int], sequence: str) -> list[Enrollment]:
-    query = select(*COLUMNS).where(enrollment.c.lead_id == func.any(list(lead_ids)), enrollment.c.sequence == sequence)
-    return [of(row) for row in conn.execute(query)]
+    """Running and ended ones; one whose last mail is on its way runs: nobody may enter anew who may be reopened."""
+    e = enrollment.c
+    query = select(*COLUMNS, _LAST_IS_OUT).where(e.lead_id == func.any(list(lead_ids)), e.sequence == sequence)
+    return [of(row).reopened() if row[-1] else of(row) for row in conn.execute(query)]
 
 
 def others(conn: Connection, lead_ids: Sequence[int], sequences: Sequence[str]) -> dict[int, list[Other]]:
@@ -166,9 +176,10 @@ def others(conn: Connection, lead_ids: Sequence[int], sequences: Sequence[str]) 
 
 
 def wake(conn: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Has enrollments looked at again that the caller has locked."""
+    """Has running enrollments looked at again that the caller has locked; who waits for an answer only is not."""
     e = enrollment.c
-    conn.execute(update_(enrollment).where(e.id == func.any(list(ids))).values(due_at=now))
+    running = e.id == func.any(list(ids)), e.status.in_(_RUNNING)
+    conn.execute(update_(enrollment).where(*running).values(due_at=now))
 
 
 _INSERT = text(
@@ -271,33 +282,25 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
     conn.execute(_UPDATE, values | {"ids": array(e.id for e in changed), "stands": array(numbers)})
 
 
-_FINISH = text(
+_REOPEN = text(
     """
-    WITH through AS MATERIALIZED (
-        SELECT e.id FROM enrollment e
-        WHERE e.id = ANY(CAST(:ids AS bigint[])) AND e.since = ANY(CAST(:sinces AS timestamptz[]))
-            AND e.status = 'active' AND e.deployment = (SELECT max(number) FROM deployment)
-        FOR NO KEY UPDATE OF e SKIP LOCKED
+    WITH held AS MATERIALIZED (
+        SELECT id, status FROM enrollment WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
     )
-    UPDATE enrollment
-    SET position = :end, since = :now, due_at = NULL, status = 'finished', reason = 'finished', ended_at = :now,
-        expected_at = NULL
-    -- One walk through the index, where a join would look up each row by itself.
-    WHERE id = ANY(ARRAY(SELECT id FROM through))
+    UPDATE enrollment e SET status = 'active', reason = '', due_at = :now, ended_at = NULL
+    FROM held WHERE e.id = held.id AND held.status = 'finished'
     """
 )
 
 
-def finish(conn: Connection, sinces: Mapping[int, datetime], now: datetime) -> None:
-    """Ends enrollments for which nothing comes any more, where they still stand as they did since then.
+def reopen(conn: Connection, ids: Collection[int], now: datetime) -> None:
+    """Those of these that finished with a mail which was not sent, or of which nobody knows, are to be looked at again.
 
-    Without their leads' locks, and so without waiting for anybody: who is held, was moved or paused meanwhile, or is to
-    be taken to another deployment first, comes to the end by the next look.
+    In the transaction that says so of their messages; until then `running_of` finds them, so that who was ended or
+    paused meanwhile stays so. Locks all of them, in order.
     """
-    if sinces:
-        # Mails of one request were begun at one moment, so that nobody can stand since another's.
-        values = {"ids": array(sinces), "sinces": array(set(sinces.values())), "end": END, "now": now}
-        conn.execute(_FINISH, values)
+    if ids:
+        conn.execute(_REOPEN, {"ids": array(ids), "now": now})
 
 
 def _history(outcomes: Sequence[Outcome]) -> str:
@@ -336,7 +339,7 @@ def redate(conn: Connection, dues: Mapping[int, datetime], wait: bool = True) ->
 def any_running(conn: Connection, first_id: int, after_id: int) -> bool:
     """Whether anybody with an id from the first to before the other is still on the way."""
     e = enrollment.c
-    inside = select(e.id).where(e.id >= first_id, e.id < after_id, e.status == func.any(_RUNNING))
+    inside = select(e.id).where(e.id >= first_id, e.id < after_id, or_(e.status == func.any(_RUNNING), _LAST_IS_OUT))
     return bool(conn.execute(select(inside.exists())).scalar_one())
 
 

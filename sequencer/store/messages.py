@@ -297,10 +297,10 @@ def reopen(conn: Connection, keys: Sequence[tuple[int, str]]) -> None:
         )
 
 
-def reap(conn: Connection, limit: int) -> tuple[int, bool]:
+def reap(conn: Connection, limit: int) -> tuple[list[int], bool]:
     """Attempts whose lease ran out become `unknown`: whoever made them is gone, and nobody knows what was sent.
 
-    `limit`: requests at a time. Returns how many messages, and whether there may be more.
+    `limit`: requests at a time. Returns their enrollments, and whether there may be more.
     """
     found = requests.abandoned(conn, limit)
     done = conn.execute(
@@ -314,13 +314,15 @@ def reap(conn: Connection, limit: int) -> tuple[int, bool]:
             )
             UPDATE message m SET state = 'unknown', failure = 'no answer was recorded before the lease ended'
             FROM dead WHERE m.enrollment_id = dead.enrollment_id AND m.step = dead.step
+            RETURNING m.enrollment_id
             """
         ),
         {"ids": array(number for ids in found.values() for number in ids), "request_ids": array(found)},
     )
+    reaped = list(done.scalars())
     requests.doubt(conn, found)
     requests.sweep(conn)
-    return done.rowcount, len(found) == limit
+    return reaped, len(found) == limit
 
 
 def cancel(conn: Connection, keys: Sequence[tuple[int, str]]) -> None:

@@ -122,7 +122,8 @@ class Watch:
         current = self._releases.current(conn)
         series = current.steps_of(row).sequence
         declared = series.steps.get(step)
-        if row.status != "active":
+        if row.status != "active" and (row.status, row.ended_at) != ("finished", now):
+            # Its last mail ends it, in the same moment.
             self._wrong(key, f"is mailed though its enrollment is {row.status}")
         if person.barred:
             self._wrong(key, f"is mailed after a halt: {sorted(person.barred)}")
@@ -304,7 +305,7 @@ def _only_entered(enrollment: Enrollment) -> bool:
 
 _MESSAGES = "SELECT enrollment_id, step, state, attempt, lead_id, sent_at, exempt, accepted_at FROM message"
 _ENROLLMENT = """
-SELECT e.status, e.sequence, e.deployment, e.pinned, l.zone, coalesce(l.owner, c.owner) AS rep
+SELECT e.status, e.ended_at, e.sequence, e.deployment, e.pinned, l.zone, coalesce(l.owner, c.owner) AS rep
 FROM enrollment e JOIN lead l ON l.id = e.lead_id LEFT JOIN company c ON c.id = l.company_id WHERE e.id = :id
 """
 _AHEAD = """
