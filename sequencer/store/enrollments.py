@@ -409,7 +409,10 @@ def held(conn: Connection, sequence: str, reason: str) -> int:
 
 
 def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollment, Lead]]:
-    """Running enrollments of an older deployment, each with its lead locked."""
+    """Running enrollments of an older deployment, each with its lead locked; those that began first come first.
+
+    Which ones are taken follows where rows happen to lie: an index by both would cost every claim's writes.
+    """
     query = (
         select(*COLUMNS, *leads.COLUMNS)
         .join(lead, lead.c.id == enrollment.c.lead_id)
@@ -418,7 +421,8 @@ def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollme
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True)
     )
-    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
+    rows = [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
+    return sorted(rows, key=lambda row: row[0].id)
 
 
 _CARRY = text("UPDATE enrollment SET deployment = :deployment WHERE id = ANY(CAST(:ids AS bigint[]))")

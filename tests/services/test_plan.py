@@ -151,6 +151,18 @@ def test_what_is_planned_for_ten_thousand_is_what_happens(world: World) -> None:
     assert spread_to == before + timedelta(minutes=45)
 
 
+def test_who_entered_first_has_the_first_turn_wherever_the_rows_lie(world: World) -> None:
+    edited = inside(world, 40, "60")
+    with world.context.engine.begin() as conn:
+        conn.execute(text("UPDATE enrollment SET since = since WHERE id % 3 = 0"))
+    world.deploy(edited)
+    taken_over(world)
+    with world.context.engine.connect() as conn:
+        turns = "SELECT id FROM enrollment WHERE due_at < :spread_to ORDER BY due_at"
+        in_turn = conn.execute(text(turns), {"spread_to": releases.spread_to(conn, 3)}).scalars().all()
+    assert len(in_turn) == 15 and in_turn == sorted(in_turn)
+
+
 def test_nobody_gets_a_step_twice_or_what_was_said_never_to_come(world: World) -> None:
     edited = inside(world, 200)
     (long,) = planned(world, edited).inside

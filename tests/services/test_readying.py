@@ -153,7 +153,7 @@ def test_exactly_those_whom_the_plan_counts_are_handed_off_or_told_of_again(worl
 
 def handed(world: World) -> list[Any]:
     with world.context.engine.connect() as conn:
-        return list(conn.execute(select(handoff)).all())
+        return list(conn.execute(select(handoff).order_by(handoff.c.at, handoff.c.lead_id)).all())
 
 
 def test_a_plan_says_who_becomes_ready_and_why_without_saying_who_it_is(world: World) -> None:
