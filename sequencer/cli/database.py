@@ -29,12 +29,12 @@ def transaction() -> Iterator[Connection]:
 
 
 @contextmanager
-def opened() -> Iterator[Context]:
+def opened(connections: int = 1) -> Iterator[Context]:
     """What services take, for commands that write in batches and wake the workers."""
     settings = Settings.read()
     hints = Hints(settings.redis_url) if settings.redis_url else None
     with understood():
-        context = build(settings, connections=1, hints=hints, role="cli")
+        context = build(settings, connections, hints=hints, role="cli")
         try:
             yield context
         finally:

@@ -15,7 +15,7 @@ from sequencer.cli.database import opened, transaction
 from sequencer.errors import SequencerError
 from sequencer.services import erase
 from sequencer.services.exports import export_csv
-from sequencer.services.imports import Imported, import_csv
+from sequencer.services.imports import CONNECTIONS, Imported, import_csv
 from sequencer.services.inspect import lead_by_email
 from sequencer.services.release import Releases
 from sequencer.services.standing import whole_view
@@ -51,7 +51,11 @@ def import_(file: str, sequence: str | None, as_json: bool) -> None:
       sequencer leads import leads.csv --enroll education
       cut -d, -f1-3 leads.csv | sequencer leads import -
     """
-    with opened() as context, rows_of(file) as rows, output.Progress("row", lambda: _share(rows)) as progress:
+    with (
+        opened(CONNECTIONS) as context,
+        rows_of(file) as rows,
+        output.Progress("row", lambda: _share(rows)) as progress,
+    ):
         imported = import_csv(context, rows, sequence, progress)
     if as_json:
         output.json(as_object(imported))

@@ -189,6 +189,11 @@ class Row(NamedTuple):
     fields: str
     """JSON."""
 
+    def lead(self) -> LeadInput:
+        """The lead that was read."""
+        own = {name: value for name, value in zip(OWN, self.own, strict=True) if value is not None}
+        return LeadInput(self.email, self.domain, self.company, own, orjson.loads(self.fields))
+
 
 class _Unsure(Exception):
     """Something is wrong or unusual: `read` has to look."""
@@ -212,11 +217,8 @@ class RowReader:
                 return self._quick(cells)
         except (_Unsure, InvalidLead):
             pass
-        return row(self.full(cells))
-
-    def full(self, cells: Sequence[str]) -> LeadInput:
-        """The same in full."""
-        return read({name: cell for name, cell in zip(self._names, cells, strict=True) if name}, self._workspace)
+        named = {name: cell for name, cell in zip(self._names, cells, strict=True) if name}
+        return row(read(named, self._workspace))
 
     def _quick(self, cells: Sequence[str]) -> Row:
         email, company = "", None

@@ -1,22 +1,23 @@
 """Imports leads from CSV: batch by batch in bounded memory; a broken row is reported, the rest goes on.
 
-While a thread stores one batch, the next is read and checked. A batch is a transaction; what the changes of known leads
-set off is done in the one that stores them, a few leads at a time, so that their locks are kept shortly.
+While threads store some batches, the next is read and checked. A batch is a transaction; what the changes of known
+leads set off is done in the one that stores them, a few leads at a time, so that their locks are kept shortly.
 """
 
 import csv
-from collections import Counter
+import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import IO
+from typing import IO, TypeAlias
 
 from sqlalchemy import Connection, Table
 
 from sequencer.core.cell import unguarded
 from sequencer.core.event import Event
-from sequencer.core.lead_input import OWN, InvalidLead, RowReader, is_text
+from sequencer.core.lead_input import OWN, InvalidLead, Row, RowReader, is_text
 from sequencer.core.needs import refused
 from sequencer.core.release import Release
 from sequencer.errors import InvalidInput
@@ -31,10 +32,13 @@ ROWS = 5000
 """Of a batch."""
 CHANGED = 1000
 """Leads that are changed, or enrolled, in one transaction at most: so long their locks are kept."""
+STORING = 2
+"""Batches that are stored at a time: while it is settled here what one of them changes, the server writes the other."""
+CONNECTIONS = STORING + 1
+"""To PostgreSQL: one for whoever reads on."""
 LONGEST_LINE = 1_000_000
 """Characters."""
-_STATUS = 3 + OWN.index("status")
-"""Its place in a row as it is staged, behind address, domain and company."""
+_STATUS = OWN.index("status")
 REPORTED = 1000
 """Rejected rows that are kept with their reasons."""
 
@@ -64,13 +68,8 @@ class Imported:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    reader: RowReader
-    cells: dict[int, list[str]]
-    """Of rows that can be stored, by line."""
-    rows: dict[int, list[str | None]]
-    """The same as they are staged."""
+Batch: TypeAlias = dict[int, Row]
+"""Rows that can be stored, by line."""
 
 
 def import_csv(
@@ -86,20 +85,29 @@ def import_csv(
         named(release, sequence)
     result = Imported()
     table = read_table(file, result)
-    with staging.addresses(context.engine) as seen, ThreadPoolExecutor(1) as storing:
-        last: Future[tuple[Release, Imported]] | None = None
-        size = 0
+    with staging.addresses(context.engine) as seen, ThreadPoolExecutor(STORING) as threads:
+        storing: deque[tuple[int, Future[tuple[Release, Imported]]]] = deque()
+
+        def stored() -> Release:
+            """Waits for the first of the batches."""
+            nonlocal result
+            rows, batch = storing.popleft()
+            current, found = batch.result()
+            result += found
+            progress(rows)
+            return current
+
+        known = threading.Event()
+        known.set()
         for part in _parts(table.rows):
             batch = _checked(RowReader(table.names, release.workspace), part, result)
             _refuse_unmet(context, release, batch, result)
-            if last is not None:
-                release, stored = last.result()
-                result += stored
-                progress(size)
-            last, size = storing.submit(_store, context, release, batch, seen, sequence), len(part)
-        if last is not None:
-            result += last.result()[1]
-            progress(size)
+            if len(storing) == STORING:
+                release = stored()
+            before, known = known, threading.Event()
+            storing.append((len(part), threads.submit(_store, context, release, batch, seen, sequence, before, known)))
+        while storing:
+            stored()
     return result
 
 
@@ -172,27 +180,19 @@ def _parts(rows: Iterable[tuple[int, list[str]]]) -> Iterator[list[tuple[int, li
 
 
 def _checked(reader: RowReader, part: Sequence[tuple[int, list[str]]], result: Imported) -> Batch:
-    cells: dict[int, list[str]] = {}
-    rows: dict[int, list[str | None]] = {}
-    for line, row in part:
+    batch: Batch = {}
+    for line, cells in part:
         try:
-            email, domain, company, own, fields = reader(row)
+            batch[line] = reader(cells)
         except InvalidLead as error:
             result.reject(line, str(error))
-            continue
-        cells[line] = row
-        rows[line] = [email, domain, company, *own, fields]
-    return Batch(reader, cells, rows)
+    return batch
 
 
 def _refuse_unmet(context: Context, release: Release, batch: Batch, result: Imported) -> None:
     """Rows that give a status without what it needs, of leads of whom that is not known either."""
     demanding = {status.id for status in release.workspace.statuses.values() if status.needs}
-    given = {
-        line: batch.reader.full(batch.cells[line])
-        for line, row in batch.rows.items()
-        if demanding and row[_STATUS] in demanding
-    }
+    given = {line: row.lead() for line, row in batch.items() if demanding and row.own[_STATUS] in demanding}
     if not given:
         return
     with context.engine.connect() as conn:
@@ -201,27 +201,49 @@ def _refuse_unmet(context: Context, release: Release, batch: Batch, result: Impo
     for line, one in given.items():
         if missing := refused(release.workspace, known.get(one.email), one):
             result.reject(line, "; ".join(missing))
-            del batch.rows[line]
+            del batch[line]
 
 
 def _store(
-    context: Context, release: Release, batch: Batch, seen: Table, sequence: str | None
+    context: Context,
+    release: Release,
+    batch: Batch,
+    seen: Table,
+    sequence: str | None,
+    before: threading.Event,
+    known: threading.Event,
 ) -> tuple[Release, Imported]:
-    """Stores a batch in as many transactions as it takes; those whose leads somebody else holds come later."""
+    """Stores a batch in as many transactions as it takes; those whose leads somebody else holds come later.
+
+    `before`: set once the batch before has said which addresses and companies it has, as the first of an address and
+    the last name of a company count; `known`: to be set when this one has.
+    """
+    try:
+        before.wait()
+        return _stored(context, release, batch, seen, sequence, known)
+    finally:
+        known.set()
+
+
+def _stored(
+    context: Context, release: Release, batch: Batch, seen: Table, sequence: str | None, known: threading.Event
+) -> tuple[Release, Imported]:
     result = Imported()
     saved: list[int] = []
-    left = dict(batch.rows)
+    left = dict(batch)
     first = True
     while left:
         # Later on only as many as are changed in one transaction, whose rows would else be staged again and again.
         part = left if first else dict(islice(left.items(), CHANGED))
         with context.engine.begin() as conn:
             release = context.releases.current(conn)
-            staging.put(conn, ([line, *row] for line, row in part.items()))
+            staging.put(conn, part)
             if first:
                 _refuse_repeated(conn, seen, part, result)
                 staging.put_companies(conn, SOURCE)
-            later, awake = _apply(conn, release, batch, len(part), saved, result, patient=not first)
+                # Whoever comes next waits in the database for those that both have, until this is committed.
+                known.set()
+            later, awake = _apply(conn, release, part, saved, result, patient=not first)
         left = {line: row for line, row in left.items() if line in later or line not in part}
         first = False
         context.wake(awake)
@@ -230,22 +252,16 @@ def _store(
     return release, result
 
 
-def _refuse_repeated(conn: Connection, seen: Table, rows: dict[int, list[str | None]], result: Imported) -> None:
+def _refuse_repeated(conn: Connection, seen: Table, rows: Batch, result: Imported) -> None:
     for line, email, first in staging.repeated(conn, seen):
         result.reject(line, f"email: {email} stands in line {first} already")
         del rows[line]
 
 
 def _apply(
-    conn: Connection,
-    release: Release,
-    batch: Batch,
-    rows: int,
-    saved: list[int],
-    result: Imported,
-    patient: bool,
+    conn: Connection, release: Release, staged: Batch, saved: list[int], result: Imported, patient: bool
 ) -> tuple[set[int], Awake]:
-    """Does what can be done now with so many staged rows. Gives the lines that remain, and where somebody fell due.
+    """Does what can be done now with the staged rows. Gives the lines that remain, and where somebody fell due.
 
     `patient`: when every lead is held by others, the first of them is waited for.
     """
@@ -261,11 +277,11 @@ def _apply(
     later = {line for lead_id, line in changing.items() if lead_id not in before}.union(late)
     saved += [*before, *fresh, *(one.id for one in known if not one.differs)]
     result.new += len(fresh)
-    result.updated += rows - len(fresh) - len(later)
+    result.updated += len(staged) - len(fresh) - len(later)
     # A new lead's fields are no events: importing a customer base must not start everybody's welcome.
     happened: list[Event] = []
     for lead_id, lead in before.items():
-        happened += changes(lead, lead_id, batch.reader.full(batch.cells[changing[lead_id]]), SOURCE, now)
+        happened += changes(lead, lead_id, staged[changing[lead_id]].lead(), SOURCE, now)
     return later, react(conn, release, happened, now).awake if happened else set()
 
 

@@ -77,8 +77,8 @@ def lock(conn: Connection, ids: Iterable[int], wait: bool = True) -> dict[int, L
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    rows = conn.execute(_LOCK if wait else _LOCK_FREE, {"ids": array(wanted)})
-    return {row.id: of(row) for row in rows}
+    rows = conn.execute(_LOCK if wait else _LOCK_FREE, {"ids": array(wanted)}).all()
+    return {row[0]: of(row) for row in rows}
 
 
 def ids_by_email(conn: Connection, emails: Sequence[str]) -> dict[str, int]:

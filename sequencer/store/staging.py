@@ -7,19 +7,16 @@ server does no harm. What has to last from batch to batch, the addresses that a 
 import csv
 import io
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Text, delete, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from sequencer.core.lead_input import OWN
+from sequencer.core.lead_input import OWN, Row
 from sequencer.store.leads import answered, renames
-
-Staged: TypeAlias = Sequence[Any]
-"""Line, email, domain, company, the columns of OWN, fields as JSON."""
 
 staged = Table(
     "staged",
@@ -60,11 +57,13 @@ _LEFT = text(
 )
 
 
-def put(conn: Connection, rows: Iterable[Staged]) -> None:
-    """Copies rows for this transaction."""
+def put(conn: Connection, rows: Mapping[int, Row]) -> None:
+    """Copies rows, by line, for this transaction."""
     written = io.StringIO(newline="")
     # None and the empty text are both written as nothing, which is NULL; a row holds no empty texts.
-    csv.writer(written).writerows(rows)
+    csv.writer(written).writerows(
+        (line, row.email, row.domain, row.company, *row.own, row.fields) for line, row in rows.items()
+    )
     staged.create(conn, checkfirst=False)
     driver = conn.connection.driver_connection
     assert driver is not None
@@ -169,7 +168,7 @@ _KNOWN = text(
 
 def known(conn: Connection) -> list[Known]:
     """Rows whose addresses are those of leads."""
-    return [Known(*row) for row in conn.execute(_KNOWN)]
+    return [Known._make(row) for row in conn.execute(_KNOWN).all()]
 
 
 _UPDATE = text(

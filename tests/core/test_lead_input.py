@@ -1,5 +1,8 @@
 """Leads as others give them: the quick ways to read them say what the thorough ones say."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -76,14 +79,25 @@ names = st.lists(
 )
 
 
-def outcome(reader: RowReader, cells: list[str]) -> tuple[Row | list[str], Row | list[str]]:
-    def of(what: object) -> Row | list[str]:
+Outcome: TypeAlias = tuple[Row, LeadInput] | list[str]
+
+
+def outcome(reader: RowReader, cells: list[str]) -> tuple[Outcome, Outcome]:
+    def of(what: Callable[[], tuple[Row, LeadInput]]) -> Outcome:
         try:
-            return what() if callable(what) else []
+            return what()
         except InvalidLead as error:
             return error.problems
 
-    return of(lambda: reader(cells)), of(lambda: row(reader.full(cells)))
+    def quick() -> tuple[Row, LeadInput]:
+        found = reader(cells)
+        return found, found.lead()
+
+    def full() -> tuple[Row, LeadInput]:
+        lead = read({name: cell for name, cell in zip(reader._names, cells, strict=True) if name}, WORKSPACE)
+        return row(lead), lead
+
+    return of(quick), of(full)
 
 
 @given(names, st.lists(st.lists(st.one_of(st.sampled_from(CELLS), addresses), min_size=9, max_size=9), max_size=6))

@@ -131,6 +131,20 @@ def test_companies_are_found_by_domain_and_have_the_name_that_was_said_last(town
     } | {"b@gmail.com": None}
 
 
+@pytest.mark.usefixtures("small")
+def test_of_batches_that_are_stored_side_by_side_the_first_address_and_the_last_name_count(town: World) -> None:
+    rows = [f"p{number // 4}@c{number % 4}.example,Name {number}" for number in range(48)]
+    again = [row.replace("Name", "Again") for row in rows[:4]]
+    result = bring(town, "email,company", *rows, *again)
+    assert counts(result) == (48, 0, 4)
+    assert sorted(result.problems) == [
+        (line, f"email: p0@c{line - 50}.example stands in line {line - 48} already") for line in range(50, 54)
+    ]
+    with town.context.engine.connect() as conn:
+        names = {row.domain: row.name for row in conn.execute(select(company))}
+    assert names == {f"c{number % 4}.example": f"Name {number}" for number in range(44, 48)}
+
+
 def test_an_address_stays_suppressed_whoever_brings_it_back(town: World) -> None:
     bring(town, "email", "known@x.example")
     with town.context.engine.begin() as conn:
