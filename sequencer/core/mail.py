@@ -88,3 +88,14 @@ class Receipt:
 
     def of(self, number: int) -> Outcome:
         return self.each.get(number, self.outcome)
+
+    def outcomes(self, recipients: int) -> list[Outcome]:
+        """Of so many, in their order."""
+        if not self.each:
+            return [self.outcome] * recipients
+        return [self.of(number) for number in range(recipients)]
+
+    def different(self, recipients: int) -> list[Outcome]:
+        """What there is among the outcomes of so many."""
+        shared = [self.outcome] if len(self.each) < recipients else []
+        return [*shared, *self.each.values()]

@@ -1,10 +1,11 @@
 """What is known of one lead at one moment, as far as a decision needs it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import Enrollment
@@ -56,3 +57,7 @@ class Snapshot(NamedTuple):
     standing: Standing = Standing()
     intake_sound_since: datetime | None = None
     """Since when every webhook demonstrably came through; None: not even now."""
+
+
+made: Final[Callable[[Iterable[Any]], Snapshot]] = partial(tuple.__new__, Snapshot)
+"""As `_make`, without counting: of all values, in their order."""

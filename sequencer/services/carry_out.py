@@ -72,15 +72,18 @@ def carry_out(
     attempts = [attempt for out in outgoing for attempt in out.attempts]
     messages.reopen(conn, [(o.enrollment.id, o.send.step.id) for o in orders if o.send.resend])
     begun = messages.begin(conn, [*attempts, *failed], fence, context.lease, now)
-    if lost := [a for a in attempts if (a.enrollment_id, a.step) not in begun]:
+    if lost := len(attempts) + len(failed) - len(begun):
         # Cannot happen while the leads' locks are kept; the key is there for the day when it does.
-        log.error("step %s of %d enrollments was begun before and is not sent again", lost[0].step, len(lost))
-        outgoing = [kept for out in outgoing if (kept := _only(out, begun)) is not None]
+        log.error("%d mails of %s were begun before and are not sent again", lost, series.id)
+        ours = {(attempt.enrollment_id, attempt.step) for attempt in begun}
+        outgoing = [kept for out in outgoing if (kept := _only(out, ours)) is not None]
     if unsaid:
         log.warning("%d mails of %s do not introduce the new owner: that cannot be rendered", len(unsaid), series.id)
         decisions = [_unsaid(decision, unsaid) for decision in decisions]
-    # Most decisions mail and do nothing else.
-    more = [pair for pair in pairs if not all(isinstance(effect, Send) for effect in pair[1].effects)]
+    more: list[tuple[Snapshot, Decision]] = []
+    if sum([len(decision.effects) for decision in decisions]) > len(orders):
+        # Most decisions mail and do nothing else.
+        more = [pair for pair in pairs if not all(isinstance(effect, Send) for effect in pair[1].effects)]
     messages.cancel(conn, [(decision.enrollment.id, effect.step) for _, decision, effect in _each(more, Cancel)])
     told = [
         _alert(steps, snapshot, effect.step, effect.kind, now)
@@ -143,14 +146,14 @@ def _heads(conn: Connection, series: Series, orders: Sequence[Order]) -> Mapping
 
 
 def _edits(conn: Connection, orders: Sequence[Order]) -> Mapping[tuple[int, str], Edit]:
-    """What reps wrote into some of these."""
-    return reviews.edits(conn, [(o.enrollment.id, o.send.step.id) for o in orders if _is_edited(o)])
-
-
-def _is_edited(order: Order) -> bool:
-    """Also a mail that goes again after the file asks for no review any more."""
-    said = order.enrollment.passed(order.send.step.reviewed)
-    return said is not None and said.detail == EDITED
+    """What reps wrote into some of these, also into one that goes again after the file asks for no review any more."""
+    edited = [
+        (order.enrollment.id, order.send.step.id)
+        for order in orders
+        for passed in order.enrollment.outcomes
+        if passed.detail == EDITED and passed.step == order.send.step.reviewed
+    ]
+    return reviews.edits(conn, edited)
 
 
 def _each(pairs: Sequence[tuple[Snapshot, Decision]], kind: type[Kind]) -> Iterator[tuple[Snapshot, Decision, Kind]]:

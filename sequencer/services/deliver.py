@@ -42,9 +42,10 @@ def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_a
             return
         try:
             receipt = context.provider.send(out.batch)
-            outcomes = [receipt.of(recipient) for recipient in range(len(out.attempts))]
-            context.probe.answered(outcome.answer for outcome in outcomes)
-            context.respite.answered(outcomes)
+            outcomes = receipt.outcomes(len(out.attempts))
+            different = receipt.different(len(outcomes))
+            context.probe.answered(outcome.answer for outcome in different)
+            context.respite.answered(different)
             _record(context, out, outcomes, fence, trial)
             _heard(context, out, outcomes)
         except Exception:
@@ -91,6 +92,8 @@ def _heard(context: Context, out: Outgoing, outcomes: Sequence[Outcome]) -> None
 
     Apart from the record, which waits for no lead's lock. Whoever dies in between has them introduced once more.
     """
+    if not out.newly_owned:
+        return
     accepted = [
         out.newly_owned[attempt.enrollment_id]
         for attempt, outcome in zip(out.attempts, outcomes, strict=True)

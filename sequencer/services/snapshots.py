@@ -15,7 +15,7 @@ from sequencer.core.facts import span
 from sequencer.core.lead import Lead
 from sequencer.core.message import Message, State
 from sequencer.core.quiet import NEVER_QUIET
-from sequencer.core.snapshot import Consent, Snapshot, Standing
+from sequencer.core.snapshot import Consent, Snapshot, Standing, made
 from sequencer.core.turn import Turn, before
 from sequencer.core.workspace import Workspace
 from sequencer.store import enrollments, events, intake_health, leads, messages, readiness, suppressions
@@ -57,7 +57,8 @@ def load(
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
     )
     received = messages.received(conn, lead_ids, sorted(asks.contents)) if asks.contents else {}
-    ahead = set().union(*(workspace.held_by.get(enrollment.sequence, ()) for enrollment, _ in subjects if enrollment))
+    sequences = {enrollment.sequence for enrollment, _ in subjects if enrollment is not None}
+    ahead = set().union(*(workspace.held_by.get(sequence, ()) for sequence in sequences))
     others = enrollments.others(conn, lead_ids, sorted(ahead)) if ahead else {}
     standings = _standings(conn, asks, [lead for _, lead in subjects], now) if asks.standing else {}
     in_doubt = any(m.state is State.UNKNOWN for rows in ledger.values() for m in rows.values())
@@ -80,7 +81,7 @@ def load(
         _column(standings, ids, _NOT_ASKED),
         repeat(sound_since),
     )
-    return list(map(Snapshot, *columns))
+    return list(map(made, zip(*columns, strict=False)))
 
 
 def _column(

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from psycopg import Connection as Driver
+from psycopg.adapt import Loader
 from sqlalchemy import Engine, create_engine, event
 
 _PATIENCE = {
@@ -74,10 +75,17 @@ def _stands(driver: Driver[Any]) -> bool:
 
 def _prepare(driver: Driver[Any], _: object) -> None:
     """A pooler hands out numbers of its own: only who speaks to the server itself was told the right one."""
+    driver.adapters.register_loader("jsonb", _Json)
     [told] = driver.execute("SELECT pg_backend_pid()").fetchone() or [0]
     driver.rollback()
     if told == driver.info.backend_pid:
         driver.prepare_threshold = _OFTEN
+
+
+class _Json(Loader):
+    """Reads jsonb by orjson at once: psycopg's own takes a third longer, by a method in Python around each value."""
+
+    load = staticmethod(orjson.loads)  # type: ignore[assignment]
 
 
 def _dump(value: Any) -> str:

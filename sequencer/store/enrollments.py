@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
+from sqlalchemy import Connection, Text, and_, bindparam, cast, func, or_, select, text
 from sqlalchemy import update as update_
 
 from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status, made
@@ -29,7 +30,7 @@ COLUMNS = (
     enrollment.c.due_at,
     enrollment.c.status,
     enrollment.c.reason,
-    enrollment.c.outcomes,
+    cast(enrollment.c.outcomes, Text).label("outcomes"),
     enrollment.c.paused_at,
     enrollment.c.resume_at,
     enrollment.c.ended_at,
@@ -54,16 +55,18 @@ Row = tuple[Enrollment, Lead]
 
 def of(row: Sequence[Any]) -> Enrollment:
     """The enrollment in the first columns of a row that was selected with COLUMNS."""
-    values = list(row[: len(COLUMNS)])
-    values[8] = _STATUSES[values[8]]
-    values[10] = (
-        tuple(
-            [Outcome(o["step"], o["outcome"], datetime.fromisoformat(o["at"]), o.get("detail", "")) for o in values[10]]
-        )
-        if values[10]
-        else ()
+    return made((*row[:8], _STATUSES[row[8]], row[9], _passed(row[10]), *row[11 : len(COLUMNS)]))
+
+
+@lru_cache(maxsize=1024)
+def _passed(history: str) -> tuple[Outcome, ...]:
+    """Whoever was mailed in one batch has the same behind them."""
+    return tuple(
+        [
+            Outcome(o["step"], o["outcome"], datetime.fromisoformat(o["at"]), o.get("detail", ""))
+            for o in orjson.loads(history)
+        ]
     )
-    return made(values)
 
 
 _DUE_HERE = (
@@ -76,6 +79,9 @@ _DUE_HERE = (
     .with_for_update(key_share=True, skip_locked=True)
 )
 _DUE_SINCE = _DUE_HERE.where(enrollment.c.due_at >= bindparam("floor"))
+_AT_A_TIME = 100
+"""Rows that are read before what they say is put together: those of a whole batch are more than a processor's nearest
+memory holds."""
 
 
 def claim(
@@ -98,8 +104,8 @@ def claim(
         query, values["floor"] = _DUE_SINCE, floor
     if but:
         query, values["ids"] = query.where(~func.coalesce(lead.c.company_id == any_in("ids"), False)), array(but)
-    rows = conn.execute(query, values).all()
-    return [(of(row), leads.of(row[len(COLUMNS) :])) for row in map(tuple, rows)]
+    found = conn.execute(query, values).partitions(_AT_A_TIME)
+    return [(of(row), leads.of(row[len(COLUMNS) :])) for rows in found for row in rows]
 
 
 DUE_PLACES = """

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from sequencer.core.lead import BUILT_IN, ERASED, FORM, OPERATOR, Company, Lead
+from sequencer.core.lead import BUILT_IN, ERASED, FORM, OPERATOR, Company, Lead, made
 from sequencer.core.lead_input import OWN
 from sequencer.core.learn import Source, Taught
 from sequencer.core.workspace import Workspace
@@ -52,7 +52,7 @@ NAME = func.nullif(func.concat_ws(" ", lead.c.first_name, lead.c.last_name), "")
 
 def of(row: Sequence[Any]) -> Lead:
     """The lead in the first columns of a row that was selected with COLUMNS."""
-    return Lead._make(row[: len(COLUMNS)])
+    return made(row[: len(COLUMNS)])
 
 
 def by_email(conn: Connection, email: str) -> Lead | None:

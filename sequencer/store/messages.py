@@ -171,15 +171,13 @@ _BEGUN = select(message.c.enrollment_id, message.c.step).where(
 )
 
 
-def begin(
-    conn: Connection, attempts: Sequence[Attempt], fence: int, lease: float, now: datetime
-) -> set[tuple[int, str]]:
+def begin(conn: Connection, attempts: Sequence[Attempt], fence: int, lease: float, now: datetime) -> Sequence[Attempt]:
     """Writes the attempts. Only those returned may be sent: the key lets nobody begin a step twice.
 
     `lease`: seconds of operating time after which the reaper may call the attempt unknown.
     """
     if not attempts:
-        return set()
+        return ()
     *own, shared = zip(*attempts, strict=True)
     commons, numbers = numbered(shared)
     columns = dict(zip(_OWN, map(array, own), strict=True))
@@ -190,9 +188,9 @@ def begin(
     )
     done = conn.execute(_BEGIN, columns | opened | {"lease": lease, "fence": fence, "now": now}).rowcount
     if done == len(attempts):
-        return {(a.enrollment_id, a.step) for a in attempts}
-    ours = conn.execute(_BEGUN, {"ids": columns["enrollment_id"], "fence": fence})
-    return {(enrollment_id, step) for enrollment_id, step in ours.all()}
+        return attempts
+    ours = set(map(tuple, conn.execute(_BEGUN, {"ids": columns["enrollment_id"], "fence": fence})))
+    return [a for a in attempts if (a.enrollment_id, a.step) in ours]
 
 
 _ACCEPT = """

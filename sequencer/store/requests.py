@@ -5,6 +5,7 @@ message, and writing what became of it touches its row alone. Whoever locks a re
 request first.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -29,9 +30,9 @@ time after which whoever makes a request is taken for gone.
 
 def opened(messages: Iterable[tuple[str, int]]) -> dict[str, str]:
     """The requests that these messages (request, enrollment) are about to go by, as BEGIN takes them."""
-    members: dict[str, list[int]] = {}
+    members = defaultdict[str, list[int]](list)
     for request_id, number in messages:
-        members.setdefault(request_id, []).append(number)
+        members[request_id].append(number)
     return {"requests": array(members), "members": array([array(sorted(ids)) for ids in members.values()])}
 
 

@@ -70,7 +70,7 @@ def test_a_step_that_was_begun_is_not_begun_again(world: World) -> None:
         own = [getattr(row, name) for name in Attempt._fields if name != "common"]
         shared = {one.name: getattr(row, one.name) for one in fields(Common)}
         again = Attempt(*own, Common(**shared | {"state": State.SENDING, "attempt": 1, "request_id": "another"}))
-        assert messages.begin(conn, [again], 99, 60.0, clock.now(conn)) == set()
+        assert not messages.begin(conn, [again], 99, 60.0, clock.now(conn))
     assert ledger(world) == [("one", "accepted", 1)]
 
 
