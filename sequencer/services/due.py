@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -28,6 +29,19 @@ from sequencer.store import (
 Hint = tuple[str, tuple[object, ...]]
 
 
+_WAITING: Final = {
+    "reap": "SELECT 1 FROM request WHERE lease_until < clock_timestamp()",
+    "migrate": "SELECT 1 FROM enrollment WHERE status IN ('active', 'paused') AND deployment < :number",
+    "colleagues": colleague_news.WAITING,
+    "merge": companies.STRAYS,
+    "visits": visits.WAITING,
+    "handoff": "SELECT 1 FROM handoff WHERE due_at <= :now",
+    "targets": calls_out.DUE,
+}
+"""By the hint, whether there is something for it, most urgent first."""
+_WAITS = text(f"SELECT {', '.join(f'EXISTS ({query})' for query in _WAITING.values())}")
+
+
 def work(context: Context) -> list[Hint]:
     """The hints to give now, most urgent first."""
     with context.engine.begin() as conn:
@@ -42,29 +56,17 @@ def now_due(context: Context, conn: Connection) -> list[Hint]:
     current = releases.current(conn)
     if current is None:
         return hints
-    if _exists(conn, "SELECT 1 FROM request WHERE lease_until < clock_timestamp()"):
-        hints.append(("reap", ()))
-    if _exists(
-        conn,
-        "SELECT 1 FROM enrollment WHERE status IN ('active', 'paused') AND deployment < :number",
-        number=current[0],
-    ):
-        hints.append(("migrate", ()))
-    if _exists(conn, colleague_news.WAITING):
-        hints.append(("colleagues", ()))
-    if _exists(conn, companies.STRAYS):
-        hints.append(("merge", ()))
+    found = conn.execute(_WAITS, {"now": now, "number": current[0]}).one()
+    waits = [name for name, does in zip(_WAITING, found, strict=True) if does]
+    hints += [(name, ()) for name in waits if name in ("reap", "migrate", "colleagues", "merge")]
     hints += [("recount" if of == watches.SIGNALS else "plant", (rule,)) for rule, of in watches.unplanted(conn)]
     if not pauses.is_shut(conn):
         hints += [("weigh" if of == watches.SIGNALS else "look", (rule,)) for rule, of in watches.due(conn, now)]
         hints += [("drain", (sequence, at)) for sequence, at, due in enrollments.places(conn) if due <= now]
-    if _exists(conn, visits.WAITING):
-        hints.append(("visits", ()))
-    if _exists(conn, "SELECT 1 FROM handoff WHERE due_at <= :now", now=now):
-        hints.append(("handoff", ()))
+    hints += [(name, ()) for name in waits if name in ("visits", "handoff")]
     if context.writing_back.due() and _exists(conn, crm_contacts.DUE):
         hints.append(("write_back", ()))
-    if _exists(conn, calls_out.DUE) and not pauses.is_for_people(conn):
+    if "targets" in waits and not pauses.is_for_people(conn):
         hints.append(("targets", ()))
     if alerts.due(conn) and not pauses.is_for_people(conn):
         hints.append(("alerts", ()))
