@@ -15,7 +15,7 @@ from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
 from sequencer.rendering.scope import Scope
 from sequencer.rendering.slots import Parts, split
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Pages, View
 from sequencer.services.conversation import AGAIN
 
 TOKEN: Final = "preview"
@@ -47,8 +47,7 @@ def view_of(workspace: Workspace, reader: Reader, sequence: Sequence | None, pag
         sender=_sender(workspace, sequence, owner),
         brand=workspace.brand,
         link_token=TOKEN,
-        unsubscribe_url=page,
-        preferences_url=page,
+        pages=Pages.all_at(page),
     )
 
 

@@ -54,21 +54,14 @@ def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
     """
     first, skeleton = recipients[0], batch.skeleton
     columns = list(zip(*[recipient.values for recipient in recipients], strict=True))
-    inline = {
-        slot: first.values[slot] for slot in _slots(batch) if columns[slot].count(first.values[slot]) == len(recipients)
-    }
+    inline = {slot: columns[slot][0] for slot in _slots(batch) if _same_for_all(columns[slot])}
     every_part = (skeleton.subject, skeleton.html, skeleton.text, skeleton.reply_to)
     fixed = [_fill(part, inline, "\0") for part in every_part]
     in_headers = {part for part in (*skeleton.subject, *skeleton.reply_to) if isinstance(part, int)}
-    alike: dict[tuple[str, ...] | int, int] = {}
-    """By what each of the recipients has there: the first of such slots. Header lines are apart, as breaks are taken
-    out of their values."""
-    first_of = {
-        slot: alike.setdefault(slot if slot in in_headers else columns[slot], slot)
-        for slot in _slots(batch)
-        if slot not in inline
-    }
-    varying = list(alike.values())
+    # Header lines are apart, as breaks are taken out of their values.
+    first_of = {slot: slot for slot in _slots(batch) if slot not in inline and slot in in_headers}
+    first_of |= _first_alike(columns, [slot for slot in _slots(batch) if slot not in inline and slot not in in_headers])
+    varying = sorted(set(first_of.values()))
     tags = _tags(varying, "\0".join([*fixed, *("\0".join(columns[slot]) for slot in varying)]))
     filling = inline | {slot: tags[one] for slot, one in first_of.items()}
     subject, html, text, reply_to = (
@@ -99,6 +92,24 @@ def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
     # As dicts: the package's Personalization objects cost more than everything else of a batch together.
     body["personalizations"] = list(_personalizations(recipients, tags, in_headers, whole))
     return body
+
+
+def _same_for_all(column: Sequence[str]) -> bool:
+    # Most columns differ at their ends already: the texts in between need not be looked at.
+    return column[0] == column[-1] and column.count(column[0]) == len(column)
+
+
+def _first_alike(columns: Sequence[Sequence[str]], slots: Sequence[int]) -> dict[int, int]:
+    """By slot the first of these that holds the same for each recipient; mostly they are the same objects."""
+    first_of: dict[int, int] = {}
+    known: dict[tuple[str, str], list[int]] = {}
+    for slot in slots:
+        column = columns[slot]
+        likely = known.setdefault((column[0], column[-1]), [])
+        first_of[slot] = next((one for one in likely if columns[one] == column), slot)
+        if first_of[slot] == slot:
+            likely.append(slot)
+    return first_of
 
 
 def _personalizations(

@@ -17,7 +17,7 @@ RECORDS: Final[Mapping[str, frozenset[str]]] = {
 """Things with fields, except the lead, whose fields the workspace declares."""
 
 PAGES: Final = ("unsubscribe_url", "preferences_url", "confirm_url", "download_url")
-"""Addresses of the lead's own."""
+"""Addresses of the lead's own: to leave, to choose, to say that the address is theirs, to get what a form gives."""
 VALUES: Final = frozenset({"subject", "preheader", *PAGES})
 FUNCTIONS: Final = frozenset({"link", "range"})
 LOOP: Final = frozenset(

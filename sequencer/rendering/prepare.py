@@ -10,7 +10,7 @@ from sequencer.core.mail import Parts, Skeleton
 from sequencer.rendering.budget import OUTPUT
 from sequencer.rendering.environment import Mode, capped
 from sequencer.rendering.errors import RenderingFailed
-from sequencer.rendering.program import program
+from sequencer.rendering.program import Program
 from sequencer.rendering.scope import Line, Scope
 from sequencer.rendering.slots import Parts as Split
 from sequencer.rendering.slots import Slot, split
@@ -35,16 +35,16 @@ class Prepared:
         self._lines = {line: _writer(parts) for line, parts in lines.items()}
         split_html = split(html, Mode.HTML, self._numbers, lines)
         split_text = split(text, Mode.TEXT, self._numbers, lines)
-        order: dict[Slot, int] = {}
+        slots = _Slots()
         self.skeleton: Final = Skeleton(
-            subject=_numbered(lines["subject"], order),
-            html=_numbered(split_html, order),
-            text=_numbered(split_text, order),
+            subject=slots.numbered(lines["subject"]),
+            html=slots.numbered(split_html),
+            text=slots.numbered(split_text),
         )
-        self._slots = tuple(order)
-        self._write = program([slot.fill for slot in self._slots])
+        self._slots = slots.each()
+        self._write = slots.program.written()
         places = Counter(part for part in (*self.skeleton.html, *self.skeleton.text) if isinstance(part, int))
-        self._places = tuple(places[number] for number in range(len(order)))
+        self._places = tuple(places[number] for number in range(len(self._slots)))
         self._small = min(OUTPUT, WHOLE // max((1, *self._places)))
         """Characters of all values together that are surely no more than each, and all where they stand, may have."""
 
@@ -97,5 +97,22 @@ def _writer(parts: Split) -> Line:
     return write
 
 
-def _numbered(parts: Split, order: dict[Slot, int]) -> Parts:
-    return tuple(part if isinstance(part, str) else order.setdefault(part, len(order)) for part in parts)
+class _Slots:
+    """The slots of an item as they are numbered."""
+
+    def __init__(self) -> None:
+        self.program: Final = Program()
+        self._numbers: dict[Slot, int] = {}
+
+    def numbered(self, parts: Split) -> Parts:
+        return tuple(part if isinstance(part, str) else self._number(part) for part in parts)
+
+    def each(self) -> tuple[Slot, ...]:
+        """One by number."""
+        first = {number: slot for slot, number in reversed(self._numbers.items())}
+        return tuple(first[number] for number in range(len(first)))
+
+    def _number(self, slot: Slot) -> int:
+        if slot not in self._numbers:
+            self._numbers[slot] = self.program.number(slot.fill)
+        return self._numbers[slot]

@@ -1,6 +1,6 @@
 """Puts the slots of an item together as one function: what several of them read is read once for each lead."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from sequencer.rendering.quick import Emit, Writer
@@ -19,21 +19,33 @@ class Quick:
 
     def __call__(self, scope: Scope) -> str:
         if self._write is None:
-            self._write = program([self])
+            program = Program()
+            program.number(self)
+            self._write = program.written()
         return self._write(scope)[0]
 
 
-def program(fills: Sequence[Fill]) -> Write:
-    """A function that gives the text of each slot, in their order. It raises whatever one of them raises."""
-    writer = Writer()
-    texts = [
-        fill.emit(writer) if isinstance(fill, Quick) else f"{writer.constant(fill)}(scope)" for fill in fills
-    ]  # fmt: skip
-    lines = ["def write(scope):", " view = scope.view", " lead = view.lead", " field = lead.fields.get"]
-    lines += [f" {name} = {source}" for source, name in writer.readings.items()]
-    lines.append(f" return ({''.join(f'{text}, ' for text in texts)})")
-    space: dict[str, Any] = dict(writer.constants)
-    # Everything in the source was written by `quick`; a template's own text is in the constants only.
-    exec(compile("\n".join(lines), "<slots>", "exec"), space)
-    write: Write = space["write"]
-    return write
+class Program:
+    """Collects slots, and then gives the function that writes all of them."""
+
+    def __init__(self) -> None:
+        self._writer = Writer()
+        self._numbers: dict[str, int] = {}
+        """By source."""
+
+    def number(self, fill: Fill) -> int:
+        """The slot's. Slots of the same source have the same text: so they are one, in whatever part of the mail."""
+        constant = self._writer.constant
+        source = fill.emit(self._writer) if isinstance(fill, Quick) else f"{constant(fill)}(scope)"
+        return self._numbers.setdefault(source, len(self._numbers))
+
+    def written(self) -> Write:
+        """Gives the text of each slot by its number. It raises whatever one of them raises."""
+        lines = ["def write(scope):", " view = scope.view", " lead = view.lead", " field = lead.fields.get"]
+        lines += [f" {name} = {source}" for source, name in self._writer.readings.items()]
+        lines.append(f" return ({''.join(f'{source}, ' for source in self._numbers)})")
+        space: dict[str, Any] = dict(self._writer.constants)
+        # Everything in the source was written by `quick`; a template's own text is in the constants only.
+        exec(compile("\n".join(lines), "<slots>", "exec"), space)
+        write: Write = space["write"]
+        return write

@@ -19,12 +19,12 @@ from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.prepare import Prepared
 from sequencer.rendering.scope import Scope
 from sequencer.rendering.tokens import Kind, Piece
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Pages, View
 
 _HOSTILE: Final = "O'<b>&amp;\"{{ 7*7 }}"
 _OWNER: Final = Rep("rep@sender.example", "Ana")
 _BRAND: Final = Brand("Brand & Co", "https://www.brand.example", "1 <Street>")
-_URL: Final = "https://mail.brand.example/u/t?a=1&b=2"
+_PAGES: Final = Pages.all_at("https://mail.brand.example/u/t?a=1&b=")
 NOBODY: Final = Lead(1, "nobody@lead.example")
 
 
@@ -37,7 +37,7 @@ def samples(names: TemplateNames) -> Iterator[View]:
 
 
 def _view(lead: Lead, company: Company | None, owner: Rep | None) -> View:
-    return View(lead, company, owner, _OWNER, _BRAND, "a" * 32, _URL, _URL)
+    return View(lead, company, owner, _OWNER, _BRAND, "a" * 32, _PAGES, "b" * 32)
 
 
 def prove(content: Content, names: TemplateNames, pieces: Sequence[Piece], subject: Piece) -> Iterator[Problem]:

@@ -36,7 +36,7 @@ class Scope:
     def value(self, name: str) -> str:
         """A plain name: `unsubscribe_url`, `subject`."""
         line = self._lines.get(name)
-        return line(self) if line is not None else str(getattr(self.view, name))
+        return line(self) if line is not None else self.view.page(name)
 
     def link(self, name: str, url: str) -> str:
         """The address of a named link, with this lead's token in it."""

@@ -10,6 +10,7 @@ from markupsafe import escape
 from sequencer.rendering.budget import OUTPUT
 from sequencer.rendering.environment import ENVIRONMENTS, Mode, capped
 from sequencer.rendering.links import around_token
+from sequencer.rendering.names import PAGES
 from sequencer.rendering.program import Fill, Quick
 from sequencer.rendering.quick import escaped, quick_block, shown
 from sequencer.rendering.scope import Scope
@@ -28,7 +29,13 @@ class Slot:
 Parts: TypeAlias = "tuple[str | Slot, ...]"
 
 TOKEN = Slot("link token", Quick(lambda writer: writer.reading("view.link_token")), "link token")
-"""Letters and digits only, hence the one slot that HTML, text and subject share."""
+PAGE_TOKEN = Slot("page token", Quick(lambda writer: writer.reading("view.page_token")), "page token")
+DOWNLOAD_TOKEN = Slot(
+    "download token",
+    Quick(lambda writer: writer.reading("view.download_token or view.page_token")),
+    "download token",
+)
+"""Letters and digits only, hence the one slot of each that HTML, text and subject share."""
 
 
 def split(template: str, mode: Mode, links: Mapping[str, int], lines: Mapping[str, Parts]) -> Parts:
@@ -82,6 +89,8 @@ class _Splitter:
                 yield shown(value, self._mode)
             case nodes.Name(name=name) if name in self._lines:
                 yield from self._line(name)
+            case nodes.Name(name=name) if name in PAGES and name not in self._assigned:
+                yield from self._page(name)
             case nodes.Call(node=nodes.Name(name="link")) if (parts := self._link(node)) is not None:
                 yield from parts
             case _:
@@ -95,6 +104,13 @@ class _Splitter:
                 yield Slot(("escaped", part.key), _escaped(part.fill), part.what)
             else:
                 yield part
+
+    def _page(self, name: str) -> Iterator[Slot]:
+        """What is the same for everyone apart from the token: so one token serves all pages in all parts."""
+        part = "html" if self._mode is Mode.HTML else "text"
+        where = Quick(lambda writer: writer.reading(f"view.pages.{part}[{name!r}]"))
+        yield Slot(("page", name, part), where, name)
+        yield DOWNLOAD_TOKEN if name == "download_url" else PAGE_TOKEN
 
     def _link(self, node: nodes.Call) -> Iterator[str | Slot] | None:
         """A link with nothing but literals in it; None for others."""

@@ -1,9 +1,35 @@
 """What a template may see of one lead's mail."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from markupsafe import escape
 
 from sequencer.core.lead import Company, Lead, Rep, Sender
 from sequencer.core.workspace import Brand
+from sequencer.rendering.environment import clean, one_line
+from sequencer.rendering.names import PAGES
+
+
+class Pages:
+    """Where the lead's own pages lie, each up to the token that ends its address: the same for everyone.
+
+    `text` and `html` are by the page's name, as they stand in these parts of a mail.
+    """
+
+    def __init__(self, *addresses: str) -> None:
+        """In the order of PAGES."""
+        self.text: Final = {name: one_line(clean(one)) for name, one in zip(PAGES, addresses, strict=True)}
+        self.html: Final = {name: str(escape(one)) for name, one in self.text.items()}
+
+    @classmethod
+    def below(cls, public_url: str) -> "Pages":
+        """Those of our web process."""
+        return cls(f"{public_url}/u/", f"{public_url}/preferences/", f"{public_url}/c/", f"{public_url}/d/")
+
+    @classmethod
+    def all_at(cls, address: str) -> "Pages":
+        """One address in place of each."""
+        return cls(*[address] * len(PAGES))
 
 
 class View(NamedTuple):
@@ -17,19 +43,15 @@ class View(NamedTuple):
     brand: Brand
     link_token: str
     """Goes into every named link; a-z2-7 only, so it is the same in every part of the mail."""
-    unsubscribe_url: str
-    preferences_url: str
+    pages: Pages
+    page_token: str = ""
+    """Ends the address of each of the lead's own pages; a-z2-7 only, as the other."""
     previous_owner: Rep | None = None
     """Whom the owner followed, in the mail that says so."""
-    download: str = ""
-    """Where a mail that goes out leads to what a form gives access to."""
+    download_token: str = ""
+    """Ends the address of what a form gives access to, in a mail that leads there."""
 
-    @property
-    def confirm_url(self) -> str:
-        """Where the lead says that the address is theirs."""
-        return self.preferences_url.replace("/preferences/", "/c/", 1)
-
-    @property
-    def download_url(self) -> str:
-        """Where the lead gets what a form gives access to."""
-        return self.download or self.preferences_url.replace("/preferences/", "/d/", 1)
+    def page(self, name: str) -> str:
+        """The whole address of one of PAGES."""
+        token = self.download_token if name == "download_url" else ""
+        return self.pages.text[name] + (token or self.page_token)

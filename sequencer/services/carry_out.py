@@ -25,7 +25,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.spoken import spoken
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.notes import render_text
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Pages, View
 from sequencer.services import edited, lanes
 from sequencer.services.compose import Order, Outgoing, compose
 from sequencer.services.context import Awake, Context
@@ -286,8 +286,7 @@ def _alert(steps: Steps, snapshot: Snapshot, step: Tell | Handoff | Task, kind: 
         sender=next(iter(release.workspace.senders.values())),
         brand=release.workspace.brand,
         link_token="",
-        unsubscribe_url="",
-        preferences_url="",
+        pages=Pages.all_at(""),
     )
     return NewAlert(
         enrollment_id=enrollment.id,

@@ -19,7 +19,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.token import Tokens, mint_all, mint_download
 from sequencer.rendering.errors import RenderingFailed, Unfit
 from sequencer.rendering.prepare import prepare
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Pages, View
 from sequencer.services import edited
 from sequencer.services.context import Context
 from sequencer.services.conversation import Conversation, conversation
@@ -97,9 +97,8 @@ class _Kind:
         self._step = send.step.id
         self._common = _common(release, sequence, send, State.SENDING, group.request_id)
         self._behind_token = f".{send.attempt}@{sender.email.rpartition('@')[2]}>"
-        self._unsubscribe = f"{context.public_url}/u/"
-        self._preferences = f"{context.public_url}/preferences/"
-        self._download = f"{context.public_url}/d/"
+        self._pages = Pages.below(context.public_url)
+        self._unsubscribe = self._pages.text["unsubscribe_url"]
         self._args = {"sq_step": send.step.id, "sq_attempt": str(send.attempt), "sq_sequence": sequence.id}
 
     def mail(
@@ -113,7 +112,6 @@ class _Kind:
         """Raises RenderingFailed."""
         lead, group, sender = snapshot.lead, self.group, self._sender
         link, unsubscribing, reply = tokens
-        unsubscribe = self._unsubscribe + unsubscribing
         values = group.prepared.values(
             View(
                 lead,
@@ -122,14 +120,14 @@ class _Kind:
                 sender,
                 self._workspace.brand,
                 link,
-                unsubscribe,
-                self._preferences + unsubscribing,
+                self._pages,
+                unsubscribing,
                 introduces,
-                self._download + mint_download(self._secret, enrollment_id, self._step) if group.downloads else "",
+                mint_download(self._secret, enrollment_id, self._step) if group.downloads else "",
             )
         )
         message_id = f"<{reply}{self._behind_token}"
-        headers = {"Message-ID": message_id, "List-Unsubscribe": f"<{unsubscribe}>"}
+        headers = {"Message-ID": message_id, "List-Unsubscribe": f"<{self._unsubscribe}{unsubscribing}>"}
         if answered is None:
             subject = join(group.prepared.skeleton.subject, values)
         else:

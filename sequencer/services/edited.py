@@ -15,7 +15,7 @@ from sequencer.core.release import Release
 from sequencer.rendering.errors import Unfit
 from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.prepare import prepare
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Pages, View
 from sequencer.store.reviews import Edit
 from sequencer.workspace.load import parts_of
 
@@ -61,8 +61,8 @@ def files(release: Release, item: Content, lead: Lead) -> "Files":
 
 def view(release: Release, lead: Lead, company: Company | None, owner: Rep | None, sender: Sender | Rep) -> View:
     """What the mail sees of the lead. Pages of the lead's own are not for reps: these lead to somewhere harmless."""
-    page = f"{release.workspace.brand.url}#review"
-    return View(lead, company, owner, sender, release.workspace.brand, TOKEN, page, page)
+    pages = Pages.all_at(f"{release.workspace.brand.url}#review")
+    return View(lead, company, owner, sender, release.workspace.brand, TOKEN, pages)
 
 
 def reads(item: Content, seen: View, keep: bool = True) -> tuple[str, str]:

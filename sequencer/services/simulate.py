@@ -19,7 +19,7 @@ from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Pages, View
 from sequencer.services.imports import Imported, read_table
 
 SOMEBODY = "somebody@company.example"
@@ -107,8 +107,7 @@ def subject_of(workspace: Workspace, contents: Mapping[str, Content], letter: Le
         sender=sender_of(workspace, series, send),
         brand=workspace.brand,
         link_token="",
-        unsubscribe_url="",
-        preferences_url="",
+        pages=Pages.all_at(""),
     )
     try:
         return join(prepared.skeleton.subject, prepared.values(view))

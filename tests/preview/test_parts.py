@@ -17,7 +17,7 @@ from sequencer.preview.marks import STYLE, marked
 from sequencer.preview.readers import NOBODY, examples, pasted
 from sequencer.rendering.assemble import file_text
 from sequencer.rendering.prepare import Prepared
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Pages, View
 from sequencer.workspace.settings import load_settings
 
 from .conftest import LEADS, workspace
@@ -29,7 +29,13 @@ REP = Rep("ana@acme.example", "Ana Ruiz")
 def view(**known: object) -> View:
     lead = Lead(1, "kim@harbor.example", fields=known)
     return View(
-        lead, Company(1, "harbor.example"), REP, REP, Brand("Acme", "https://a.example", "1 Way"), "p", "u", "p"
+        lead,
+        Company(1, "harbor.example"),
+        REP,
+        REP,
+        Brand("Acme", "https://a.example", "1 Way"),
+        "p",
+        Pages.all_at("u"),
     )
 
 

@@ -11,7 +11,7 @@ from sequencer.core.workspace import Brand
 from sequencer.rendering.compile import Source, compile_content
 from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.prepare import prepare
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Pages, View
 
 LAYOUTS = {
     "default": """<mjml>
@@ -83,8 +83,10 @@ def view(first_name: str | None = "Jo", **fields: Any) -> View:
         sender=Sender("marketing", "Mara at Kestrel", "mara@mail.kestrel.example"),
         brand=Brand("Kestrel", "https://www.kestrel.example", "1 Example Street, London"),
         link_token=TOKEN,
-        unsubscribe_url="https://app.example/u/t0k?a=1&b=2",
-        preferences_url="https://app.example/preferences/t0k",
+        pages=Pages(
+            "https://app.example/u/?a=1&b=", *[f"https://app.example/{page}/" for page in ("preferences", "c", "d")]
+        ),
+        page_token="t0k",
     )
 
 

@@ -60,6 +60,15 @@ def test_the_skeleton_is_one_object_for_all_leads_and_the_token_one_slot() -> No
     assert prepared.skeleton.subject == ("Hello",)
 
 
+def test_what_reads_the_same_in_html_and_text_is_one_slot_and_pages_share_their_token() -> None:
+    choice = "{% if lead.industry == 'retail' %}Shops{% else %}Others{% endif %}"
+    pages = "{{ unsubscribe_url }} {{ preferences_url }} {{ confirm_url }}"
+    prepared = prepare(item(f"{choice} {pages} {{{{ download_url }}}}"))
+    assert prepared.values(view(industry="retail")).count("Shops") == 1
+    assert prepared.values(view()).count("t0k") == 2, "that of the download may be another one"
+    assert "d0k" in prepared.values(view()._replace(download_token="d0k"))
+
+
 def test_an_address_from_a_leads_data_is_harmless() -> None:
     content = item(
         '<a href="{{ lead.site or "" }}">a</a> <a href="{% if lead.site %}{{ lead.site }}{% endif %}">b</a> '
