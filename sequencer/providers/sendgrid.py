@@ -105,6 +105,9 @@ class _Sending:
         """The commonest outcome for all, and the others by number."""
         if self._blamed or self._undecided:
             self._blame()
+        first = next(iter(self._outcomes.values()))
+        if all(outcome is first for outcome in self._outcomes.values()):
+            return Receipt(first)  # mostly: one request, one answer
         common, _ = Counter(self._outcomes.values()).most_common(1)[0]
         each = {number: outcome for number, outcome in self._outcomes.items() if outcome != common}
         return Receipt(common, each)

@@ -115,12 +115,12 @@ def _first_alike(columns: Sequence[Sequence[str]], slots: Sequence[int]) -> dict
 def _personalizations(
     recipients: Sequence[Recipient], tags: dict[int, str], in_headers: set[int], shared_args: dict[str, str]
 ) -> Iterator[dict[str, Any]]:
-    first = (recipients[0].from_email, recipients[0].from_name)
+    email, name = recipients[0].from_email, recipients[0].from_name
     in_lines = [(slot, tags[slot]) for slot in sorted(in_headers & tags.keys())]
     pairs = list(tags.items())
     for to_email, to_name, from_email, from_name, values, headers, custom_args in recipients:
         entry: dict[str, Any] = {"to": [_address(to_email, to_name)]}
-        if (from_email, from_name) != first:
+        if from_email != email or from_name != name:
             entry["from"] = _address(from_email, from_name)
         if headers:
             entry["headers"] = (
