@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from sequencer.core.condition_run import day
-from sequencer.core.enrollment import Enrollment
+from sequencer.core.enrollment import Enrollment, Passage
 from sequencer.core.lead import Lead, Rep
 from sequencer.core.people import quiet_of, zone_of
 from sequencer.core.quiet import NEVER_QUIET, Quiet
 from sequencer.core.schedule import Every, UntilDate, next_open, shift
 from sequencer.core.sequence import Email, Place, Rounds, Sequence, Wait
 from sequencer.core.workspace import Workspace
+
+_NOBODY: Final = Lead(0, "")
 
 _MAILING: Final = (Email, Rounds)
 """As a union these would be put together for each mail anew."""
@@ -32,7 +35,14 @@ def due_at(sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, qu
     return due
 
 
-def rounds_done(step: Rounds, enrollment: Enrollment) -> int:
+# Who is mailed in one batch comes to one place at one moment, and most of them live by one of few clocks.
+@lru_cache(maxsize=1_000)
+def shared_due_at(sequence: Sequence, position: str, since: datetime, zone: ZoneInfo, quiet: Quiet) -> datetime:
+    """The same where it depends on nothing else of the lead: not at one of the sequence's `personal` positions."""
+    return due_at(sequence, sequence.places[position], since, zone, quiet, _NOBODY)
+
+
+def rounds_done(step: Rounds, enrollment: Enrollment | Passage) -> int:
     """How many mails of a series came, or were skipped."""
     done = 0
     while enrollment.passed(step.round(done + 1)) is not None:
@@ -40,7 +50,7 @@ def rounds_done(step: Rounds, enrollment: Enrollment) -> int:
     return done
 
 
-def next_round(place: Place, step: Rounds, enrollment: Enrollment) -> Place:
+def next_round(place: Place, step: Rounds, enrollment: Enrollment | Passage) -> Place:
     """The place of a series with the waits before its next round."""
     at = (step.every.at,) if step.every.at is not None else ()
     return replace(place, waits=(step.every,) if rounds_done(step, enrollment) else (*place.waits, *at))

@@ -7,12 +7,13 @@ waits in between and the sequence as it is now. So waking an enrollment too earl
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sequencer.core.dating import after_waits, due_at, next_round, rounds_done, wait_over
+from sequencer.core.dating import after_waits, due_at, next_round, rounds_done, shared_due_at, wait_over
 from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
 from sequencer.core.duration import Duration
-from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Status
+from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Passage, Status, became
 from sequencer.core.facts import LeadFacts
 from sequencer.core.fork import chosen, drawn
 from sequencer.core.lanes import converted, holder
@@ -36,7 +37,6 @@ from sequencer.core.sequence import (
     Review,
     Rounds,
     Sequence,
-    SequenceState,
     Set,
     Split,
     Start,
@@ -65,7 +65,7 @@ def decide(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: da
         raise ValueError("decide takes a running enrollment")
     run = _Run(workspace, sequence, snapshot, enrollment, now)
     run.go()
-    return Decision(run.enrollment, tuple(run.effects), tuple(run.reasons))
+    return Decision(run.passage.enrollment(), tuple(run.effects), tuple(run.reasons))
 
 
 def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: datetime) -> Decision | None:
@@ -77,7 +77,7 @@ def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now:
     if enrollment is None or enrollment.status not in RUNNING:
         return None
     run = _Run(workspace, sequence, snapshot, enrollment, now)
-    return Decision(run.enrollment, tuple(run.effects), tuple(run.reasons)) if run.leaves() else None
+    return Decision(run.passage.enrollment(), tuple(run.effects), tuple(run.reasons)) if run.leaves() else None
 
 
 def open_message(messages: Mapping[str, Message], now: datetime) -> Message | None:
@@ -105,7 +105,9 @@ class _Run(Standing):
         super().__init__(workspace, sequence, snapshot, enrollment.expected_at or enrollment.due_at, now)
         self.effects: list[Effect] = []
         self.reasons: list[Reason] = []
-        self.enrollment = enrollment if enrollment.expected_at is None else enrollment._replace(expected_at=None)
+        self.before = enrollment
+        self.passage = Passage(enrollment)
+        self.passage.expected_at = None
 
     # --- the whole
 
@@ -124,22 +126,22 @@ class _Run(Standing):
 
     def step_on(self) -> bool:
         """One place further; False when there is nothing more to do now."""
-        place = self.sequence.places[self.enrollment.position]
+        place = self.sequence.places[self.passage.position]
         step = place.step
         if isinstance(step, Rounds):
-            place = next_round(place, step, self.enrollment)
+            place = next_round(place, step, self.passage)
             if self.over(step, place):
                 return True
-        lead, since = self.snapshot.lead, self.enrollment.since
+        lead, since = self.snapshot.lead, self.passage.since
         due = after_waits(place.waits, since, self.zone, self.quiet, lead) if place.waits else since
         if due > self.now:
             self.wait("wait", due_at(self.sequence, place, since, self.zone, self.quiet, lead), place)
             return False
         if step is None:
             return self.join(place)
-        if (passed := self.enrollment.passed(step.id)) is not None:
+        if (passed := self.passage.passed(step.id)) is not None:
             return self.pass_again(step, passed)
-        if isinstance(step, Task) and (given := self.enrollment.passed(step.given)) is not None:
+        if isinstance(step, Task) and (given := self.passage.passed(step.given)) is not None:
             return self.call(step, given)
         if place.waits and (missed := self.missed(place)) is not None:
             self.skip(step, "date", str(missed))
@@ -156,13 +158,13 @@ class _Run(Standing):
             return self.task(step)
         self.act(step)
         # What a step changed may be what ends the enrollment: no mail goes before that was asked.
-        return self.enrollment.status is Status.ACTIVE and not self.leaves()
+        return self.passage.status is Status.ACTIVE and not self.leaves()
 
     def missed(self, place: Place) -> UntilDate | None:
         """The date that was to be waited for and is not known, or was past already: what follows it is skipped."""
         for number, wait in enumerate(place.waits):
             if isinstance(wait, UntilDate):
-                lead, since = self.snapshot.lead, self.enrollment.since
+                lead, since = self.snapshot.lead, self.passage.since
                 reached = after_waits(place.waits[:number], since, self.zone, self.quiet, lead)
                 if wait_over(wait, reached, self.zone, self.quiet, lead) is None:
                     return wait
@@ -192,12 +194,12 @@ class _Run(Standing):
             if condition.test(facts):
                 return self.end(Status.LEFT, "exit_on", condition.mark, condition.source)
         others, sequences = self.snapshot.others, self.workspace.sequences
-        if others and (reached := converted(sequences, sequence, self.enrollment, others)) is not None:
+        if others and (reached := converted(sequences, sequence, self.before, others)) is not None:
             return self.end(Status.LEFT, "goal-elsewhere", sequences[reached].mark, reached)
         return False
 
     def is_stopped(self) -> bool:
-        if self.sequence.state in (SequenceState.LIVE, SequenceState.CLOSED):
+        if self.sequence.goes_on:
             return False
         self.hold("sequence-stopped", self.sequence.mark, self.now + RELOOK, detail=self.sequence.state.value)
         return True
@@ -206,7 +208,7 @@ class _Run(Standing):
         """By an operator; by what the lead did, until a moment; by the lead's status, as long as they have it; or
         because another sequence goes first, until then.
         """
-        e = self.enrollment
+        e = self.before
         if is_held(e):
             self.hold("sequence-paused" if e.reason == SEQUENCE else "held", self.sequence.mark, None)
             return True
@@ -226,16 +228,15 @@ class _Run(Standing):
             return True
         if e.paused_at is not None:
             # The remaining wait is kept: the time spent in the pause does not count.
-            since = e.since + (self.now - e.paused_at)
-            self.enrollment = e._replace(status=Status.ACTIVE, reason="", since=since, paused_at=None, resume_at=None)
+            p = self.passage
+            p.since += self.now - e.paused_at
+            p.status, p.reason, p.paused_at, p.resume_at = Status.ACTIVE, "", None, None
         return False
 
     def pause(self, reason: str) -> None:
         """As long as that is so: for no moment that is known."""
-        e = self.enrollment
-        self.enrollment = e._replace(
-            status=Status.PAUSED, reason=reason, paused_at=e.paused_at or self.now, resume_at=None
-        )
+        p = self.passage
+        p.status, p.reason, p.paused_at, p.resume_at = Status.PAUSED, reason, p.paused_at or self.now, None
 
     # --- the mail before
 
@@ -247,7 +248,7 @@ class _Run(Standing):
             return
         until = message.sent_at + GIVEN_UP
         step = self.mailing(message)
-        passed = self.enrollment.passed(message.step)
+        passed = self.passage.passed(message.step)
         if step is not None and step.resend_after is not None and passed is not None:
             again = message.sent_at + step.resend_after.elapsed
             if message.sent_at >= passed.at + step.resend_after.elapsed:
@@ -277,11 +278,11 @@ class _Run(Standing):
         others = _without(self.snapshot.mailed_at, message.sent_at)
         colleagues = _without(self.snapshot.company_mailed_at, message.sent_at)
         self.snapshot = self.snapshot._replace(mailed_at=others, company_mailed_at=colleagues)
-        send = self.may_mail(step, self.enrollment.since)
+        send = self.may_mail(step, self.passage.since)
         if isinstance(send, Skip):
             return False
         if send is not None:
-            self.mail(send._replace(attempt=message.attempt + 1, resend=True))
+            self.mail(send._replace(attempt=message.attempt + 1, resend=True), self.passage.position)
         return True
 
     def retries(self, message: Message) -> bool:
@@ -294,19 +295,19 @@ class _Run(Standing):
         if message.retry_at is not None and message.retry_at > self.now:
             self.hold("retry", step.mark, message.retry_at, step.id, message.failure or "")
             return True
-        send = self.may_mail(step, self.enrollment.since)
+        send = self.may_mail(step, self.passage.since)
         if isinstance(send, Skip):
             self.reasons.append(Reason(f"skipped-{send.why}", step.mark, step.id, detail=send.detail))
             self.effects.append(Cancel(step.id))
             return False
         if send is not None:
-            self.mail(send._replace(attempt=message.attempt + 1))
+            self.mail(send._replace(attempt=message.attempt + 1), self.passage.position)
         return True
 
     # --- steps
 
     def email(self, step: Email, due: datetime) -> bool:
-        asked = self.enrollment.passed(step.asked) if step.review is not None else None
+        asked = self.passage.passed(step.asked) if step.review is not None else None
         if step.review is not None and asked is not None:
             over = self.reviewed(step, step.review, asked)
             if not isinstance(over, datetime):
@@ -321,8 +322,8 @@ class _Run(Standing):
             self.ask(send, step.review)
         elif send is not None:
             self.introduce(send)
-            self.pass_step(step, "sent", send.step.content if step.pick is not None else "")
-            self.mail(send)
+            passed = became(step.id, "sent", self.now, send.step.content if step.pick is not None else "")
+            self.mail(send, self.following(step.id), passed)
         return False
 
     def ask(self, send: Send, review: Review) -> None:
@@ -336,7 +337,7 @@ class _Run(Standing):
 
     def reviewed(self, step: Email, review: Review, asked: Outcome) -> datetime | bool:
         """When the rep let it go, or the time was over; before that, and when it is skipped, whether to step on."""
-        said = self.enrollment.passed(step.reviewed)
+        said = self.passage.passed(step.reviewed)
         if said is not None and said.outcome == "rep_approved":
             return said.at
         if said is not None:
@@ -355,7 +356,7 @@ class _Run(Standing):
 
     def rounds(self, step: Rounds, due: datetime) -> bool:
         """The next mail of a series; the series is over when nothing is left for this lead."""
-        number = rounds_done(step, self.enrollment) + 1
+        number = rounds_done(step, self.passage) + 1
         mail = Email(step.round(number), step.mark, (), "", pick=step.pick)
         send = self.may_mail(mail, due)
         if isinstance(send, Skip) and send.why == NOTHING_NEW:
@@ -373,14 +374,14 @@ class _Run(Standing):
         else:
             self.move(step.id)
         if isinstance(send, Send):
-            self.mail(send)
+            self.mail(send, self.passage.position)
             return False
         return True
 
     def over(self, step: Rounds, place: Place) -> bool:
         """Ends a series of which enough was sent; True when it did."""
-        done = rounds_done(step, self.enrollment)
-        if self.enrollment.passed(step.id) is not None or not done:
+        done = rounds_done(step, self.passage)
+        if self.passage.passed(step.id) is not None or not done:
             return False
         if done >= step.up_to:
             return self.finish(step, f"{done} rounds were made")
@@ -397,14 +398,15 @@ class _Run(Standing):
         if send.introduces is not None:
             self.note_as(send.step.introduced, "introduced", send.introduces.email)
 
-    def mail(self, send: Send) -> None:
+    def mail(self, send: Send, position: str, *passed: Outcome) -> None:
+        """`position`: where the lead stands after it; `passed`: what became of the step before."""
         self.effects.append(send)
         self.reasons.append(Reason("sent", send.step.mark, send.step.id))
-        self.arrive()
-        if send.step.resend_after is not None and self.enrollment.due_at is not None:
+        self.arrive(position, *passed)
+        if send.step.resend_after is not None and self.passage.due_at is not None:
             # Nobody wakes an enrollment when an answer stays out: so it is looked at when the mail might go again.
             again = self.now + send.step.resend_after.elapsed
-            self.enrollment = self.enrollment._replace(due_at=min(self.enrollment.due_at, again))
+            self.passage.due_at = min(self.passage.due_at, again)
 
     def may_mail(self, step: Email, due: datetime) -> Send | Skip | None:
         """The mail, when nothing stands in the way now; None: held, and the enrollment is dated."""
@@ -420,10 +422,10 @@ class _Run(Standing):
         """Whether the mail is the rep's own words, or one before introduced them of which an event alone told that it
         went: whoever takes the answer of a provider notes on the lead that it knows its owner.
         """
-        said = self.enrollment.passed(step.reviewed)
+        said = self.passage.passed(step.reviewed)
         if said is not None and said.detail == EDITED:
             return True
-        noted = [o for o in self.enrollment.outcomes if o.outcome == "introduced"]
+        noted = [o for o in self.passage.outcomes if o.outcome == "introduced"]
         if not noted or noted[-1].detail != before.email:
             return False
         message = self.snapshot.messages.get(noted[-1].step.removesuffix(INTRODUCED))
@@ -441,8 +443,9 @@ class _Run(Standing):
         return self.take(step, "else")
 
     def take(self, step: Branch, arm: str) -> bool:
-        self.reasons.append(Reason(arm, step.condition.mark, step.id, detail=step.condition.source))
-        self.enter(step, arm, Outcome(step.id, arm, self.now))
+        position, reason = _taking(self.sequence, step.id, arm)
+        self.reasons.append(reason)
+        self.move(position, became(step.id, arm, self.now))
         return True
 
     def fork(self, step: Choose | Split) -> bool:
@@ -456,17 +459,16 @@ class _Run(Standing):
             mark, why = step.mark, f"drawn, a share of {step.shares[number]} %"
         arm = step.arms[number].name
         self.reasons.append(Reason("arm", mark, step.id, detail=f"`{arm}`: {why}"))
-        self.enter(step, arm, Outcome(step.id, arm, self.now))
+        self.enter(step, arm, became(step.id, arm, self.now))
         return True
 
     def enter(self, step: Fork, arm: str, *passed: Outcome) -> None:
-        """Into that arm; past all of them when it is gone from the file."""
-        self.move(self.sequence.enters(step, arm) or self.following(step.id), *passed)
+        self.move(_entrance(self.sequence, step, arm), *passed)
 
     def accepted(self) -> datetime:
         """When the provider took the last mail, for `within`; when no mail came before, when this place was reached."""
-        since = self.enrollment.since
-        last = next((o for o in reversed(self.enrollment.outcomes) if o.outcome != "done"), None)
+        since = self.passage.since
+        last = next((o for o in reversed(self.passage.outcomes) if o.outcome != "done"), None)
         message = self.snapshot.messages.get(last.step) if last and last.outcome == "sent" else None
         return max(since, message.accepted_at) if message and message.accepted_at else since
 
@@ -478,7 +480,7 @@ class _Run(Standing):
         return True
 
     def task(self, step: Task) -> bool:
-        if self.enrollment.held_out:
+        if self.before.held_out:
             self.skip(step, "holdout", "")
             return True
         if self.unneeded(step):
@@ -490,7 +492,7 @@ class _Run(Standing):
             self.pass_step(step, "assigned")
             return True
         self.note_as(step.given, "assigned")
-        return self.call(step, self.enrollment.outcomes[-1])
+        return self.call(step, self.passage.outcomes[-1])
 
     def call(self, step: Task, given: Outcome) -> bool:
         """Waits for a task that was given: True when it goes on."""
@@ -507,7 +509,7 @@ class _Run(Standing):
         return True
 
     def act(self, step: Tell | Set | Handoff | Start | Exit) -> None:
-        if self.enrollment.held_out and not isinstance(step, Exit):
+        if self.before.held_out and not isinstance(step, Exit):
             self.skip(step, "holdout", "")
             return
         if self.unneeded(step):
@@ -558,7 +560,7 @@ class _Run(Standing):
     def join(self, place: Place) -> bool:
         if place.fork is None:
             self.reasons.append(Reason("finished", self.sequence.mark))
-            self.enrollment = self.enrollment.ended(Status.FINISHED, "finished", self.now)
+            self.passage = Passage(self.passage.enrollment().ended(Status.FINISHED, "finished", self.now))
             return False
         self.move(self.following(place.position))
         return True
@@ -576,39 +578,39 @@ class _Run(Standing):
         self.pass_step(step, "skipped", f"{why}: {detail}" if detail else why)
 
     def pass_step(self, step: Step, outcome: str, detail: str = "") -> None:
-        self.move(self.following(step.id), Outcome(step.id, outcome, self.now, detail))
+        self.move(self.following(step.id), became(step.id, outcome, self.now, detail))
 
     def note(self, step: Step, outcome: str, detail: str = "") -> None:
         self.note_as(step.id, outcome, detail)
 
     def note_as(self, key: str, outcome: str, detail: str = "") -> None:
-        outcomes = (*self.enrollment.outcomes, Outcome(key, outcome, self.now, detail))
-        self.enrollment = self.enrollment._replace(outcomes=outcomes)
+        self.passage.outcomes += (became(key, outcome, self.now, detail),)
 
     def following(self, position: str) -> str:
-        following = self.sequence.after(position)
-        if following is None:
-            raise AssertionError("the end of a sequence has nothing after it")
-        return following
+        return _following(self.sequence, position)
 
     def move(self, position: str, *passed: Outcome) -> None:
         """To that position. `passed`: what became of the step before."""
-        self.enrollment = self.enrollment.moved(position, self.now, *passed)
+        self.passage.move(position, self.now, *passed)
 
-    def arrive(self) -> None:
+    def arrive(self, position: str, *passed: Outcome) -> None:
         """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter.
 
         Where arms only join there is nothing to ask: going on at once saves every mail in an arm a second look.
         """
-        place = self.sequence.places[self.sequence.onward(self.enrollment.position)]
-        position = place.position
-        if isinstance(place.step, Rounds):
-            place = next_round(place, place.step, self.enrollment)
-        due = due_at(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
+        position = self.sequence.onward(position)
+        self.passage.move(position, self.now, *passed)
+        if position not in self.sequence.personal:
+            self.passage.due_at = shared_due_at(self.sequence, position, self.now, self.zone, self.quiet)
+            return
+        place = self.sequence.places[position]
         step = place.step
+        if isinstance(step, Rounds):
+            place = next_round(place, step, self.passage)
+        due = due_at(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
         if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
             due = self.look_again(step, shift(self.now, step.within, self.zone, self.quiet))
-        self.enrollment = self.enrollment.arrived(position, self.now, due)
+        self.passage.due_at = due
 
     def holds(self, step: Branch) -> bool:
         return step.condition.test(self.facts)
@@ -625,17 +627,40 @@ class _Run(Standing):
 
     def hold(self, code: str, mark: Mark, until: datetime | None, step: str = "", detail: str = "") -> None:
         self.reasons.append(Reason(code, mark, step, until, detail))
-        self.enrollment = self.enrollment._replace(due_at=until)
+        self.passage.due_at = until
 
     def end(self, status: Status, reason: str, mark: Mark, detail: str = "") -> bool:
         self.effects += [Cancel(m.step) for m in self.snapshot.messages.values() if m.state is State.RETRY]
         self.reasons.append(Reason(f"ended-{reason}", mark, detail=detail))
-        self.enrollment = self.enrollment.ended(status, reason if not detail else f"{reason}: {detail}", self.now)
+        ended = self.passage.enrollment().ended(status, f"{reason}: {detail}" if detail else reason, self.now)
+        self.passage = Passage(ended)
         return True
 
     def mark_of(self, step: str) -> Mark:
         found = self.sequence.step_of(step)
         return found.mark if found is not None else self.sequence.mark
+
+
+def _following(sequence: Sequence, position: str) -> str:
+    following = sequence.after(position)
+    if following is None:
+        raise AssertionError("the end of a sequence has nothing after it")
+    return following
+
+
+def _entrance(sequence: Sequence, step: Fork, arm: str) -> str:
+    """Into that arm; past all of them when it is gone from the file."""
+    return sequence.enters(step, arm) or _following(sequence, step.id)
+
+
+# What is said of a step is the same for everybody who passes it.
+@lru_cache(maxsize=1_000)
+def _taking(sequence: Sequence, branch: str, arm: str) -> tuple[str, Reason]:
+    """Where an arm of a branch leads, and why it is taken."""
+    step = sequence.steps[branch]
+    assert isinstance(step, Branch)
+    condition = step.condition
+    return _entrance(sequence, step, arm), Reason(arm, condition.mark, branch, detail=condition.source)
 
 
 def chosen_then(step: Email, asked: Outcome) -> Email:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 
@@ -53,6 +54,10 @@ class Outcome(NamedTuple):
     detail: str = ""
 
 
+became: Final = lru_cache(maxsize=1_000)(Outcome)
+"""An outcome, at a moment in UTC: elsewhere the two comings of an hour are equal. Of a batch most are the same."""
+
+
 class Enrollment(NamedTuple):
     """`position` is a step's id (standing before it), `BRANCH:ARM` (at the end of that arm) or `:end`."""
 
@@ -92,21 +97,7 @@ class Enrollment(NamedTuple):
 
     def passed(self, step: str) -> Outcome | None:
         """How this enrollment passed a step, or None."""
-        for outcome in self.outcomes:
-            if outcome.step == step:
-                return outcome
-        return None
-
-    def moved(self, position: str, since: datetime, *passed: Outcome) -> "Enrollment":
-        """The enrollment at that position. `passed`: what became of the step before.
-
-        `_replace` would take four times as long, and every mail moves its enrollment twice.
-        """
-        return made((*self[:5], position, since, *self[7:10], (*self.outcomes, *passed), *self[11:]))
-
-    def arrived(self, position: str, since: datetime, due_at: datetime | None) -> "Enrollment":
-        """The enrollment at that position after a mail, to be looked at then."""
-        return made((*self[:5], position, since, due_at, *self[8:]))
+        return passed(self.outcomes, step)
 
     def ended(self, status: Status, reason: str, now: datetime) -> "Enrollment":
         """The enrollment as it ends now."""
@@ -119,3 +110,55 @@ class Enrollment(NamedTuple):
 
 made: Final[Callable[[Iterable[Any]], Enrollment]] = partial(tuple.__new__, Enrollment)
 """As `_make`, without counting: of all values, in their order."""
+
+
+class Passage:
+    """An enrollment as it moves; `enrollment` is what it has come to.
+
+    A mail moves it twice, and each time a new Enrollment would take as long as all conditions.
+    """
+
+    __slots__ = Enrollment._fields
+
+    def __init__(self, enrollment: Enrollment) -> None:
+        (
+            self.id,
+            self.lead_id,
+            self.sequence,
+            self.deployment,
+            self.entered_at,
+            self.position,
+            self.since,
+            self.due_at,
+            self.status,
+            self.reason,
+            self.outcomes,
+            self.paused_at,
+            self.resume_at,
+            self.ended_at,
+            self.expected_at,
+            self.pinned,
+        ) = enrollment
+
+    def enrollment(self) -> Enrollment:
+        return made(_values(self))
+
+    def passed(self, step: str) -> Outcome | None:
+        """How it passed a step, or None."""
+        return passed(self.outcomes, step)
+
+    def move(self, position: str, since: datetime, *passed: Outcome) -> None:
+        """To that position. `passed`: what became of the step before."""
+        self.position, self.since = position, since
+        self.outcomes += passed
+
+
+_values: Final = attrgetter(*Enrollment._fields)
+
+
+def passed(outcomes: Iterable[Outcome], step: str) -> Outcome | None:
+    """How a step was passed, or None."""
+    for outcome in outcomes:
+        if outcome.step == step:
+            return outcome
+    return None

@@ -94,8 +94,8 @@ def resume(enrollment: Enrollment, now: datetime) -> Enrollment:
 def is_held(enrollment: Enrollment) -> bool:
     """Whether only an operator lets it go on."""
     return (
-        enrollment.status is Status.PAUSED
-        and enrollment.reason in (OPERATOR, SEQUENCE)
+        enrollment.reason in (OPERATOR, SEQUENCE)
+        and enrollment.status is Status.PAUSED
         and enrollment.resume_at is None
     )
 

@@ -15,14 +15,15 @@ from sequencer.core.workspace import Workspace
 
 def owner_of(workspace: Workspace, snapshot: Snapshot) -> Rep | None:
     """The rep who owns the lead, else, if they are shared, the one who owns the company; None: nobody known does."""
-    return workspace.reps.get(snapshot.lead.owner or "") or owner_of_company(workspace, snapshot.company)
+    named = snapshot.lead.owner
+    return (workspace.reps.get(named) if named else None) or owner_of_company(workspace, snapshot.company)
 
 
 def owner_of_company(workspace: Workspace, company: Company | None) -> Rep | None:
     """The rep who owns the company, where leads are shared; None: they are not, or nobody known does."""
-    if company is None or workspace.owner.of != "company":
+    if company is None or not company.owner or workspace.owner.of != "company":
         return None
-    return workspace.reps.get(company.owner or "")
+    return workspace.reps.get(company.owner)
 
 
 def zone_of_rep(workspace: Workspace, rep: Rep | None) -> ZoneInfo:

@@ -9,7 +9,7 @@ from typing import Final
 from sequencer.core.country import code_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Quiet:
     """Days of the week (Monday is 0), and whose national holidays are quiet as well."""
 

@@ -295,9 +295,9 @@ class Place:
     """Before that step, or after the arm's last; between the rounds of a series, those from one to the next."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sequence:
-    """One file of `sequences/`. Its steps are `body`."""
+    """One file of `sequences/`, of one release. Its steps are `body`."""
 
     id: str
     mark: Mark
@@ -339,6 +339,11 @@ class Sequence:
         return self.state is SequenceState.LIVE
 
     @cached_property
+    def goes_on(self) -> bool:
+        """Whether those inside do."""
+        return self.state in (SequenceState.LIVE, SequenceState.CLOSED)
+
+    @cached_property
     def places(self) -> Mapping[str, Place]:
         """Every position of this sequence."""
         found: dict[str, Place] = {}
@@ -354,6 +359,16 @@ class Sequence:
 
         visit(self.body, None)
         return found
+
+    @cached_property
+    def personal(self) -> frozenset[str]:
+        """Positions of which it depends on the lead when whoever comes there now falls due."""
+
+        def is_personal(place: Place) -> bool:
+            awaits = isinstance(place.step, Branch) and place.step.within is not None
+            return awaits or isinstance(place.step, Rounds) or any(isinstance(wait, UntilDate) for wait in place.waits)
+
+        return frozenset(position for position, place in self.places.items() if is_personal(place))
 
     @cached_property
     def steps(self) -> Mapping[str, Step]:
