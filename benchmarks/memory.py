@@ -40,7 +40,7 @@ def run(made: Servers, mails: int, leads: int, processes: int) -> dict[int, Cost
 
 
 def rows(full: bool) -> Iterator[report.Row]:
-    mails, leads = (1_000_000, 100_000) if full else (30_000, 10_000)
+    mails, leads = (1_000_000, 200_000) if full else (30_000, 10_000)
     with servers() as made:
         found = run(made, mails, leads, processes=2)
     first, last = found[leads], found[mails]

@@ -105,7 +105,7 @@ class Poster:
         connection.close()
 
 
-def main() -> int:
+def _main() -> int:
     asked = json.load(sys.stdin)
     todo = bodies(asked["visitors"], asked["pages"], asked["first_id"], asked["secret"].encode())
     poster = Poster(asked["url"], asked["host"], todo)
@@ -117,4 +117,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(_main())

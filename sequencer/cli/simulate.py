@@ -1,5 +1,6 @@
 """`sequencer simulate`."""
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,7 +110,9 @@ def command(
         rows = islice(all_of_csv(file) if file is not None else made_up(), people)
         members = ({**row, **values} for row in rows)
         with output.Progress("lead") as progress:
-            crowd = run_crowd(workspace, contents, series, members, wall, now, length, seed, progress)
+            crowd = run_crowd(
+                workspace, contents, series, members, wall, now, length, seed, progress, os.cpu_count() or 1
+            )
         if as_json:
             output.json(crowds.as_object(crowd, seed))
         else:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sequencer.core import event as kinds
@@ -30,6 +31,15 @@ def audience(seed: int, contents: Mapping[str, Content]) -> Audience:
     return reacts
 
 
+class Counts(NamedTuple):
+    """What a part of a crowd came to, as another process tells it."""
+
+    leads: int
+    steps: Mapping[str, Counter[str]]
+    ends: Counter[str]
+    days: Counter[date]
+
+
 @dataclass(slots=True)
 class Crowd:
     """Of one sequence, lead by lead. Days are those of `zone`."""
@@ -46,6 +56,17 @@ class Crowd:
 
     def __post_init__(self) -> None:
         self.steps = {step: Counter() for step in self.sequence.steps}
+
+    def counts(self) -> Counts:
+        return Counts(self.leads, self.steps, self.ends, self.days)
+
+    def join(self, part: Counts) -> None:
+        """People of the same sequence who were counted elsewhere."""
+        self.leads += part.leads
+        self.ends.update(part.ends)
+        self.days.update(part.days)
+        for step, counts in part.steps.items():
+            self.steps[step].update(counts)
 
     def add(self, came: Simulation) -> None:
         self.leads += 1

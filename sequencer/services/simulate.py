@@ -1,13 +1,15 @@
 """Simulations for people: a lead from a CSV file or from flags, and mails with the subjects that it would read."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, islice
+from multiprocessing import get_context
 from typing import IO
 from zoneinfo import ZoneInfo
 
 from sequencer.core.content import Content
-from sequencer.core.crowd import Crowd, audience
+from sequencer.core.crowd import Counts, Crowd, audience
 from sequencer.core.guess import newcomer
 from sequencer.core.lead_input import InvalidLead, LeadInput, read
 from sequencer.core.mail import join
@@ -24,6 +26,10 @@ from sequencer.services.imports import Imported, read_table
 
 SOMEBODY = "somebody@company.example"
 """The address of a lead that is made up."""
+AT_ONCE = 250
+"""People whom a process walks before it is given others."""
+
+Walk = Callable[[Sequence[Mapping[str, str]]], Counts]
 
 
 def from_csv(file: IO[str], email: str | None) -> Mapping[str, str]:
@@ -76,16 +82,49 @@ def run_crowd(
     span: timedelta,
     seed: int,
     progress: Callable[[int], None],
+    processes: int = 1,
 ) -> Crowd:
-    """All of them enter at once: when their own clocks show `wall`, or now."""
-    crowd, reacts = Crowd(sequence, ZoneInfo(workspace.zone)), audience(seed, contents)
-    for each in members:
-        member = newcomer(workspace, contents.values(), somebody(workspace, each))
-        at = begins(workspace, sequence, member, wall) if wall is not None else now
-        lead, company = person(member, at)
-        crowd.add(simulate(workspace, sequence, contents, Case(lead, at, company, span=span, told=False), reacts))
-        progress(1)
-    return crowd
+    """All of them enter at once: when their own clocks show `wall`, or now. By so many processes at most."""
+    reacts = audience(seed, contents)
+
+    def walk(few: Sequence[Mapping[str, str]]) -> Counts:
+        crowd = Crowd(sequence, ZoneInfo(workspace.zone))
+        for each in few:
+            member = newcomer(workspace, contents.values(), somebody(workspace, each))
+            at = begins(workspace, sequence, member, wall) if wall is not None else now
+            lead, company = person(member, at)
+            crowd.add(simulate(workspace, sequence, contents, Case(lead, at, company, span=span, told=False), reacts))
+        return crowd.counts()
+
+    whole, still = Crowd(sequence, ZoneInfo(workspace.zone)), iter(members)
+    parts = list(iter(lambda: tuple(islice(still, AT_ONCE)), ()))
+    for counts in _each(walk, parts, processes if len(parts) > 1 else 1):
+        whole.join(counts)
+        progress(counts.leads)
+    return whole
+
+
+def _each(walk: Walk, parts: Sequence[Sequence[Mapping[str, str]]], processes: int) -> Iterator[Counts]:
+    """What came of each part, in their order."""
+    if processes == 1:
+        yield from map(walk, parts)
+        return
+    # Forked, they know the workspace already: conditions are compiled code, which cannot be sent.
+    with ProcessPoolExecutor(processes, get_context("fork"), _know, (walk,)) as pool:
+        yield from pool.map(_walk, parts)
+
+
+_known: Walk
+"""Of a process that was forked to walk a part of the people."""
+
+
+def _know(walk: Walk) -> None:
+    global _known
+    _known = walk
+
+
+def _walk(few: Sequence[Mapping[str, str]]) -> Counts:
+    return _known(few)
 
 
 def refuse_wrong(cues: Sequence[Cue], workspace: Workspace, sequence: Series, contents: Mapping[str, Content]) -> None:

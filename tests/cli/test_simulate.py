@@ -2,12 +2,18 @@
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from sequencer.cli import main
+from sequencer.core.crowd import Crowd
+from sequencer.services.compile import compile_workspace
+from sequencer.services.simulate import made_up, run_crowd
+from sequencer.workspace.load import read_files
 
 from .conftest import ROOT
 
@@ -157,3 +163,19 @@ def test_an_audience_may_come_from_a_file_and_is_shown_by_day() -> None:
 def test_an_audience_has_no_events_of_its_own() -> None:
     result = simulate("education", "--audience", "5", "--event", "1d replied")
     assert (result.exit_code, "--audience goes with" in result.stderr) == (2, True)
+
+
+def test_an_audience_comes_to_the_same_by_however_many_processes_it_is_walked() -> None:
+    compiled = compile_workspace(read_files(ROOT))
+    workspace = compiled.workspace
+    assert workspace is not None
+
+    def crowd(processes: int) -> Crowd:
+        begin, people = datetime(2026, 11, 23, 9, tzinfo=UTC), islice(made_up(), 600)
+        return run_crowd(
+            *(workspace, compiled.contents, workspace.sequences["handbook-delivery"], people, None),
+            *(begin, timedelta(days=3), 1, lambda _: None, processes),
+        )
+
+    one, two = crowd(1), crowd(2)
+    assert (two.leads, two.counts(), list(two.ends)) == (600, one.counts(), list(one.ends))
