@@ -240,10 +240,11 @@ def _stored(
             staging.put(conn, part)
             if first:
                 _refuse_repeated(conn, seen, part, result)
-                staging.put_companies(conn, SOURCE)
-                # Whoever comes next waits in the database for those that both have, until this is committed.
-                known.set()
+                if not staging.put_companies(conn, SOURCE):
+                    # Whoever comes next waits in the database for those that both have, until this is committed.
+                    known.set()
             later, awake = _apply(conn, release, part, saved, result, patient=not first)
+        known.set()
         left = {line: row for line, row in left.items() if line in later or line not in part}
         first = False
         context.wake(awake)

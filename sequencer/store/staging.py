@@ -124,13 +124,14 @@ _COMPANY_NAMES = text(
 )
 
 
-def put_companies(conn: Connection, source: str) -> None:
+def put_companies(conn: Connection, source: str) -> bool:
     """Companies by domain, made where they are missing, and named as `leads.renames` has it, by their last rows.
 
-    Locked in the order in which whoever brings leads by other ways locks them.
+    Locked in the order in which whoever brings leads by other ways locks them. Whether one that was there got another
+    name: until that is committed, nobody else sees that the one before has to be written again.
     """
     conn.execute(_COMPANIES, {"source": source})
-    conn.execute(_COMPANY_NAMES, {"source": source})
+    return conn.execute(_COMPANY_NAMES, {"source": source}).rowcount > 0
 
 
 _BARRED = "EXISTS (SELECT FROM suppression b WHERE b.email = s.email AND b.topic = '')"

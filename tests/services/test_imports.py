@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Iterable, Iterator
-from threading import Event, Thread
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError, Event, Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select, text
@@ -258,3 +260,22 @@ def test_a_failure_while_storing_ends_the_import_and_its_table(town: World) -> N
     with pytest.raises(RuntimeError, match="the server is gone"):
         bring(town, *people(3))
     assert tables(town.context.engine) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_a_name_that_the_next_batch_takes_back_is_the_last(town: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(town, "email,company", "known@c0.example,Known")
+    apply, both = imports._apply, Barrier(2)
+
+    def together() -> None:
+        with suppress(BrokenBarrierError):
+            both.wait(1)
+
+    def applied(*args: Any, **more: Any) -> Any:
+        together()  # so the first is not committed while the second names companies, if it lets it
+        return apply(*args, **more)
+
+    monkeypatch.setattr(imports, "_apply", applied)
+    bring(town, "email,company", *(f"p{n}@c0.example,{'Another' if n < 3 else 'Known'}" for n in range(6)))
+    with town.context.engine.connect() as conn:
+        assert conn.execute(select(company.c.name)).scalars().all() == ["Known"]
