@@ -17,8 +17,8 @@ from types import ModuleType
 import benchmarks
 
 ORDER = (
-    *("sending", "steps", "snapshot", "journey", "ticks", "webhooks", "importing", "checking", "helping", "memory"),
-    "simulating",
+    *("sending", "steps", "snapshot", "journey", "ticks", "webhooks", "halting"),
+    *("importing", "checking", "helping", "memory", "simulating"),
 )
 """Of the table, as issue 4 has it."""
 

@@ -129,7 +129,7 @@ class Workers:
     def phase(self, name: str) -> Spent:
         """One phase of the work, all of them side by side."""
         servers = self._servers
-        counted, used = servers.counts(), servers.used()
+        counted, used = servers.sink.counts(), servers.used()
         began = time.monotonic()
         for child in self._children:
             assert child.stdin is not None
@@ -138,7 +138,7 @@ class Workers:
         told = [self._hear(child) for child in self._children]
         seconds = time.monotonic() - began
         spent = {kind: now - used[kind] for kind, now in servers.used().items()}
-        sent = {kind: now - counted[kind] for kind, now in servers.counts().items()}
+        sent = {kind: now - counted[kind] for kind, now in servers.sink.counts().items()}
         return Spent(
             seconds=seconds,
             worker=sum(one["cpu"] for one in told),

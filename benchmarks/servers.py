@@ -28,6 +28,21 @@ START = datetime(2026, 11, 25, 10, tzinfo=UTC)
 """Business time at which every run begins, a Wednesday: on a quiet day nobody would be mailed."""
 
 
+@dataclass(frozen=True)
+class Sink:
+    """Who takes the mails."""
+
+    process: "subprocess.Popen[bytes]"
+    environ: dict[str, str]
+    """How the product's processes find it."""
+    http: urllib3.PoolManager
+
+    def counts(self) -> dict[str, int]:
+        """`requests`, `recipients` and `bytes` that it has taken so far."""
+        found: dict[str, int] = self.http.request("GET", self.environ["SENDGRID_HOST"]).json()
+        return found
+
+
 @dataclass
 class Servers:
     folder: Path
@@ -35,18 +50,11 @@ class Servers:
     """What the product's processes are started with."""
     postgres: Postgres
     engine: Engine
-    sink: "subprocess.Popen[bytes]"
-    sink_url: str
-    http: urllib3.PoolManager
-
-    def counts(self) -> dict[str, int]:
-        """`requests`, `recipients` and `bytes` that the sink has taken so far."""
-        found: dict[str, int] = self.http.request("GET", self.sink_url).json()
-        return found
+    sink: Sink
 
     def used(self) -> dict[str, float]:
         """Seconds of processor time so far, of PostgreSQL with all its processes and of the sink."""
-        return {"postgres": _used(self.postgres.pid), "sink": _used(self.sink.pid)}
+        return {"postgres": _used(self.postgres.pid), "sink": _used(self.sink.process.pid)}
 
 
 def _used(pid: int) -> float:
@@ -72,19 +80,8 @@ def servers() -> Iterator[Servers]:
         url = postgres.start().url.replace("postgresql://", "postgresql+psycopg://", 1)
         valkey = Valkey(folder / "valkey", port=_port())
         exits.callback(valkey.stop)
-        port = _port()
-        certificate = folder / "sink.pem"
-        write_certificate(certificate)
-        sink = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.sink", str(port), str(certificate)], stdin=subprocess.DEVNULL
-        )
-        exits.callback(_end, sink)
-        sink_url = f"https://{ports.HOST}:{port}"
+        taker = exits.enter_context(sink(folder))
         engine = exits.enter_context(_database(url))
-        http = urllib3.PoolManager(
-            retries=urllib3.Retry(connect=50, backoff_factor=0.05, backoff_max=0.1), ca_certs=str(certificate)
-        )
-        exits.callback(http.clear)
         made = Servers(
             folder=folder,
             environ=variables()
@@ -92,21 +89,37 @@ def servers() -> Iterator[Servers]:
                 "DATABASE_URL": url,
                 "REDIS_URL": valkey.start().url,
                 "SENDGRID_API_KEY": "SG.benchmark.benchmark",
-                "SENDGRID_HOST": sink_url,
-                "SSL_CERT_FILE": str(certificate),
                 "SECRET_KEY": "a secret of the benchmarks",
                 "PUBLIC_URL": "https://mail.acme.example",
                 "LOG_LEVEL": "WARNING",
                 "PYTHONUNBUFFERED": "1",
-            },
+            }
+            | taker.environ,
             postgres=postgres,
             engine=engine,
-            sink=sink,
-            sink_url=sink_url,
-            http=http,
+            sink=taker,
         )
-        made.counts()  # it answers
         yield made
+
+
+@contextmanager
+def sink(folder: Path) -> Iterator[Sink]:
+    """Its certificate is in this folder. It answers."""
+    certificate, url = folder / "sink.pem", f"https://{ports.HOST}:{(port := _port())}"
+    write_certificate(certificate)
+    http = urllib3.PoolManager(
+        retries=urllib3.Retry(connect=50, backoff_factor=0.05, backoff_max=0.1), ca_certs=str(certificate)
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.sink", str(port), str(certificate)], stdin=subprocess.DEVNULL
+    )
+    try:
+        made = Sink(process, {"SENDGRID_HOST": url, "SSL_CERT_FILE": str(certificate)}, http)
+        made.counts()
+        yield made
+    finally:
+        http.clear()
+        _end(process)
 
 
 @contextmanager

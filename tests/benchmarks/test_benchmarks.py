@@ -18,6 +18,7 @@ SMALL = {
     "editing": ["--people", "60"],
     "importing": ["--leads", "1000"],
     "webhooks": ["--events", "200", "--times", "1"],
+    "halting": ["--leads", "400"],
     "checking": ["--sequences", "60", "--rounds", "1"],
     "helping": ["--rounds", "1"],
     "simulating": ["--people", "20"],
