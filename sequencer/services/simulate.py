@@ -98,7 +98,7 @@ def run_crowd(
 
     whole, still = Crowd(sequence, ZoneInfo(workspace.zone)), iter(members)
     parts = list(iter(lambda: tuple(islice(still, AT_ONCE)), ()))
-    for counts in _each(walk, parts, processes if len(parts) > 1 else 1):
+    for counts in _each(walk, parts, min(processes, len(parts))):
         whole.join(counts)
         progress(counts.leads)
     return whole
@@ -106,7 +106,7 @@ def run_crowd(
 
 def _each(walk: Walk, parts: Sequence[Sequence[Mapping[str, str]]], processes: int) -> Iterator[Counts]:
     """What came of each part, in their order."""
-    if processes == 1:
+    if processes < 2:
         yield from map(walk, parts)
         return
     # Forked, they know the workspace already: conditions are compiled code, which cannot be sent.
