@@ -61,7 +61,7 @@ def drain(context: Context, sequence: str, position: str) -> bool:
         return False
     place, floor, held = (sequence, position), None, set[int]()
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
-        if context.respite.lasts:
+        if context.respite.lasts or context.probe.waits:
             return False  # the clock will find it again
         size = context.pace.size(place, context.mails)
         size = min(size, context.probe.limit or size)

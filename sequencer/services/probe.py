@@ -1,20 +1,36 @@
-"""After an outage: a few mails first, so that a provider that swallows everything makes only a few unknown."""
+"""In an outage and after it: a few mails, so that a provider that swallows everything makes only a few unknown."""
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from sequencer.core.mail import Answer
 
 STEPS = (1, 10, 100)
 """How many mails may be under way at once, one step further with every batch that is answered."""
+AT_ONCE = 6
+"""Unclear answers in a row after each of which the next mail goes at once: single ones are mishaps, not an outage."""
+LONGEST_WAIT = 15.0
+"""Seconds of operating time between two mails that try whether an outage is over; it begins with one and doubles."""
 
 
 class Probe:
-    """One a process. Once the provider answers clearly again, nothing is limited."""
+    """One a process, for all its threads. Once the provider answers clearly again, nothing is limited.
 
-    def __init__(self) -> None:
+    A provider that refuses fast would be asked a hundred times a second otherwise, and each time a mail be in doubt.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._step: int | None = None
+        self._unclear = 0
+        self._until = float("-inf")
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody is to be claimed before some time has gone by."""
+        return self._clock() < self._until
 
     @property
     def limit(self) -> int | None:
@@ -28,5 +44,9 @@ class Probe:
         with self._lock:
             if Answer.UNKNOWN in seen:
                 self._step = 0
+                self._unclear += 1
+                if (more := self._unclear - AT_ONCE) > 0:
+                    self._until = self._clock() + min(2.0 ** min(more - 1, 10), LONGEST_WAIT)
             elif self._step is not None and Answer.ACCEPTED in seen:
+                self._unclear = 0
                 self._step = self._step + 1 if self._step + 1 < len(STEPS) else None

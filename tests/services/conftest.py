@@ -17,6 +17,7 @@ from sequencer.services import advance, colleagues, companies, due, handoff, ins
 from sequencer.services.context import Context
 from sequencer.services.enroll import Entered
 from sequencer.services.leads import enter, save
+from sequencer.services.probe import Probe
 from sequencer.services.react import Reaction, react
 from sequencer.services.release import Releases, deploy
 from sequencer.services.respite import LONGEST, Respite
@@ -171,6 +172,7 @@ def world(engine: Engine) -> Iterator[World]:
         public_url="https://mail.acme.example",
         hint=lambda *hint: hints.append(hint),
         # Operating time flies: a provider that wants to be left alone has been by the next look.
+        probe=Probe(count(0.0, 2 * LONGEST).__next__),
         respite=Respite(count(0.0, 2 * LONGEST).__next__),
     )
     with engine.begin() as conn:

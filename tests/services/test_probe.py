@@ -3,7 +3,7 @@
 import pytest
 
 from sequencer.core.mail import Answer
-from sequencer.services.probe import Probe
+from sequencer.services.probe import AT_ONCE, LONGEST_WAIT, Probe
 
 A, R, X, U = Answer.ACCEPTED, Answer.RETRY, Answer.REFUSED, Answer.UNKNOWN
 
@@ -33,3 +33,21 @@ def test_an_unclear_answer_limits_what_is_under_way_and_clear_ones_widen_it_agai
 
 def test_a_probe_that_saw_nothing_limits_nothing() -> None:
     assert Probe().limit is None
+
+
+def test_single_mishaps_delay_nobody_and_an_outage_is_asked_about_less_and_less_often() -> None:
+    seconds = [0.0]
+    probe, waits = Probe(lambda: seconds[0]), []
+    for _ in range(AT_ONCE):
+        probe.answered([U])
+        assert not probe.waits
+    for _ in range(7):
+        probe.answered([U])
+        began = seconds[0]
+        while probe.waits:
+            seconds[0] += 0.5
+        waits.append(seconds[0] - began)
+    assert waits == [1.0, 2.0, 4.0, 8.0, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
+    probe.answered([A])
+    probe.answered([U])
+    assert not probe.waits

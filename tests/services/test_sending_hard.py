@@ -15,6 +15,7 @@ from sequencer.services import advance, reconcile
 from sequencer.services import alerts as alert_service
 from sequencer.services.deliver import settlement
 from sequencer.services.migrate import migrate
+from sequencer.services.probe import Probe
 from sequencer.services.release import Releases
 from sequencer.store import alerts
 from tests.services.conftest import World
@@ -143,6 +144,24 @@ def test_an_outage_makes_only_a_few_mails_unknown(world: World) -> None:
     assert [len(batch.recipients) for batch in small.provider.batches] == [20, 1, 1, 1, 10, 20, 20, 20, 7]
     assert [states(small, *people).count(state) for state in ("unknown", "accepted")] == [22, 78]
     assert len(small.provider.mails) == len(set(small.provider.mails)) == 100
+
+
+def test_ten_minutes_of_quick_refusals_make_a_few_mails_unknown_and_the_rest_follow(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    seconds = [0.0]
+    small = World(replace(world.context, mails=20, probe=Probe(lambda: seconds[0])), world.provider)
+    people = [small.lead(f"p{n}@harbor.example") for n in range(150)]
+    small.enter("quick", *people)
+    small.provider.answers = [Receipt(TIMEOUT)] * 150
+    while seconds[0] < 600:
+        advance.drain(small.context, "quick", "one")
+        seconds[0] += 1.0
+    small.provider.answers = []
+    lost = states(small, *people).count("unknown")
+    assert 20 < lost < 80
+    seconds[0] += 15.0
+    small.work()
+    assert states(small, *people).count("accepted") == 150 - lost
 
 
 def test_the_proof_of_an_unknown_mail_wakes_whoever_stood_behind_it(world: World) -> None:

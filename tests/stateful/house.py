@@ -41,6 +41,7 @@ from sequencer.services import (
 from sequencer.services.context import Context
 from sequencer.services.halt import halt, lift
 from sequencer.services.leads import enter, save
+from sequencer.services.probe import Probe
 from sequencer.services.release import Releases
 from sequencer.services.respite import LONGEST, Respite
 from sequencer.services.seldom import Seldom
@@ -205,6 +206,7 @@ class House:
             noted=never,
             vouched=never,
             # Operating time flies: a provider that wants to be left alone has been by the next look.
+            probe=Probe(count(0.0, 2 * LONGEST).__next__),
             respite=Respite(count(0.0, 2 * LONGEST).__next__),
         )
 
