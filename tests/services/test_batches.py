@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Thread
 
 import pytest
@@ -132,3 +133,32 @@ def test_fields_are_set_by_the_same_number_of_queries_for_few_and_many(world: Wo
 
     cost("warm", 1)
     assert cost("few", 3) == cost("many", 60)
+
+
+def test_events_are_looked_up_only_where_a_condition_asks_for_them(world: World) -> None:
+    plain = (
+        "title: Plain\nstate: live\ntopic: guides\nenroll: {when: manual}\nfrom: marketing\nsteps:\n  - email: one\n"
+    )
+    world.deploy(files(plain=plain, asking=plain + "goal: did('meeting_booked')\n"))
+
+    def asked(sequence: str) -> int:
+        world.enter(sequence, world.lead(f"{sequence}@harbor.example"))
+        with counted(world.context.engine) as statements:
+            advance.drain(world.context, sequence, "one")
+        assert world.provider.mails[-1] == (f"{sequence}@harbor.example", "one")
+        return len([one for one in statements if "FROM event" in one])
+
+    assert (asked("plain"), asked("asking")) == (0, 1)
+
+
+def test_a_drain_looks_for_nothing_before_what_its_last_batch_began_with(world: World) -> None:
+    """What earlier batches took stays in the index for as long as somebody holds an old snapshot."""
+    world.deploy(files(branch=BRANCH))
+    small = World(replace(world.context, mails=10), world.provider)
+    people = [small.lead(f"p{n}@harbor.example") for n in range(25)]
+    small.enter("branch", *people)
+    with counted(small.context.engine) as statements:
+        advance.drain(small.context, "branch", "one")
+    assert [len(batch.recipients) for batch in world.provider.batches] == [10, 10, 5]
+    claims = [one for one in statements if "SKIP LOCKED" in one and "FROM enrollment" in one]
+    assert [one.count("enrollment.due_at >=") for one in claims] == [0, 1, 1]
