@@ -98,7 +98,8 @@ def carry_out(
     changed = [decision.enrollment for decision in decisions]
     if ends_after_mail(release.workspace, series):
         # At once, for one write in place of two; whoever hears that a mail was not sent reopens its enrollment.
-        changed = [e.ended(Status.FINISHED, "finished", now) if _is_last(e, mailed) else e for e in changed]
+        through = {attempt.enrollment_id for attempt in begun}
+        changed = [e.ended(Status.FINISHED, "finished", now) if _is_last(e, through) else e for e in changed]
     enrollments.update(conn, changed)
     awake = {
         (series.id, decision.enrollment.position)
@@ -121,9 +122,9 @@ def carry_out(
     return outgoing, awake, bool(late)
 
 
-def _is_last(enrollment: Enrollment, mailed: Collection[int]) -> bool:
-    """Whether the mail that it was just sent is its last."""
-    return enrollment.position == END and enrollment.id in mailed
+def _is_last(enrollment: Enrollment, begun: Collection[int]) -> bool:
+    """Whether the mail that was just begun for it is its last."""
+    return enrollment.position == END and enrollment.id in begun
 
 
 def _unsaid(decision: Decision, why: Mapping[int, str]) -> Decision:

@@ -7,17 +7,18 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Text, and_, bindparam, cast, func, or_, select, text
+from sqlalchemy import Connection, Text, and_, bindparam, cast, exists, func, or_, select, text
 from sqlalchemy import update as update_
 
 from sequencer.core.enrollment import HOLDOUT, RUNNING, Enrollment, Outcome, Status, made
 from sequencer.core.fate import Standing
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
+from sequencer.core.message import State
 from sequencer.store import leads
 from sequencer.store.arrays import any_in, array, numbered
 from sequencer.store.partitions import SHIFT
-from sequencer.store.tables import company, enrollment, lead, request
+from sequencer.store.tables import company, enrollment, lead, message, request
 
 COLUMNS = (
     enrollment.c.id,
@@ -41,13 +42,15 @@ _RUNNING = sorted(RUNNING)
 _STATUSES = {status.value: status for status in Status}
 _HELD_OUT = [{"step": HOLDOUT}]
 """What the history of whoever gets nothing holds."""
+_BEING_MADE = select(func.unnest(request.c.enrollment_ids)).where(request.c.lease_until.is_not(None))
+"""Whose mails are on their way to the provider: by way of the requests, for whoever asks for all of them."""
 _LAST_IS_OUT = and_(
     enrollment.c.status == Status.FINISHED,
-    enrollment.c.id.in_(select(func.unnest(request.c.enrollment_ids)).where(request.c.lease_until.is_not(None))),
+    exists().where(message.c.enrollment_id == enrollment.c.id, message.c.state == State.SENDING),
 )
 """Finished with a last mail that is on its way to the provider, and so still running: should that surely not be sent,
-it is reopened, and whatever ended or paused it meanwhile must be known then. By way of the requests that are being
-made: they are few, and the ledger is long."""
+it is reopened, and whatever ended or paused it meanwhile must be known then. By way of the ledger, for whoever asks for
+some leads: how many others are mailed at the moment costs them nothing."""
 
 
 Row = tuple[Enrollment, Lead]
@@ -345,8 +348,11 @@ def redate(conn: Connection, dues: Mapping[int, datetime], wait: bool = True) ->
 def any_running(conn: Connection, first_id: int, after_id: int) -> bool:
     """Whether anybody with an id from the first to before the other is still on the way."""
     e = enrollment.c
-    inside = select(e.id).where(e.id >= first_id, e.id < after_id, or_(e.status == func.any(_RUNNING), _LAST_IS_OUT))
-    return bool(conn.execute(select(inside.exists())).scalar_one())
+    inside = select(e.id).where(e.id >= first_id, e.id < after_id, e.status == func.any(_RUNNING))
+    mailed = _BEING_MADE.subquery()
+    number = mailed.c[0]
+    out = select(number).where(number >= first_id, number < after_id)
+    return bool(conn.execute(select(or_(inside.exists(), out.exists()))).scalar_one())
 
 
 def overdue(conn: Connection, now: datetime) -> int:
@@ -464,18 +470,30 @@ _PINNED = text(
         ) next
     )
     SELECT sequence, pinned FROM kept
+    UNION
+    SELECT sequence, pinned FROM enrollment
+    WHERE pinned IS NOT NULL AND status = 'finished'
+      AND id IN (SELECT unnest(enrollment_ids) FROM request WHERE lease_until IS NOT NULL)
     """
 )
 
 
 def pinned(conn: Connection) -> list[tuple[str, int]]:
-    """Every sequence and older deployment whose steps somebody inside keeps; a walk from key to key."""
+    """Every sequence and older deployment whose steps somebody inside keeps; a walk from key to key.
+
+    Also who finished with a mail that is on its way: should it go again, then by these steps.
+    """
     return [(row.sequence, row.pinned) for row in conn.execute(_PINNED)]
 
 
 def oldest_deployment(conn: Connection) -> int | None:
-    """The oldest from which somebody inside is still to be taken over; None: nobody is inside."""
-    query = select(func.min(enrollment.c.deployment)).where(enrollment.c.status.in_(_RUNNING))
+    """The oldest from which somebody inside is still to be taken over, or would be whose last mail is on its way; None:
+    nobody is.
+    """
+    e = enrollment.c
+    inside = select(func.min(e.deployment)).where(e.status.in_(_RUNNING))
+    out = select(func.min(e.deployment)).where(e.status == Status.FINISHED, e.id.in_(_BEING_MADE))
+    query = select(func.least(inside.scalar_subquery(), out.scalar_subquery()))
     found: int | None = conn.execute(query).scalar()
     return found
 

@@ -12,6 +12,7 @@ from sequencer.core.mail import Answer, Batch, Outcome, Receipt
 from sequencer.core.message import State
 from sequencer.services import advance, operate, reconcile
 from sequencer.services.halt import halt
+from sequencer.services.migrate import migrate
 from sequencer.store import enrollments, messages
 from sequencer.store.messages import Settled
 from tests.databases import until_waiting
@@ -209,3 +210,46 @@ def test_a_halt_that_waits_for_the_record_of_an_answer_ends_what_that_reopened(w
         record.commit()
         done.result()
     assert (world.status(kim, "last")[0], ledger(world)) == ("stopped", ["cancelled"])
+
+
+def edited(world: World, last: str, times: int) -> None:
+    for number in range(times):
+        world.deploy(files(last=f"{last}\n# {number}\n"))
+        with world.context.engine.begin() as conn:
+            world.context.releases.current(conn)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("pinned", [False, True])
+def test_who_keeps_older_steps_still_has_them_when_their_last_mail_goes_again(
+    world: World, pinned: bool, times: int
+) -> None:
+    pins = LAST.replace("from: marketing", "edits: pin\nfrom: marketing")
+    world.deploy(files(last=pins))
+    kim = world.lead(first_name="Kim")
+    world.enter("last", kim)
+    later = pins + "  - wait: 1 day\n  - email: two\n"
+    if pinned:
+        # They are of today's deployment, and keep the steps of an earlier one.
+        world.deploy(files(last=later))
+        while migrate(world.context):
+            pass
+    sends = world.provider.send
+    in_mid_request(world, lambda world: edited(world, later, times), Answer.RETRY)
+    advance.drain(world.context, "last", "known")
+    world.provider.send = sends  # type: ignore[method-assign]
+    assert world.status(kim, "last")[0] == "active"
+    world.pass_(minutes=30)
+    assert (ledger(world), world.status(kim, "last")[0]) == (["accepted"], "finished")
+
+
+def test_whoever_could_not_begin_their_last_mail_is_not_at_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy(files(last=LAST))
+    kim = world.lead(first_name="Kim")
+    world.enter("last", kim)
+    with monkeypatch.context() as patched:
+        patched.setattr(messages, "begin", lambda *_: ())
+        advance.drain(world.context, "last", "known")
+    assert (world.provider.batches, world.status(kim, "last")[0]) == ([], "active")
