@@ -1,5 +1,7 @@
 """An old month can be taken off while nobody needs it, and what it knew is forgotten without alarm."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
@@ -43,6 +45,20 @@ def test_a_month_stays_while_somebody_who_entered_in_it_is_still_on_the_way(worl
         detach(world.context.engine, MONTH)
     world.pass_(days=101)
     detach(world.context.engine, MONTH)
+
+
+def test_a_month_stays_while_the_last_mail_of_somebody_who_entered_in_it_is_on_its_way(world: World) -> None:
+    world.deploy(files(quick=EXEMPT.replace("2 hours", "400 days")))
+    kim = world.lead()
+    world.enter("quick", kim)
+    world.pass_(days=399)
+    world.idle(timedelta(days=1))
+    world.provider.answers.append(RuntimeError("its worker died"))
+    with pytest.raises(RuntimeError):
+        world.work()
+    assert "finished" == world.status(kim, "quick")[0]
+    with pytest.raises(SequencerError, match="is still in it"):
+        detach(world.context.engine, MONTH)
 
 
 def test_the_last_twelve_months_stay(world: World, kim: Lead) -> None:
