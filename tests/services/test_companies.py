@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from sequencer.core.enrollment import Status
 from sequencer.core.lead import FORM, OPERATOR, Lead
-from sequencer.core.lead_input import OWN, read
+from sequencer.core.lead_input import OWN, Row, read
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.services import companies, strangers
 from sequencer.services.colleagues import tell
@@ -169,10 +169,10 @@ def given(conn: Connection, how: str, named: Mapping[str, str | None], source: s
     if how == "save":
         leads.put_companies(conn, named, source)
         return
-    rows = [
-        (line, f"kim@{domain}", domain, name, *(None for _ in OWN), "{}")
+    rows = {
+        line: Row(f"kim@{domain}", domain, name, (None,) * len(OWN), "{}")
         for line, (domain, name) in enumerate(named.items())
-    ]
+    }
     staging.put(conn, rows)
     staging.put_companies(conn, source)
     staging.staged.drop(conn)
