@@ -68,6 +68,11 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield names
 
 
+def shown(compiled: Compiled) -> str:
+    """All that it says: sequences of two compilations are two, whatever they say."""
+    return repr(compiled)
+
+
 def check(folder: Path, workspace: Mapping[str, str]) -> Compiled:
     return compile_workspace(workspace, shelf=shelves.opened(folder))
 
@@ -83,7 +88,7 @@ def test_what_stands_on_the_shelf_is_what_is_worked_out(folder: Path, worked: li
     worked.clear()
     second = check(folder, workspace)
     assert worked == []
-    assert plain == first == second
+    assert shown(plain) == shown(first) == shown(second)
     assert len(second.problems) == (2 if text == BROKEN else 1)
 
 
@@ -142,17 +147,17 @@ def test_other_code_works_everything_out_again(
 
 @pytest.mark.parametrize("damage", [b"", b"x", bytes(100), None])
 def test_what_is_damaged_is_worked_out_again_and_mended(folder: Path, worked: list[str], damage: bytes | None) -> None:
-    good = check(folder, files(kept=SEQUENCE))
+    good = shown(check(folder, files(kept=SEQUENCE)))
     kept = sorted(folder.glob("??/*"))
     assert len(kept) == 5
     for path in kept:
         raw = path.read_bytes()
         path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]) if damage is None else damage)
     worked.clear()
-    assert check(folder, files(kept=SEQUENCE)) == good
+    assert shown(check(folder, files(kept=SEQUENCE))) == good
     assert sorted(worked) == [*mails(), "sequences/kept.yaml"]
     worked.clear()
-    assert check(folder, files(kept=SEQUENCE)) == good
+    assert shown(check(folder, files(kept=SEQUENCE))) == good
     assert worked == []
 
 
@@ -226,7 +231,7 @@ def test_several_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) 
     workspace = {**files(kept=BROKEN), "content/bad.md": "---\nsubject: Bad\n---\n{{ lead.frist_name }}\n"}
     one = compile_workspace(workspace)
     monkeypatch.setattr(compiling, "WORTH_A_PROCESS", 2)
-    assert compile_workspace(workspace, processes=2) == one
+    assert shown(compile_workspace(workspace, processes=2)) == shown(one)
 
 
 keys = st.recursive(
