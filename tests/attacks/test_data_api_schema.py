@@ -62,7 +62,7 @@ def ask_everything(site: Site, folder: Path, *options: str) -> tuple[subprocess.
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "settings.toml", "--no-color"]
         command += ["run", f"{here}/api/openapi.json", "--url", here, "--header", f"Authorization: Bearer {TOKEN}"]
         command += ["--seed", "1", "--generation-deterministic", *options]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=800)
     return done, app
 
 
@@ -79,6 +79,18 @@ def test_the_api_keeps_to_its_description_whatever_it_is_asked(
     assert app.answers["/api/leads", 200] + app.answers["/api/leads", 201] > 20
     assert app.answers["/api/events", 200] > 10
     assert {status for path, status in app.answers if path == "/api/events"} == {200, 400, 401, 404, 405, 422}
+
+
+@pytest.mark.long
+def test_it_also_does_in_a_run_as_long_as_schemathesis_makes_it_by_default(
+    site: Site, kim: Lead, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = time.monotonic()
+    done, app = ask_everything(site, tmp_path)
+    with capsys.disabled():
+        print(f"\nschemathesis: {app.answers.total()} answers in {time.monotonic() - began:.1f} s")
+    assert done.returncode == 0, done.stdout[-10_000:] + done.stderr
+    assert [status for _, status in app.answers if status >= 500] == []
 
 
 def test_an_api_that_breaks_its_description_is_noticed(
