@@ -108,7 +108,7 @@ def sink(folder: Path) -> Iterator[Sink]:
     certificate, url = folder / "sink.pem", f"https://{ports.HOST}:{(port := _port())}"
     write_certificate(certificate)
     http = urllib3.PoolManager(
-        retries=urllib3.Retry(connect=50, backoff_factor=0.05, backoff_max=0.1), ca_certs=str(certificate)
+        retries=urllib3.Retry(None, connect=200, backoff_factor=0.05, backoff_max=0.1), ca_certs=str(certificate)
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.sink", str(port), str(certificate)], stdin=subprocess.DEVNULL

@@ -9,13 +9,16 @@ from typing import Final
 from sequencer.core.country import code_of
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Quiet:
     """Days of the week (Monday is 0), and whose national holidays are quiet as well."""
 
     weekdays: frozenset[int] = frozenset()
     country: str | None = None
     """One of `countries()`; None: no holidays."""
+
+    __hash__ = object.__hash__
+    """As of sequences: each mail looks up by it what is remembered."""
 
     def __contains__(self, day: date) -> bool:
         return day.weekday() in self.weekdays or self.is_holiday(day)

@@ -295,7 +295,7 @@ class Place:
     """Before that step, or after the arm's last; between the rounds of a series, those from one to the next."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Sequence:
     """One file of `sequences/`, of one release. Its steps are `body`."""
 
@@ -332,6 +332,9 @@ class Sequence:
     A step's `id` is the first of them, for good: positions, ledger and outcomes hold it, and a new name changes nothing
     for the people inside. Only what people read and write goes through `shown` and `key`.
     """
+
+    __hash__ = object.__hash__
+    """What is remembered by sequence is found by this very one, of its release, at once; an equal one says it again."""
 
     @property
     def takes_in(self) -> bool:

@@ -141,7 +141,7 @@ def tags_in(contents: Mapping[str, Content]) -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for content in contents.values():
         further = {name: tags for name, tags in (content.tags or {}).items() if name != "published"}
-        for tag in {*content.stages, *content.pains, *(one for tags in further.values() for one in tags)}:
+        for tag in (*content.stages, *content.pains, *(one for tags in further.values() for one in tags)):
             found.setdefault(tag, set()).add(content.id)
     return {tag: frozenset(several) for tag, several in found.items()}
 

@@ -1,6 +1,8 @@
 """What `check` keeps: nothing is worked out twice, and nothing is ever taken for something else."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Thread
@@ -14,6 +16,7 @@ from sequencer.rendering.compile import compile_content
 from sequencer.services import contents as compiling
 from sequencer.services import shelves
 from sequencer.services.compile import Compiled, compile_workspace
+from sequencer.settings import variables
 from sequencer.workspace import sequences
 from tests.workspaces import files
 
@@ -225,6 +228,19 @@ def test_what_nobody_asked_for_in_two_weeks_goes(folder: Path) -> None:
     assert shelf.get("used") == "used"
     shelves.tidy(folder)
     assert list(folder.glob("??/*")) == [used]
+
+
+def test_another_process_finds_what_one_left(tmp_path: Path) -> None:
+    """Whatever order its sets have: no two processes hash strings alike."""
+    tagged = "---\nsubject: Tags\nkind: guide\npains: [cost, risk]\nstage: [lead, mql, sql]\n---\nHello\n"
+    for name, text in {**files(kept=SEQUENCE), "content/tagged.md": tagged}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for seed in ("1", "2", "3"):
+        environ = {**variables(), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-m", "sequencer", "check", str(tmp_path)]
+        subprocess.run(command, env=environ, check=True, capture_output=True)
+    assert len([path for path in (tmp_path / "cache").rglob("*") if path.is_file()]) == 6  # five mails and a sequence
 
 
 def test_several_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
