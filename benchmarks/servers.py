@@ -38,9 +38,13 @@ class Sink:
     http: urllib3.PoolManager
 
     def counts(self) -> dict[str, int]:
-        """`requests`, `recipients` and `bytes` that it has taken so far."""
+        """`requests`, `recipients` and `bytes` that it has taken so far, and how many requests it has `refused`."""
         found: dict[str, int] = self.http.request("GET", self.environ["SENDGRID_HOST"]).json()
         return found
+
+    def refuse(self, refuses: bool) -> None:
+        """Begins or ends an outage: every mail is answered with a 503, at once."""
+        self.http.request("PUT", f"{self.environ['SENDGRID_HOST']}/{503 if refuses else 202}")
 
 
 @dataclass

@@ -3,7 +3,8 @@
     python -m benchmarks.sink PORT CERTIFICATE
 
 By TLS, as SendGrid is reached. `POST /v3/mail/send` is read in full and counted, not parsed; `GET /` gives the counts
-as JSON. Keep-alive, loopback only. Whether requests are right is the sandbox's business, not this one's.
+as JSON. `PUT /503` has mails answered with that from then on, and `PUT /202` ends it; what is refused is not counted.
+Keep-alive, loopback only. Whether requests are right is the sandbox's business, not this one's.
 """
 
 import asyncio
@@ -18,10 +19,13 @@ _RECIPIENT = b'"to":'
 
 
 class Counts:
-    requests = recipients = size = 0
+    requests = recipients = size = refused = 0
+    refuses = False
 
     def answer(self) -> bytes:
-        text = f'{{"requests":{self.requests},"recipients":{self.recipients},"bytes":{self.size}}}'.encode()
+        names = ("requests", "recipients", "bytes", "refused")
+        taken = zip(names, (self.requests, self.recipients, self.size, self.refused), strict=True)
+        text = ("{" + ",".join(f'"{name}":{count}' for name, count in taken) + "}").encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
 
 
@@ -70,6 +74,14 @@ class Sink(asyncio.BufferedProtocol):
         counts = self._counts
         if self._buffer.startswith(b"GET "):
             self._transport.write(counts.answer())
+            return
+        if self._buffer.startswith(b"PUT "):
+            counts.refuses = self._buffer.startswith(b"PUT /503 ")
+            self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            return
+        if counts.refuses:
+            counts.refused += 1
+            self._transport.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             return
         counts.requests += 1
         counts.size += self._needed - self._head

@@ -33,11 +33,12 @@ def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_a
     """Sends each batch and records its receipt. `leased_at`: monotonic time at which the ledger was written.
 
     `trial`: sending is paused because of our credentials; when the provider takes this, the pause is over.
-    What cannot be begun (an earlier batch failed, the lease is half over, the process is told to go) was surely not
-    sent and is released.
+    What cannot be begun (an earlier batch failed, the lease is half over, the process is told to go, an outage began
+    and fewer are to try whether it is over) was surely not sent and is released.
     """
     for number, out in enumerate(outgoing):
-        if time.monotonic() > leased_at + context.lease / 2 or context.stopping.is_set():
+        late = time.monotonic() > leased_at + context.lease / 2
+        if late or context.stopping.is_set() or context.probe.forbids(len(out.attempts)):
             release(context, outgoing[number:])
             return
         try:

@@ -38,6 +38,11 @@ class Probe:
         step = self._step
         return None if step is None else STEPS[step]
 
+    def forbids(self, mails: int) -> bool:
+        """Whether so many are not to be handed over now."""
+        limit = self.limit
+        return limit is not None and mails > limit
+
     def answered(self, answers: Iterable[Answer]) -> None:
         """What became of a batch."""
         seen = set(answers)

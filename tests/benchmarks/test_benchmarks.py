@@ -19,6 +19,7 @@ SMALL = {
     "importing": ["--leads", "1000"],
     "webhooks": ["--events", "200", "--times", "1"],
     "halting": ["--leads", "400"],
+    "outage": ["--leads", "2000", "--seconds", "1"],
     "checking": ["--sequences", "60", "--rounds", "1"],
     "helping": ["--rounds", "1"],
     "simulating": ["--people", "20"],

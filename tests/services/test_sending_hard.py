@@ -4,6 +4,7 @@ import time
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -13,6 +14,7 @@ from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.core.message import State
 from sequencer.services import advance, reconcile
 from sequencer.services import alerts as alert_service
+from sequencer.services.context import Context
 from sequencer.services.deliver import settlement
 from sequencer.services.migrate import migrate
 from sequencer.services.probe import Probe
@@ -144,6 +146,25 @@ def test_an_outage_makes_only_a_few_mails_unknown(world: World) -> None:
     assert [len(batch.recipients) for batch in small.provider.batches] == [20, 1, 1, 1, 10, 20, 20, 20, 7]
     assert [states(small, *people).count(state) for state in ("unknown", "accepted")] == [22, 78]
     assert len(small.provider.mails) == len(set(small.provider.mails)) == 100
+
+
+def test_what_was_begun_before_another_thread_met_the_outage_is_not_handed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy(files(quick=EXEMPT))
+    people = [world.lead(f"p{n}@harbor.example") for n in range(60)]
+    world.enter("quick", *people)
+    deliver = advance.deliver
+
+    def overtaken(context: Context, *rest: Any) -> None:
+        monkeypatch.setattr(advance, "deliver", deliver)
+        context.probe.answered([Answer.UNKNOWN])
+        deliver(context, *rest)
+
+    monkeypatch.setattr(advance, "deliver", overtaken)
+    world.work()
+    assert [len(batch.recipients) for batch in world.provider.batches] == [1, 10, 49]
+    assert states(world, *people) == ["accepted"] * 60
 
 
 def test_ten_minutes_of_quick_refusals_make_a_few_mails_unknown_and_the_rest_follow(world: World) -> None:

@@ -1,0 +1,125 @@
+"""What an outage of the provider that begins at full speed leaves in doubt.
+
+    python -m benchmarks outage --seconds 600
+
+PostgreSQL, Valkey, a dyno of workers and a clock, and a sink that takes the mails. All leads are due at once; when a
+fifth of them was mailed the sink answers every request with a 503, at once, and takes mails again after so many
+seconds. Of a mail that was answered so nobody knows whether it went, so it is held. Exit code 1: there are more than a
+few hundred such, or a mail was sent twice, or one is missing.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Engine, text
+
+from benchmarks import mailing, report
+from benchmarks.servers import START, Sink, sink
+from benchmarks.stack import Stack, stack
+from sequencer.store import clock, partitions
+
+DOUBT = 300
+"""Mails in doubt, at most: what issue 3 calls a few hundred."""
+PROCESSES = 2
+"""Of workers."""
+SLOWEST = 200
+"""Mails a second below which waiting is given up."""
+
+
+@dataclass(frozen=True)
+class Left:
+    rate: float
+    """Mails a second before the outage."""
+    seconds: float
+    """That it lasted."""
+    refused: int
+    """Requests that were answered with a 503."""
+    unknown: int
+    """Mails in doubt afterwards."""
+    again: float
+    """Seconds from its end until the first mail was taken."""
+    twice: int
+    """Mails that the sink took beyond those of the ledger."""
+    missing: int
+    """Leads whose mail is neither accepted nor in doubt."""
+
+    def problems(self) -> list[str]:
+        told = {"sent twice": self.twice, "not mailed": self.missing, f"in doubt, of {DOUBT}": 0}
+        if self.unknown > DOUBT:
+            told[f"in doubt, of {DOUBT}"] = self.unknown
+        return [f"{count} {what}" for what, count in told.items() if count]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = report.parser("outage", __doc__)
+    parser.add_argument("--leads", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    chosen = parser.parse_args(arguments)
+    with stack(sandbox_options=[]) as made, sink(made.folder) as taker:
+        about = report.environment(made.engine)
+        found = run(made, taker, chosen.leads, chosen.seconds)
+    rows = [
+        ("mails/s before", "outage, s", "refused requests", "in doubt", "first mail after, s", "problems"),
+        (
+            *(f"{found.rate:,.0f}", f"{found.seconds:.0f}", f"{found.refused:,}", f"{found.unknown:,}"),
+            *(f"{found.again:.1f}", ", ".join(found.problems()) or "none"),
+        ),
+    ]
+    report.show(about, asdict(found), rows, chosen.json)
+    return 1 if found.problems() else 0
+
+
+def run(made: Stack, taker: Sink, leads: int, seconds: float) -> Left:
+    with made.engine.begin() as conn:
+        clock.start_virtual(conn, START, speed=1)
+        partitions.ensure(conn)
+    mailing.deploy(made.engine, mailing.files())
+    mailing.load(made.engine, leads)
+    mailing.settle(made.engine)
+
+    def taken() -> int:
+        return taker.counts()["recipients"]
+
+    made.add("clock", "-m", "workers.clock")
+    environ = made.environ | taker.environ | {"WORKER_PROCESSES": str(PROCESSES)}
+    made.add("worker", "-m", "workers", environ=environ)
+    made.until("the first mails", taken, 60, every=0.01)
+    began = time.monotonic()
+    made.until("a fifth of the mails", lambda: taken() >= leads / 5, 60 + leads / SLOWEST, every=0.01)
+    taker.refuse(True)
+    before = taken()
+    rate = before / (time.monotonic() - began)
+    time.sleep(seconds)
+    taker.refuse(False)
+    ended = time.monotonic()
+    made.until("mails after the outage", lambda: taken() > before, 60, every=0.01)
+    again = time.monotonic() - ended
+    made.until("the end of all", lambda: not _count(made.engine, _OPEN), 60 + leads / SLOWEST)
+    accepted, unknown = (_count(made.engine, f"{_STATE} = '{state}'") for state in ("accepted", "unknown"))
+    return Left(
+        rate=rate,
+        seconds=seconds,
+        refused=taker.counts()["refused"],
+        unknown=unknown,
+        again=again,
+        twice=taken() - accepted,
+        missing=leads - accepted - unknown,
+    )
+
+
+def _count(engine: Engine, query: str) -> int:
+    with engine.connect() as conn:
+        return int(conn.execute(text(query)).scalar_one())
+
+
+_STATE = "SELECT count(*) FROM message WHERE state"
+_OPEN = f"""
+    SELECT (SELECT count(*) FROM message WHERE state IN ('sending', 'retry'))
+         + (SELECT count(*) FROM enrollment WHERE due_at <= {clock.BUSINESS})
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
