@@ -44,7 +44,7 @@ class Recipient(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One request to the provider: at most 1,000 recipients, each address once."""
+    """What is handed to the provider in one go: at most 1,000 recipients, each address once."""
 
     request_id: str
     """Echoed as `sq_request` by events about a request that carried the whole batch: it proves all of it."""

@@ -121,19 +121,18 @@ def record(context: Context, out: Outgoing, outcomes: Sequence[Outcome], fence: 
     request_id = out.batch.request_id
     with context.engine.begin() as conn:
         now = requests.begun(conn, request_id)
-        accepted = [
-            attempt.enrollment_id
+        accepted = {
+            attempt.enrollment_id: outcome.provider_id
             for attempt, outcome in zip(out.attempts, outcomes, strict=True)
             if outcome.answer is Answer.ACCEPTED
-        ]
+        }
         settled = [
             settlement(attempt.enrollment_id, attempt.common.attempt, outcome, now)
             for attempt, outcome in zip(out.attempts, outcomes, strict=True)
             if outcome.answer is not Answer.ACCEPTED
         ]
         if accepted:
-            provider_id = next(o.provider_id for o in outcomes if o.answer is Answer.ACCEPTED)
-            messages.accept(conn, request_id, accepted, provider_id, now, close=not settled)
+            messages.accept(conn, request_id, accepted, now, close=not settled)
         if settled:
             _settle(conn, out, settled, fence, now)
         refused = next((o for o in outcomes if o.scope == "credentials"), None)

@@ -6,6 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, Text, bindparam, func, select, text, tuple_
 
 from sequencer.core.message import MAYBE_SENT, Message, State
@@ -200,8 +201,8 @@ _ACCEPT = """
             AND enrollment_id = ANY(CAST(:ids AS bigint[]))
         ORDER BY enrollment_id, step FOR NO KEY UPDATE
     )
-    UPDATE message SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), provider_id = :provider_id,
-                       failure = NULL
+    UPDATE message SET state = 'accepted', accepted_at = coalesce(accepted_at, :now), failure = NULL,
+                       provider_id = CAST(:provider_ids AS jsonb) ->> CAST(enrollment_id AS text)
     WHERE request_id = :request_id AND state IN ('sending', 'unknown')
         -- One walk through the index, where a join would look up each row by itself.
         AND enrollment_id = ANY(ARRAY(SELECT enrollment_id FROM ours))
@@ -210,12 +211,13 @@ _ACCEPT_SOME = text(_ACCEPT % "")
 _ACCEPT_ALL = text(_ACCEPT % "closed AS (DELETE FROM request WHERE id = :request_id),")
 
 
-def accept(conn: Connection, request_id: str, ids: Sequence[int], provider_id: str, now: datetime, close: bool) -> int:
+def accept(conn: Connection, request_id: str, provider_ids: Mapping[int, str], now: datetime, close: bool) -> int:
     """The provider took them. Always wins over `unknown`, also after a lost lease; later states are left alone.
 
-    `close`: these are all that the request was about, which is over with it.
+    `provider_ids`: by enrollment. `close`: these are all that the request was about, which is over with it.
     """
-    values = {"request_id": request_id, "ids": array(ids), "provider_id": provider_id, "now": now}
+    known = orjson.dumps(provider_ids, option=orjson.OPT_NON_STR_KEYS).decode()
+    values = {"request_id": request_id, "ids": array(provider_ids), "provider_ids": known, "now": now}
     return conn.execute(_ACCEPT_ALL if close else _ACCEPT_SOME, values).rowcount
 
 

@@ -32,8 +32,8 @@ def answers(receipt: Receipt, made: Batch) -> list[Answer]:
 
 
 def test_a_batch_is_one_request_and_the_receipt_carries_its_id(api: Api) -> None:
-    receipt = send(api.url, batch(1000))
-    assert (1, 1000) == (len(api.bodies), len(api.bodies[0]["personalizations"]))
+    receipt = send(api.url, batch(100))
+    assert (1, 100) == (len(api.bodies), len(api.bodies[0]["personalizations"]))
     assert (Answer.ACCEPTED, "id-1", {}) == (receipt.outcome.answer, receipt.outcome.provider_id, receipt.each)
     path, headers = api.requests[0]
     assert ("/v3/mail/send", "Bearer SG.key", "application/json") == (
@@ -41,6 +41,34 @@ def test_a_batch_is_one_request_and_the_receipt_carries_its_id(api: Api) -> None
         headers["Authorization"],
         headers["Content-Type"],
     )
+
+
+def test_a_large_batch_goes_in_requests_that_each_carry_an_id_of_their_own(api: Api) -> None:
+    api.answer = lambda body: (202, {"X-Message-Id": body["personalizations"][0]["to"][0]["email"]}, b"")
+    made = batch(250)
+    receipt = send(api.url, made)
+    assert [100, 100, 50] == [len(body["personalizations"]) for body in api.bodies]
+    ids = [receipt.of(number).provider_id for number in (0, 99, 100, 199, 200, 249)]
+    assert ["lead0@example.com"] * 2 + ["lead100@example.com"] * 2 + ["lead200@example.com"] * 2 == ids
+    assert [Answer.ACCEPTED] * 250 == answers(receipt, made)
+
+
+def test_an_unclear_answer_leaves_one_request_in_doubt_and_the_rest_of_the_batch_is_not_tried(api: Api) -> None:
+    api.answer = lambda body: ACCEPT if len(api.bodies) < 3 else (503, {}, b"")
+    made = batch(1000)
+    receipt = send(api.url, made)
+    assert 3 == len(api.bodies)
+    assert [Answer.ACCEPTED] * 200 + [Answer.UNKNOWN] * 100 + [Answer.RETRY] * 700 == answers(receipt, made)
+
+
+def test_a_rate_limit_that_is_used_up_within_a_batch_is_kept_by_the_rest_of_it(api: Api) -> None:
+    limits = {"X-RateLimit-Remaining": "0", "Retry-After": "30"}
+    api.answer = lambda body: (202, {"X-Message-Id": "id-1", **limits}, b"")
+    made = batch(300)
+    receipt = send(api.url, made)
+    assert 1 == len(api.bodies)
+    assert [Answer.ACCEPTED] * 100 + [Answer.RETRY] * 200 == answers(receipt, made)
+    assert {30.0} == {receipt.of(number).retry_after for number in (0, 100, 299)}
 
 
 def test_the_host_may_lie_below_a_path(api: Api) -> None:

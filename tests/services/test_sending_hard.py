@@ -201,6 +201,19 @@ def test_the_proof_of_an_unknown_mail_wakes_whoever_stood_behind_it(world: World
 # --- batches
 
 
+def test_each_mail_has_the_id_of_the_request_that_took_it(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    people = [world.lead(f"p{n}@harbor.example") for n in range(3)]
+    world.enter("quick", *people)
+    first, second = (Outcome(Answer.ACCEPTED, provider_id=name) for name in ("first", "second"))
+    world.provider.answers = [Receipt(first, {1: second})]
+    world.work()
+    with world.context.engine.connect() as conn:
+        taken = {row.email: row.provider_id for row in conn.execute(text("SELECT email, provider_id FROM message"))}
+    order = [recipient.to_email for recipient in world.provider.batches[0].recipients]
+    assert [taken[email] for email in order] == ["first", "second", "first"]
+
+
 def test_a_batch_that_fails_takes_no_other_with_it(world: World) -> None:
     world.deploy(files(two=TWO_CONTENTS))
     people = [world.lead("a@harbor.example", stage="mql"), world.lead("b@harbor.example", stage="lead")]

@@ -73,7 +73,7 @@ WRITES: dict[str, tuple[Write, State, str]] = {
         "(SELECT e.machine FROM event e WHERE e.enrollment_id = message.enrollment_id)",
     ),
     "that the provider took them": (
-        lambda conn, start: messages.accept(conn, REQUEST, ids(start), "theirs", start, close=True),
+        lambda conn, start: messages.accept(conn, REQUEST, dict.fromkeys(ids(start), "theirs"), start, close=True),
         State.SENDING,
         "state = 'accepted'",
     ),
