@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks import chaos_check, chaos_workspace
@@ -174,7 +173,7 @@ def _judged(
         missed += [f"never struck: {what}" for what in storm.missing()]
     if deadlocks := made.postgres_log().count("deadlock detected"):
         problems.append(f"{deadlocks} deadlocks")
-    if aside := _count(made, "SELECT count(*) FROM intake WHERE state = 'set_aside'"):
+    if aside := made.count("SELECT count(*) FROM intake WHERE state = 'set_aside'"):
         problems.append(f"{aside} webhook bodies were set aside")
     accepted = Counter(int(row.accepted_at.timestamp()) for rows in evidence.mails.values() for row in rows)
     carried = Counter(int(at.timestamp()) for at in chaos_check.requests(made))
@@ -262,7 +261,7 @@ def _until_working(made: Stack) -> float:
     """Waits until a worker has begun to work; gives the seconds that its start took."""
     began = time.monotonic()
     query = "SELECT EXISTS (SELECT 1 FROM message)::int"
-    made.until("the first mail", lambda: _count(made, query), 60.0)
+    made.until("the first mail", lambda: made.count(query), 60.0)
     return time.monotonic() - began
 
 
@@ -270,7 +269,7 @@ def _walked(made: Stack) -> bool:
     """Nobody is due any more but who is held."""
     query = "SELECT EXISTS (SELECT 1 FROM enrollment WHERE due_at < clock_timestamp() + interval '20 seconds')::int"
     try:
-        return not _count(made, query)
+        return not made.count(query)
     except DBAPIError:
         return False
 
@@ -285,12 +284,7 @@ _OPEN = """
 def _resting(made: Stack) -> bool:
     """Nothing is due, under way, or to be posted."""
     pending = made.ask("GET", "/pending.json")
-    return pending["next_at"] is None and not pending["copies"] and not _count(made, _OPEN)
-
-
-def _count(made: Stack, query: str) -> int:
-    with made.engine.connect() as conn:
-        return int(conn.execute(text(query)).scalar_one())
+    return pending["next_at"] is None and not pending["copies"] and not made.count(_OPEN)
 
 
 def shown(report: dict[str, Any], indent: str = "") -> str:

@@ -19,23 +19,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
-from benchmarks import mailing, report
+from benchmarks import report, rush
 from benchmarks.chaos_check import quantiles
-from benchmarks.servers import START, Sink, sink
+from benchmarks.servers import Sink, sink
 from benchmarks.stack import Stack, stack
 from sequencer.sandbox import signing
-from sequencer.store import clock, partitions
+from sequencer.store import clock
 
 P99 = 1.0
 """Seconds, at most: what issue 4 asks."""
 EVERY = 0.02
 """Seconds between posts."""
-PROCESSES = 2
-"""Of workers."""
-SLOWEST = 200
-"""Mails a second below which waiting is given up."""
 BEFORE = "before"
 """The step of the mail that events are about."""
 KINDS: tuple[dict[str, str], ...] = (
@@ -95,15 +91,14 @@ def rows(full: bool) -> Iterator[report.Row]:
 
 
 def run(made: Stack, taker: Sink, leads: int) -> Halted:
-    prepare(made.engine, leads)
-    made.add("clock", "-m", "workers.clock")
-    environ = made.environ | taker.environ | {"WORKER_PROCESSES": str(PROCESSES)}
-    made.add("worker", "-m", "workers", environ=environ)
-    made.until("the first mails", lambda: taker.counts()["recipients"], 60, every=0.01)
+    rush.fill(made.engine, leads)
+    with made.engine.begin() as conn:
+        conn.execute(text(_BEFORE), {"step": BEFORE})
+    rush.begin(made, taker)
     began, before = time.monotonic(), taker.counts()["recipients"]
     posted = tell(made, leads)
     seconds, mails = time.monotonic() - began, taker.counts()["recipients"] - before
-    made.until("the end of all", lambda: not _count(made.engine, _OPEN), 60 + leads / SLOWEST)
+    rush.end(made, leads)
     with made.engine.connect() as conn:
         halted = dict(map(tuple, conn.execute(text(_HALTED))))
         unmailed = set(conn.execute(text(_UNMAILED), {"before": BEFORE}).scalars())
@@ -122,18 +117,6 @@ def run(made: Stack, taker: Sink, leads: int) -> Halted:
     )
 
 
-def prepare(engine: Engine, leads: int) -> None:
-    """Leads who are due, and were mailed a month ago."""
-    with engine.begin() as conn:
-        clock.start_virtual(conn, START, speed=1)
-        partitions.ensure(conn)
-    mailing.deploy(engine, mailing.files())
-    mailing.load(engine, leads)
-    with engine.begin() as conn:
-        conn.execute(text(_BEFORE), {"step": BEFORE})
-    mailing.settle(engine)
-
-
 def tell(made: Stack, leads: int) -> dict[int, datetime]:
     """Posts about one lead after another while there are mails to send; gives when each was told, before its post."""
     key = signing.load_key((made.folder / "state" / "webhook-key.pem").read_text())
@@ -145,7 +128,7 @@ def tell(made: Stack, leads: int) -> dict[int, datetime]:
     posted: dict[int, datetime] = {}
     following = time.monotonic()
     for (enrollment, lead), kind in zip(found, _turns(), strict=False):
-        if not _count(made.engine, _DUE):
+        if not made.count(_DUE):
             break
         body = orjson.dumps([_event(enrollment, lead, at, kind)])
         now = datetime.now(UTC)  # noqa: TID251
@@ -179,11 +162,6 @@ def _event(enrollment: int, lead: int, at: int, kind: dict[str, str]) -> dict[st
     }
 
 
-def _count(engine: Engine, query: str) -> int:
-    with engine.connect() as conn:
-        return int(conn.execute(text(query)).scalar_one())
-
-
 _BEFORE = """
     INSERT INTO message (enrollment_id, step, lead_id, sequence, deployment, content, email, sender, subject, state,
                          attempt, fence, request_id, provider_id, sent_at, accepted_at)
@@ -192,11 +170,6 @@ _BEFORE = """
     FROM enrollment e JOIN lead l ON l.id = e.lead_id
 """
 _DUE = f"SELECT EXISTS (SELECT 1 FROM enrollment WHERE due_at <= {clock.BUSINESS})::int"
-_OPEN = f"""
-    SELECT (SELECT count(*) FROM message WHERE state IN ('sending', 'retry'))
-         + (SELECT count(*) FROM intake WHERE state = 'pending')
-         + (SELECT count(*) FROM enrollment WHERE due_at <= {clock.BUSINESS})
-"""
 _HALTED = """
     SELECT l.id, pg_xact_commit_timestamp(s.xmin) FROM suppression s JOIN lead l USING (email)
 """

@@ -13,19 +13,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Engine, text
-
-from benchmarks import mailing, report
-from benchmarks.servers import START, Sink, sink
+from benchmarks import report, rush
+from benchmarks.servers import Sink, sink
 from benchmarks.stack import Stack, stack
-from sequencer.store import clock, partitions
 
 DOUBT = 450
 """Mails in doubt, at most: a request of each of four threads, and those that tried whether it was over."""
-PROCESSES = 2
-"""Of workers."""
-SLOWEST = 200
-"""Mails a second below which waiting is given up."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +39,8 @@ class Left:
     """Leads whose mail is neither accepted nor in doubt."""
 
     def problems(self) -> list[str]:
-        told = {"sent twice": self.twice, "not mailed": self.missing, f"in doubt, of {DOUBT}": 0}
-        if self.unknown > DOUBT:
-            told[f"in doubt, of {DOUBT}"] = self.unknown
+        too_many = self.unknown if self.unknown > DOUBT else 0
+        told = {"sent twice": self.twice, "not mailed": self.missing, f"in doubt, of {DOUBT}": too_many}
         return [f"{count} {what}" for what, count in told.items() if count]
 
 
@@ -72,22 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(made: Stack, taker: Sink, leads: int, seconds: float) -> Left:
-    with made.engine.begin() as conn:
-        clock.start_virtual(conn, START, speed=1)
-        partitions.ensure(conn)
-    mailing.deploy(made.engine, mailing.files())
-    mailing.load(made.engine, leads)
-    mailing.settle(made.engine)
-
     def taken() -> int:
         return taker.counts()["recipients"]
 
-    made.add("clock", "-m", "workers.clock")
-    environ = made.environ | taker.environ | {"WORKER_PROCESSES": str(PROCESSES)}
-    made.add("worker", "-m", "workers", environ=environ)
-    made.until("the first mails", taken, 60, every=0.01)
+    rush.fill(made.engine, leads)
+    rush.begin(made, taker)
     began = time.monotonic()
-    made.until("a fifth of the mails", lambda: taken() >= leads / 5, 60 + leads / SLOWEST, every=0.01)
+    made.until("a fifth of the mails", lambda: taken() >= leads / 5, 60 + leads / rush.SLOWEST, every=0.01)
     taker.refuse(True)
     before = taken()
     rate = before / (time.monotonic() - began)
@@ -96,8 +79,9 @@ def run(made: Stack, taker: Sink, leads: int, seconds: float) -> Left:
     ended = time.monotonic()
     made.until("mails after the outage", lambda: taken() > before, 60, every=0.01)
     again = time.monotonic() - ended
-    made.until("the end of all", lambda: not _count(made.engine, _OPEN), 60 + leads / SLOWEST)
-    accepted, unknown = (_count(made.engine, f"{_STATE} = '{state}'") for state in ("accepted", "unknown"))
+    rush.end(made, leads)
+    count = "SELECT count(*) FROM message WHERE state"
+    accepted, unknown = (made.count(f"{count} = '{state}'") for state in ("accepted", "unknown"))
     return Left(
         rate=rate,
         seconds=seconds,
@@ -107,18 +91,6 @@ def run(made: Stack, taker: Sink, leads: int, seconds: float) -> Left:
         twice=taken() - accepted,
         missing=leads - accepted - unknown,
     )
-
-
-def _count(engine: Engine, query: str) -> int:
-    with engine.connect() as conn:
-        return int(conn.execute(text(query)).scalar_one())
-
-
-_STATE = "SELECT count(*) FROM message WHERE state"
-_OPEN = f"""
-    SELECT (SELECT count(*) FROM message WHERE state IN ('sending', 'retry'))
-         + (SELECT count(*) FROM enrollment WHERE due_at <= {clock.BUSINESS})
-"""
 
 
 if __name__ == "__main__":

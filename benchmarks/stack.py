@@ -135,6 +135,11 @@ class Stack:
             raise RuntimeError(f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
+    def count(self, query: str) -> int:
+        """The one number that a query of the product's database gives."""
+        with self.engine.connect() as conn:
+            return int(conn.execute(text(query)).scalar_one())
+
     def deploy(self, files: Mapping[str, str]) -> None:
         for name, content in files.items():
             path = self.folder / name

@@ -230,14 +230,11 @@ _PEOPLE = (
 
 
 def _waiting(made: Stack) -> int:
-    with made.engine.connect() as conn:
-        counted = "SELECT coalesce(sum(coalesce(cardinality(bodies), 1)), 0) FROM beacon"
-        return int(conn.execute(text(counted)).scalar_one())
+    return made.count("SELECT coalesce(sum(coalesce(cardinality(bodies), 1)), 0) FROM beacon")
 
 
 def _count(made: Stack, what: str) -> int:
-    with made.engine.connect() as conn:
-        return int(conn.execute(text(f"SELECT count(*) FROM {what}")).scalar_one())
+    return made.count(f"SELECT count(*) FROM {what}")
 
 
 def dashboard(made: Stack) -> dict[str, float]:

@@ -15,10 +15,10 @@ from sequencer.core.fate import Standing
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
 from sequencer.core.message import State
-from sequencer.store import leads
+from sequencer.store import leads, requests
 from sequencer.store.arrays import any_in, array, numbered
 from sequencer.store.partitions import SHIFT
-from sequencer.store.tables import company, enrollment, lead, message, request
+from sequencer.store.tables import company, enrollment, lead, message
 
 COLUMNS = (
     enrollment.c.id,
@@ -42,8 +42,8 @@ _RUNNING = sorted(RUNNING)
 _STATUSES = {status.value: status for status in Status}
 _HELD_OUT = [{"step": HOLDOUT}]
 """What the history of whoever gets nothing holds."""
-_BEING_MADE = select(func.unnest(request.c.enrollment_ids)).where(request.c.lease_until.is_not(None))
-"""Whose mails are on their way to the provider: by way of the requests, for whoever asks for all of them."""
+_BEING_MADE = text(requests.BEING_MADE).columns(enrollment.c.id)
+"""By way of the requests, for whoever asks for all of them."""
 _LAST_IS_OUT = and_(
     enrollment.c.status == Status.FINISHED,
     exists().where(message.c.enrollment_id == enrollment.c.id, message.c.state == State.SENDING),
@@ -349,8 +349,7 @@ def any_running(conn: Connection, first_id: int, after_id: int) -> bool:
     """Whether anybody with an id from the first to before the other is still on the way."""
     e = enrollment.c
     inside = select(e.id).where(e.id >= first_id, e.id < after_id, e.status == func.any(_RUNNING))
-    mailed = _BEING_MADE.subquery()
-    number = mailed.c[0]
+    number = _BEING_MADE.subquery().c.id
     out = select(number).where(number >= first_id, number < after_id)
     return bool(conn.execute(select(or_(inside.exists(), out.exists()))).scalar_one())
 
@@ -457,7 +456,7 @@ def left_behind(conn: Connection, deployment: int) -> int:
 
 
 _PINNED = text(
-    """
+    f"""
     WITH RECURSIVE kept AS (
         (SELECT sequence, pinned FROM enrollment WHERE pinned IS NOT NULL AND status IN ('active', 'paused')
          ORDER BY sequence, pinned LIMIT 1)
@@ -473,7 +472,7 @@ _PINNED = text(
     UNION
     SELECT sequence, pinned FROM enrollment
     WHERE pinned IS NOT NULL AND status = 'finished'
-      AND id IN (SELECT unnest(enrollment_ids) FROM request WHERE lease_until IS NOT NULL)
+      AND id IN ({requests.BEING_MADE})
     """
 )
 

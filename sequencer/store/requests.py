@@ -15,6 +15,8 @@ from sequencer.store.arrays import array
 from sequencer.store.clock import BUSINESS
 from sequencer.store.engine import KEEPS_PLANS
 
+BEING_MADE = "SELECT unnest(enrollment_ids) AS id FROM request WHERE lease_until IS NOT NULL"
+"""The enrollments whose mails are on their way to the provider."""
 SWEPT = 100
 """Requests that are looked at for being over, in one go."""
 
