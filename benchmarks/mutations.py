@@ -53,6 +53,11 @@ class Fate(NamedTuple):
 LEDGER = "sequencer/store/messages.py"
 GUARDS = "tests/faults/test_guards.py"
 SENDING = "tests/services/test_sending_hard.py"
+BODY = "sequencer/providers/sendgrid_body.py"
+ENVIRONMENT = "sequencer/rendering/environment.py"
+HEADERS = "tests/attacks/test_content_headers.py"
+SSRF = "tests/attacks/test_outgoing_ssrf.py"
+TEMPLATES = "tests/attacks/test_content_templates.py"
 MUTANTS = (
     Mutant(
         "the fence is not looked at",
@@ -161,6 +166,100 @@ MUTANTS = (
         "an outage is not probed",
         (Edit("sequencer/services/probe.py", "self._step = 0", "self._step = None"),),
         (f"{SENDING}::test_an_outage_makes_only_a_few_mails_unknown",),
+    ),
+    Mutant(
+        "outgoing webhooks go into private networks",
+        (
+            Edit(
+                "sequencer/providers/outgoing.py",
+                "if not all(public(address) or (str(address), target.port) in self._allowed for address in addresses):",
+                "if False:",
+            ),
+        ),
+        (f"{SSRF}::test_one_private_address_among_public_ones_is_enough_to_refuse",),
+    ),
+    Mutant(
+        "a name is looked up once more to be connected to",
+        (
+            Edit(
+                "sequencer/providers/outgoing.py",
+                "self._converse(target, addresses, ",
+                "self._converse(target, [ip_address(one) for one in self._resolve(target.host, target.port)], ",
+            ),
+        ),
+        (f"{SSRF}::test_a_name_that_leads_elsewhere_a_moment_later_changes_nothing",),
+    ),
+    Mutant(
+        "a redirect counts as an answer",
+        (Edit("sequencer/providers/outgoing.py", "if 200 <= status < 300:", "if 200 <= status < 400:"),),
+        (f"{SSRF}::test_a_redirect_is_not_followed",),
+    ),
+    Mutant(
+        "names keep their line breaks",
+        (Edit(BODY, "return name if _PLAIN_NAME(name) else", "return name if True else"),),
+        (f"{HEADERS}::test_nothing_by_sendgrid_holds_a_line_break_where_a_header_is_made",),
+    ),
+    Mutant(
+        "header lines keep their line breaks",
+        (Edit(BODY, "return text if text.isprintable() else", "return text if True else"),),
+        (f"{HEADERS}::test_nothing_by_sendgrid_holds_a_line_break_where_a_header_is_made",),
+    ),
+    Mutant(
+        "content looks behind its values",
+        (
+            Edit(ENVIRONMENT, "from jinja2 import", "from jinja2 import Environment as ImmutableSandboxedEnvironment,"),
+            Edit(ENVIRONMENT, "from jinja2.sandbox import ImmutableSandboxedEnvironment\n", ""),
+            Edit(
+                ENVIRONMENT, "return self.undefined(obj=obj, name=attribute)", "return super().getattr(obj, attribute)"
+            ),
+        ),
+        (f"{TEMPLATES}::test_content_cannot_look_behind_its_values",),
+    ),
+    Mutant(
+        "what is unknown prints as nothing",
+        (
+            Edit(ENVIRONMENT, "from jinja2 import StrictUndefined,", "from jinja2 import Undefined,"),
+            Edit(ENVIRONMENT, "undefined=StrictUndefined", "undefined=Undefined"),
+        ),
+        (f"{TEMPLATES}::test_an_unknown_name_that_got_past_the_check_fails_and_never_prints_as_nothing",),
+    ),
+    Mutant(
+        "a mail may take any number of steps",
+        (Edit("sequencer/rendering/budget.py", "if self._left < 0:", "if False:"),),
+        (f"{TEMPLATES}::test_steps_are_counted_over_the_whole_mail_and_for_each_lead_anew",),
+    ),
+    Mutant(
+        "a lead's address runs a program",
+        (
+            Edit(
+                "sequencer/rendering/links.py",
+                'return address if _HARMLESS.match(address) and not re.search(r"[\\x00-\\x20\\x7f]", address) else "#"',
+                "return address",
+            ),
+        ),
+        ("tests/attacks/test_content_links.py::test_no_value_of_a_lead_makes_an_address_dangerous",),
+    ),
+    Mutant(
+        "every token names somebody",
+        (
+            Edit(
+                "sequencer/core/token.py", "if not hmac.compare_digest(mac, _mac(secret, purpose, body)):", "if False:"
+            ),
+        ),
+        ("tests/attacks/test_web_tokens.py::test_a_token_with_one_bit_changed_names_nothing",),
+    ),
+    Mutant(
+        "the session's cookie goes without TLS, and to other sites",
+        (
+            Edit("sequencer/web/app.py", "https_only=secure", "https_only=False"),
+            Edit("sequencer/web/app.py", 'same_site="lax"', 'same_site="none"'),
+        ),
+        ("tests/attacks/test_web_doors.py::test_the_cookie_is_for_this_site_alone_for_no_script_and_for_https",),
+    ),
+    Mutant(
+        "the policy lets any script run",
+        (Edit("sequencer/web/gate.py", "\"default-src 'none'; ", '"default-src *; '),),
+        ("tests/attacks/test_web_xss.py::test_the_policy_lets_nothing_run_and_nothing_in",),
     ),
 )
 
