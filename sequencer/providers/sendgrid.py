@@ -2,13 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 
 from python_http_client.exceptions import HTTPError
 
-from sequencer.core.mail import Answer, Batch, Outcome, Receipt, Recipient
+from sequencer.core.mail import Answer, Batch, Outcome, Receipt
 from sequencer.providers.sendgrid_answer import Verdict, judge, retry_after
-from sequencer.providers.sendgrid_body import build, fits
+from sequencer.providers.sendgrid_body import Letter, fits
 from sequencer.providers.sendgrid_client import Accepted, Client, Lost, NotSent
 
 MOST_RECIPIENTS = 100
@@ -34,7 +33,9 @@ class SendGrid:
             return Receipt(Outcome(Answer.ACCEPTED))
         sending = _Sending(self._client, batch, time.monotonic() + self._total)
         for group in _groups(batch):
-            sending.post(group)
+            letter = Letter(batch, [batch.recipients[number] for number in group])
+            for start in range(0, len(group), MOST_RECIPIENTS):
+                sending.post(letter, group[start : start + MOST_RECIPIENTS])
         return sending.receipt()
 
     def close(self) -> None:
@@ -42,7 +43,7 @@ class SendGrid:
 
 
 def _groups(batch: Batch) -> list[list[int]]:
-    """Recipients by request: one domain of the sender's address each, and who has too much text alone."""
+    """Recipients who share a letter: one domain of the sender's address each, and who has too much text alone."""
     together: dict[str, list[int]] = {}
     alone = []
     for number, recipient in enumerate(batch.recipients):
@@ -50,12 +51,7 @@ def _groups(batch: Batch) -> list[list[int]]:
             together.setdefault(recipient.from_email.rpartition("@")[2].lower(), []).append(number)
         else:
             alone.append([number])
-    shared = [
-        numbers[start : start + MOST_RECIPIENTS]
-        for numbers in together.values()
-        for start in range(0, len(numbers), MOST_RECIPIENTS)
-    ]
-    return shared + alone
+    return [*together.values(), *alone]
 
 
 class _Sending:
@@ -74,8 +70,8 @@ class _Sending:
         self._undecided: list[int] = []
         """Not sent, because looking for who is to blame took too many requests."""
 
-    def post(self, numbers: list[int]) -> None:
-        """Sends to these recipients, splitting and repeating only what was surely not sent."""
+    def post(self, letter: Letter, numbers: list[int]) -> None:
+        """Sends the letter to these recipients, splitting and repeating only what was surely not sent."""
         waiting = [numbers]
         while waiting:
             group = waiting.pop(0)
@@ -85,7 +81,7 @@ class _Sending:
             if self._requests >= MOST_REQUESTS:
                 self._undecided += group
                 continue
-            verdict = self._request(group)
+            verdict = self._request(letter, group)
             if verdict.outcome is not None:
                 self._settle(group, verdict.outcome)
                 self._stopped = _for_the_rest(verdict.outcome)
@@ -126,12 +122,11 @@ class _Sending:
     def _settle(self, numbers: list[int], outcome: Outcome) -> None:
         self._outcomes.update(dict.fromkeys(numbers, outcome))
 
-    def _request(self, numbers: list[int]) -> Verdict:
+    def _request(self, letter: Letter, numbers: list[int]) -> Verdict:
         left = self._deadline - time.monotonic()
         if left <= 0:
             return Verdict(Outcome(Answer.RETRY, detail="the time for this batch was up before its turn came"))
-        recipients: Sequence[Recipient] = [self._batch.recipients[number] for number in numbers]
-        body = build(self._batch, recipients)
+        body = letter.to([self._batch.recipients[number] for number in numbers])
         self._requests += 1
         try:
             accepted: Accepted = self._client.send(body, total=max(self._deadline - time.monotonic(), 0.001))

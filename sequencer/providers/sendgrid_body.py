@@ -3,9 +3,11 @@
 import re
 import secrets
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
+import orjson
 from sendgrid.helpers.mail import (
     Category,
     ClickTracking,
@@ -41,35 +43,76 @@ def clean_name(name: str) -> str:
 
 def fits(batch: Batch, recipient: Recipient) -> bool:
     """Whether the recipient's values may travel as substitutions; else its text goes in full, alone."""
-    # All values together are an upper bound and quickly had: only who comes near the limit is counted slot by slot.
+    # All values together are an upper bound and quickly had, and no character takes more than four bytes: only who
+    # comes near the limit is counted slot by slot.
     values = recipient.values
-    if len("".join(values).encode()) + _TAG * len(values) <= LIMIT:
+    if 4 * len("".join(values)) + _TAG * len(values) <= LIMIT:
         return True
     return sum(len(values[slot].encode()) + _TAG for slot in _slots(batch)) <= LIMIT
 
 
-def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
-    """The body of one request. What is the same for all of these recipients stands in the text itself, and places that
-    hold the same for each of them (in HTML and in the text, mostly) have one tag.
+class Letter:
+    """The bodies of requests to these recipients of a batch, or to some of them: what they have in common is put
+    together once. What is the same for all of these recipients stands in the text itself, and places that hold the same
+    for each of them (in HTML and in the text, mostly) have one tag.
     """
-    first, skeleton = recipients[0], batch.skeleton
-    columns = list(zip(*[recipient.values for recipient in recipients], strict=True))
-    inline = {slot: columns[slot][0] for slot in _slots(batch) if _same_for_all(columns[slot])}
-    every_part = (skeleton.subject, skeleton.html, skeleton.text, skeleton.reply_to)
-    fixed = [_fill(part, inline, "\0") for part in every_part]
-    in_headers = {part for part in (*skeleton.subject, *skeleton.reply_to) if isinstance(part, int)}
-    # Header lines are apart, as breaks are taken out of their values.
-    first_of = {slot: slot for slot in _slots(batch) if slot not in inline and slot in in_headers}
-    first_of |= _first_alike(columns, [slot for slot in _slots(batch) if slot not in inline and slot not in in_headers])
-    varying = sorted(set(first_of.values()))
-    tags = _tags(varying, "\0".join([*fixed, *("\0".join(columns[slot]) for slot in varying)]))
-    filling = inline | {slot: tags[one] for slot, one in first_of.items()}
-    subject, html, text, reply_to = (
-        "".join(filling[p] if isinstance(p, int) else p for p in part) for part in every_part
-    )
 
+    def __init__(self, batch: Batch, recipients: Sequence[Recipient]) -> None:
+        self._batch = batch
+        self._from = recipients[0].from_email, recipients[0].from_name
+        self._plain_names = _all_plain([recipient.to_name for recipient in recipients])
+        skeleton, slots = batch.skeleton, _slots(batch)
+        columns = list(zip(*[recipient.values for recipient in recipients], strict=True))
+        inline = {slot: columns[slot][0] for slot in slots if _same_for_all(columns[slot])}
+        every_part = (skeleton.subject, skeleton.html, skeleton.text, skeleton.reply_to)
+        fixed = [_fill(part, inline, "\0") for part in every_part]
+        in_headers = {part for part in (*skeleton.subject, *skeleton.reply_to) if isinstance(part, int)}
+        # Header lines are apart, as breaks are taken out of their values.
+        first_of = {slot: slot for slot in slots if slot not in inline and slot in in_headers}
+        first_of |= _first_alike(columns, [slot for slot in slots if slot not in inline and slot not in in_headers])
+        varying = sorted(set(first_of.values()))
+        texts = {slot: "\0".join(columns[slot]) for slot in varying}
+        self._tags = tags = _tags(varying, "\0".join([*fixed, *texts.values()]))
+        # What is printable throughout holds no break: quickly asked of all of them, and mostly so.
+        self._broken = [slot for slot in varying if slot in in_headers and not "".join(columns[slot]).isprintable()]
+        filling = inline | {slot: tags[one] for slot, one in first_of.items()}
+        mail = _mail(batch, *self._from, *(_fill(part, filling) for part in every_part))
+        self._head = orjson.dumps(mail.get()).removesuffix(b"}") + b',"personalizations":'
+
+    def to(self, recipients: Sequence[Recipient]) -> bytes:
+        """The body of one request, as JSON."""
+        # As dicts: the package's Personalization objects cost more than everything else of a batch together.
+        return b"%b%b}" % (self._head, orjson.dumps(list(self._personalizations(recipients))))
+
+    def _personalizations(self, recipients: Sequence[Recipient]) -> Iterator[dict[str, Any]]:
+        email, name = self._from
+        # An event that names the request proves all of it: so only requests that hold the whole batch carry its name.
+        whole = len(recipients) == len(self._batch.recipients)
+        tags, plain_names, broken = self._tags, self._plain_names, self._broken
+        names, of = tuple(tags.values()), _picked(tuple(tags))
+        for to_email, to_name, from_email, from_name, values, headers, custom_args in recipients:
+            entry: dict[str, Any] = {"to": [_address(to_email, to_name if plain_names else clean_name(to_name))]}
+            if from_email != email or from_name != name:
+                entry["from"] = _address(from_email, clean_name(from_name))
+            if headers:
+                entry["headers"] = (
+                    headers
+                    if "".join(headers.values()).isprintable()
+                    else {name: _BREAKS.sub(" ", value) for name, value in headers.items()}
+                )
+            if tags:
+                entry["substitutions"] = substitutions = dict(zip(names, of(values), strict=True))
+                for slot in broken:
+                    substitutions[tags[slot]] = _BREAKS.sub(" ", values[slot])
+            if custom_args:
+                entry["custom_args"] = {**custom_args, "sq_request": self._batch.request_id} if whole else custom_args
+            yield entry
+
+
+def _mail(batch: Batch, from_email: str, from_name: str, subject: str, html: str, text: str, reply_to: str) -> Mail:
+    """What a request says once."""
     mail = Mail()
-    mail.from_email = From(first.from_email, clean_name(first.from_name) or None)
+    mail.from_email = From(from_email, clean_name(from_name) or None)
     mail.subject = _BREAKS.sub(" ", subject)
     if text:
         mail.add_content(PlainTextContent(text))
@@ -86,12 +129,18 @@ def build(batch: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
         open_tracking=OpenTracking(enable=True),
         subscription_tracking=SubscriptionTracking(enable=False),
     )
-    body: dict[str, Any] = mail.get()
-    # An event that names the request proves all of it: so only requests that hold the whole batch carry its name.
-    whole = {"sq_request": batch.request_id} if len(recipients) == len(batch.recipients) else {}
-    # As dicts: the package's Personalization objects cost more than everything else of a batch together.
-    body["personalizations"] = list(_personalizations(recipients, tags, in_headers, whole))
-    return body
+    return mail
+
+
+def _picked(slots: tuple[int, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """Takes the values of these slots from a recipient's: faster than a loop, but of one slot no tuple."""
+    return itemgetter(*slots) if len(slots) > 1 else lambda values: tuple(values[slot] for slot in slots)
+
+
+def _all_plain(names: Sequence[str]) -> bool:
+    """Whether `clean_name` would leave all of these names as they are; of some of them it may not be seen."""
+    joined = "|".join(("", *names, ""))
+    return joined.isprintable() and not any(odd in joined for odd in (";", ",", "  ", "| ", " |"))
 
 
 def _same_for_all(column: Sequence[str]) -> bool:
@@ -112,40 +161,8 @@ def _first_alike(columns: Sequence[Sequence[str]], slots: Sequence[int]) -> dict
     return first_of
 
 
-def _personalizations(
-    recipients: Sequence[Recipient], tags: dict[int, str], in_headers: set[int], shared_args: dict[str, str]
-) -> Iterator[dict[str, Any]]:
-    email, name = recipients[0].from_email, recipients[0].from_name
-    in_lines = [(slot, tags[slot]) for slot in sorted(in_headers & tags.keys())]
-    pairs = list(tags.items())
-    for to_email, to_name, from_email, from_name, values, headers, custom_args in recipients:
-        entry: dict[str, Any] = {"to": [_address(to_email, to_name)]}
-        if from_email != email or from_name != name:
-            entry["from"] = _address(from_email, from_name)
-        if headers:
-            entry["headers"] = (
-                headers
-                if "".join(headers.values()).isprintable()
-                else {name: _on_one_line(value) for name, value in headers.items()}
-            )
-        if pairs:
-            entry["substitutions"] = substitutions = {tag: values[slot] for slot, tag in pairs}
-            for slot, tag in in_lines:
-                if not (line := values[slot]).isprintable():
-                    substitutions[tag] = _on_one_line(line)
-        if custom_args:
-            entry["custom_args"] = {**custom_args, **shared_args}
-        yield entry
-
-
 def _address(email: str, name: str) -> dict[str, str]:
-    name = clean_name(name)
     return {"email": email, "name": name} if name else {"email": email}
-
-
-def _on_one_line(text: str) -> str:
-    # What is printable throughout holds no break: quickly asked, and mostly so.
-    return text if text.isprintable() else _BREAKS.sub(" ", text)
 
 
 def _slots(batch: Batch) -> list[int]:
@@ -154,8 +171,8 @@ def _slots(batch: Batch) -> list[int]:
     return sorted({part for part in parts if isinstance(part, int)})
 
 
-def _fill(part: Parts, inline: dict[int, str], gap: str) -> str:
-    return "".join(inline.get(p, gap) if isinstance(p, int) else p for p in part)
+def _fill(part: Parts, filling: Mapping[int, str], gap: str = "") -> str:
+    return "".join(filling.get(p, gap) if isinstance(p, int) else p for p in part)
 
 
 def _tags(slots: list[int], everything: str) -> dict[int, str]:

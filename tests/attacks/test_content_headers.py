@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from sequencer.core.mail import Batch, Skeleton
-from sequencer.providers.sendgrid_body import build
 from sequencer.providers.smtp_message import compose
-from tests.providers.servers import batch, recipient, substituted
+from tests.providers.servers import batch, build, recipient, substituted
 from tests.rendering.mails import item, mail, view
 from tests.services.conftest import World
 from tests.services.conftest import world as world

@@ -9,11 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sequencer.core.content import Content
-from sequencer.providers.sendgrid_body import build
 from sequencer.rendering.budget import OUTPUT, STEPS
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import WHOLE, prepare
-from tests.providers.servers import subject, substituted
+from tests.providers.servers import build, subject, substituted
 from tests.rendering.mails import compiled, item, mail, view
 from tests.services.conftest import World
 from tests.services.conftest import world as world

@@ -14,9 +14,9 @@ from aiosmtpd.controller import Controller
 from starlette.testclient import TestClient
 
 from sequencer.preview.courier import batch_of
-from sequencer.providers.sendgrid_body import build
 from sequencer.sandbox.validation import check
 from sequencer.settings import Mailing, variables
+from tests.providers.servers import build
 from tests.providers.test_smtp import Mailbox, free_port
 
 from .conftest import TWO, Open

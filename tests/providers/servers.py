@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sequencer.core.mail import Batch, Recipient, Skeleton
+from sequencer.providers.sendgrid_body import Letter
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -44,6 +45,12 @@ def batch(recipients: "list[Recipient] | int" = 3, **changes: Any) -> Batch:
         "categories": ("education",),
     }
     return Batch(**{**given, **changes})
+
+
+def build(made: Batch, recipients: Sequence[Recipient]) -> dict[str, Any]:
+    """The body of a request to these recipients of a batch, read as SendGrid reads it."""
+    body: dict[str, Any] = json.loads(Letter(made, recipients).to(recipients))
+    return body
 
 
 def substituted(body: dict[str, Any], number: int, part: str = "text/html") -> str:

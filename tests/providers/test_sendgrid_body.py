@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequencer.core.mail import Skeleton, join
-from sequencer.providers.sendgrid_body import LIMIT, build, clean_name, fits
-from tests.providers.servers import batch, recipient, subject, substituted
+from sequencer.providers.sendgrid_body import LIMIT, Letter, clean_name, fits
+from tests.providers.servers import batch, build, recipient, subject, substituted
 
 
 def test_the_skeleton_stands_once_and_the_values_by_recipient() -> None:
@@ -84,6 +84,19 @@ def test_only_a_request_that_carries_the_whole_batch_names_it_in_its_events() ->
     assert [{"sq_enrollment": "0"}] == [p["custom_args"] for p in build(made, made.recipients[:1])["personalizations"]]
 
 
+def test_each_part_of_the_recipients_gets_the_letter_as_all_of_them_would() -> None:
+    skeleton = Skeleton(subject=("Hello ", 0), html=(1, " ", 2), text=(3,))
+    people = [recipient(n, f"a\n{n % 2}", f"b\n{n}", "c" * n, "d", to_name="Kim" if n else "Kim;") for n in range(4)]
+    made = batch(people, skeleton=skeleton)
+    letter = Letter(made, people)
+    for part in (people, people[:2], people[2:], people[3:]):
+        body = json.loads(letter.to(part))
+        for number, one in enumerate(part):
+            assert join(skeleton.html, one.values) == substituted(body, number)
+            assert f"Hello {one.values[0]}".replace("\n", " ") == subject(body, number)
+            assert {"email": one.to_email, "name": "Kim"} == body["personalizations"][number]["to"][0]
+
+
 def test_another_sender_stands_at_its_recipient() -> None:
     made = batch([recipient(1), recipient(2, from_email="bob@sender.example", from_name="Bob")])
     body = build(made, made.recipients)
@@ -94,6 +107,10 @@ def test_another_sender_stands_at_its_recipient() -> None:
 def test_names_lose_what_sendgrid_refuses_and_what_would_begin_a_header() -> None:
     assert "Doe Jane" == clean_name("Doe, Jane;")
     assert "x Bcc: y@example.com" == clean_name("x\r\nBcc: y@example.com")
+    for name in (";x", "x,", " x", "x ", "x  y", "x\u2028y", "", "x|y"):
+        made = batch([recipient(1, to_name=name), recipient(2)])
+        first = build(made, made.recipients)["personalizations"][0]["to"][0]
+        assert clean_name(name) == first.get("name", "")
     made = batch([recipient(1, to_name="\r\nBcc: x@example.com")])
     assert "Bcc: x@example.com" == build(made, made.recipients)["personalizations"][0]["to"][0]["name"]
 

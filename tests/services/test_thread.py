@@ -1,7 +1,7 @@
 """Mails that go on in the conversation of one before."""
 
 from sequencer.core.mail import join
-from sequencer.providers.sendgrid_body import build
+from tests.providers.servers import build
 from tests.services.conftest import World
 from tests.services.test_batches import counted
 from tests.workspaces import files

@@ -233,7 +233,7 @@ def test_a_worker_that_dies_right_after_a_proof_leaves_nobody_waiting_behind_it(
 
 def test_an_event_proves_only_requests_that_carried_the_whole_batch(world: World) -> None:
     """One request was accepted, the other of the same batch lost: the first one's events say nothing of the second."""
-    from sequencer.providers.sendgrid_body import build
+    from tests.providers.servers import build
 
     begun(world, HOLDS, ["a@harbor.example", "b@harbor.example"])
     batch = world.provider.batches[0]
