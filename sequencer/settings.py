@@ -91,7 +91,7 @@ class Settings:
         return cls(
             database_url=_database_url(values),
             redis_url=_redis_url(values),
-            sendgrid_api_key=_text(values, "SENDGRID_API_KEY"),
+            sendgrid_api_key=_token(values, "SENDGRID_API_KEY"),
             sendgrid_host=_url(values, "SENDGRID_HOST") or SENDGRID,
             smtp_url=_smtp_url(values),
             webhook_public_keys=_keys(values),
@@ -152,7 +152,7 @@ class Mailing:
         """Raises Misconfigured at the first variable that is malformed."""
         values = os.environ if environ is None else environ  # noqa: TID251
         return cls(
-            sendgrid_api_key=_text(values, "SENDGRID_API_KEY"),
+            sendgrid_api_key=_token(values, "SENDGRID_API_KEY"),
             sendgrid_host=_url(values, "SENDGRID_HOST") or SENDGRID,
             smtp_url=_smtp_url(values),
         )

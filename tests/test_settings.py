@@ -72,6 +72,7 @@ def test_addresses_lose_their_last_slash() -> None:
         ("REDIS_URL", "http://u:hunter2@host", "REDIS_URL: expected the Redis or Valkey"),
         ("SENDGRID_HOST", "api.sendgrid.com", "SENDGRID_HOST: expected an address that begins with https://"),
         ("PUBLIC_URL", "https://", "PUBLIC_URL: expected an address"),
+        ("SENDGRID_API_KEY", "SG.hunter2\nX-Other: y", "SENDGRID_API_KEY: expected printable ASCII"),
         ("COUNTRY_HEADER", "CF-IPCountry: DE", "COUNTRY_HEADER: expected the name of a header"),
         ("SMTP_URL", "mail.example.com:hunter2", "SMTP_URL: expected smtp://user:password@host:587"),
         ("PORT", "http", "PORT: expected a number from 1 to 65535, got 'http'"),

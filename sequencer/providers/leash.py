@@ -1,4 +1,4 @@
-"""A second handle on a connection's socket, by which a timer ends whatever another thread is waiting for."""
+"""A second handle on a connection's socket, by which a watchdog ends whatever another thread is waiting for."""
 
 import os
 import socket

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 from sequencer.core.mail import Answer, Outcome
 from sequencer.core.target import NONE_ALLOWED, Address, Allowed, Target, parse, public
 from sequencer.providers.leash import Leash
+from sequencer.providers.watchdog import Watchdog
 
 HEAD: Final = 16 * 1024
 """Bytes of a webhook's answer that are read at most: its status line and headers, never its body."""
@@ -54,8 +55,8 @@ _RETRY_AFTER: Final = re.compile(rb"\nretry-after:[ \t]*([0-9]{1,6})[ \t]*\r?\n"
 class Outgoing:
     """Posts JSON to webhooks. Thread safe; holds nothing open.
 
-    total: seconds for an attempt, from the look-up of the name to the head of the answer; a timer ends what takes
-    longer. allowed: addresses on this machine for development and tests; in production there are none.
+    total: seconds for an attempt, from the look-up of the name to the head of the answer; a watchdog ends what
+    takes longer. allowed: addresses on this machine for development and tests; in production there are none.
     instead: everything goes to this address, as `sequencer dev` wants; it must be allowed.
     """
 
@@ -72,6 +73,7 @@ class Outgoing:
         self._total = total
         self._resolve = resolve or _look_up
         self._trust = trust
+        self._watchdog = Watchdog()
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> Outcome:
         """One request, never repeated. `Answer.RETRY`: surely not taken. `Answer.UNKNOWN`: it may have been.
@@ -136,25 +138,21 @@ class Outgoing:
             plain = _connect(addresses, target.port, deadline)
         except OSError as error:
             return Outcome(Answer.RETRY, detail=f"no connection: {type(error).__name__}")
-        leash = Leash(plain)
-        watchdog = threading.Timer(max(deadline - time.monotonic(), 0.001), leash.shut)
-        watchdog.daemon = True
-        watchdog.start()
-        link = plain
+        leash, link = Leash(plain), plain
         try:
-            if target.secure:
+            with self._watchdog.watching(deadline, leash.shut):
+                if target.secure:
+                    try:
+                        trust = self._trust or _public_authorities()
+                        link = trust.wrap_socket(plain, server_hostname=target.host)
+                    except (OSError, ValueError) as error:
+                        return Outcome(Answer.RETRY, detail=f"no secure connection: {type(error).__name__}")
                 try:
-                    trust = self._trust or _public_authorities()
-                    link = trust.wrap_socket(plain, server_hostname=target.host)
-                except (OSError, ValueError) as error:
-                    return Outcome(Answer.RETRY, detail=f"no secure connection: {type(error).__name__}")
-            try:
-                link.sendall(request)
-                return read(link)
-            except (OSError, HTTPException) as error:
-                return Outcome(Answer.UNKNOWN, detail=f"no answer: {type(error).__name__}")
+                    link.sendall(request)
+                    return read(link)
+                except (OSError, HTTPException) as error:
+                    return Outcome(Answer.UNKNOWN, detail=f"no answer: {type(error).__name__}")
         finally:
-            watchdog.cancel()
             link.close()
             leash.close()
 

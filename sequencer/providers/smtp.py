@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, Recipient
 from sequencer.providers.leash import Leash
 from sequencer.providers.smtp_message import compose
+from sequencer.providers.watchdog import Watchdog
 
 _LINE_BEGINS_WITH_DOT = re.compile(rb"(?m)^\.")
 _AUTHENTICATION = (530, 534, 535, 538)
@@ -22,7 +23,7 @@ class Smtp:
     """Sends one email after the other. Thread safe: every thread has a session of its own.
 
     url: `smtp://user:password@host:587` (STARTTLS when the server offers it) or `smtps://…:465`.
-    timeout: seconds for one answer. total: seconds for a batch; a timer ends what takes longer, and whoever's turn
+    timeout: seconds for one answer. total: seconds for a batch; a watchdog ends what takes longer, and whoever's turn
     did not come by then is due again. A lease must be at least twice that.
     """
 
@@ -33,6 +34,7 @@ class Smtp:
         self._mine = threading.local()
         self._open: set[_Session] = set()
         self._lock = threading.Lock()
+        self._watchdog = Watchdog()
 
     def send(self, batch: Batch) -> Receipt:
         if not batch.recipients:
@@ -54,6 +56,7 @@ class Smtp:
             for session in self._open:
                 session.quit()
             self._open.clear()
+        self._watchdog.close()
 
     @property
     def _session(self) -> "_Session | None":
@@ -89,13 +92,8 @@ class Smtp:
             text = message.as_bytes()
         except ValueError as error:
             return Outcome(Answer.REFUSED, detail=f"not an email: {error}")
-        watchdog = threading.Timer(max(deadline - time.monotonic(), 0.001), session.shut)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
+        with self._watchdog.watching(deadline, session.shut):
             outcome, usable = session.deliver(recipient, text, beyond_ascii)
-        finally:
-            watchdog.cancel()
         if not usable:
             self._drop(session)
         if outcome.answer is Answer.ACCEPTED:

@@ -1,6 +1,7 @@
 """Numbers what a process asks of the database, the provider and Redis, and lets one of these operations go wrong.
 
-The hooks sit in psycopg, urllib3 and redis-py, below everything that is ours; the product knows nothing of them.
+The hooks sit in psycopg, urllib3, http.client and redis-py, below everything that is ours; the product knows nothing of
+them.
 """
 
 import functools
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPResponse
 from typing import Any, Literal
 
 import psycopg
@@ -152,8 +154,8 @@ def _provider(gate: Gate) -> None:
         return TimeoutError("no answer (by the test)") if silence else ConnectionResetError("reset (by the test)")
 
     _hook(HTTPConnection, "connect", connect)
-    _hook(HTTPConnection, "request", lambda act, *args: gate.through("http write", act, lost))
-    _hook(HTTPConnection, "getresponse", lambda act, *args: gate.through("http read", act, lost))
+    _hook(HTTPConnection, "send", lambda act, *args: gate.through("http write", act, lost))
+    _hook(HTTPResponse, "begin", lambda act, *args: gate.through("http read", act, lost))
 
 
 def _redis(gate: Gate) -> None:

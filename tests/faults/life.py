@@ -76,6 +76,7 @@ def live(place: Place, gate: Gate, enough: Callable[[datetime, Engine], bool]) -
     run = _Run(context, broker, gate, world, client, outside, enough)
     while run.on():
         pass
+    context.provider.close()
 
 
 @dataclass(slots=True)
