@@ -201,7 +201,7 @@ MUTANTS = (
     ),
     Mutant(
         "header lines keep their line breaks",
-        (Edit(BODY, "return text if text.isprintable() else", "return text if True else"),),
+        (Edit(BODY, 'if "".join(headers.values()).isprintable()', "if True"),),
         (f"{HEADERS}::test_nothing_by_sendgrid_holds_a_line_break_where_a_header_is_made",),
     ),
     Mutant(
