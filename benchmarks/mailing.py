@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, text
 
 from sequencer.rendering.prepare import prepare
+from sequencer.rendering.view import Letterhead, Pages
 from sequencer.services import release
 from sequencer.store import clock, heartbeat
 from sequencer.store.partitions import SHIFT
@@ -74,7 +75,7 @@ _PIECES = (
     'Put your numbers into the {{ link("calculator", "https://www.acme.example/calculator", "calculator") }}.',
 )
 """Six slots and a link. With the address and two links nine in HTML, and nine in text, where nothing is escaped;
-with the subject, and the token that links share, 20 that depend on the lead. The brand's address is one more in each.
+with the subject, and the token that links share, 20 that depend on the lead. The brand's address does not.
 """
 
 _FILLING = (
@@ -199,10 +200,9 @@ def described(engine: Engine) -> dict[str, str]:
     with engine.begin() as conn:
         current = release.Releases().current(conn)
     big = current.contents["big"]
-    prepared = prepare(big)
-    skeleton = prepared.skeleton
-    slots = {part for part in (*skeleton.subject, *skeleton.html, *skeleton.text) if isinstance(part, int)}
+    skeleton = prepare(big, Letterhead(current.workspace.brand, Pages.all_at(""))).skeleton
+    places = [part for part in (*skeleton.subject, *skeleton.html, *skeleton.text) if isinstance(part, int)]
     return {
         "email": f"{len(big.html.encode()):,} bytes of HTML and {len(big.text.encode()):,} of text before filling in;"
-        f" {len(slots)} slots in subject, HTML and text",
+        f" {len(places)} places in subject, HTML and text for what depends on the lead",
     }

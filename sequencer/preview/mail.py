@@ -15,7 +15,7 @@ from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
 from sequencer.rendering.scope import Scope
 from sequencer.rendering.slots import Parts, split
-from sequencer.rendering.view import Pages, View
+from sequencer.rendering.view import Letterhead, Pages, View
 from sequencer.services.conversation import AGAIN
 
 TOKEN: Final = "preview"
@@ -45,9 +45,8 @@ def view_of(workspace: Workspace, reader: Reader, sequence: Sequence | None, pag
         company=reader.company,
         owner=owner,
         sender=_sender(workspace, sequence, owner),
-        brand=workspace.brand,
+        letterhead=Letterhead(workspace.brand, Pages.all_at(page)),
         link_token=TOKEN,
-        pages=Pages.all_at(page),
     )
 
 
@@ -70,7 +69,7 @@ def _sender(workspace: Workspace, sequence: Sequence | None, owner: Rep | None) 
 
 def rendered(content: Content, view: View, answered: Content | None = None) -> Mail:
     """Raises RenderingFailed. `answered`: what began the conversation that the mail goes on in."""
-    prepared = prepare(content)
+    prepared = prepare(content, view.letterhead)
     values = prepared.values(view)
     skeleton = prepared.skeleton
     subject = subject_of(content, view, answered)
@@ -103,7 +102,9 @@ def line(template: str, view: View) -> str:
     """Subject or preheader. Raises RenderingFailed."""
     try:
         scope = Scope(view, {}, {})
-        found = "".join([part if isinstance(part, str) else part.fill(scope) for part in _split(template)])
+        found = "".join(
+            [part if isinstance(part, str) else part.fill(scope) for part in _split(template, view.letterhead)]
+        )
     except Exception as error:
         # Whatever a template does wrong with one lead's data; `check` says what.
         raise RenderingFailed("subject", str(error) or type(error).__name__) from error
@@ -111,5 +112,5 @@ def line(template: str, view: View) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _split(template: str) -> Parts:
-    return split(template, Mode.HEADER, {}, {})
+def _split(template: str, letterhead: Letterhead) -> Parts:
+    return split(template, Mode.HEADER, letterhead, {}, {})

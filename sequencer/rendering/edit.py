@@ -191,7 +191,7 @@ def _line(template: str, view: View) -> str:
     """Subject or preheader. Raises RenderingFailed."""
     try:
         scope = Scope(view, {}, {})
-        parts = split(template, Mode.HEADER, {}, {})
+        parts = split(template, Mode.HEADER, view.letterhead, {}, {})
         return one_line("".join(part if isinstance(part, str) else part.fill(scope) for part in parts)).strip()
     except Exception as error:
         raise RenderingFailed("subject", str(error) or type(error).__name__) from error

@@ -12,7 +12,7 @@ from sequencer.rendering.scope import Scope
 from sequencer.rendering.slots import split
 from sequencer.rendering.template_check import check_template
 from sequencer.rendering.tokens import scan
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Letterhead, View
 
 
 def check_text(template: str, mark: Mark, names: TemplateNames) -> tuple[Problem, ...]:
@@ -29,12 +29,12 @@ def check_text(template: str, mark: Mark, names: TemplateNames) -> tuple[Problem
 def render_text(template: str, view: View) -> str:
     """A note about one lead. Raises RenderingFailed."""
     try:
-        return capped(_compiled(template)(Scope(view, {}, {})))
+        return capped(_compiled(template, view.letterhead)(Scope(view, {}, {})))
     except Exception as error:
         raise RenderingFailed("note", str(error) or type(error).__name__) from error
 
 
 @lru_cache(maxsize=256)
-def _compiled(template: str) -> Callable[[Scope], str]:
-    parts = split(template, Mode.TEXT, {}, {})
+def _compiled(template: str, letterhead: Letterhead) -> Callable[[Scope], str]:
+    parts = split(template, Mode.TEXT, letterhead, {}, {})
     return lambda scope: "".join([part if isinstance(part, str) else part.fill(scope) for part in parts])

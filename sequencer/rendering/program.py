@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from sequencer.rendering.quick import Emit, Writer
 from sequencer.rendering.scope import Scope
+from sequencer.rendering.view import View
 
 Fill = Callable[[Scope], str]
-Write = Callable[[Scope], tuple[str, ...]]
+Write = Callable[[View, Callable[[View], Scope]], tuple[str, ...]]
+"""Of a lead's view, and what makes its scope, which is done where a slot asks for it only."""
 
 
 class Quick:
@@ -22,7 +24,7 @@ class Quick:
             program = Program()
             program.number(self)
             self._write = program.written()
-        return self._write(scope)[0]
+        return self._write(scope.view, lambda _: scope)[0]
 
 
 class Program:
@@ -41,9 +43,12 @@ class Program:
 
     def written(self) -> Write:
         """Gives the text of each slot by its number. It raises whatever one of them raises."""
-        lines = ["def write(scope):", " view = scope.view", " lead = view.lead", " field = lead.fields.get"]
-        lines += [f" {name} = {source}" for source, name in self._writer.readings.items()]
-        lines.append(f" return ({''.join(f'{source}, ' for source in self._numbers)})")
+        body = [f" {name} = {source}" for source, name in self._writer.readings.items()]
+        body.append(f" return ({''.join(f'{source}, ' for source in self._numbers)})")
+        lines = ["def write(view, scope_of):", " lead = view.lead", " field = lead.fields.get"]
+        if any("scope" in line for line in body):
+            lines.append(" scope = scope_of(view)")
+        lines += body
         space: dict[str, Any] = dict(self._writer.constants)
         # Everything in the source was written by `quick`; a template's own text is in the constants only.
         exec(compile("\n".join(lines), "<slots>", "exec"), space)

@@ -16,15 +16,17 @@ from sequencer.core.mark import Problem
 from sequencer.core.workspace import Brand
 from sequencer.rendering.environment import ENVIRONMENTS, Mode
 from sequencer.rendering.names import TemplateNames
-from sequencer.rendering.prepare import Prepared
+from sequencer.rendering.prepare import Prepared, prepare
 from sequencer.rendering.scope import Scope
 from sequencer.rendering.tokens import Kind, Piece
-from sequencer.rendering.view import Pages, View
+from sequencer.rendering.view import Letterhead, Pages, View
 
 _HOSTILE: Final = "O'<b>&amp;\"{{ 7*7 }}"
 _OWNER: Final = Rep("rep@sender.example", "Ana")
-_BRAND: Final = Brand("Brand & Co", "https://www.brand.example", "1 <Street>")
-_PAGES: Final = Pages.all_at("https://mail.brand.example/u/t?a=1&b=")
+_LETTERHEAD: Final = Letterhead(
+    Brand("Brand & Co", "https://www.brand.example", "1 <Street>"),
+    Pages.all_at("https://mail.brand.example/u/t?a=1&b="),
+)
 NOBODY: Final = Lead(1, "nobody@lead.example")
 
 
@@ -37,7 +39,7 @@ def samples(names: TemplateNames) -> Iterator[View]:
 
 
 def _view(lead: Lead, company: Company | None, owner: Rep | None) -> View:
-    return View(lead, company, owner, _OWNER, _BRAND, "a" * 32, _PAGES, "b" * 32)
+    return View(lead, company, owner, _OWNER, _LETTERHEAD, "a" * 32, "b" * 32)
 
 
 def prove(content: Content, names: TemplateNames, pieces: Sequence[Piece], subject: Piece) -> Iterator[Problem]:
@@ -51,7 +53,7 @@ def prove(content: Content, names: TemplateNames, pieces: Sequence[Piece], subje
     if (tokens, names) in _PROVED:
         return
     try:
-        prepared = Prepared(content.id, content.subject, content.preheader, content.html, content.text, content.links)
+        prepared = prepare(content, _LETTERHEAD, keep=False)
         plain = _Plain(content)
     except Exception:
         # Nothing that was admitted does this; should it ever, `check` says so and does not break off.

@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
 from markupsafe import escape
 
 from sequencer.rendering.budget import OUTPUT
 from sequencer.rendering.environment import ENVIRONMENTS, Mode, capped
 from sequencer.rendering.links import around_token
-from sequencer.rendering.names import PAGES
+from sequencer.rendering.names import PAGES, RECORDS
 from sequencer.rendering.program import Fill, Quick
 from sequencer.rendering.quick import escaped, quick_block, shown
 from sequencer.rendering.scope import Scope
+from sequencer.rendering.view import Letterhead
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,31 @@ DOWNLOAD_TOKEN = Slot(
     Quick(lambda writer: writer.reading("view.download_token or view.page_token")),
     "download token",
 )
+REPLY_TOKEN = Slot("reply token", Quick(lambda writer: writer.reading("view.reply_token")), "reply token")
 """Letters and digits only, hence the one slot of each that HTML, text and subject share."""
 
 
-def split(template: str, mode: Mode, links: Mapping[str, int], lines: Mapping[str, Parts]) -> Parts:
+def split(
+    template: str, mode: Mode, letterhead: Letterhead, links: Mapping[str, int], lines: Mapping[str, Parts]
+) -> Parts:
     """The parts of a template. `links` are numbers by name, `lines` the parts of subject and preheader."""
-    return tuple(_merged(_Splitter(mode, links, lines).parts(ENVIRONMENTS[mode].parse(template).body)))
+    tree = ENVIRONMENTS[mode].parse(template)
+    if "brand" not in {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}:
+        _Branded(letterhead).visit(tree)
+    return tuple(_merged(_Splitter(mode, letterhead, links, lines).parts(tree.body)))
+
+
+class _Branded(NodeTransformer):
+    """Puts in what a template reads of the brand, which is the same for everyone."""
+
+    def __init__(self, letterhead: Letterhead) -> None:
+        self._brand = letterhead.brand
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:
+        match node:
+            case nodes.Getattr(node=nodes.Name(name="brand"), attr=name) if name in RECORDS["brand"]:
+                return nodes.Const(getattr(self._brand, name) or None, lineno=node.lineno)
+        return self.generic_visit(node)
 
 
 def _merged(parts: Iterator[str | Slot]) -> Iterator[str | Slot]:
@@ -59,8 +80,11 @@ def _merged(parts: Iterator[str | Slot]) -> Iterator[str | Slot]:
 
 
 class _Splitter:
-    def __init__(self, mode: Mode, links: Mapping[str, int], lines: Mapping[str, Parts]) -> None:
+    def __init__(
+        self, mode: Mode, letterhead: Letterhead, links: Mapping[str, int], lines: Mapping[str, Parts]
+    ) -> None:
         self._mode = mode
+        self._letterhead = letterhead
         self._links = links
         self._lines = lines
         self._sets: list[nodes.Stmt] = []
@@ -105,11 +129,9 @@ class _Splitter:
             else:
                 yield part
 
-    def _page(self, name: str) -> Iterator[Slot]:
+    def _page(self, name: str) -> Iterator[str | Slot]:
         """What is the same for everyone apart from the token: so one token serves all pages in all parts."""
-        part = "html" if self._mode is Mode.HTML else "text"
-        where = Quick(lambda writer: writer.reading(f"view.pages.{part}[{name!r}]"))
-        yield Slot(("page", name, part), where, name)
+        yield shown(self._letterhead.page(name), self._mode)
         yield DOWNLOAD_TOKEN if name == "download_url" else PAGE_TOKEN
 
     def _link(self, node: nodes.Call) -> Iterator[str | Slot] | None:

@@ -25,7 +25,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.spoken import spoken
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.notes import render_text
-from sequencer.rendering.view import Pages, View
+from sequencer.rendering.view import Letterhead, Pages, View
 from sequencer.services import edited, lanes
 from sequencer.services.compose import Order, Outgoing, compose
 from sequencer.services.context import Awake, Context
@@ -285,9 +285,8 @@ def _alert(steps: Steps, snapshot: Snapshot, step: Tell | Handoff | Task, kind: 
         company=snapshot.company,
         owner=owner,
         sender=next(iter(release.workspace.senders.values())),
-        brand=release.workspace.brand,
+        letterhead=Letterhead(release.workspace.brand, Pages.all_at("")),
         link_token="",
-        pages=Pages.all_at(""),
     )
     return NewAlert(
         enrollment_id=enrollment.id,

@@ -10,7 +10,7 @@ from sequencer.core.content import Content
 from sequencer.core.decision import Send
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Lead, Rep
-from sequencer.core.mail import Batch, Recipient, join
+from sequencer.core.mail import Batch, Recipient
 from sequencer.core.message import State
 from sequencer.core.people import owner_of, sender_of
 from sequencer.core.release import Release
@@ -19,7 +19,7 @@ from sequencer.core.snapshot import Snapshot
 from sequencer.core.token import Tokens, mint_all, mint_download
 from sequencer.rendering.errors import RenderingFailed, Unfit
 from sequencer.rendering.prepare import prepare
-from sequencer.rendering.view import Pages, View
+from sequencer.rendering.view import Letterhead, Pages, View
 from sequencer.services import edited
 from sequencer.services.context import Context
 from sequencer.services.conversation import Conversation, conversation
@@ -64,23 +64,21 @@ class _Group:
     `answers`: each has the subject of the mail that it answers. `alone`: it is one lead's mail, as a rep wrote it.
     """
 
-    def __init__(self, content: Content, answers: bool, alone: bool) -> None:
+    def __init__(self, content: Content, letterhead: Letterhead, answers: bool, alone: bool) -> None:
         self.answers: Final = answers
-        self.prepared: Final = prepare(content, keep=not alone)
+        self.letterhead: Final = letterhead
+        self.prepared: Final = prepare(content, letterhead, keep=not alone)
         self.downloads: Final = content.names("download_url")
         self.request_id: Final = uuid.uuid4().hex
         self.attempts: list[Attempt] = []
         self.recipients: list[Recipient] = []
         self.newly_owned: dict[int, Lead] = {}
 
-    def outgoing(self, sequence: Series, reply_domain: str | None) -> Outgoing:
+    def outgoing(self, sequence: Series) -> Outgoing:
         skeleton = self.prepared.skeleton
-        # The last slots of every recipient; see _Kind.mail.
-        subject, token = (len(self.recipients[0].values) - behind for behind in (2, 1))
         if self.answers:
-            skeleton = replace(skeleton, subject=(subject,))
-        if reply_domain:
-            skeleton = replace(skeleton, reply_to=("r-", token, f"@{reply_domain}"))
+            # The last slot of every recipient; see _Kind.mail.
+            skeleton = replace(skeleton, subject=(len(self.recipients[0].values) - 1,))
         batch = Batch(self.request_id, skeleton, tuple(self.recipients), CONSTANT_HEADERS, (sequence.id,))
         return Outgoing(batch, tuple(self.attempts), self.newly_owned)
 
@@ -97,8 +95,7 @@ class _Kind:
         self._step = send.step.id
         self._common = _common(release, sequence, send, State.SENDING, group.request_id)
         self._behind_token = f".{send.attempt}@{sender.email.rpartition('@')[2]}>"
-        self._pages = Pages.below(context.public_url)
-        self._unsubscribe = self._pages.text["unsubscribe_url"]
+        self._unsubscribe = group.letterhead.page("unsubscribe_url")
         self._args = {"sq_step": send.step.id, "sq_attempt": str(send.attempt), "sq_sequence": sequence.id}
 
     def mail(
@@ -118,10 +115,10 @@ class _Kind:
                 snapshot.company,
                 owner_of(self._workspace, snapshot),
                 sender,
-                self._workspace.brand,
+                group.letterhead,
                 link,
-                self._pages,
                 unsubscribing,
+                reply,
                 introduces,
                 mint_download(self._secret, enrollment_id, self._step) if group.downloads else "",
             )
@@ -129,9 +126,10 @@ class _Kind:
         message_id = f"<{reply}{self._behind_token}"
         headers = {"Message-ID": message_id, "List-Unsubscribe": f"<{self._unsubscribe}{unsubscribing}>"}
         if answered is None:
-            subject = join(group.prepared.skeleton.subject, values)
+            subject = group.prepared.subject(values)
         else:
             subject = answered.subject
+            values = (*values, subject)
             headers |= answered.headers
         attempt = Attempt(enrollment_id, lead.id, lead.email, subject, message_id, self._common)
         recipient = Recipient(
@@ -139,7 +137,7 @@ class _Kind:
             lead.name,
             sender.email,
             self._name,
-            (*values, subject, reply) if group.answers else (*values, reply),
+            values,
             headers,
             {"sq_enrollment": str(enrollment_id), "sq_lead": str(lead.id), **self._args},
         )
@@ -153,6 +151,8 @@ class _Kinds:
         self._context = context
         self._release = release
         self._sequence = sequence
+        brand, reply_domain = release.workspace.brand, release.workspace.reply_domain
+        self._letterhead = Letterhead(brand, Pages.below(context.public_url), reply_domain)
         self._known: dict[tuple[object, ...], _Kind] = {}
         self._groups: dict[tuple[object, ...], _Group] = {}
 
@@ -185,13 +185,12 @@ class _Kinds:
         domain = sender_of(self._release.workspace, self._sequence, send).email.rpartition("@")[2].lower()
         key = (content.id, domain, answered, alone)
         if (group := self._groups.get(key)) is None:
-            group = self._groups[key] = _Group(content, answered, bool(alone))
+            group = self._groups[key] = _Group(content, self._letterhead, answered, bool(alone))
         return group
 
     def outgoing(self) -> list[Outgoing]:
         """The requests to be made."""
-        domain = self._release.workspace.reply_domain
-        return [group.outgoing(self._sequence, domain) for group in self._groups.values() if group.attempts]
+        return [group.outgoing(self._sequence) for group in self._groups.values() if group.attempts]
 
 
 def compose(

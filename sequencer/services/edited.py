@@ -15,7 +15,7 @@ from sequencer.core.release import Release
 from sequencer.rendering.errors import Unfit
 from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.prepare import prepare
-from sequencer.rendering.view import Pages, View
+from sequencer.rendering.view import Letterhead, Pages, View
 from sequencer.store.reviews import Edit
 from sequencer.workspace.load import parts_of
 
@@ -61,15 +61,15 @@ def files(release: Release, item: Content, lead: Lead) -> "Files":
 
 def view(release: Release, lead: Lead, company: Company | None, owner: Rep | None, sender: Sender | Rep) -> View:
     """What the mail sees of the lead. Pages of the lead's own are not for reps: these lead to somewhere harmless."""
-    pages = Pages.all_at(f"{release.workspace.brand.url}#review")
-    return View(lead, company, owner, sender, release.workspace.brand, TOKEN, pages)
+    brand = release.workspace.brand
+    return View(lead, company, owner, sender, Letterhead(brand, Pages.all_at(f"{brand.url}#review")), TOKEN)
 
 
 def reads(item: Content, seen: View, keep: bool = True) -> tuple[str, str]:
     """Subject and text of the mail. Raises RenderingFailed."""
-    prepared = prepare(item, keep)
+    prepared = prepare(item, seen.letterhead, keep)
     values = prepared.values(seen)
-    return join(prepared.skeleton.subject, values), join(prepared.skeleton.text, values)
+    return prepared.subject(values), join(prepared.skeleton.text, values)
 
 
 def first_draft(release: Release, item: Content, seen: View) -> "Draft":

@@ -12,7 +12,6 @@ from sequencer.core.content import Content
 from sequencer.core.crowd import Counts, Crowd, audience
 from sequencer.core.guess import newcomer
 from sequencer.core.lead_input import InvalidLead, LeadInput, read
-from sequencer.core.mail import join
 from sequencer.core.people import owner_of, sender_of
 from sequencer.core.script import Cue, wrong
 from sequencer.core.sequence import Sequence as Series
@@ -21,7 +20,7 @@ from sequencer.core.workspace import Workspace
 from sequencer.errors import InvalidInput, NotFound
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
-from sequencer.rendering.view import Pages, View
+from sequencer.rendering.view import Letterhead, Pages, View
 from sequencer.services.imports import Imported, read_table
 
 SOMEBODY = "somebody@company.example"
@@ -138,17 +137,17 @@ def subject_of(workspace: Workspace, contents: Mapping[str, Content], letter: Le
     """The subject as this lead reads it; None when the mail cannot be rendered."""
     send, snapshot = letter.send, letter.snapshot
     series = workspace.sequences[letter.sequence]
-    prepared = prepare(contents[send.step.content].read_in(snapshot.lead.get("language")))
+    letterhead = Letterhead(workspace.brand, Pages.all_at(""))
+    prepared = prepare(contents[send.step.content].read_in(snapshot.lead.get("language")), letterhead)
     view = View(
         lead=snapshot.lead,
         company=snapshot.company,
         owner=owner_of(workspace, snapshot),
         sender=sender_of(workspace, series, send),
-        brand=workspace.brand,
+        letterhead=letterhead,
         link_token="",
-        pages=Pages.all_at(""),
     )
     try:
-        return join(prepared.skeleton.subject, prepared.values(view))
+        return prepared.subject(prepared.values(view))
     except RenderingFailed:
         return None

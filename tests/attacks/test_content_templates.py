@@ -12,8 +12,9 @@ from sequencer.core.content import Content
 from sequencer.rendering.budget import OUTPUT, STEPS
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import WHOLE, prepare
+from sequencer.rendering.view import Letterhead
 from tests.providers.servers import build, subject, substituted
-from tests.rendering.mails import compiled, item, mail, view
+from tests.rendering.mails import LETTERHEAD, compiled, item, mail, view
 from tests.services.conftest import World
 from tests.services.conftest import world as world
 from tests.workspaces import files
@@ -225,7 +226,7 @@ def test_an_unknown_name_is_an_error_that_says_where(body: str, place: str) -> N
 
 def test_an_unknown_name_that_got_past_the_check_fails_and_never_prints_as_nothing() -> None:
     with pytest.raises(RenderingFailed, match=r"x: the html part, line 3: 'nobody' is undefined"):
-        prepare(plain("a\nb\n{{ nobody }}")).values(view())
+        prepare(plain("a\nb\n{{ nobody }}"), LETTERHEAD).values(view())
 
 
 def plain(html: str) -> Content:
@@ -310,11 +311,11 @@ def test_what_would_take_all_memory_or_time_is_refused_or_fails_soon(bomb: str) 
 
 def test_steps_are_counted_over_the_whole_mail_and_for_each_lead_anew() -> None:
     loop = "{% for a in range(1000) %}{% if lead.first_name == 'x' %}{{ a }}{% endif %}{% endfor %}"
-    prepared = prepare(plain(loop * (STEPS // 2000 - 1)))
+    prepared = prepare(plain(loop * (STEPS // 2000 - 1)), LETTERHEAD)
     assert {prepared.values(view()) for _ in range(5)} == {("",)}, "equal places are one, and each mail starts afresh"
     different = "".join(loop.replace("'x'", f"'{n}'") for n in range(STEPS // 2000 + 1))
     with pytest.raises(RenderingFailed, match="steps"):
-        prepare(plain(different)).values(view())
+        prepare(plain(different), LETTERHEAD).values(view())
 
 
 def test_an_honest_long_list_is_far_from_the_bounds() -> None:
@@ -326,8 +327,8 @@ def test_what_many_places_come_to_is_bounded_too() -> None:
     same, different = "{{ lead.first_name }}" * 5, "".join(f"{{{{ lead.first_name or {n} }}}}" for n in range(5))
     for template in (same, different):
         with pytest.raises(RenderingFailed, match=rf"at most {WHOLE} characters"):
-            prepare(plain(template)).values(view("x" * (OUTPUT // 2)))
-        assert prepare(plain(template)).values(view("x" * (OUTPUT // 3)))
+            prepare(plain(template), LETTERHEAD).values(view("x" * (OUTPUT // 2)))
+        assert prepare(plain(template), LETTERHEAD).values(view("x" * (OUTPUT // 3)))
 
 
 CODE = st.sampled_from(
@@ -397,10 +398,10 @@ def test_an_item_that_cannot_be_prepared_fails_and_stalls_nobody_else(
 ) -> None:
     """Should a template get past the check that no worker can read."""
 
-    def broken(content: Content, keep: bool = True) -> object:
+    def broken(content: Content, letterhead: Letterhead, keep: bool = True) -> object:
         if content.id == "one":
-            return prepare(plain("{{ " + "(" * 5000 + "}}"))
-        return prepare(content, keep)
+            return prepare(plain("{{ " + "(" * 5000 + "}}"), letterhead)
+        return prepare(content, letterhead, keep)
 
     monkeypatch.setattr("sequencer.services.compose.prepare", broken)
     other = SHOW.replace("title: Show", "title: Other").replace("one", "two").replace("{{ lead.shoe }}", "")

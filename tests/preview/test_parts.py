@@ -17,12 +17,13 @@ from sequencer.preview.marks import STYLE, marked
 from sequencer.preview.readers import NOBODY, examples, pasted
 from sequencer.rendering.assemble import file_text
 from sequencer.rendering.prepare import Prepared
-from sequencer.rendering.view import Pages, View
+from sequencer.rendering.view import Letterhead, Pages, View
 from sequencer.workspace.settings import load_settings
 
 from .conftest import LEADS, workspace
 
 DECLARED = load_settings(workspace())[0]
+LETTERHEAD = Letterhead(Brand("Acme", "https://a.example", "1 Way"), Pages.all_at("u"))
 REP = Rep("ana@acme.example", "Ana Ruiz")
 
 
@@ -33,9 +34,8 @@ def view(**known: object) -> View:
         Company(1, "harbor.example"),
         REP,
         REP,
-        Brand("Acme", "https://a.example", "1 Way"),
+        LETTERHEAD,
         "p",
-        Pages.all_at("u"),
     )
 
 
@@ -107,7 +107,7 @@ def test_a_marked_mail_says_the_same_as_the_mail() -> None:
         "<html><head></head><body><p>{% if lead.stage %}Ready"
         "{% else %}Reading {{ lead.first_name or '{{x' }}{% endif %}</p></body></html>"
     )
-    values = Prepared("a", "s", "", marked(html), "", ()).values(view())
+    values = Prepared("a", "s", "", marked(html), "", (), LETTERHEAD).values(view())
     assert any("Reading" in value and "{{x" in value and 'class="sq-if"' in value for value in values)
 
 

@@ -11,7 +11,7 @@ from sequencer.core.workspace import Brand
 from sequencer.rendering.compile import Source, compile_content
 from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.prepare import prepare
-from sequencer.rendering.view import Pages, View
+from sequencer.rendering.view import Letterhead, Pages, View
 
 LAYOUTS = {
     "default": """<mjml>
@@ -72,6 +72,10 @@ PARTIALS = {
 """
 }
 NAMES = TemplateNames(frozenset({"pains", "industry", "current_tool", "employees", "site", "renewal_date", "items"}))
+LETTERHEAD = Letterhead(
+    Brand("Kestrel", "https://www.kestrel.example", "1 Example Street, London"),
+    Pages("https://app.example/u/?a=1&b=", *[f"https://app.example/{page}/" for page in ("preferences", "c", "d")]),
+)
 TOKEN = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -81,11 +85,8 @@ def view(first_name: str | None = "Jo", **fields: Any) -> View:
         company=Company(1, "buyer.example", "Buyer & Sons"),
         owner=Rep("ana@kestrel.example", "Ana Ruiz"),
         sender=Sender("marketing", "Mara at Kestrel", "mara@mail.kestrel.example"),
-        brand=Brand("Kestrel", "https://www.kestrel.example", "1 Example Street, London"),
+        letterhead=LETTERHEAD,
         link_token=TOKEN,
-        pages=Pages(
-            "https://app.example/u/?a=1&b=", *[f"https://app.example/{page}/" for page in ("preferences", "c", "d")]
-        ),
         page_token="t0k",
     )
 
@@ -111,7 +112,7 @@ def item(body: str, head: str = "subject: Hello", kind: str = "md") -> Content:
 
 def mail(content: Content, seen: View) -> tuple[str, str, str]:
     """Subject, HTML and text for one lead."""
-    prepared = prepare(content)
+    prepared = prepare(content, seen.letterhead)
     values = prepared.values(seen)
     skeleton = prepared.skeleton
     return join(skeleton.subject, values), join(skeleton.html, values), join(skeleton.text, values)

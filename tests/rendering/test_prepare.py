@@ -13,7 +13,7 @@ from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
 from sequencer.rendering.scope import Scope
 from sequencer.rendering.view import View
-from tests.rendering.mails import TOKEN, item, mail, prose, view
+from tests.rendering.mails import LETTERHEAD, TOKEN, item, mail, prose, view
 
 ATTACKS = [
     "{{7*7}}",
@@ -46,15 +46,15 @@ def test_a_long_name_is_no_trouble_and_a_huge_one_is_that_leads_trouble() -> Non
     content = item("Hi {{ lead.first_name or 'x' }}!")
     assert "A" * 10_000 in mail(content, view("A" * 10_000))[1]
     with pytest.raises(RenderingFailed, match=r"guides/it: .*at most 100000 characters"):
-        prepare(content).values(view("A" * 100_001))
+        prepare(content, LETTERHEAD).values(view("A" * 100_001))
 
 
 def test_the_skeleton_is_one_object_for_all_leads_and_the_token_one_slot() -> None:
     content = item(
         '{{ link("a", "https://a.example") }} {{ link("b", "https://b.example") }} {{ lead.email }} {{ lead.email }}'
     )
-    prepared = prepare(content)
-    assert prepare(dataclasses.replace(content)) is prepared
+    prepared = prepare(content, LETTERHEAD)
+    assert prepare(dataclasses.replace(content), LETTERHEAD) is prepared
     assert prepared.values(view()).count(TOKEN) == 1
     assert prepared.values(view()).count("jo@buyer.example") == 2, "once for HTML, once for text"
     assert prepared.skeleton.subject == ("Hello",)
@@ -63,10 +63,30 @@ def test_the_skeleton_is_one_object_for_all_leads_and_the_token_one_slot() -> No
 def test_what_reads_the_same_in_html_and_text_is_one_slot_and_pages_share_their_token() -> None:
     choice = "{% if lead.industry == 'retail' %}Shops{% else %}Others{% endif %}"
     pages = "{{ unsubscribe_url }} {{ preferences_url }} {{ confirm_url }}"
-    prepared = prepare(item(f"{choice} {pages} {{{{ download_url }}}}"))
+    prepared = prepare(item(f"{choice} {pages} {{{{ download_url }}}}"), LETTERHEAD)
     assert prepared.values(view(industry="retail")).count("Shops") == 1
     assert prepared.values(view()).count("t0k") == 2, "that of the download may be another one"
     assert "d0k" in prepared.values(view()._replace(download_token="d0k"))
+
+
+def test_what_stands_on_every_mail_is_part_of_the_skeleton() -> None:
+    choice = "{% if brand.name == 'Kestrel' %}ours{% endif %}"
+    prepared = prepare(
+        plain("{{ brand.name | upper }} {{ brand.postal_address }} " + choice, "{{ brand.name }}"), LETTERHEAD
+    )
+    assert prepared.skeleton.subject == ("Kestrel",)
+    assert prepared.skeleton.html[1] == " 1 Example Street, London "
+    assert prepared.values(view()) == ("KESTREL", "ours")
+    renamed = LETTERHEAD._replace(brand=dataclasses.replace(LETTERHEAD.brand, name="<K>"), reply_domain="r.example")
+    prepared = prepare(plain("{{ brand.name }} {{ confirm_url }}", ""), renamed)
+    assert prepared.skeleton.html == ("&lt;K&gt; https://app.example/c/", 0)
+    assert prepared.skeleton.reply_to == ("r-", 1, "@r.example")
+    assert prepared.values(view()._replace(letterhead=renamed, reply_token="a2")) == ("t0k", "a2")
+
+
+def test_a_brand_that_a_template_sets_is_that_one() -> None:
+    content = plain("{% for brand in ['a'] %}{{ brand }}{% endfor %}{{ brand.name }}{% set brand = 'b' %}{{ brand }}")
+    assert mail(content, view())[1] == "aKestrelb"
 
 
 def test_an_address_from_a_leads_data_is_harmless() -> None:
@@ -100,7 +120,7 @@ def test_an_address_from_a_leads_data_is_harmless() -> None:
 )
 def test_what_would_eat_the_machine_or_look_behind_it_fails_for_that_lead(expression: str) -> None:
     with pytest.raises(RenderingFailed):
-        prepare(plain("{{ " + expression + " }}")).values(view())
+        prepare(plain("{{ " + expression + " }}"), LETTERHEAD).values(view())
 
 
 def test_doubling_by_set_and_loops_without_end_are_bounded() -> None:
@@ -108,7 +128,7 @@ def test_doubling_by_set_and_loops_without_end_are_bounded() -> None:
     looping = "{% for a in range(1000) %}{% for b in range(1000) %}{{ lead.first_name }}{% endfor %}{% endfor %}"
     for template in (doubling, doubling.replace("~", "+"), looping):
         with pytest.raises(RenderingFailed):
-            prepare(plain(template)).values(view())
+            prepare(plain(template), LETTERHEAD).values(view())
 
 
 def test_a_field_named_like_a_method_is_the_field() -> None:
@@ -140,6 +160,7 @@ EXPRESSIONS = st.sampled_from(
         "company.name",
         "owner.phone or owner.name",
         "brand.postal_address",
+        "brand.name | upper if brand.url != lead.industry else brand['name']",
         "unsubscribe_url",
         "subject",
         "preheader",
@@ -208,7 +229,7 @@ def _rendered(template: str, mode: Mode, scope: Scope) -> str:
 def test_joined_slots_equal_plain_jinja_byte_for_byte(html: str, text: str, seen: View) -> None:
     subject, preheader = "S {{ lead.first_name or '&' }}", "P {% if lead.industry %}{{ lead.industry }}{% endif %}"
     links = (Link("one", "https://a.example/?x=1&y=2#z"), Link("two", "https://b.example"))
-    prepared = prepare(plain(html, subject, text, links, preheader))
+    prepared = prepare(plain(html, subject, text, links, preheader), LETTERHEAD)
     lines = {
         "subject": lambda scope: _rendered_line(subject, scope),
         "preheader": lambda scope: _rendered_line(preheader, scope),

@@ -9,7 +9,7 @@ from sequencer.rendering.names import TemplateNames
 from sequencer.rendering.origin import Scalar
 from sequencer.rendering.prepare import Prepared
 from sequencer.rendering.tokens import Kind, Piece
-from sequencer.rendering.view import View
+from sequencer.rendering.view import Letterhead, View
 
 from .mails import NAMES, item, problems
 
@@ -55,13 +55,13 @@ def test_what_fails_on_one_side_only_is_told(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_mails_with_the_same_tokens_are_proved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    real = proof.Prepared
+    real = proof.prepare
 
-    def counting(name: str, *rest: str) -> Prepared:
-        made.append(name)
-        return real(name, *rest)  # type: ignore[arg-type]
+    def counting(content: Content, letterhead: Letterhead, keep: bool) -> Prepared:
+        made.append(content.id)
+        return real(content, letterhead, keep)
 
-    monkeypatch.setattr(proof, "Prepared", counting)
+    monkeypatch.setattr(proof, "prepare", counting)
     for body in ("One {{ lead.email }}", "Two {{ lead.email }}", "One {{ lead.email | upper }}"):
         assert item(body)
     assert len(made) == 2
