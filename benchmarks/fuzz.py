@@ -34,6 +34,7 @@ from benchmarks.chaos_workspace import files as workspace_files
 from benchmarks.fuzz_workspace import WorkspaceFiles
 from sequencer.core.condition import ConditionProblems, Names, compile_condition
 from sequencer.core.condition_functions import FUNCTIONS
+from sequencer.core.condition_names import MadeUp
 from sequencer.core.field import Field
 from sequencer.core.lead_input import InvalidLead, RowReader, read, row
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt
@@ -542,8 +543,9 @@ class OddFacts:
 
     def __init__(self, draw: random.Random) -> None:
         self._draw = draw
+        self.lead = MadeUp(self.company)
 
-    def lead(self, name: str) -> Any:
+    def company(self, name: str) -> Any:
         odd: tuple[Any, ...] = (
             None,
             "",
@@ -560,8 +562,6 @@ class OddFacts:
             "2026-12-01",
         )
         return self._draw.choice((*odd, "9" * 99, 10**400, float("inf"), b"x", ("cost",), "2026-13-45", -0.0))
-
-    company = lead
 
     def __getattr__(self, name: str) -> Callable[..., bool]:
         return lambda *asked, **more: bool(self._draw.randrange(2))

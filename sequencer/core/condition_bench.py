@@ -143,6 +143,18 @@ def suggestion(name: str, options: Collection[str]) -> str:
     return f"; possible: {listed}" + (" …" if len(ordered) > _LISTED else "")
 
 
+def ask_lead(name: str, kind: str = "text") -> ast.expr:
+    """Code that reads a field of the lead: what every lead has at once, and of the declared ones texts by `get`, to
+    which an empty one is unknown; of any other kind it is nothing that compares.
+    """
+    lead = ast.Attribute(ast.Name(FACTS, ast.Load()), "lead", ast.Load())
+    if name in BUILT_IN:
+        own = ast.Attribute(lead, "zone" if name == "time_zone" else name, ast.Load())
+        return ast.BoolOp(ast.Or(), [own, ast.Constant(None)])
+    where = lead if kind == "text" else ast.Attribute(lead, "fields", ast.Load())
+    return ast.Call(ast.Attribute(where, "get", ast.Load()), [ast.Constant(name)], [])
+
+
 def ask(method: str, *arguments: Any, **keywords: ast.expr) -> ast.expr:
     """Code that asks the facts."""
     return ast.Call(

@@ -15,7 +15,7 @@ from jinja2 import nodes
 
 from sequencer.core import condition_run as run
 from sequencer.core.codes import Code
-from sequencer.core.condition_bench import FACTS, Bench, ask, suggestion
+from sequencer.core.condition_bench import FACTS, Bench, ask, ask_lead, suggestion
 from sequencer.core.condition_functions import FUNCTIONS, build_call
 from sequencer.core.condition_names import STANDING, Facts
 from sequencer.core.duration import Duration
@@ -191,7 +191,7 @@ class _Checker:
         if field is None:
             return None
         kind: Kind = "text" if field.type == "one_of" else field.type
-        code = ask("lead", name)
+        code = ask_lead(name, kind)
         if kind == "date":
             code = _run(run.day, code)
         choices = field.choices if field.type in ("one_of", "some_of") else None

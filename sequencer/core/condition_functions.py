@@ -8,7 +8,7 @@ from typing import Final
 from jinja2 import nodes
 
 from sequencer.core import event
-from sequencer.core.condition_bench import FACTS, Bench, ask, suggestion
+from sequencer.core.condition_bench import FACTS, Bench, ask, ask_lead, suggestion
 from sequencer.core.condition_run import known
 from sequencer.core.duration import Duration
 
@@ -268,7 +268,7 @@ def _known(bench: Bench, call: _Call) -> ast.expr | None:
     field = bench.field(name.column, name.value)
     if field is None:
         return None
-    return ast.Call(ast.Name(known.__name__, ast.Load()), [ask("lead", name.value)], [])
+    return ast.Call(ast.Name(known.__name__, ast.Load()), [ask_lead(name.value)], [])
 
 
 FUNCTIONS: Final = {

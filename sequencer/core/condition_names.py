@@ -17,8 +17,9 @@ class Facts(Protocol):
     How far back a question reaches: `within` when given, else everything if `ever`, else this enrollment's start.
     """
 
-    def lead(self, name: str, /) -> Any:
-        """A built-in or declared field's value."""
+    @property
+    def lead(self) -> Any:
+        """The lead, or what answers as it does: built-in fields by name, others by `get` or in `fields`."""
 
     def company(self, name: str, /) -> Any:
         """`name`, `domain` or `owner` of the lead's company."""
@@ -68,6 +69,20 @@ class Facts(Protocol):
 
     def engaged_people(self, *, within: Duration) -> int:
         """How many people of the lead's company did something that counts for them, within so long."""
+
+
+class MadeUp:
+    """Answers for a lead that there is not. `get` tells what a field holds, whatever it is asked by."""
+
+    def __init__(self, get: Callable[[str], Any]) -> None:
+        self.get = get
+
+    @property
+    def fields(self) -> "MadeUp":
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return self.get(name)
 
 
 class Group(Protocol):

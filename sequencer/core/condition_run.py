@@ -9,23 +9,19 @@ SORTS: Final[dict[type, int]] = {str: 1, int: 2, float: 2, bool: 3, date: 4}
 
 
 def equal(a: Any, b: Any) -> bool:
-    sort = SORTS.get(type(a))
-    return sort is not None and sort == SORTS.get(type(b)) and bool(a == b)
+    return a == b and SORTS.get(type(a), 0) == SORTS.get(type(b))
 
 
 def differs(a: Any, b: Any) -> bool:
-    sort = SORTS.get(type(a))
-    return sort is not None and sort == SORTS.get(type(b)) and bool(a != b)
+    return SORTS.get(type(a), 0) == SORTS.get(type(b)) and a != b
 
 
 def less(a: Any, b: Any) -> bool:
-    sort = SORTS.get(type(a))
-    return sort is not None and sort == SORTS.get(type(b)) and bool(a < b)
+    return SORTS.get(type(a), 0) == SORTS.get(type(b)) and a < b
 
 
 def at_most(a: Any, b: Any) -> bool:
-    sort = SORTS.get(type(a))
-    return sort is not None and sort == SORTS.get(type(b)) and bool(a <= b)
+    return SORTS.get(type(a), 0) == SORTS.get(type(b)) and a <= b
 
 
 def among(value: Any, values: Set[Any], sort: int) -> bool:

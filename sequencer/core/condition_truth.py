@@ -16,7 +16,7 @@ from typing import Any, Final
 from jinja2 import nodes
 
 from sequencer.core.condition import Condition
-from sequencer.core.condition_names import Names
+from sequencer.core.condition_names import MadeUp, Names
 from sequencer.core.condition_parse import SyntaxProblem, parse
 from sequencer.core.condition_run import day
 from sequencer.core.duration import Duration
@@ -192,6 +192,7 @@ class _World:
         self.taken: list[tuple[int, int]] = []
         """Of each question: the number of its answer, and how many there are."""
         self.too_many = False
+        self.lead = MadeUp(self._field)
 
     def _answer(self, question: Hashable, answers: Sequence[Any]) -> Any:
         if question not in self._given:
@@ -201,7 +202,7 @@ class _World:
             self._given[question] = answers[number]
         return self._given[question]
 
-    def lead(self, name: str, /) -> Any:
+    def _field(self, name: str) -> Any:
         answers = self._domains.of(name)
         self.too_many |= answers is None
         return self._answer(("lead", name), answers or _NOTHING)

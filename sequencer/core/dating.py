@@ -35,11 +35,24 @@ def due_at(sequence: Sequence, place: Place, since: datetime, zone: ZoneInfo, qu
     return due
 
 
-# Who is mailed in one batch comes to one place at one moment, and most of them live by one of few clocks.
+# Who is mailed in one batch stood at one place, and comes to one place, since one moment; and most of them live by one
+# of few clocks.
 @lru_cache(maxsize=1_000)
-def shared_due_at(sequence: Sequence, position: str, since: datetime, zone: ZoneInfo, quiet: Quiet) -> datetime:
-    """The same where it depends on nothing else of the lead: not at one of the sequence's `personal` positions."""
-    return due_at(sequence, sequence.places[position], since, zone, quiet, _NOBODY)
+def coming_to(
+    sequence: Sequence, position: str, now: datetime, zone: ZoneInfo, quiet: Quiet
+) -> tuple[Place, datetime | None]:
+    """Where whoever comes to a position now gets at once, and when they fall due there; None: it depends on the lead.
+
+    Where arms only join there is nothing to ask: going on at once saves every mail in an arm a second look.
+    """
+    place = sequence.onward(position)
+    return place, None if place.personal else due_at(sequence, place, now, zone, quiet, _NOBODY)
+
+
+@lru_cache(maxsize=1_000)
+def shared_after_waits(sequence: Sequence, position: str, since: datetime, zone: ZoneInfo, quiet: Quiet) -> datetime:
+    """When the waits before a place are over that is not personal."""
+    return after_waits(sequence.places[position].waits, since, zone, quiet, _NOBODY)
 
 
 def rounds_done(step: Rounds, enrollment: Enrollment | Passage) -> int:

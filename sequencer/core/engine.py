@@ -10,11 +10,18 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sequencer.core.dating import after_waits, due_at, next_round, rounds_done, shared_due_at, wait_over
+from sequencer.core.dating import (
+    after_waits,
+    coming_to,
+    due_at,
+    next_round,
+    rounds_done,
+    shared_after_waits,
+    wait_over,
+)
 from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Passage, Status, became
-from sequencer.core.facts import LeadFacts
 from sequencer.core.fork import chosen, drawn
 from sequencer.core.lanes import converted, holder
 from sequencer.core.lead import Rep
@@ -65,7 +72,7 @@ def decide(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: da
         raise ValueError("decide takes a running enrollment")
     run = _Run(workspace, sequence, snapshot, enrollment, now)
     run.go()
-    return Decision(run.passage.enrollment(), tuple(run.effects), tuple(run.reasons))
+    return Decision(run.passage.enrollment(), run.effects, run.reasons)
 
 
 def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: datetime) -> Decision | None:
@@ -77,7 +84,7 @@ def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now:
     if enrollment is None or enrollment.status not in RUNNING:
         return None
     run = _Run(workspace, sequence, snapshot, enrollment, now)
-    return Decision(run.passage.enrollment(), tuple(run.effects), tuple(run.reasons)) if run.leaves() else None
+    return Decision(run.passage.enrollment(), run.effects, run.reasons) if run.leaves() else None
 
 
 def open_message(messages: Mapping[str, Message], now: datetime) -> Message | None:
@@ -99,20 +106,20 @@ def ends_after_mail(workspace: Workspace, sequence: Sequence) -> bool:
 class _Run(Standing):
     """One call of `decide`: the enrollment as it moves, and what has come of it so far."""
 
+    __slots__ = ("effects", "passage", "reasons")
+
     def __init__(
-        self, workspace: Workspace, sequence: Sequence, snapshot: Snapshot, enrollment: Enrollment, now: datetime
+        self, workspace: Workspace, sequence: Sequence, snapshot: Snapshot, before: Enrollment, now: datetime
     ) -> None:
-        super().__init__(workspace, sequence, snapshot, enrollment.expected_at or enrollment.due_at, now)
-        self.effects: list[Effect] = []
-        self.reasons: list[Reason] = []
-        self.before = enrollment
-        self.passage = Passage(enrollment)
-        self.passage.expected_at = None
+        super().__init__(workspace, sequence, snapshot, before, now)
+        self.effects: tuple[Effect, ...] = ()
+        self.reasons: tuple[Reason, ...] = ()
+        self.passage = Passage(before)
 
     # --- the whole
 
     def go(self) -> None:
-        if self.leaves() or self.is_stopped() or self.is_paused():
+        if self.leaves() or self.is_held_up():
             return
         messages = self.snapshot.messages
         if messages and (message := open_message(messages, self.now)) is not None:
@@ -127,23 +134,27 @@ class _Run(Standing):
     def step_on(self) -> bool:
         """One place further; False when there is nothing more to do now."""
         place = self.sequence.places[self.passage.position]
-        step = place.step
-        if isinstance(step, Rounds):
-            place = next_round(place, step, self.passage)
-            if self.over(step, place):
-                return True
-        lead, since = self.snapshot.lead, self.passage.since
-        due = after_waits(place.waits, since, self.zone, self.quiet, lead) if place.waits else since
+        step, due = place.step, self.passage.since
+        if place.personal:
+            if isinstance(step, Rounds):
+                place = next_round(place, step, self.passage)
+                if self.over(step, place):
+                    return True
+            due = after_waits(place.waits, due, self.zone, self.quiet, self.lead)
+        elif place.waits:
+            due = shared_after_waits(self.sequence, place.position, due, self.zone, self.quiet)
         if due > self.now:
-            self.wait("wait", due_at(self.sequence, place, since, self.zone, self.quiet, lead), place)
+            self.wait(place)
             return False
         if step is None:
             return self.join(place)
-        if (passed := self.passage.passed(step.id)) is not None:
-            return self.pass_again(step, passed)
-        if isinstance(step, Task) and (given := self.passage.passed(step.given)) is not None:
-            return self.call(step, given)
-        if place.waits and (missed := self.missed(place)) is not None:
+        # Nothing is met twice at one time, so what was passed was passed before.
+        if self.before.outcomes:
+            if (passed := self.before.passed(step.id)) is not None:
+                return self.pass_again(step, passed)
+            if isinstance(step, Task) and (given := self.before.passed(step.given)) is not None:
+                return self.call(step, given)
+        if place.personal and (missed := self.missed(place)) is not None:
             self.skip(step, "date", str(missed))
             return True
         if isinstance(step, Email):
@@ -164,7 +175,7 @@ class _Run(Standing):
         """The date that was to be waited for and is not known, or was past already: what follows it is skipped."""
         for number, wait in enumerate(place.waits):
             if isinstance(wait, UntilDate):
-                lead, since = self.snapshot.lead, self.passage.since
+                lead, since = self.lead, self.passage.since
                 reached = after_waits(place.waits[:number], since, self.zone, self.quiet, lead)
                 if wait_over(wait, reached, self.zone, self.quiet, lead) is None:
                     return wait
@@ -173,56 +184,54 @@ class _Run(Standing):
     # --- what ends or holds an enrollment
 
     def leaves(self) -> bool:
-        sequence, facts = self.sequence, self.facts
-        topic, consent, lead = sequence.topic, self.snapshot.consent, self.snapshot.lead
+        sequence, snapshot = self.sequence, self.snapshot
+        topic, consent, lead = sequence.topic, snapshot.consent, snapshot.lead
         if lead.suppressed:
             return self.end(Status.STOPPED, "suppressed", sequence.mark)
         status = self.workspace.statuses.get(lead.status) if lead.status else None
         if status is not None and status.stops:
             return self.end(Status.STOPPED, "status", sequence.mark, status.id)
         for condition in sequence.never:
-            if condition.test(facts):
+            if condition.test(self):
                 return self.end(Status.STOPPED, "never", condition.mark, condition.source)
         if topic in consent.refused:
             return self.end(Status.LEFT, "unsubscribed", sequence.mark, topic)
         declared = self.workspace.topics.get(topic)
         if declared is not None and not declared.default and topic not in consent.given:
             return self.end(Status.LEFT, "no-consent", sequence.mark, topic)
-        if sequence.goal is not None and sequence.goal.test(facts):
+        if sequence.goal is not None and sequence.goal.test(self):
             return self.end(Status.CONVERTED, "goal", sequence.goal.mark, sequence.goal.source)
         for condition in sequence.exit_on:
-            if condition.test(facts):
+            if condition.test(self):
                 return self.end(Status.LEFT, "exit_on", condition.mark, condition.source)
-        others, sequences = self.snapshot.others, self.workspace.sequences
-        if others and (reached := converted(sequences, sequence, self.before, others)) is not None:
-            return self.end(Status.LEFT, "goal-elsewhere", sequences[reached].mark, reached)
+        if snapshot.others:
+            sequences = self.workspace.sequences
+            if (reached := converted(sequences, sequence, self.before, snapshot.others)) is not None:
+                return self.end(Status.LEFT, "goal-elsewhere", sequences[reached].mark, reached)
         return False
 
-    def is_stopped(self) -> bool:
-        if self.sequence.goes_on:
-            return False
-        self.hold("sequence-stopped", self.sequence.mark, self.now + RELOOK, detail=self.sequence.state.value)
-        return True
-
-    def is_paused(self) -> bool:
-        """By an operator; by what the lead did, until a moment; by the lead's status, as long as they have it; or
-        because another sequence goes first, until then.
+    def is_held_up(self) -> bool:
+        """Because the sequence is stopped; by an operator; by what the lead did, until a moment; by the lead's status,
+        as long as they have it; or because another sequence goes first, until then.
         """
-        e = self.before
+        if not self.sequence.goes_on:
+            self.hold("sequence-stopped", self.sequence.mark, self.now + RELOOK, detail=self.sequence.state.value)
+            return True
+        e, others, lead = self.before, self.snapshot.others, self.lead
+        if e.status is Status.ACTIVE and e.paused_at is e.resume_at is None and not (lead.status or others):
+            return False
         if is_held(e):
             self.hold("sequence-paused" if e.reason == SEQUENCE else "held", self.sequence.mark, None)
             return True
         if e.resume_at is not None and e.resume_at > self.now:
             self.hold("paused", self.sequence.mark, e.resume_at, detail=e.reason)
             return True
-        lead = self.snapshot.lead
         status = self.workspace.statuses.get(lead.status) if lead.status else None
         if status is not None and self.sequence.id in status.pauses:
             self.pause(f"status {status.id}")
             self.hold("status-pauses", self.sequence.mark, self.now + RELOOK, detail=status.label)
             return True
-        others, sequences = self.snapshot.others, self.workspace.sequences
-        if others and (ahead := holder(sequences, self.sequence, e, others)) is not None:
+        if others and (ahead := holder(self.workspace.sequences, self.sequence, e, others)) is not None:
             self.pause(f"behind {ahead}")
             self.hold("behind", self.sequence.mark, self.now + RELOOK, detail=ahead)
             return True
@@ -290,15 +299,15 @@ class _Run(Standing):
         step = self.mailing(message)
         if step is None:
             # The step is gone from the file; its mail was surely not sent and never will be.
-            self.effects.append(Cancel(message.step))
+            self.effects += (Cancel(message.step),)
             return False
         if message.retry_at is not None and message.retry_at > self.now:
             self.hold("retry", step.mark, message.retry_at, step.id, message.failure or "")
             return True
         send = self.may_mail(step, self.passage.since)
         if isinstance(send, Skip):
-            self.reasons.append(Reason(f"skipped-{send.why}", step.mark, step.id, detail=send.detail))
-            self.effects.append(Cancel(step.id))
+            self.reasons += (Reason(f"skipped-{send.why}", step.mark, step.id, detail=send.detail),)
+            self.effects += (Cancel(step.id),)
             return False
         if send is not None:
             self.mail(send._replace(attempt=message.attempt + 1), self.passage.position)
@@ -321,17 +330,19 @@ class _Run(Standing):
         if send is not None and step.review is not None and asked is None:
             self.ask(send, step.review)
         elif send is not None:
-            self.introduce(send)
-            passed = became(step.id, "sent", self.now, send.step.content if step.pick is not None else "")
-            self.mail(send, self.following(step.id), passed)
+            if send.introduces is not None:
+                self.introduce(send, send.introduces)
+            sent = became(step.id, "sent", self.now, send.step.content if step.pick is not None else "")
+            self.passage.outcomes += (sent,)
+            self.mail(send, self.sequence.places[step.id].following)
         return False
 
     def ask(self, send: Send, review: Review) -> None:
         """The mail could go now: so its rep is asked."""
         step = send.step
         due = shift(self.now, review.within, self.zone, self.quiet)
-        self.effects.append(Ask(step, due, send.sender, send.sender or self.owner))
-        self.reasons.append(Reason("review", step.mark, step.id, due))
+        self.effects += (Ask(step, due, send.sender, send.sender or self.owner),)
+        self.reasons += (Reason("review", step.mark, step.id, due),)
         self.note_as(step.asked, "asked_rep", step.content)
         self.hold("review-open", step.mark, due, step.id, review.then)
 
@@ -364,10 +375,11 @@ class _Run(Standing):
         if send is None:
             return False
         if isinstance(send, Skip):
-            self.reasons.append(Reason(f"skipped-{send.why}", step.mark, mail.id, detail=send.detail))
+            self.reasons += (Reason(f"skipped-{send.why}", step.mark, mail.id, detail=send.detail),)
             self.note(mail, "skipped", f"{send.why}: {send.detail}" if send.detail else send.why)
         else:
-            self.introduce(send)
+            if send.introduces is not None:
+                self.introduce(send, send.introduces)
             self.note(mail, "sent", send.step.content)
         if number >= step.up_to:
             self.finish(step, f"all {step.up_to} rounds were made")
@@ -385,37 +397,41 @@ class _Run(Standing):
             return False
         if done >= step.up_to:
             return self.finish(step, f"{done} rounds were made")
-        if step.until is not None and step.until.test(self.facts):
+        if step.until is not None and step.until.test(self):
             return self.finish(step, f"`{step.until.source}` is true")
         return False
 
     def finish(self, step: Rounds, why: str) -> bool:
-        self.reasons.append(Reason("series-over", step.mark, step.id, detail=why))
+        self.reasons += (Reason("series-over", step.mark, step.id, detail=why),)
         self.pass_step(step, "done", why)
         return True
 
-    def introduce(self, send: Send) -> None:
-        if send.introduces is not None:
-            self.note_as(send.step.introduced, "introduced", send.introduces.email)
+    def introduce(self, send: Send, before: Rep) -> None:
+        self.note_as(send.step.introduced, "introduced", before.email)
 
-    def mail(self, send: Send, position: str, *passed: Outcome) -> None:
-        """`position`: where the lead stands after it; `passed`: what became of the step before."""
-        self.effects.append(send)
-        self.reasons.append(Reason("sent", send.step.mark, send.step.id))
-        self.arrive(position, *passed)
-        if send.step.resend_after is not None and self.passage.due_at is not None:
+    def mail(self, send: Send, position: str) -> None:
+        """`position`: where the lead comes to by it."""
+        passage, step, now = self.passage, send.step, self.now
+        self.effects += (send,)
+        self.reasons += (_sent(step),)
+        place, due = coming_to(self.sequence, position, now, self.zone, self.quiet)
+        if due is None:
+            due = self.next_look(place)
+        if step.resend_after is not None:
             # Nobody wakes an enrollment when an answer stays out: so it is looked at when the mail might go again.
-            again = self.now + send.step.resend_after.elapsed
-            self.passage.due_at = min(self.passage.due_at, again)
+            due = min(due, now + step.resend_after.elapsed)
+        passage.position, passage.since, passage.due_at = place.position, now, due
 
     def may_mail(self, step: Email, due: datetime) -> Send | Skip | None:
         """The mail, when nothing stands in the way now; None: held, and the enrollment is dated."""
         ruling = may_mail(self, step, due)
+        if isinstance(ruling, Send):
+            if ruling.introduces is not None and self.is_introduced(step, ruling.introduces):
+                return ruling._replace(introduces=None)
+            return ruling
         if isinstance(ruling, Hold):
             self.hold(ruling.why, step.mark, ruling.until, step.id, ruling.detail)
             return None
-        if isinstance(ruling, Send) and ruling.introduces is not None and self.is_introduced(step, ruling.introduces):
-            return ruling._replace(introduces=None)
         return ruling
 
     def is_introduced(self, step: Email, before: Rep) -> bool:
@@ -432,7 +448,7 @@ class _Run(Standing):
         return message is not None and message.accepted_at is not None
 
     def branch(self, step: Branch, due: datetime) -> bool:
-        if self.holds(step):
+        if step.condition.test(self):
             return self.take(step, "then")
         if step.within is not None:
             deadline = shift(max(due, self.accepted()), step.within, self.zone, self.quiet)
@@ -443,27 +459,29 @@ class _Run(Standing):
         return self.take(step, "else")
 
     def take(self, step: Branch, arm: str) -> bool:
-        position, reason = _taking(self.sequence, step.id, arm)
-        self.reasons.append(reason)
-        self.move(position, became(step.id, arm, self.now))
+        position, reason, outcome = _taking(self.sequence, step.id, arm, self.now)
+        self.reasons += (reason,)
+        self.passage.outcomes += (outcome,)
+        self.passage.position, self.passage.since = position, self.now
         return True
 
     def fork(self, step: Choose | Split) -> bool:
         if isinstance(step, Choose):
-            number = chosen(step, self.facts)
+            number = chosen(step, self)
             taken = step.conditions[number] if number < len(step.conditions) else None
             why = f"`{taken.source}` is true" if taken is not None else "nothing above it is true"
             mark = taken.mark if taken is not None else step.mark
         else:
-            number = drawn(step, self.sequence.id, self.snapshot.lead.email)
+            number = drawn(step, self.sequence.id, self.lead.email)
             mark, why = step.mark, f"drawn, a share of {step.shares[number]} %"
         arm = step.arms[number].name
-        self.reasons.append(Reason("arm", mark, step.id, detail=f"`{arm}`: {why}"))
-        self.enter(step, arm, became(step.id, arm, self.now))
+        self.reasons += (Reason("arm", mark, step.id, detail=f"`{arm}`: {why}"),)
+        self.note(step, arm)
+        self.enter(step, arm)
         return True
 
-    def enter(self, step: Fork, arm: str, *passed: Outcome) -> None:
-        self.move(_entrance(self.sequence, step, arm), *passed)
+    def enter(self, step: Fork, arm: str) -> None:
+        self.move(_entrance(self.sequence, step, arm))
 
     def accepted(self) -> datetime:
         """When the provider took the last mail, for `within`; when no mail came before, when this place was reached."""
@@ -474,7 +492,7 @@ class _Run(Standing):
 
     def unneeded(self, step: Email | Task | Tell | Set | Handoff | Start | Exit) -> bool:
         """Whether the step's `unless` skips it."""
-        if step.unless is None or not step.unless.test(self.facts):
+        if step.unless is None or not step.unless.test(self):
             return False
         self.skip(step, "unless", step.unless.source)
         return True
@@ -486,8 +504,8 @@ class _Run(Standing):
         if self.unneeded(step):
             return True
         due = shift(self.now, step.due, self.zone, self.quiet)
-        self.effects.append(Assign(step, due))
-        self.reasons.append(Reason("task", step.mark, step.id, due))
+        self.effects += (Assign(step, due),)
+        self.reasons += (Reason("task", step.mark, step.id, due),)
         if not step.hold:
             self.pass_step(step, "assigned")
             return True
@@ -504,7 +522,7 @@ class _Run(Standing):
             self.hold("task-open", step.mark, due, step.id, step.kind)
             return False
         why = f"the {step.kind} was logged" if done else f"the {step.kind} was not logged in time"
-        self.reasons.append(Reason("task-over", step.mark, step.id, detail=why))
+        self.reasons += (Reason("task-over", step.mark, step.id, detail=why),)
         self.pass_step(step, "went_on", why)
         return True
 
@@ -519,32 +537,32 @@ class _Run(Standing):
             self.end(Status.LEFT, "exit", step.mark, step.reason)
             return
         if isinstance(step, Tell):
-            self.effects.append(Alert(step, "tell"))
+            self.effects += (Alert(step, "tell"),)
             self.pass_step(step, "told")
         elif isinstance(step, Set):
             self.change(step, self.resolved(step.values))
             self.pass_step(step, "set")
         elif isinstance(step, Handoff):
-            lead = self.snapshot.lead
+            lead = self.lead
             if self.workspace.stage_rank(step.stage) > self.workspace.stage_rank(lead.stage):
                 self.change(step, {"stage": step.stage})
-            self.effects.append(Alert(step, "handoff"))
+            self.effects += (Alert(step, "handoff"),)
             self.pass_step(step, "handed_off")
         else:
-            self.effects.append(Enter(step))
+            self.effects += (Enter(step),)
             self.pass_step(step, "started", step.sequence)
-        self.reasons.append(Reason(type(step).__name__.lower(), step.mark, step.id))
+        self.reasons += (Reason(type(step).__name__.lower(), step.mark, step.id),)
 
     def change(self, step: Set | Handoff, values: Mapping[str, Any]) -> None:
         if "stage" in values and self.workspace.stage_rank(values["stage"]) < self.workspace.stage_rank(
-            self.snapshot.lead.stage
+            self.lead.stage
         ):
             # Automation never moves a lead backwards; the CRM may.
             values = {name: value for name, value in values.items() if name != "stage"}
         if values:
-            self.effects.append(Change(step, values))
-            self.snapshot = self.snapshot._replace(lead=changed(self.snapshot.lead, values))
-            self.facts = LeadFacts(self.workspace, self.snapshot, self.now)
+            self.effects += (Change(step, values),)
+            lead = changed(self.lead, values)
+            self.snapshot, self.lead = self.snapshot._replace(lead=lead), lead
 
     def resolved(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Durations from now become dates in the lead's zone."""
@@ -559,10 +577,10 @@ class _Run(Standing):
 
     def join(self, place: Place) -> bool:
         if place.fork is None:
-            self.reasons.append(Reason("finished", self.sequence.mark))
+            self.reasons += (Reason("finished", self.sequence.mark),)
             self.passage = Passage(self.passage.enrollment().ended(Status.FINISHED, "finished", self.now))
             return False
-        self.move(self.following(place.position))
+        self.move(place.following)
         return True
 
     def pass_again(self, step: Step, passed: Outcome) -> bool:
@@ -570,15 +588,16 @@ class _Run(Standing):
         if isinstance(step, Fork):
             self.enter(step, passed.outcome)
         else:
-            self.move(self.following(step.id))
+            self.move(self.sequence.places[step.id].following)
         return True
 
     def skip(self, step: Step, why: str, detail: str) -> None:
-        self.reasons.append(Reason(f"skipped-{why}", step.mark, step.id, detail=detail))
+        self.reasons += (Reason(f"skipped-{why}", step.mark, step.id, detail=detail),)
         self.pass_step(step, "skipped", f"{why}: {detail}" if detail else why)
 
     def pass_step(self, step: Step, outcome: str, detail: str = "") -> None:
-        self.move(self.following(step.id), became(step.id, outcome, self.now, detail))
+        self.note(step, outcome, detail)
+        self.move(self.sequence.places[step.id].following)
 
     def note(self, step: Step, outcome: str, detail: str = "") -> None:
         self.note_as(step.id, outcome, detail)
@@ -586,52 +605,37 @@ class _Run(Standing):
     def note_as(self, key: str, outcome: str, detail: str = "") -> None:
         self.passage.outcomes += (became(key, outcome, self.now, detail),)
 
-    def following(self, position: str) -> str:
-        return _following(self.sequence, position)
+    def move(self, position: str) -> None:
+        self.passage.position, self.passage.since = position, self.now
 
-    def move(self, position: str, *passed: Outcome) -> None:
-        """To that position. `passed`: what became of the step before."""
-        self.passage.move(position, self.now, *passed)
-
-    def arrive(self, position: str, *passed: Outcome) -> None:
-        """Stands before the next place after a mail, dated so that it is looked at no sooner than it can matter.
-
-        Where arms only join there is nothing to ask: going on at once saves every mail in an arm a second look.
-        """
-        position = self.sequence.onward(position)
-        self.passage.move(position, self.now, *passed)
-        if position not in self.sequence.personal:
-            self.passage.due_at = shared_due_at(self.sequence, position, self.now, self.zone, self.quiet)
-            return
-        place = self.sequence.places[position]
+    def next_look(self, place: Place) -> datetime:
+        """When to look again after a mail, at a place where that depends on the lead: no sooner than it can matter."""
         step = place.step
         if isinstance(step, Rounds):
             place = next_round(place, step, self.passage)
-        due = due_at(self.sequence, place, self.now, self.zone, self.quiet, self.snapshot.lead)
-        if isinstance(step, Branch) and step.within is not None and not place.waits and not self.holds(step):
+        due = due_at(self.sequence, place, self.now, self.zone, self.quiet, self.lead)
+        if isinstance(step, Branch) and step.within is not None and not place.waits and not step.condition.test(self):
             due = self.look_again(step, shift(self.now, step.within, self.zone, self.quiet))
-        self.passage.due_at = due
-
-    def holds(self, step: Branch) -> bool:
-        return step.condition.test(self.facts)
+        return due
 
     def look_again(self, step: Branch, deadline: datetime) -> datetime:
         """What other sequences mail wakes nobody here: a branch that asks for it looks from time to time."""
         asks = step.condition.asks
         return min(deadline, self.now + RELOOK) if asks.contents or asks.topics else deadline
 
-    def wait(self, code: str, until: datetime, place: Place) -> None:
-        step = place.step
+    def wait(self, place: Place) -> None:
+        step, since = place.step, self.passage.since
+        until = due_at(self.sequence, place, since, self.zone, self.quiet, self.lead)
         mark = step.mark if step is not None else self.sequence.mark
-        self.hold(code, mark, until, step.id if step is not None else "")
+        self.hold("wait", mark, until, step.id if step is not None else "")
 
     def hold(self, code: str, mark: Mark, until: datetime | None, step: str = "", detail: str = "") -> None:
-        self.reasons.append(Reason(code, mark, step, until, detail))
+        self.reasons += (Reason(code, mark, step, until, detail),)
         self.passage.due_at = until
 
     def end(self, status: Status, reason: str, mark: Mark, detail: str = "") -> bool:
-        self.effects += [Cancel(m.step) for m in self.snapshot.messages.values() if m.state is State.RETRY]
-        self.reasons.append(Reason(f"ended-{reason}", mark, detail=detail))
+        self.effects += tuple(Cancel(m.step) for m in self.snapshot.messages.values() if m.state is State.RETRY)
+        self.reasons += (Reason(f"ended-{reason}", mark, detail=detail),)
         ended = self.passage.enrollment().ended(status, f"{reason}: {detail}" if detail else reason, self.now)
         self.passage = Passage(ended)
         return True
@@ -641,26 +645,25 @@ class _Run(Standing):
         return found.mark if found is not None else self.sequence.mark
 
 
-def _following(sequence: Sequence, position: str) -> str:
-    following = sequence.after(position)
-    if following is None:
-        raise AssertionError("the end of a sequence has nothing after it")
-    return following
-
-
 def _entrance(sequence: Sequence, step: Fork, arm: str) -> str:
     """Into that arm; past all of them when it is gone from the file."""
-    return sequence.enters(step, arm) or _following(sequence, step.id)
+    return sequence.enters(step, arm) or sequence.places[step.id].following
 
 
 # What is said of a step is the same for everybody who passes it.
 @lru_cache(maxsize=1_000)
-def _taking(sequence: Sequence, branch: str, arm: str) -> tuple[str, Reason]:
-    """Where an arm of a branch leads, and why it is taken."""
+def _taking(sequence: Sequence, branch: str, arm: str, now: datetime) -> tuple[str, Reason, Outcome]:
+    """Where an arm of a branch leads, why it is taken, and that it was."""
     step = sequence.steps[branch]
     assert isinstance(step, Branch)
     condition = step.condition
-    return _entrance(sequence, step, arm), Reason(arm, condition.mark, branch, detail=condition.source)
+    reason = Reason(arm, condition.mark, branch, detail=condition.source)
+    return _entrance(sequence, step, arm), reason, became(branch, arm, now)
+
+
+@lru_cache(maxsize=1_000)
+def _sent(step: Email) -> Reason:
+    return Reason("sent", step.mark, step.id)
 
 
 def chosen_then(step: Email, asked: Outcome) -> Email:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache, partial
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 
@@ -113,47 +112,50 @@ made: Final[Callable[[Iterable[Any]], Enrollment]] = partial(tuple.__new__, Enro
 
 
 class Passage:
-    """An enrollment as it moves; `enrollment` is what it has come to.
+    """An enrollment as it moves; `enrollment` is what it has come to, for when nothing puts it off any more.
 
     A mail moves it twice, and each time a new Enrollment would take as long as all conditions.
     """
 
-    __slots__ = Enrollment._fields
+    __slots__ = ("before", "due_at", "outcomes", "paused_at", "position", "reason", "resume_at", "since", "status")
 
-    def __init__(self, enrollment: Enrollment) -> None:
-        (
-            self.id,
-            self.lead_id,
-            self.sequence,
-            self.deployment,
-            self.entered_at,
-            self.position,
-            self.since,
-            self.due_at,
-            self.status,
-            self.reason,
-            self.outcomes,
-            self.paused_at,
-            self.resume_at,
-            self.ended_at,
-            self.expected_at,
-            self.pinned,
-        ) = enrollment
+    def __init__(self, before: Enrollment) -> None:
+        self.before = before
+        self.position = before.position
+        self.since = before.since
+        self.due_at = before.due_at
+        self.status = before.status
+        self.reason = before.reason
+        self.outcomes = before.outcomes
+        self.paused_at = before.paused_at
+        self.resume_at = before.resume_at
 
     def enrollment(self) -> Enrollment:
-        return made(_values(self))
+        before = self.before
+        return made(
+            (
+                before.id,
+                before.lead_id,
+                before.sequence,
+                before.deployment,
+                before.entered_at,
+                self.position,
+                self.since,
+                self.due_at,
+                self.status,
+                self.reason,
+                self.outcomes,
+                self.paused_at,
+                self.resume_at,
+                before.ended_at,
+                None,  # expected_at
+                before.pinned,
+            )
+        )
 
     def passed(self, step: str) -> Outcome | None:
         """How it passed a step, or None."""
         return passed(self.outcomes, step)
-
-    def move(self, position: str, since: datetime, *passed: Outcome) -> None:
-        """To that position. `passed`: what became of the step before."""
-        self.position, self.since = position, since
-        self.outcomes += passed
-
-
-_values: Final = attrgetter(*Enrollment._fields)
 
 
 def passed(outcomes: Iterable[Outcome], step: str) -> Outcome | None:

@@ -27,7 +27,7 @@ class LeadFacts:
         self.workspace = workspace
         self.snapshot = snapshot
         self.now = now
-        self.lead: Callable[[str], Any] = snapshot.lead.get
+        self.lead = snapshot.lead
 
     def company(self, name: str) -> Any:
         return getattr(self.snapshot.company, name) if self.snapshot.company is not None else None

@@ -50,7 +50,9 @@ class Lead(NamedTuple):
     def get(self, name: str) -> Any:
         """The value of a built-in or declared field; None when unknown."""
         place = _PLACES.get(name)
-        value = self.fields.get(name) if place is None else self[place]
+        if place is not None:
+            return self[place] or None  # all of them are text
+        value = self.fields.get(name)
         return None if value == "" else value
 
 

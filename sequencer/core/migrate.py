@@ -49,7 +49,7 @@ def _outermost_undecided(new: Sequence, enrollment: Enrollment, place: Place) ->
         if taken is None:
             return new.places[fork.id]
         if taken.outcome != arm.name:
-            return new.places[new.after(fork.id) or END]
+            return new.places[new.places[fork.id].following]
     return place
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sequencer.core.enrollment import Enrollment, Outcome, Status
+from sequencer.core.enrollment import END, Enrollment, Outcome, Status
 from sequencer.core.sequence import Arm, Email, Fork, Sequence
 from sequencer.errors import SequencerError
 
@@ -27,13 +27,12 @@ def skip(sequence: Sequence, enrollment: Enrollment, now: datetime) -> tuple[Enr
     At an arm's end that is the wait there. Raises Impossible at the end of the sequence.
     """
     place = sequence.places[enrollment.position]
-    following = sequence.after(enrollment.position)
-    if following is None:
+    if place.position == END:
         raise Impossible("the lead stands at the end of the sequence: nothing is left to skip")
     if place.step is None:
-        return _at(enrollment, following, now), f"the wait after `{sequence.shown(enrollment.position)}`"
+        return _at(enrollment, place.following, now), f"the wait after `{sequence.shown(enrollment.position)}`"
     passed = Outcome(place.step.id, "skipped", now, OPERATOR)
-    return _at(_noted(enrollment, passed), following, now), f"`{sequence.shown(place.step.id)}`"
+    return _at(_noted(enrollment, passed), place.following, now), f"`{sequence.shown(place.step.id)}`"
 
 
 def move(sequence: Sequence, enrollment: Enrollment, step: str, now: datetime) -> Enrollment:

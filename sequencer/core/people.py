@@ -15,8 +15,10 @@ from sequencer.core.workspace import Workspace
 
 def owner_of(workspace: Workspace, snapshot: Snapshot) -> Rep | None:
     """The rep who owns the lead, else, if they are shared, the one who owns the company; None: nobody known does."""
-    named = snapshot.lead.owner
-    return (workspace.reps.get(named) if named else None) or owner_of_company(workspace, snapshot.company)
+    named, company = snapshot.lead.owner, snapshot.company
+    if named and (rep := workspace.reps.get(named)) is not None:
+        return rep
+    return owner_of_company(workspace, company) if company is not None and company.owner else None
 
 
 def owner_of_company(workspace: Workspace, company: Company | None) -> Rep | None:

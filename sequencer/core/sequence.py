@@ -93,6 +93,9 @@ class Email:
     """The step whose mail this one answers, as in one conversation; empty: it begins one."""
     review: Review | None = None
 
+    __hash__ = object.__hash__
+    """As of sequences: each mail looks up by it what is remembered."""
+
     @property
     def asked(self) -> str:
         """The key in the lead's history of when the owner was asked to look at it."""
@@ -293,6 +296,11 @@ class Place:
     """None at the arm's end."""
     waits: tuple[Wait, ...]
     """Before that step, or after the arm's last; between the rounds of a series, those from one to the next."""
+    following: str
+    """The next position: of the next step, at the end of the arm, or from there what follows the fork. The end of the
+    sequence follows itself."""
+    personal: bool
+    """Whether it depends on the lead when whoever comes there now falls due."""
 
 
 @dataclass(frozen=True)
@@ -351,27 +359,21 @@ class Sequence:
         """Every position of this sequence."""
         found: dict[str, Place] = {}
 
-        def visit(arm: Arm, fork: Fork | None) -> None:
-            for index, step in enumerate(arm.steps):
-                found[step.id] = Place(step.id, arm, index, fork, step, step.waits)
+        def visit(arm: Arm, fork: Fork | None, after: str) -> None:
+            """`after`: what follows the fork, or the sequence's own steps."""
+            end = end_of(fork.id, arm.name) if fork else END
+            following = [*(step.id for step in arm.steps[1:]), end]
+            for index, (step, next_) in enumerate(zip(arm.steps, following, strict=False)):
+                personal = _is_personal(step, step.waits)
+                found[step.id] = Place(step.id, arm, index, fork, step, step.waits, next_, personal)
                 if isinstance(step, Fork):
                     for inner in step.arms:
-                        visit(inner, step)
-            end = end_of(fork.id, arm.name) if fork else END
-            found[end] = Place(end, arm, len(arm.steps), fork, None, arm.waits)
+                        visit(inner, step, next_)
+            personal = _is_personal(None, arm.waits)
+            found[end] = Place(end, arm, len(arm.steps), fork, None, arm.waits, after, personal)
 
-        visit(self.body, None)
+        visit(self.body, None, END)
         return found
-
-    @cached_property
-    def personal(self) -> frozenset[str]:
-        """Positions of which it depends on the lead when whoever comes there now falls due."""
-
-        def is_personal(place: Place) -> bool:
-            awaits = isinstance(place.step, Branch) and place.step.within is not None
-            return awaits or isinstance(place.step, Rounds) or any(isinstance(wait, UntilDate) for wait in place.waits)
-
-        return frozenset(position for position, place in self.places.items() if is_personal(place))
 
     @cached_property
     def steps(self) -> Mapping[str, Step]:
@@ -397,39 +399,14 @@ class Sequence:
         """The position of someone who has just entered."""
         return next(iter(self.places)) if self.body.steps else END
 
-    def after(self, position: str) -> str | None:
-        """The position that follows: the next step, the end of the arm, or from there what follows the fork.
-
-        None after the end of the sequence.
-        """
-        return self._following[position]
-
-    @cached_property
-    def _following(self) -> Mapping[str, str | None]:
-        def following(place: Place) -> str | None:
-            if place.step is None:
-                return following(self.places[place.fork.id]) if place.fork else None
-            if place.index + 1 < len(place.arm.steps):
-                return place.arm.steps[place.index + 1].id
-            return end_of(place.fork.id, place.arm.name) if place.fork else END
-
-        return {position: following(place) for position, place in self.places.items()}
-
-    def onward(self, position: str) -> str:
+    def onward(self, position: str) -> Place:
         """Where whoever comes to this position gets at once: at the end of an arm on which nothing is waited for, arms
         only join.
         """
-        return self._onward[position]
-
-    @cached_property
-    def _onward(self) -> Mapping[str, str]:
-        def onward(position: str) -> str:
-            place, following = self.places[position], self._following[position]
-            if place.step is not None or following is None or place.waits:
-                return position
-            return onward(following)
-
-        return {position: onward(position) for position in self.places}
+        place = self.places[position]
+        while place.step is None and place.fork is not None and not place.waits:
+            place = self.places[place.following]
+        return place
 
     def enters(self, fork: Fork, name: str) -> str | None:
         """The first position inside the arm of that name; None when there is no such arm (any more)."""
@@ -518,6 +495,11 @@ class Sequence:
 
     def emails(self) -> Iterator[Email]:
         return (step for step in self.steps.values() if isinstance(step, Email))
+
+
+def _is_personal(step: Step | None, waits: tuple[Wait, ...]) -> bool:
+    awaits = isinstance(step, Branch) and step.within is not None
+    return awaits or isinstance(step, Rounds) or any(isinstance(wait, UntilDate) for wait in waits)
 
 
 def contents_of(pick: Pick) -> tuple[str, ...]:

@@ -146,8 +146,12 @@ def _claim(
     return _Claimed(outgoing, fence, first_due, trial or late or full, awake, trial)
 
 
-def _by_steps(current: Release, subjects: list[tuple[Enrollment, Lead]]) -> list[tuple[Steps, list[snapshots.Subject]]]:
+def _by_steps(
+    current: Release, subjects: Sequence[tuple[Enrollment, Lead]]
+) -> Sequence[tuple[Steps, Sequence[snapshots.Subject]]]:
     """Those who go by the same steps together: one part, unless some keep older ones."""
+    if len({enrollment.pinned for enrollment, _ in subjects}) == 1:
+        return [(current.steps_of(subjects[0][0]), subjects)]
     parts: dict[int | None, tuple[Steps, list[snapshots.Subject]]] = {}
     for enrollment, lead in subjects:
         number = enrollment.pinned

@@ -45,38 +45,38 @@ def load(
     """
     if not subjects:
         return []
-    lead_ids = sorted({lead.id for _, lead in subjects})
-    companies = leads.companies(conn, (lead.company_id for _, lead in subjects if lead.company_id is not None))
-    enrolled = [enrollment.id for enrollment, _ in subjects if enrollment is not None]
+    inside = [enrollment for enrollment, _ in subjects]
+    people = [lead for _, lead in subjects]
+    ids, emails = [lead.id for lead in people], [lead.email for lead in people]
+    lead_ids, company_ids = sorted(set(ids)), [lead.company_id or 0 for lead in people]
+    companies = leads.companies(conn, {*company_ids} - {0})
+    enrolled = [enrollment.id for enrollment in inside if enrollment is not None]
     ledger = messages.of_enrollments(conn, enrolled) if enrolled else {}
     mailed = messages.mailed_at(conn, lead_ids, lately(workspace, now)) if enrolled and mails else {}
     asked = enrolled and mails and colleagues
-    together = turns(conn, workspace, (lead for _, lead in subjects), now) if asked else {}
-    consents = suppressions.consents(conn, [lead.email for _, lead in subjects])
+    together = turns(conn, workspace, people, now) if asked else {}
+    consents = suppressions.consents(conn, emails)
     happened = (
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
     )
     received = messages.received(conn, lead_ids, sorted(asks.contents)) if asks.contents else {}
-    sequences = {enrollment.sequence for enrollment, _ in subjects if enrollment is not None}
+    sequences = {enrollment.sequence for enrollment in inside if enrollment is not None}
     ahead = set().union(*(workspace.held_by.get(sequence, ()) for sequence in sequences))
     others = enrollments.others(conn, lead_ids, sorted(ahead)) if ahead else {}
-    standings = _standings(conn, asks, [lead for _, lead in subjects], now) if asks.standing else {}
+    standings = _standings(conn, asks, people, now) if asks.standing else {}
     in_doubt = any(m.state is State.UNKNOWN for rows in ledger.values() for m in rows.values())
     sound_since = intake_health.sound_since(conn, now) if in_doubt else None
-    people = [lead for _, lead in subjects]
-    inside = [enrollment for enrollment, _ in subjects]
-    ids = [lead.id for lead in people]
     # By columns in the order of the fields: of most things nothing is found for a whole batch.
     columns: tuple[Iterable[Any], ...] = (
         people,
-        [companies.get(lead.company_id or 0) for lead in people],
+        map(companies.get, company_ids),
         inside,
         _column(ledger, (e.id if e is not None else 0 for e in inside), _NO_MESSAGES),
         _column(happened, ids, (), tuple),
         _column(received, ids, frozenset(), frozenset),
         _column(mailed, ids, (), tuple),
         [_before(together, enrollment, lead, ledger, now) for enrollment, lead in subjects] if together else repeat(()),
-        _column(consents, (lead.email for lead in people), _SAID_NOTHING),
+        _column(consents, emails, _SAID_NOTHING),
         _column(others, ids, (), tuple),
         _column(standings, ids, _NOT_ASKED),
         repeat(sound_since),

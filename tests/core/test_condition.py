@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from sequencer.core.condition import Asks, Condition, ConditionProblems, Names, compile_condition, merged
 from sequencer.core.condition_functions import FUNCTIONS
+from sequencer.core.condition_names import MadeUp
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
+from sequencer.core.lead import Lead
 from sequencer.core.mark import Mark
 
 MARK = Mark("sequences/sales.yaml", 7, 11)
@@ -46,8 +48,8 @@ class KnownFacts:
     true: bool = True
     asked: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def lead(self, name: str) -> Any:
-        return self.fields.get(name)
+    def __post_init__(self) -> None:
+        self.lead: MadeUp | Lead = MadeUp(self.fields.get)
 
     def company(self, name: str) -> Any:
         return self.fields.get(f"company.{name}")
@@ -202,6 +204,26 @@ COMPARISONS = [
 def test_comparing_the_unknown_is_false_and_its_opposite_true(source: str) -> None:
     assert False is truth(source)
     assert True is truth(f"not ({source})")
+
+
+@pytest.mark.parametrize(
+    "source", [*COMPARISONS, *(f'known("{name}")' for name in ("stage", "time_zone", *NAMES.fields))]
+)
+def test_an_empty_text_of_a_lead_is_unknown(source: str) -> None:
+    empty = Lead(1, "kim@harbor.example", stage="", zone="", fields=dict.fromkeys(NAMES.fields, ""))
+    for lead in (empty, empty._replace(stage=None, zone=None, fields={})):
+        facts = KnownFacts()
+        facts.lead = lead
+        assert False is compiled(source).test(facts)
+
+
+def test_fields_are_read_from_the_lead() -> None:
+    fields = {"employees": 5, "pains": ["cost"], "industry": "retail", "renewal_date": "2026-12-01", "vip": True}
+    facts = KnownFacts()
+    facts.lead = Lead(1, "kim@harbor.example", stage="mql", zone="Europe/Madrid", fields=fields)
+    assert compiled('lead.time_zone == "Europe/Madrid" and lead.zone == "Europe/Madrid"').test(facts)
+    assert compiled('lead.stage in ["mql"] and lead.industry == "retail" and has(lead.pains, "cost")').test(facts)
+    assert compiled('lead.employees == 5 and lead.vip and lead.renewal_date < "2026-12-02"').test(facts)
 
 
 @pytest.mark.parametrize("source", COMPARISONS)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.core.condition import ConditionProblems, Names, compile_condition
+from sequencer.core.condition_names import MadeUp
 from sequencer.core.condition_truth import always
 from sequencer.core.field import Field
 from sequencer.core.mark import Mark
@@ -148,8 +149,9 @@ class Someone:
         self._company = company
         self._yes = yes
 
-    def lead(self, name: str) -> Any:
-        return None if self._fields.get(name) == "" else self._fields.get(name)
+    @property
+    def lead(self) -> MadeUp:
+        return MadeUp(lambda name: None if self._fields.get(name) == "" else self._fields.get(name))
 
     def company(self, name: str) -> Any:
         return self._company

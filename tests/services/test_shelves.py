@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sequencer.core.lead import Lead
 from sequencer.rendering.compile import compile_content
 from sequencer.services import contents as compiling
 from sequencer.services import shelves
@@ -98,10 +99,7 @@ def test_what_stands_on_the_shelf_is_what_is_worked_out(folder: Path, worked: li
 def test_conditions_from_the_shelf_judge_as_before(folder: Path) -> None:
     class Facts:
         def __init__(self, stage: str) -> None:
-            self.stage = stage
-
-        def lead(self, name: str) -> object:
-            return {"stage": self.stage, "first_name": "Lee", "pains": ["cost"]}.get(name)
+            self.lead = Lead(1, "lee@harbor.example", "Lee", stage=stage, fields={"pains": ["cost"]})
 
     for _ in range(2):
         found = check(folder, files(kept=SEQUENCE)).workspace
