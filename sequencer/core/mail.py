@@ -77,6 +77,21 @@ class Answer(StrEnum):
     """Surely not sent, and never will be as it is."""
     UNKNOWN = "unknown"
     """Timeout, reset, 5xx: it may or may not have been accepted."""
+    UNTRIED = "untried"
+    """Not handed over at all, and nothing was said of it: because of others of its batch, or for want of time."""
+
+
+CAREFULLY = (1, 10, 100)
+"""How many mails may be under way at once after an answer that was unclear, one step further with every clear one."""
+
+
+def limit_after(answer: Answer, limit: int | None) -> int | None:
+    """How many mails may be under way at once after one more answer; None: as many as one likes."""
+    if answer is Answer.UNKNOWN:
+        return CAREFULLY[0]
+    if answer is Answer.ACCEPTED and limit is not None:
+        return next((step for step in CAREFULLY if step > limit), None)
+    return limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,8 @@ class Receipt:
 
     outcome: Outcome
     each: Mapping[int, Outcome] = field(default_factory=dict)
+    requests: tuple[Answer, ...] = ()
+    """What was answered, request by request, where there may have been several."""
 
     def of(self, number: int) -> Outcome:
         return self.each.get(number, self.outcome)
@@ -111,3 +128,10 @@ class Receipt:
         """What there is among the outcomes of so many."""
         shared = [self.outcome] if len(self.each) < recipients else []
         return [*shared, *self.each.values()]
+
+    def answers(self, recipients: int) -> Sequence[Answer]:
+        """In the order in which they came; one for so many mails if nothing is known of requests."""
+        if self.requests:
+            return self.requests
+        seen = {outcome.answer for outcome in self.different(recipients)}
+        return [next((a for a in (Answer.UNKNOWN, Answer.ACCEPTED) if a in seen), self.outcome.answer)]

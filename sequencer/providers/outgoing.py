@@ -144,7 +144,9 @@ class Outgoing:
                 if target.secure:
                     try:
                         trust = self._trust or _public_authorities()
-                        link = trust.wrap_socket(plain, server_hostname=target.host)
+                        link = trust.wrap_socket(plain, server_hostname=target.host, do_handshake_on_connect=False)
+                        # Apart: of a connection that was cut off already the other would make none, silently.
+                        link.do_handshake()
                     except (OSError, ValueError) as error:
                         return Outcome(Answer.RETRY, detail=f"no secure connection: {type(error).__name__}")
                 try:

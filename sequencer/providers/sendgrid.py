@@ -5,16 +5,21 @@ from collections import Counter
 
 from python_http_client.exceptions import HTTPError
 
-from sequencer.core.mail import Answer, Batch, Outcome, Receipt
+from sequencer.core.mail import Answer, Batch, Outcome, Receipt, limit_after
 from sequencer.providers.sendgrid_answer import Verdict, judge, retry_after
 from sequencer.providers.sendgrid_body import Letter, fits
 from sequencer.providers.sendgrid_client import Accepted, Client, Lost, NotSent
 
 MOST_RECIPIENTS = 100
 """Of a request. SendGrid takes 1,000, but all of a request are in doubt when it is not answered, or by an error of
-SendGrid's: this is how many mails each thread leaves so when an outage begins. The rest of its batch is not tried."""
+SendGrid's: this is how many mails each thread leaves so when an outage begins, and one more that finds out that it is
+none of the mishaps which happen to single requests. The rest of its batch is not tried then."""
 MOST_REQUESTS = 64
 """Of one batch of 1,000: enough to find one bad recipient in each of three of them, by halves."""
+MOST_UNCLEAR = 2
+"""Answers of a batch. One is a mishap, and the batch goes on, carefully at first; another one means an outage."""
+LEAST_TIME = 1 / 4
+"""Part of a batch's time that must be left for another request: whatever is cut off is in doubt."""
 
 
 class SendGrid:
@@ -31,11 +36,9 @@ class SendGrid:
     def send(self, batch: Batch) -> Receipt:
         if not batch.recipients:
             return Receipt(Outcome(Answer.ACCEPTED))
-        sending = _Sending(self._client, batch, time.monotonic() + self._total)
+        sending = _Sending(self._client, batch, self._total)
         for group in _groups(batch):
-            letter = Letter(batch, [batch.recipients[number] for number in group])
-            for start in range(0, len(group), MOST_RECIPIENTS):
-                sending.post(letter, group[start : start + MOST_RECIPIENTS])
+            sending.post(Letter(batch, [batch.recipients[number] for number in group]), group)
         return sending.receipt()
 
     def close(self) -> None:
@@ -57,12 +60,15 @@ def _groups(batch: Batch) -> list[list[int]]:
 class _Sending:
     """One batch under way."""
 
-    def __init__(self, client: Client, batch: Batch, deadline: float) -> None:
+    def __init__(self, client: Client, batch: Batch, total: float) -> None:
         self._client = client
         self._batch = batch
-        self._deadline = deadline
+        self._deadline = time.monotonic() + total
+        self._least = total * LEAST_TIME
         self._outcomes: dict[int, Outcome] = {}
-        self._requests = 0
+        self._answers: list[Answer] = []
+        """By request."""
+        self._limit: int | None = None
         self._stopped: Outcome | None = None
         self._detail = ""
         self._blamed: list[int] = []
@@ -78,13 +84,16 @@ class _Sending:
             if self._stopped is not None:
                 self._settle(group, self._stopped)
                 continue
-            if self._requests >= MOST_REQUESTS:
+            if len(self._answers) >= MOST_REQUESTS:
                 self._undecided += group
                 continue
+            if len(group) > (most := self._limit or MOST_RECIPIENTS):
+                waiting.insert(0, group[most:])
+                group = group[:most]
             verdict = self._request(letter, group)
             if verdict.outcome is not None:
                 self._settle(group, verdict.outcome)
-                self._stopped = _for_the_rest(verdict.outcome)
+                self._stopped = self._for_the_rest(verdict.outcome)
                 continue
             refused = {group[place]: outcome for place, outcome in verdict.refused.items() if place < len(group)}
             self._outcomes.update(refused)
@@ -108,7 +117,7 @@ class _Sending:
         [(commonest, _)] = Counter(map(id, self._outcomes.values())).most_common(1)
         common = known[commonest]
         each = {number: outcome for number, outcome in self._outcomes.items() if outcome is not common}
-        return Receipt(common, each)
+        return Receipt(common, each, tuple(self._answers))
 
     def _blame(self) -> None:
         """Refusals that named nobody: who was refused alone is at fault only if others with the same text were not."""
@@ -123,11 +132,15 @@ class _Sending:
         self._outcomes.update(dict.fromkeys(numbers, outcome))
 
     def _request(self, letter: Letter, numbers: list[int]) -> Verdict:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            return Verdict(Outcome(Answer.RETRY, detail="the time for this batch was up before its turn came"))
-        body = letter.to([self._batch.recipients[number] for number in numbers])
-        self._requests += 1
+        if self._deadline - time.monotonic() < self._least:
+            return Verdict(Outcome(Answer.UNTRIED, detail="the time for this batch was up before its turn came"))
+        verdict = self._handed_over(letter.to([self._batch.recipients[number] for number in numbers]))
+        answer = verdict.outcome.answer if verdict.outcome is not None else Answer.REFUSED
+        self._answers.append(answer)
+        self._limit = limit_after(answer, self._limit)
+        return verdict
+
+    def _handed_over(self, body: bytes) -> Verdict:
         try:
             accepted: Accepted = self._client.send(body, total=max(self._deadline - time.monotonic(), 0.001))
         except NotSent as error:
@@ -141,14 +154,13 @@ class _Sending:
         provider_id = accepted.headers.get("X-Message-Id", "")
         return Verdict(Outcome(Answer.ACCEPTED, provider_id=provider_id, retry_after=wait))
 
-
-def _for_the_rest(outcome: Outcome) -> Outcome | None:
-    """What becomes of requests that were still to be made: an outage must not make all of a batch unknown."""
-    if outcome.answer is Answer.UNKNOWN:
-        return Outcome(Answer.RETRY, detail=f"not tried, because of another request of the batch: {outcome.detail}")
-    if outcome.answer is Answer.RETRY or outcome.scope == "credentials":
-        return outcome
-    if outcome.retry_after is not None:
-        detail = "not tried, because another request of the batch used up the rate limit"
-        return Outcome(Answer.RETRY, detail=detail, retry_after=outcome.retry_after)
-    return None
+    def _for_the_rest(self, outcome: Outcome) -> Outcome | None:
+        """What becomes of requests that were still to be made: an outage must not make all of a batch unknown."""
+        if outcome.answer is Answer.UNKNOWN and self._answers.count(Answer.UNKNOWN) == MOST_UNCLEAR:
+            return Outcome(Answer.UNTRIED, detail=f"not tried, because of others of the batch: {outcome.detail}")
+        if outcome.answer in (Answer.RETRY, Answer.UNTRIED) or outcome.scope == "credentials":
+            return outcome
+        if outcome.retry_after is not None:
+            detail = "not tried, because another request of the batch used up the rate limit"
+            return Outcome(Answer.RETRY, detail=detail, retry_after=outcome.retry_after)
+        return None

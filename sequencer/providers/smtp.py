@@ -44,7 +44,7 @@ class Smtp:
         stopped = self._ready(deadline)
         for recipient in batch.recipients:
             if stopped is None and time.monotonic() >= deadline:
-                stopped = Outcome(Answer.RETRY, detail="the time for this batch was up before its turn came")
+                stopped = Outcome(Answer.UNTRIED, detail="the time for this batch was up before its turn came")
             outcome = stopped or self._hand_over(batch, recipient, deadline)
             outcomes.append(outcome)
             if stopped is None and self._session is None:

@@ -44,9 +44,8 @@ def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_a
         try:
             receipt = context.provider.send(out.batch)
             outcomes = receipt.outcomes(len(out.attempts))
-            different = receipt.different(len(outcomes))
-            context.probe.answered(outcome.answer for outcome in different)
-            context.respite.answered(different)
+            context.probe.answered(receipt.answers(len(outcomes)))
+            context.respite.answered(receipt.different(len(outcomes)))
             _record(context, out, outcomes, fence, trial)
             _heard(context, out, outcomes)
         except Exception:
@@ -172,6 +171,8 @@ def settlement(enrollment_id: int, attempt: int, outcome: Outcome, now: datetime
     """What the ledger says of an attempt that was not accepted."""
     if outcome.answer is Answer.UNKNOWN:
         return Settled(enrollment_id, State.UNKNOWN, outcome.detail)
+    if outcome.answer is Answer.UNTRIED:
+        return Settled(enrollment_id, State.RETRY, outcome.detail, now)
     if outcome.answer is Answer.REFUSED and outcome.scope == "message":
         return Settled(enrollment_id, State.REFUSED, outcome.detail)
     asked = min(outcome.retry_after or 0.0, LONGEST_PAUSE.total_seconds())

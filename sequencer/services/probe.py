@@ -4,10 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from sequencer.core.mail import Answer
+from sequencer.core.mail import Answer, limit_after
 
-STEPS = (1, 10, 100)
-"""How many mails may be under way at once, one step further with every batch that is answered."""
 AT_ONCE = 6
 """Unclear answers in a row after each of which the next mail goes at once: single ones are mishaps, not an outage."""
 LONGEST_WAIT = 15.0
@@ -23,7 +21,7 @@ class Probe:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._step: int | None = None
+        self._limit: int | None = None
         self._unclear = 0
         self._until = float("-inf")
 
@@ -35,8 +33,7 @@ class Probe:
     @property
     def limit(self) -> int | None:
         """How many mails a batch may hold now; None: as many as it likes."""
-        step = self._step
-        return None if step is None else STEPS[step]
+        return self._limit
 
     def forbids(self, mails: int) -> bool:
         """Whether so many are not to be handed over now."""
@@ -44,14 +41,13 @@ class Probe:
         return limit is not None and mails > limit
 
     def answered(self, answers: Iterable[Answer]) -> None:
-        """What became of a batch."""
-        seen = set(answers)
+        """What requests were answered, in their order."""
         with self._lock:
-            if Answer.UNKNOWN in seen:
-                self._step = 0
-                self._unclear += 1
-                if (more := self._unclear - AT_ONCE) > 0:
-                    self._until = self._clock() + min(2.0 ** min(more - 1, 10), LONGEST_WAIT)
-            elif self._step is not None and Answer.ACCEPTED in seen:
-                self._unclear = 0
-                self._step = self._step + 1 if self._step + 1 < len(STEPS) else None
+            for answer in answers:
+                self._limit = limit_after(answer, self._limit)
+                if answer is Answer.ACCEPTED:
+                    self._unclear = 0
+                elif answer is Answer.UNKNOWN:
+                    self._unclear += 1
+                    if (more := self._unclear - AT_ONCE) > 0:
+                        self._until = self._clock() + min(2.0 ** min(more - 1, 10), LONGEST_WAIT)

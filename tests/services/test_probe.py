@@ -17,7 +17,10 @@ A, R, X, U = Answer.ACCEPTED, Answer.RETRY, Answer.REFUSED, Answer.UNKNOWN
         ([[U], [U], [A]], [1, 1, 10]),
         ([[U], [A], [A], [U], [A]], [1, 10, 100, 1, 10]),
         ([[U], [R], [X], [], [A]], [1, 1, 1, 1, 10]),
-        ([[A, X, U, A], [A, X, R]], [1, 10]),
+        ([[A, X, U], [A, X, R]], [1, 10]),
+        ([[A, U, A, A], [A]], [100, None]),
+        ([[A, U, A, A, A, A]], [None]),
+        ([[A, U, A, U], [A]], [1, 10]),
         ([[U], [A], [A], [A], [A]], [1, 10, 100, None, None]),
     ],
 )

@@ -27,6 +27,7 @@ from tests.workspaces import WORKSPACE, files
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LIMITED = Outcome(Answer.RETRY, detail="429")
+UNTRIED = Outcome(Answer.UNTRIED, detail="not tried, because of others of the batch")
 BAD_KEY = Outcome(Answer.REFUSED, detail="401", scope="credentials")
 REFUSED = Outcome(Answer.REFUSED, detail="400 bad")
 TIMEOUT = Outcome(Answer.UNKNOWN, detail="timeout")
@@ -79,6 +80,7 @@ def tamper(world: World, statement: str, **values: object) -> None:
         (1, BAD_KEY, timedelta(0)),
         (1025, BAD_KEY, timedelta(0)),
         (1, replace(REFUSED, scope="content"), timedelta(hours=1)),
+        (7, UNTRIED, timedelta(0)),
     ],
 )
 def test_what_was_surely_not_sent_goes_again_after_a_bounded_wait(
@@ -146,6 +148,21 @@ def test_an_outage_makes_only_a_few_mails_unknown(world: World) -> None:
     assert [len(batch.recipients) for batch in small.provider.batches] == [20, 1, 1, 1, 10, 20, 20, 20, 7]
     assert [states(small, *people).count(state) for state in ("unknown", "accepted")] == [22, 78]
     assert len(small.provider.mails) == len(set(small.provider.mails)) == 100
+
+
+def test_a_mishap_of_one_request_limits_nobody_and_what_was_not_tried_is_due_at_once(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    small = World(replace(world.context, mails=20), world.provider)
+    people = [small.lead(f"p{n}@harbor.example") for n in range(60)]
+    small.enter("quick", *people)
+    accepted = Outcome(Answer.ACCEPTED)
+    small.provider.answers = [
+        Receipt(accepted, {0: TIMEOUT}, (Answer.UNKNOWN, *[Answer.ACCEPTED] * 3)),
+        Receipt(UNTRIED, {0: accepted, 1: TIMEOUT, 2: TIMEOUT}, (Answer.ACCEPTED, Answer.UNKNOWN, Answer.UNKNOWN)),
+    ]
+    small.work()
+    assert [len(batch.recipients) for batch in small.provider.batches] == [20, 20, 1, 10, 9, 17]
+    assert [states(small, *people).count(state) for state in ("unknown", "accepted")] == [3, 57]
 
 
 def test_what_was_begun_before_another_thread_met_the_outage_is_not_handed_over(

@@ -40,11 +40,13 @@ HOWS: Final = (
     "fail-lost",
     "limited",
     "limited-long",
+    "outage-accepted",
+    "outage-lost",
     "refuse-one",
     "refuse-content",
     "refuse-key",
 )
-"""`…-accepted`: the provider took it, and we hear nothing of that."""
+"""`…-accepted`: the provider took it, and we hear nothing of that. `outage-…`: so of some, the rest is not tried."""
 
 _ANSWERS: Final = {
     "timeout-accepted": Outcome(Answer.UNKNOWN, detail="timeout"),
@@ -105,14 +107,19 @@ class ModelProvider:
         """Holds nothing."""
 
     def _take(self, batch: Batch, plan: Plan) -> Receipt:
-        refused = plan.which % len(batch.recipients) if plan.how == "refuse-one" else None
+        which = plan.which % len(batch.recipients)
+        refused = which if plan.how == "refuse-one" else None
+        tried = range(which + 1 if plan.how.startswith("outage") else len(batch.recipients))
         if plan.how in ("accept", "refuse-one") or plan.how.endswith("-accepted"):
-            for number, recipient in enumerate(batch.recipients):
+            for number in tried:
+                recipient = batch.recipients[number]
                 if number != refused and "sq_enrollment" in recipient.custom_args:  # the rest are alerts to reps
                     reply_to = join(batch.skeleton.reply_to, recipient.values)
                     urls = tuple(_LINK.findall(join(batch.skeleton.text, recipient.values)))
                     self.log.append(Mail(len(self.log), recipient, reply_to, urls, self.now(), batch.request_id))
         if plan.how in _ANSWERS:
             return Receipt(_ANSWERS[plan.how])
+        if plan.how.startswith("outage"):
+            return Receipt(Outcome(Answer.UNTRIED, detail="outage"), dict.fromkeys(tried, _ANSWERS["timeout-lost"]))
         each = {refused: Outcome(Answer.REFUSED, detail="400 to.email")} if refused is not None else {}
         return Receipt(Outcome(Answer.ACCEPTED, provider_id=f"p{self.requests}"), each)
