@@ -164,7 +164,7 @@ MUTANTS = (
     ),
     Mutant(
         "an outage is not probed",
-        (Edit("sequencer/services/probe.py", "self._step = 0", "self._step = None"),),
+        (Edit("sequencer/services/probe.py", "self._limit = limit_after(answer, self._limit)", "self._limit = None"),),
         (f"{SENDING}::test_an_outage_makes_only_a_few_mails_unknown",),
     ),
     Mutant(
