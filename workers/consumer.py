@@ -73,7 +73,7 @@ class TakingBroker(Broker):
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> "Taking":
         consumer = super().consume(queue_name, prefetch, timeout)
         lookout = self._lookout if queue_name == DEFAULT else None
-        return Taking(consumer, lookout, self._outage, lambda: self._failures)
+        return Taking(consumer, prefetch, lookout, self._outage, lambda: self._failures)
 
     def failed(self) -> None:
         """Who takes hints looks for work now, and for a while: what failed may have met a restart of the database."""
@@ -83,13 +83,21 @@ class TakingBroker(Broker):
 class Taking(Consumer):
     """One queue. Nothing that Redis does raises here: a message lost with it is only a hint.
 
+    `consumer`: Dramatiq's own, which is not typed. `prefetch`: messages in hand at most, whoever found them; a process
+    keeps from others what it cannot begin, and once it is killed from everybody until it may be hinted at again.
     `failures`: how much work has failed so far.
     """
 
     def __init__(
-        self, consumer: Consumer, lookout: Lookout | None, outage: Outage, failures: Callable[[], int]
+        self,
+        consumer: Any,
+        prefetch: int,
+        lookout: Lookout | None,
+        outage: Outage,
+        failures: Callable[[], int],
     ) -> None:
         self._consumer = consumer
+        self._prefetch = prefetch
         self._lookout = lookout
         self._outage = outage
         self._failures = failures
@@ -104,9 +112,21 @@ class Taking(Consumer):
         self._found: deque[Message[Any]] = deque()
         self._busy: set[tuple[str, tuple[Any, ...]]] = set()
         """Found by ourselves and not done yet."""
+        self._in_hand: set[str] = set()
+        """Messages, by id, that a thread has or is about to begin."""
         self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
 
     def __next__(self) -> MessageProxy | None:
+        with self._room:
+            if not self._room.wait_for(lambda: len(self._in_hand) < self._prefetch, _NAP):
+                return None
+        if (message := self._take()) is not None:
+            with self._lock:
+                self._in_hand.add(message.message_id)
+        return message
+
+    def _take(self) -> MessageProxy | None:
         if (found := self._next_found()) is not None:
             return found
         if time.monotonic() < self._again_at:
@@ -132,7 +152,7 @@ class Taking(Consumer):
         return message if message is not None else self._next_found()
 
     def ack(self, message: MessageProxy) -> None:
-        if not self._is_own(message) and not self._pause:
+        if self._let_go(message):
             try:
                 self._consumer.ack(message)
             except _AWAY as error:
@@ -140,7 +160,7 @@ class Taking(Consumer):
 
     def nack(self, message: MessageProxy) -> None:
         """Of an actor that this process does not know: kept by Redis for a week."""
-        if not self._is_own(message) and not self._pause:
+        if self._let_go(message):
             try:
                 self._consumer.nack(message)
             except _AWAY as error:
@@ -148,8 +168,8 @@ class Taking(Consumer):
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Gives back what was fetched and not begun, for another worker."""
-        fetched: Sequence[MessageProxy] = [message for message in messages if not self._is_own(message)]
-        if fetched and not self._pause:
+        fetched: Sequence[MessageProxy] = [message for message in messages if self._let_go(message)]
+        if fetched:
             try:
                 self._consumer.requeue(fetched)
             except _AWAY as error:
@@ -158,12 +178,18 @@ class Taking(Consumer):
     def close(self) -> None:
         self._consumer.close()
 
-    def _is_own(self, message: MessageProxy) -> bool:
-        """Whether it was found by ourselves; if so, it is over with."""
-        if "redis_message_id" in message.options:
+    def _let_go(self, message: MessageProxy) -> bool:
+        """It is in hand no longer. True: Redis is to be told, which brought it and is there."""
+        with self._room:
+            self._in_hand.discard(message.message_id)
+            self._room.notify()
+            if "redis_message_id" not in message.options:
+                self._busy.discard((message.actor_name, tuple(message.args)))
+                return False
+        if self._pause:
+            # Who is not told counts it as fetched for ever, and soon fetches nothing any more.
+            self._consumer.queued_message_ids.discard(message.message_id)
             return False
-        with self._lock:
-            self._busy.discard((message.actor_name, tuple(message.args)))
         return True
 
     def _left_alone(self, now: float) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from dramatiq import Consumer, Message
+from dramatiq.brokers.redis import _RedisConsumer
 
 from sequencer.outage import Outage
 from workers import consumer
@@ -23,6 +24,9 @@ class Redis(Consumer):
 
     def __next__(self) -> Any:
         return self._messages.pop(0) if self._messages else None
+
+    def ack(self, message: Any) -> None:
+        """Redis forgets it."""
 
 
 class Database:
@@ -52,9 +56,9 @@ def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(consumer, name, 1e9)
 
 
-def taking(redis: Redis, database: Database, failures: Callable[[], int] = lambda: 0) -> Taking:
+def taking(redis: Consumer, database: Database, failures: Callable[[], int] = lambda: 0, prefetch: int = 10) -> Taking:
     outage = Outage(logging.getLogger("tests"), "Redis brings no messages", "nothing")
-    return Taking(redis, Lookout(database.work, database.left_alone), outage, failures)
+    return Taking(redis, prefetch, Lookout(database.work, database.left_alone), outage, failures)
 
 
 def hint(name: str) -> Message[Any]:
@@ -133,4 +137,40 @@ def test_while_the_database_is_away_it_is_looked_into_again_soon(
 
 def test_who_only_takes_what_redis_brings_looks_for_nothing() -> None:
     outage = Outage(logging.getLogger("tests"), "Redis brings no messages", "nothing")
-    assert taken(Taking(Redis(), None, outage, lambda: 1)) is None
+    assert taken(Taking(Redis(), 10, None, outage, lambda: 1)) is None
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_no_more_is_in_hand_than_can_be_begun(alone: bool) -> None:
+    queue = taking(Redis(hint("reap"), hint("intake")), Database(alone), prefetch=1)
+    first = next(queue)
+    assert first is not None
+    assert [None, None] == [taken(queue) for _ in range(2)]
+    queue.ack(first)
+    assert next(queue) is not None
+
+
+class Flickering:
+    """Dramatiq's broker on a Redis that brings a hint, is away once, and is there again."""
+
+    def __init__(self) -> None:
+        self.wanted: list[int] = []
+
+    def do_fetch(self, queue: str, count: int) -> list[bytes]:
+        self.wanted.append(count)
+        if len(self.wanted) == 2:
+            raise ConnectionError("it is away")
+        return [hint("reap").encode()] if len(self.wanted) == 1 else []
+
+
+def test_what_is_done_while_redis_is_away_is_not_in_hand_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can tell Redis then; the process would fetch less after each such time, and in the end nothing."""
+    monkeypatch.setattr(consumer, "FIRST_PAUSE", 1e-9)
+    redis = Flickering()
+    queue = taking(_RedisConsumer(redis, "default", prefetch=2, timeout=1), Database(), prefetch=2)  # type: ignore[no-untyped-call]
+    hinted, found = next(queue), next(queue)
+    assert hinted is not None and found is not None
+    queue.ack(hinted)
+    queue.ack(found)
+    next(queue)
+    assert [2, 1, 2] == redis.wanted
