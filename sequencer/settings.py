@@ -53,8 +53,8 @@ class Settings:
     web_concurrency: int = 1
     worker_processes: int = 2
     """Of a worker dyno: as many as it has processors. One more takes in what may have to stop mail."""
-    worker_threads: int = 2
-    """Of each: one computes while another waits for the database or the provider."""
+    worker_threads: int = 4
+    """Of each: some compute while others wait for the database, or for a provider that may not answer for seconds."""
     worker_poll: int = 100
     """Milliseconds that an idle worker waits at most before it looks for messages again."""
     log_level: str = "INFO"
@@ -66,9 +66,14 @@ class Settings:
         return 3
 
     @property
+    def process_connections(self) -> int:
+        """Of a worker process: one for two threads. Who waits for the provider holds none."""
+        return (self.worker_threads + 1) // 2
+
+    @property
     def worker_connections(self) -> int:
-        """Of a worker dyno: one a thread, and one for the process that takes in what may have to stop mail."""
-        return self.worker_processes * self.worker_threads + 1
+        """Of a worker dyno: its processes', and one for the process that takes in what may have to stop mail."""
+        return self.worker_processes * self.process_connections + 1
 
     @property
     def clock_connections(self) -> int:
@@ -111,7 +116,7 @@ class Settings:
             port=_number(values, "PORT", 8000, most=65535),
             web_concurrency=_number(values, "WEB_CONCURRENCY", 1, most=64),
             worker_processes=_number(values, "WORKER_PROCESSES", 2, most=64),
-            worker_threads=_number(values, "WORKER_THREADS", 2, most=64),
+            worker_threads=_number(values, "WORKER_THREADS", 4, most=64),
             worker_poll=_number(values, "WORKER_POLL", 100, most=10_000),
             log_level=_level(values),
             workspace_dir=workspace_dir(values),

@@ -22,7 +22,7 @@ def test_every_spelling_of_a_postgres_url_is_taken_to_psycopg(scheme: str) -> No
 
 def test_defaults_need_nothing_but_the_database() -> None:
     settings = read()
-    assert (None, "https://api.sendgrid.com", 8000, 2, 2, "INFO", Path()) == (
+    assert (None, "https://api.sendgrid.com", 8000, 2, 4, "INFO", Path()) == (
         settings.redis_url,
         settings.sendgrid_host,
         settings.port,

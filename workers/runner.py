@@ -41,10 +41,10 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     sys.setswitchinterval(TURN)
     redis_url = settings.redis_url or ""
     hints = Led(redis_url) if role.led else Hints(redis_url)
-    queues, threads = _share(settings, role.part)
+    queues, threads, connections = _share(settings, role.part)
     if role.part is Part.REST:
         os.nice(NICE)
-    context = replace(build(settings, threads, hints, "worker"), stopping=stopping)
+    context = replace(build(settings, connections, hints, "worker"), stopping=stopping)
     # While Redis or the clock is away, the database itself is asked what is due; but not by who is led, nor by all.
     looking = not role.led and role.part is not Part.URGENT
     broker = TakingBroker(redis_url, lookout(context) if looking else None)
@@ -98,15 +98,15 @@ def collect_rarely() -> None:
     gc.enable()
 
 
-def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int]:
-    """The queues that a process takes from, and its threads: as many as it may have connections to PostgreSQL."""
+def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int, int]:
+    """The queues that a process takes from, its threads, and its connections to PostgreSQL at most."""
     match part:
         case Part.ALL:
-            return QUEUES, settings.worker_threads
+            return QUEUES, settings.worker_threads, settings.process_connections
         case Part.URGENT:
-            return (URGENT,), 1
+            return (URGENT,), 1, 1
         case Part.REST:
-            return (DEFAULT,), settings.worker_threads
+            return (DEFAULT,), settings.worker_threads, settings.process_connections
 
 
 def _wait(stopping: Stop, parent: int | None) -> None:

@@ -45,6 +45,9 @@ class _Claimed:
     fence: int
     first_due: datetime
     full: bool
+    locked_at: float
+    """Monotonic time at which the leads' locks were asked for; before it, a connection or a new release may be waited
+    for."""
     awake: Awake
     trial: bool
     """Sending is paused, and this is the one mail that finds out whether it still must be."""
@@ -74,7 +77,7 @@ def drain(context: Context, sequence: str, position: str) -> bool:
         if claimed is None:
             return False
         if claimed.full:
-            context.pace.took(place, size, time.monotonic() - start)
+            context.pace.took(place, size, time.monotonic() - claimed.locked_at)
         deliver(context, claimed.outgoing, claimed.fence, start, claimed.trial)
         _note(context)
         context.wake(claimed.awake - {place})
@@ -102,6 +105,7 @@ def _claim(
                 return None
             trial = gate is Gate.TRIAL
             current = context.releases.running(conn, newest)
+            locked_at = time.monotonic()
             rows = enrollments.claim(conn, sequence, position, now, floor, 1 if trial else size, held)
             if not rows:
                 if trial:
@@ -110,10 +114,10 @@ def _claim(
             first_due, full = rows[0][0].due_at or now, len(rows) == size
             if gate is Gate.HELD:
                 enrollments.update(conn, [operate.set_aside(e, now) for e, _ in rows])
-                return _Claimed([], 0, first_due, full, set(), trial)
+                return _Claimed([], 0, first_due, full, locked_at, set(), trial)
             if sequence not in current.workspace.sequences:
                 enrollments.update(conn, [e._replace(due_at=now + GONE) for e, _ in rows])
-                return _Claimed([], fence, first_due, full, set(), trial)
+                return _Claimed([], fence, first_due, full, locked_at, set(), trial)
             edits = Edits(partial(context.releases.at, conn), current)
             turns = Turns.take(conn, current.workspace, sequence, [lead for _, lead in rows], now)
             if turns is not None:
@@ -143,7 +147,7 @@ def _claim(
         # The commit may or may not have happened; nothing of it was sent, so what it wrote goes again.
         release(context, outgoing)
         raise
-    return _Claimed(outgoing, fence, first_due, trial or late or full, awake, trial)
+    return _Claimed(outgoing, fence, first_due, trial or late or full, locked_at, awake, trial)
 
 
 def _by_steps(

@@ -58,7 +58,7 @@ def deliver(context: Context) -> bool:
         if pauses.is_for_people(conn):
             return False
     try:
-        mailed = _by_mail(context)
+        mailed = context.alerts.run(lambda: _by_mail(context))
     finally:
         # A mail provider that fails must not hold up the webhooks.
         posted = _by_webhook(context)

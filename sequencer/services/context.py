@@ -60,6 +60,8 @@ class Context:
     and leave nobody to send."""
     visits: Alone = field(default_factory=Alone)
     """Takes in visits of the site."""
+    alerts: Alone = field(default_factory=Alone)
+    """Mails reps their alerts: one request after another where many are for the same rep, each of which may hang."""
     census: Census = field(default_factory=Census)
     """What the dashboard and `/metrics` count."""
     forgetting: Seldom = field(default_factory=lambda: Seldom(FORGETTING))

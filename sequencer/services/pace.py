@@ -2,8 +2,10 @@
 
 HOLD = 0.25
 """Seconds that leads may stay locked; batches grow and shrink so that they take no longer."""
-FIRST, FEWEST = 100, 50
-"""Leads in the first batch of a process, and in the smallest: never so few that a batch's fixed cost is all it does."""
+FIRST, FEWEST = 250, 100
+"""Leads in the first batch of a process, and in the smallest: never so few that a batch's fixed cost is all it does,
+as it would be on a machine that is so busy that the locks are held for a quarter second whatever is done. Where each
+mail needs a millisecond, because MJML is compiled for it, the first batch takes that quarter second."""
 
 Where = tuple[str, str]
 """A place: sequence and position."""

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from sequencer.core.event import Event
 from sequencer.core.lead import Lead
-from sequencer.core.mail import Answer, Outcome, Receipt
+from sequencer.core.mail import Answer, Batch, Outcome, Receipt
 from sequencer.services import alerts as alert_service
 from sequencer.services import reply
 from sequencer.services.alerts import LATEST_AGAIN, POSTED_AT_ONCE, posted
@@ -194,6 +194,29 @@ def test_while_one_worker_posts_no_other_does_and_mail_goes_on(world: World, cha
     alert_service.deliver(world.context)
     assert [(0, [("sent", "pending")])] == seen
     assert [("sent", "sent")] == states(world, kim)
+
+
+def test_one_thread_mails_alerts_and_the_others_are_left_to_the_leads(world: World) -> None:
+    [kim] = told(world, "kim@harbor.example")
+    context, seen = world.context, []
+
+    class Meanwhile:
+        """Another thread comes by while the first alert is on its way."""
+
+        def send(self, batch: Batch) -> Receipt:
+            if not seen:
+                others = told_more(world)
+                alert_service.deliver(busy)
+                seen.extend(mail for mail, _ in states(world, *others))
+            return context.provider.send(batch)
+
+        def close(self) -> None:
+            """Holds nothing."""
+
+    busy = replace(context, provider=Meanwhile())
+    alert_service.deliver(busy)
+    assert ["pending"] == seen
+    assert ["sent"] == [mail for mail, _ in states(world, kim)]
 
 
 def told_more(world: World) -> list[Lead]:
