@@ -1,5 +1,6 @@
 """Enrollments: claims, set-based writes, look-ups."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -16,7 +17,7 @@ from sequencer.core.lanes import Other
 from sequencer.core.lead import Lead
 from sequencer.core.message import State
 from sequencer.store import leads, requests
-from sequencer.store.arrays import any_in, array, numbered
+from sequencer.store.arrays import any_in, array
 from sequencer.store.partitions import SHIFT
 from sequencer.store.tables import company, enrollment, lead, message
 
@@ -95,7 +96,7 @@ def claim(
     floor: datetime | None,
     limit: int,
     but: Collection[int] = (),
-) -> list[tuple[Enrollment, Lead]]:
+) -> list[Row]:
     """Takes due enrollments at one place, each with its lead locked; what others hold is passed over.
 
     `floor`: nothing due before it is looked for, so that the index's dead entries are not read again and again.
@@ -107,8 +108,13 @@ def claim(
         query, values["floor"] = _DUE_SINCE, floor
     if but:
         query, values["ids"] = query.where(~func.coalesce(lead.c.company_id == any_in("ids"), False)), array(but)
-    found = conn.execute(query, values).partitions(_AT_A_TIME)
-    return [(of(row), leads.of(row[len(COLUMNS) :])) for rows in found for row in rows]
+    # The driver's own tuples: what SQLAlchemy puts around each takes a tenth of the claim.
+    found = conn.execute(query, values).cursor
+    assert found is not None
+    taken: list[Row] = []
+    while rows := found.fetchmany(_AT_A_TIME):
+        taken += [(of(row), leads.of(row[len(COLUMNS) :])) for row in rows]
+    return taken
 
 
 DUE_PLACES = """
@@ -248,15 +254,15 @@ _UPDATE = text(
     SET position = s.position, since = s.since, due_at = s.due_at, status = s.status, reason = s.reason,
         outcomes = s.outcomes, paused_at = s.paused_at, resume_at = s.resume_at, ended_at = s.ended_at,
         deployment = s.deployment, expected_at = s.expected_at, pinned = s.pinned
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:stands AS int[])) v(id, stand)
-    JOIN unnest(
-        CAST(:deployment AS int[]), CAST(:position AS text[]), CAST(:since AS timestamptz[]),
+    FROM unnest(
+        CAST(:members AS text[]), CAST(:deployment AS int[]), CAST(:position AS text[]), CAST(:since AS timestamptz[]),
         CAST(:due_at AS timestamptz[]), CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:outcomes AS jsonb[]),
         CAST(:paused_at AS timestamptz[]), CAST(:resume_at AS timestamptz[]), CAST(:ended_at AS timestamptz[]),
         CAST(:expected_at AS timestamptz[]), CAST(:pinned AS int[])
-    ) WITH ORDINALITY s(deployment, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at,
-                        expected_at, pinned, number) ON s.number = v.stand
-    WHERE e.id = v.id
+    ) s(ids, deployment, position, since, due_at, status, reason, outcomes, paused_at, resume_at, ended_at, expected_at,
+        pinned)
+    -- One walk through the index for all who stand alike, where a join would look up each row by itself.
+    WHERE e.id = ANY(CAST(s.ids AS bigint[]))
     """
 )
 _STANDS = (
@@ -283,12 +289,14 @@ def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
     """
     if not changed:
         return
-    stands, numbers = numbered(map(_stand, changed))
-    told = dict(zip(_STANDS, zip(*stands, strict=True), strict=True))
+    members = defaultdict[tuple[Any, ...], list[int]](list)
+    for one in changed:
+        members[_stand(one)].append(one.id)
+    told = dict(zip(_STANDS, zip(*members, strict=True), strict=True))
     told["outcomes"] = tuple(map(_history, told["outcomes"]))
     told["status"] = tuple(status.value for status in told["status"])
     values = {name: array(column) for name, column in told.items()}
-    conn.execute(_UPDATE, values | {"ids": array(e.id for e in changed), "stands": array(numbers)})
+    conn.execute(_UPDATE, values | {"members": array([array(ids) for ids in members.values()])})
 
 
 _REOPEN = text(

@@ -65,12 +65,13 @@ def test_a_step_that_was_begun_is_not_begun_again(world: World) -> None:
     entered(world)
     world.work()
     assert ledger(world) == [("one", "accepted", 1)]
-    with world.context.engine.begin() as conn:
+    with world.context.engine.connect() as conn:
         row = conn.execute(text("SELECT * FROM message")).one()
         own = [getattr(row, name) for name in Attempt._fields if name != "common"]
         shared = {one.name: getattr(row, one.name) for one in fields(Common)}
         again = Attempt(*own, Common(**shared | {"state": State.SENDING, "attempt": 1, "request_id": "another"}))
-        assert not messages.begin(conn, [again], 99, 60.0, clock.now(conn))
+        other = again._replace(enrollment_id=again.enrollment_id + 1)
+        assert messages.begin(conn, [again, other], 99, 60.0, clock.now(conn)) == [other]
     assert ledger(world) == [("one", "accepted", 1)]
 
 
