@@ -4,6 +4,9 @@ Claim 500 of what is due with their leads locked, evaluate one condition, fill i
 ledger rows and enrollments, commit; one request for all of them; record what the provider said, commit. The same
 tables, the same mail and as many bytes as the product; but one sequence, one condition and one content as Python code,
 no gap, caps, consent, topics, pauses, time zones, releases, retries or refusals.
+
+Given a number, a request holds so many mails at most, as the product's do: what it costs that an outage leaves fewer in
+doubt.
 """
 
 import hmac
@@ -66,16 +69,17 @@ _LINK = f"https://www.acme.example/calculator?sq={_TOKEN_TAG}.1"
 _COPIED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def prepare() -> Work:
-    settings = Settings.read()
-    sender = Sender(settings)
+def prepare(most: int = BATCH) -> Work:
+    """`most`: mails a request."""
+    sender = Sender(Settings.read(), most)
     return sender.work
 
 
 class Sender:
     """One process's connection to PostgreSQL, and one to the provider."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, most: int) -> None:
+        self._most = most
         self._database = psycopg.connect(settings.database_url.replace("+psycopg", ""))
         self._secret = (settings.secret_key or "").encode()
         self._unsubscribe = f"{settings.public_url}/u/"
@@ -193,6 +197,17 @@ class Sender:
         }
 
     def _send(self, request_id: str, step: str, ids: Sequence[int], people: list[Any], fence: int) -> None:
+        parts = [slice(first, first + self._most) for first in range(0, len(ids), self._most)]
+        taken = [(ids[part], self._post(step, people[part])) for part in parts]
+        with self._database.cursor() as cursor:
+            now, _ = cursor.execute(_NOW).fetchone() or (None, 0)
+            for some, provider_id in taken:
+                values = {"now": now, "provider_id": provider_id, "ids": some, "step": step, "fence": fence}
+                cursor.execute(_RECORD, values)
+            cursor.execute(_CLOSE, {"id": request_id})
+        self._database.commit()
+
+    def _post(self, step: str, people: list[Any]) -> str | None:
         body = b'%b"personalizations":%b}' % (self._skeletons[step], orjson.dumps(people))
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         self._provider.request("POST", "/v3/mail/send", body, headers)
@@ -200,12 +215,7 @@ class Sender:
         answer.read()
         if answer.status != 202:
             raise RuntimeError(f"the sink answered {answer.status}")
-        provider_id = answer.getheader("X-Message-Id")
-        with self._database.cursor() as cursor:
-            now, _ = cursor.execute(_NOW).fetchone() or (None, 0)
-            cursor.execute(_RECORD, {"now": now, "provider_id": provider_id, "ids": ids, "step": step, "fence": fence})
-            cursor.execute(_CLOSE, {"id": request_id})
-        self._database.commit()
+        return answer.getheader("X-Message-Id")
 
 
 _SEASONS = {

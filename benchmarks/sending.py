@@ -6,7 +6,8 @@
 A 20 KB email with 20 slots, and a condition on each mail's way. The real drain runs in worker processes against
 PostgreSQL, Valkey and a sink on the same machine. Loading the leads is not counted.
 
---compare runs two others in turn with it: `bare`, the protocol with nothing around it, and `naive`, one mail at a time.
+--compare runs others in turn with it: `bare`, the protocol with nothing around it, the same with requests as small as
+the product's, and `naive`, one mail at a time.
 """
 
 import sys
@@ -17,7 +18,10 @@ from pathlib import Path
 from benchmarks import mailing, report
 from benchmarks.measure import Cost, workers
 from benchmarks.servers import Servers, servers
+from sequencer.providers.sendgrid import MOST_RECIPIENTS
 
+SMALL = f"bare, requests of {MOST_RECIPIENTS}"
+"""With requests as small as the product's."""
 NAIVE_PART = 100
 """The naive way mails so many times fewer leads: it would take hours."""
 
@@ -41,13 +45,16 @@ def run(
     made: Servers, leads: int, processes: int, rounds: int, compare: bool, profile: Path | None = None
 ) -> dict[str, list[Cost]]:
     """By kind, one cost a round; the kinds take turns."""
-    sizes = {"product": leads} | ({"bare": leads, "naive": max(leads // NAIVE_PART, 20)} if compare else {})
+    sizes = {"product": leads}
+    if compare:
+        sizes |= {"bare": leads, SMALL: leads, "naive": max(leads // NAIVE_PART, 20)}
     found: dict[str, list[Cost]] = {kind: [] for kind in sizes}
     with ExitStack() as exits:
-        started = {
-            kind: exits.enter_context(workers(made, kind, processes, profile if kind == "product" else None))
-            for kind in sizes
-        }
+        started = {}
+        for kind in sizes:
+            command = f"bare:{MOST_RECIPIENTS}" if kind == SMALL else kind
+            crew = workers(made, command, processes, profile if kind == "product" else None)
+            started[kind] = exits.enter_context(crew)
         for _ in range(rounds):
             for kind, size in sizes.items():
                 mailing.load(made.engine, size)

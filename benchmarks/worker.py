@@ -3,8 +3,9 @@
     python -m benchmarks.worker KIND NUMBER OF [PROFILE]
 
 KIND is `product` (the real services in the real wiring), or a comparator: a module of this package whose `prepare`
-gives a function that works until nothing is due. It is worker NUMBER, from 0, OF so many. It talks JSON lines on stdin
-and stdout: the name of a phase of the work, and what the phase took. PROFILE is a file for cProfile's statistics.
+gives a function that works until nothing is due; `MODULE:N` gives it N. It is worker NUMBER, from 0, OF so many. It
+talks JSON lines on stdin and stdout: the name of a phase of the work, and what the phase took. PROFILE is a file for
+cProfile's statistics.
 """
 
 import cProfile
@@ -94,7 +95,8 @@ def serve() -> None:
     if kind == "product":
         phases = product(int(number), int(of))
     else:
-        phases = {"drain": importlib.import_module(f"benchmarks.{kind}").prepare()}
+        module, *given = kind.split(":")
+        phases = {"drain": importlib.import_module(f"benchmarks.{module}").prepare(*map(int, given))}
     collect_rarely()  # as the product's workers do, and the comparators no less
     watch = Phases() if kind == "product" else None
     calls = Calls()
