@@ -71,10 +71,10 @@ class Letter:
         first_of = {slot: slot for slot in slots if slot not in inline and slot in in_headers}
         first_of |= _first_alike(columns, [slot for slot in slots if slot not in inline and slot not in in_headers])
         varying = sorted(set(first_of.values()))
-        texts = {slot: "\0".join(columns[slot]) for slot in varying}
-        self._tags = tags = _tags(varying, "\0".join([*fixed, *texts.values()]))
+        texts = {slot: "|".join(columns[slot]) for slot in varying}
+        self._tags = tags = _tags(varying, "|".join([*fixed, *texts.values()]))
         # What is printable throughout holds no break: quickly asked of all of them, and mostly so.
-        self._broken = [slot for slot in varying if slot in in_headers and not "".join(columns[slot]).isprintable()]
+        self._broken = [slot for slot in varying if slot in in_headers and not texts[slot].isprintable()]
         filling = inline | {slot: tags[one] for slot, one in first_of.items()}
         mail = _mail(batch, *self._from, *(_fill(part, filling) for part in every_part))
         self._head = orjson.dumps(mail.get()).removesuffix(b"}") + b',"personalizations":'
