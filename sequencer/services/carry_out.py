@@ -1,7 +1,7 @@
 """Carries out decisions: everything they write, in set-based statements, in the transaction that claimed the leads."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Enter, Send
 from sequencer.core.engine import ends_after_mail
-from sequencer.core.enrollment import END, RUNNING, Enrollment, Status
+from sequencer.core.enrollment import END, RUNNING, Status
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead, channels
@@ -60,7 +60,12 @@ def carry_out(
     """
     release, series, _ = steps
     pairs = list(zip(known, decisions, strict=True))
-    orders = [Order(effect, decision.enrollment, snapshot) for snapshot, decision, effect in _each(pairs, Send)]
+    orders = [
+        Order(effect, decision.enrollment, snapshot)
+        for snapshot, decision in pairs
+        for effect in decision.effects
+        if isinstance(effect, Send)
+    ]
     outgoing, failed, late, unsaid = compose(
         context, release, series, orders, _heads(conn, series, orders), _edits(conn, orders)
     )
@@ -94,22 +99,21 @@ def carry_out(
     told += _assign(conn, steps, more, now)
     told += _ask(conn, release, series, more, now)
     alerts.insert(conn, told, now)
-    mailed = {order.enrollment.id for order in orders}
-    changed = [decision.enrollment for decision in decisions]
+    decided = [decision.enrollment for decision in decisions]
+    changed = decided
     if ends_after_mail(release.workspace, series):
         # At once, for one write in place of two; whoever hears that a mail was not sent reopens its enrollment.
         through = {attempt.enrollment_id for attempt in begun}
-        changed = [e.ended(Status.FINISHED, "finished", now) if _is_last(e, through) else e for e in changed]
+        changed = [
+            e.ended(Status.FINISHED, "finished", now) if e.position == END and e.id in through else e for e in decided
+        ]
     enrollments.update(conn, changed)
+    mailed = {order.enrollment.id for order in orders}
+    # Whose mail is on its way has nothing to do before the answer; the clock finds them.
     awake = {
-        (series.id, decision.enrollment.position)
-        for decision in decisions
-        if decision.enrollment.due_at is not None
-        and decision.enrollment.due_at <= now
-        # Whose mail is on its way has nothing to do before the answer; the clock finds them.
-        and decision.enrollment.id not in mailed
+        (series.id, e.position) for e in decided if e.id not in mailed and e.due_at is not None and e.due_at <= now
     }
-    over = [d.enrollment for d in decisions if d.enrollment.status not in RUNNING]
+    over = [e for e in decided if e.status not in RUNNING]
     if any(series.tasks()):
         # Whoever came to the end is still to be called.
         tasks.drop(conn, [e.id for e in over if e.status is not Status.FINISHED], now)
@@ -120,11 +124,6 @@ def carry_out(
     awake |= _start(conn, release, more, now)
     awake |= _change(conn, release, more, now)
     return outgoing, awake, bool(late)
-
-
-def _is_last(enrollment: Enrollment, begun: Collection[int]) -> bool:
-    """Whether the mail that was just begun for it is its last."""
-    return enrollment.position == END and enrollment.id in begun
 
 
 def _unsaid(decision: Decision, why: Mapping[int, str]) -> Decision:

@@ -10,6 +10,7 @@ from sequencer.core.content import Content
 from sequencer.core.decision import Send
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Lead, Rep
+from sequencer.core.made import maker
 from sequencer.core.mail import Batch, Recipient
 from sequencer.core.message import State
 from sequencer.core.people import owner_of, sender_of
@@ -25,6 +26,8 @@ from sequencer.services.context import Context
 from sequencer.services.conversation import Conversation, conversation
 from sequencer.store.messages import Attempt, Common, Head
 from sequencer.store.reviews import Edit
+
+_view, _attempt, _recipient = maker(View), maker(Attempt), maker(Recipient)
 
 CONSTANT_HEADERS = {
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -108,21 +111,13 @@ class _Kind:
     ) -> tuple[Attempt, Recipient]:
         """Raises RenderingFailed."""
         lead, group, sender = snapshot.lead, self.group, self._sender
-        link, unsubscribing, reply = tokens
-        values = group.prepared.values(
-            View(
-                lead,
-                snapshot.company,
-                owner_of(self._workspace, snapshot),
-                sender,
-                group.letterhead,
-                link,
-                unsubscribing,
-                reply,
-                introduces,
-                mint_download(self._secret, enrollment_id, self._step) if group.downloads else "",
-            )
+        email, (link, unsubscribing, reply) = lead.email, tokens
+        owner = owner_of(self._workspace, snapshot)
+        download = mint_download(self._secret, enrollment_id, self._step) if group.downloads else ""
+        view = _view(
+            (lead, snapshot.company, owner, sender, group.letterhead, link, unsubscribing, reply, introduces, download)
         )
+        values = group.prepared.values(view)
         message_id = f"<{reply}{self._behind_token}"
         headers = {"Message-ID": message_id, "List-Unsubscribe": f"<{self._unsubscribe}{unsubscribing}>"}
         if answered is None:
@@ -131,17 +126,11 @@ class _Kind:
             subject = answered.subject
             values = (*values, subject)
             headers |= answered.headers
-        attempt = Attempt(enrollment_id, lead.id, lead.email, subject, message_id, self._common)
-        recipient = Recipient(
-            lead.email,
-            lead.name,
-            sender.email,
-            self._name,
-            values,
-            headers,
-            {"sq_enrollment": str(enrollment_id), "sq_lead": str(lead.id), **self._args},
+        args = {"sq_enrollment": str(enrollment_id), "sq_lead": str(lead.id), **self._args}
+        return (
+            _attempt((enrollment_id, lead.id, email, subject, message_id, self._common)),
+            _recipient((email, lead.name, sender.email, self._name, values, headers, args)),
         )
-        return attempt, recipient
 
 
 class _Kinds:
@@ -159,23 +148,15 @@ class _Kinds:
     def of(self, order: Order, answered: bool, edit: Edit | None) -> _Kind:
         """Raises RenderingFailed and Unfit."""
         send, enrollment, snapshot = order
-        release, away = self._release, send.standing_in_for
-        alone = enrollment.id if edit is not None else 0
+        step, attempt, sender, away, *_ = send
+        release, alone = self._release, 0
         if edit is not None:
-            content = edited.content(release, snapshot.lead, edit)
+            content, alone = edited.content(release, snapshot.lead, edit), enrollment.id
         else:
-            content = release.contents[send.step.content]
+            content = release.contents[step.content]
             if content.variants:
                 content = content.read_in(snapshot.lead.get("language"))
-        key = (
-            send.step.id,
-            content.id,
-            send.attempt,
-            send.sender.email if send.sender is not None else "",
-            away.email if away is not None else "",
-            answered,
-            alone,
-        )
+        key = (step.id, content.id, attempt, sender and sender.email, away and away.email, answered, alone)
         if (kind := self._known.get(key)) is None:
             group = self._group(content, send, answered, alone)
             kind = self._known[key] = _Kind(self._context, release, self._sequence, send, group)
