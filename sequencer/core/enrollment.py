@@ -1,10 +1,12 @@
 """One lead's passage through one sequence."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache, partial
-from typing import Any, Final, NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from sequencer.core.made import maker
 
 
 class Status(StrEnum):
@@ -107,8 +109,7 @@ class Enrollment(NamedTuple):
         return self._replace(status=Status.ACTIVE, reason="", due_at=self.since, ended_at=None)
 
 
-made: Final[Callable[[Iterable[Any]], Enrollment]] = partial(tuple.__new__, Enrollment)
-"""As `_make`, without counting: of all values, in their order."""
+made: Final = maker(Enrollment)
 
 
 class Passage:

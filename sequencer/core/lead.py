@@ -1,12 +1,12 @@
 """The people we may write to, their companies, and the reps who own them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from sequencer.core.made import maker
 from sequencer.core.schedule import Hours
 
 Channel: TypeAlias = Literal["email", "webhook"]
@@ -56,8 +56,7 @@ class Lead(NamedTuple):
         return None if value == "" else value
 
 
-made: Final[Callable[[Iterable[Any]], Lead]] = partial(tuple.__new__, Lead)
-"""As `_make`, without counting: of all values, in their order."""
+made: Final = maker(Lead)
 
 
 BUILT_IN = frozenset(

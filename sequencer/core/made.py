@@ -10,5 +10,5 @@ Kind = TypeVar("Kind", bound=tuple[Any, ...])
 
 
 def maker(kind: type[Kind]) -> Callable[[Iterable[Any]], Kind]:
-    """As the kind's `_make`, without counting."""
+    """As the kind's `_make`, without counting: of all values, in their order."""
     return partial(tuple.__new__, kind)

@@ -1,17 +1,17 @@
 """What is known of one lead at one moment, as far as a decision needs it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.event import Event
 from sequencer.core.lanes import Other
 from sequencer.core.lead import Company, Lead
+from sequencer.core.made import maker
 from sequencer.core.message import Message
 from sequencer.core.score import Counts
 
@@ -59,5 +59,4 @@ class Snapshot(NamedTuple):
     """Since when every webhook demonstrably came through; None: not even now."""
 
 
-made: Final[Callable[[Iterable[Any]], Snapshot]] = partial(tuple.__new__, Snapshot)
-"""As `_make`, without counting: of all values, in their order."""
+made: Final = maker(Snapshot)
