@@ -9,7 +9,7 @@ from typing import Any
 
 import dramatiq
 
-from sequencer.hints import DEFAULT, QUEUES, Broker, Hints
+from sequencer.hints import DEFAULT, QUEUES, URGENT, Broker, Hints, queue_of
 from sequencer.logs import describe
 from sequencer.services import (
     advance,
@@ -36,11 +36,14 @@ FIRST, LATER = 0, 10
 """Priorities among what a process has fetched; the lower goes first."""
 
 
-def declare(broker: Broker, hints: Hints, context: Context) -> None:
-    """Tells the broker what this process can do, and which queues it takes from."""
+def declare(broker: Broker, hints: Hints, context: Context, gather: Callable[[], object] = lambda: None) -> None:
+    """Tells the broker what this process can do, and which queues it takes from.
+
+    `gather`: lets a moment go by before what may have to stop mail is looked for, so that more comes together.
+    """
     for queue in QUEUES:
         broker.declare_queue(queue)
-    register(broker, hints, "intake", lambda urgent: ingest.process(context, urgent), FIRST)
+    register(broker, hints, "intake", lambda urgent: ingest.process(context, urgent), FIRST, gather)
     register(broker, hints, "reap", lambda: reconcile.reap(context))
     register(broker, hints, "drain", lambda sequence, position: advance.drain(context, sequence, position))
     register(broker, hints, "plant", lambda number: watch.plant(context, number))
@@ -59,14 +62,23 @@ def declare(broker: Broker, hints: Hints, context: Context) -> None:
     register(broker, hints, "tidy", lambda: tidy.tidy(context))
 
 
-def register(broker: Broker, hints: Hints, name: str, work: Callable[..., bool], priority: int = LATER) -> None:
-    """Makes an actor of `work`, which says whether more is due.
+def register(
+    broker: Broker,
+    hints: Hints,
+    name: str,
+    work: Callable[..., bool],
+    priority: int = LATER,
+    gather: Callable[[], object] = lambda: None,
+) -> None:
+    """Makes an actor of `work`, which says whether more is due. `gather`: waits before what is urgent is begun.
 
     A failure is logged and forgotten: what was due still is, and the clock finds it, or the worker itself, as soon as
     the database is there again.
     """
 
     def run(*args: Any) -> None:
+        if queue_of(name, args) == URGENT:
+            gather()  # before the hint counts as taken up: who gives it meanwhile needs no other
         hints.started(name, *args)
         try:
             more = work(*args)

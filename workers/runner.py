@@ -32,6 +32,9 @@ TURN = 0.001
 would wait for one that renders."""
 NICE = 10
 """By how much the processes that send yield to all others: to webhooks that arrive, to what may have to stop mail."""
+GATHERING = 0.05
+"""Seconds from a hint that something may have to stop mail until it is looked for: what is posted in one go is gone
+through together, and most of the cost is by the look, not by the body."""
 _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 
@@ -48,7 +51,9 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     # While Redis or the clock is away, the database itself is asked what is due; but not by who is led, nor by all.
     looking = not role.led and role.part is not Part.URGENT
     broker = TakingBroker(redis_url, lookout(context) if looking else None)
-    declare(broker, hints, context)
+    # Where nothing else waits for the thread.
+    gathering = GATHERING if role.part is Part.URGENT else 0.0
+    declare(broker, hints, context, lambda: stopping.wait(gathering))
     worker = threaded(broker, queues, threads, settings.worker_poll)
     collect_rarely()
     worker.start()

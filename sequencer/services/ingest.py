@@ -118,22 +118,38 @@ def _sift(context: Context) -> bool:
             return False
         bodies = intake.claim(conn, True, BODIES, SIFTED)
         opened = [_open(body, release.workspace, sendgrid_events.urgent) for body in bodies]
-    items = [(body.id, said) for body in opened for said in body.said]
-    ours = {body.id for body in opened}
-    whole = {body.id for body in opened if body.whole and not body.problems}
-    patient = False
-    while ours:
+        whole = {body.id for body in opened if body.whole and not body.problems}
+        items = [(body.id, said) for body in opened for said in body.said]
+        left = _stop(context, conn, release, {body.id for body in opened}, items, whole, patient=False)
+    while left:
         with context.engine.begin() as conn:
-            ours = intake.retake(conn, sorted(ours), intake.PENDING)
-            part = _effects(context, conn, [item for item in items if item[0] in ours], patient)
-            later = {body_id for body_id, _ in part.left}
-            through = whole & (ours - later) - {body_id for body_id, _ in part.problems}
-            intake.done(conn, sorted(through))
-            intake.calm(conn, ours - later - through)
-        if ours - later - through:
-            context.hint("intake", False)
-        items, ours, patient = part.left, later, True
+            release = context.releases.current(conn)
+            ours = intake.retake(conn, sorted({body_id for body_id, _ in left}), intake.PENDING)
+            items = [item for item in left if item[0] in ours]
+            left = _stop(context, conn, release, ours, items, whole, patient=True)
+    if len(whole) < len(opened):
+        context.hint("intake", False)
     return bool(opened)
+
+
+def _stop(
+    context: Context,
+    conn: Connection,
+    release: Release,
+    ours: Collection[int],
+    items: Sequence[Item],
+    whole: Collection[int],
+    patient: bool,
+) -> list[Item]:
+    """Lets what stops mail take effect, and returns what is left of it. `ours`: the bodies, which the caller has taken;
+    `whole`: of which nothing else is to be looked at.
+    """
+    part = _effects(context, conn, release, items, patient)
+    through = set(ours) - {body_id for body_id, _ in part.left}
+    done = through & set(whole) - {body_id for body_id, _ in part.problems}
+    intake.done(conn, sorted(done))
+    intake.calm(conn, through - done)
+    return part.left
 
 
 def again(context: Context, body_id: int) -> Taken | None:
@@ -166,7 +182,8 @@ def take_up(context: Context, opened: Sequence[Opened], proven: Iterable[int], s
             ours = intake.retake(conn, sorted(ours), state)
             if not ours:
                 return total if patient else None
-            part = _effects(context, conn, [item for item in items if item[0] in ours], patient)
+            release = context.releases.current(conn)
+            part = _effects(context, conn, release, [item for item in items if item[0] in ours], patient)
             later = {body_id for body_id, _ in part.left}
             total += part
             _finish(conn, ours - later, total.problems)
@@ -226,9 +243,8 @@ def _prove(conn: Connection, opened: Sequence[Opened]) -> set[int]:
     return _wake_free(conn, messages.prove(conn, sorted(requests - {""}), clock.now(conn)))
 
 
-def _effects(context: Context, conn: Connection, items: Sequence[Item], patient: bool) -> Taken:
+def _effects(context: Context, conn: Connection, release: Release, items: Sequence[Item], patient: bool) -> Taken:
     """Lets all of this take effect that can. Not patient: what concerns leads that somebody has locked is left."""
-    release = context.releases.current(conn)
     taken = Taken()
     done, failed = bisect(conn, items, lambda part: _count(context, conn, release, part, patient))
     for part in done:

@@ -1,6 +1,7 @@
 """The web process as an ASGI application: routes, who may use them, and what is answered when something is wrong."""
 
 import contextlib
+import gc
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -70,7 +71,10 @@ def create() -> Starlette:
         context.provider.close()
         context.engine.dispose()
 
-    return build(context, WebSettings.of(settings), closing)
+    app = build(context, WebSettings.of(settings), closing)
+    gc.freeze()  # what is loaded by now is never looked through again
+    gc.enable()
+    return app
 
 
 def build(context: Context, web_settings: WebSettings, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
