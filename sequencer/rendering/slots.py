@@ -147,11 +147,12 @@ class _Splitter:
         address = around_token(url, self._links[name])
         parts: list[str | Slot] = [url] if address is None else [address[0], TOKEN, address[1]]
         if words is not None:
+            words = shown(words, self._mode)
             yield '<a href="' if html else f"{words} ("
         for part in parts:
             yield str(escape(part)) if html and isinstance(part, str) else part
         if words is not None:
-            yield f'">{escape(words)}</a>' if html else ")"
+            yield f'">{words}</a>' if html else ")"
 
     def _slot(self, body: Sequence[nodes.Node]) -> Slot:
         """A slot for these nodes, with the sets before them when they read what was set."""

@@ -3,11 +3,12 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sequencer.core.content import Content, Link
 from sequencer.core.mail import join
+from sequencer.core.workspace import Brand
 from sequencer.rendering.environment import ENVIRONMENTS, Mode
 from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.prepare import prepare
@@ -167,6 +168,8 @@ EXPRESSIONS = st.sampled_from(
         "link('one', 'https://a.example/?x=1&y=2#z')",
         "link('two', 'https://b.example', 'w & <w>')",
         "link('two', 'https://b.example', lead.first_name)",
+        "link('two', 'https://b.example', brand.name)",
+        "brand.url | default('&')",
         "link('one', 'https://a.example/?x=1&y=2#z') if lead.industry else 'x'",
         "(lead.industry) | _address",
         "'literal <&>'",
@@ -218,6 +221,9 @@ LEADS = st.builds(
     employees=st.none() | st.integers(0, 99) | st.floats(0, 99),
     pains=st.none() | st.lists(st.sampled_from(["cost", "ri<sk"]), max_size=3),
 )
+ODD = LETTERHEAD._replace(brand=Brand("<K> & 'Co'\a 5 %s", "", "1 Way\nLondon"))
+ODD_VIEW = view()._replace(letterhead=ODD)
+VIEWS = LEADS | st.builds(lambda seen: seen._replace(letterhead=ODD), LEADS)
 
 
 def _rendered(template: str, mode: Mode, scope: Scope) -> str:
@@ -225,11 +231,13 @@ def _rendered(template: str, mode: Mode, scope: Scope) -> str:
     return ENVIRONMENTS[mode].from_string(template).render(variables)
 
 
-@given(_templates(), _templates(), LEADS)
+@example("{{ link('two', 'https://b.example', brand.name) }}", "{{ brand.url | default('&') }}", ODD_VIEW)
+@given(_templates(), _templates(), VIEWS)
 def test_joined_slots_equal_plain_jinja_byte_for_byte(html: str, text: str, seen: View) -> None:
-    subject, preheader = "S {{ lead.first_name or '&' }}", "P {% if lead.industry %}{{ lead.industry }}{% endif %}"
+    subject = "5 % {{ brand.name }} {{ lead.first_name or '&' }}"
+    preheader = "P {% if lead.industry %}{{ lead.industry }}{% endif %}"
     links = (Link("one", "https://a.example/?x=1&y=2#z"), Link("two", "https://b.example"))
-    prepared = prepare(plain(html, subject, text, links, preheader), LETTERHEAD)
+    prepared = prepare(plain(html, subject, text, links, preheader), seen.letterhead)
     lines = {
         "subject": lambda scope: _rendered_line(subject, scope),
         "preheader": lambda scope: _rendered_line(preheader, scope),
@@ -245,6 +253,7 @@ def test_joined_slots_equal_plain_jinja_byte_for_byte(html: str, text: str, seen
     values = prepared.values(seen)
     skeleton = prepared.skeleton
     assert [join(part, values) for part in (skeleton.html, skeleton.text, skeleton.subject)] == expected
+    assert prepared.subject(values) == expected[2]
 
 
 def _rendered_line(template: str, scope: Scope) -> str:
