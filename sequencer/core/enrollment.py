@@ -113,7 +113,7 @@ made: Final = maker(Enrollment)
 
 
 class Passage:
-    """An enrollment as it moves; `enrollment` is what it has come to, for when nothing puts it off any more.
+    """An enrollment as it moves; `enrollment` is what it has come to, and no downtime puts that off any more.
 
     A mail moves it twice, and each time a new Enrollment would take as long as all conditions.
     """
