@@ -59,7 +59,10 @@ def table(arguments: list[str]) -> int:
     for name in ORDER:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         began = time.monotonic()
-        found += modules[name].rows(chosen.full)
+        for row in modules[name].rows(chosen.full):
+            # At once: who stops a long run has what was measured until then.
+            print(f"  {row.what}: {row.measured}, {row.target}", file=sys.stderr, flush=True)
+            found.append(row)
         spent[name] = time.monotonic() - began
         print(f"  {spent[name]:.0f} s", file=sys.stderr, flush=True)
     return report.rows(about, found, spent, chosen.json)
