@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,14 @@ def client(url: str) -> Iterator["redis.Redis[bytes]"]:
 class Works:
     """A worker with one actor that notes what it is given."""
 
-    def __init__(self, url: str, name: str, more: list[bool] | None = None, fails: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        more: list[bool] | None = None,
+        fails: bool = False,
+        gather: Callable[[], object] = lambda: None,
+    ) -> None:
         self.seen: list[tuple[Any, ...]] = []
         self.arrived = threading.Semaphore(0)
         self.free = threading.Event()
@@ -51,7 +58,7 @@ class Works:
         self._broker = TakingBroker(url, None)
         for queue in QUEUES:
             self._broker.declare_queue(queue)
-        register(self._broker, self._hints, name, self._work)
+        register(self._broker, self._hints, name, self._work, gather=gather)
         self._worker = threaded(self._broker, QUEUES, threads=2, poll=10)
 
     def _work(self, *args: Any) -> bool:
@@ -112,6 +119,20 @@ def test_a_worker_takes_hints_of_both_queues_with_their_arguments(url: str, hint
         hints.hint("intake", False)
         works.await_calls(2)
     assert [(False,), (True,)] == sorted(works.seen)
+
+
+def test_what_comes_while_more_is_waited_for_needs_no_hint_of_its_own(url: str, hints: Hints) -> None:
+    waited = []
+
+    def gather() -> None:
+        waited.append("a moment")
+        hints.hint("intake", True)
+
+    with Works(url, "intake", gather=gather) as works:
+        for urgent in (True, False):
+            hints.hint("intake", urgent)
+            works.await_calls(1)
+    assert (["a moment"], [(True,), (False,)]) == (waited, works.seen)
 
 
 def test_a_process_whose_threads_are_busy_leaves_what_else_there_is_to_others(

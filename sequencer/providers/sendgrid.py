@@ -2,18 +2,25 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Lock
 
 from python_http_client.exceptions import HTTPError
 
 from sequencer.core.mail import Answer, Batch, Outcome, Receipt, limit_after
 from sequencer.providers.sendgrid_answer import Verdict, judge, retry_after
 from sequencer.providers.sendgrid_body import Letter, fits
-from sequencer.providers.sendgrid_client import Accepted, Client, Lost, NotSent
+from sequencer.providers.sendgrid_client import Client, Lost, NotSent
 
 MOST_RECIPIENTS = 100
 """Of a request. SendGrid takes 1,000, but all of a request are in doubt when it is not answered, or by an error of
-SendGrid's: this is how many mails each thread leaves so when an outage begins, and one more that finds out that it is
-none of the mishaps which happen to single requests. The rest of its batch is not tried then."""
+SendGrid's: this is how many mails each of AT_ONCE leaves so when an outage begins, and some single ones that find out
+that it is none of the mishaps which happen to single requests. The rest of the batches is not tried then."""
+AT_ONCE = 2
+"""Requests of a process under way, however many threads it has: so many an outage finds, if SendGrid answers at all."""
+PATIENCE = 1.0
+"""Seconds for which a request waits for its turn: then those before it hang, and must not hold up the rest."""
 MOST_REQUESTS = 64
 """Of one batch of 1,000: enough to find one bad recipient in each of three of them, by halves."""
 MOST_UNCLEAR = 2
@@ -32,14 +39,36 @@ class SendGrid:
     def __init__(self, api_key: str, host: str, connect: float = 5.0, total: float = 12.0) -> None:
         self._client = Client(api_key, host, connect=connect)
         self._total = total
+        self._turns = BoundedSemaphore(AT_ONCE)
+        self._limit: int | None = None
+        self._lock = Lock()
 
     def send(self, batch: Batch) -> Receipt:
         if not batch.recipients:
             return Receipt(Outcome(Answer.ACCEPTED))
-        sending = _Sending(self._client, batch, self._total)
+        sending = _Sending(self, self._client, batch, self._total)
         for group in _groups(batch):
             sending.post(Letter(batch, [batch.recipients[number] for number in group]), group)
         return sending.receipt()
+
+    @property
+    def most(self) -> int:
+        """Mails that a request may hold now: few after an unclear answer, whoever got it."""
+        return self._limit or MOST_RECIPIENTS
+
+    @contextmanager
+    def turn(self, deadline: float) -> Iterator[None]:
+        """For one request. deadline: monotonic."""
+        has = self._turns.acquire(timeout=max(min(PATIENCE, deadline - time.monotonic()), 0.0))
+        try:
+            yield
+        finally:
+            if has:
+                self._turns.release()
+
+    def answered(self, answer: Answer) -> None:
+        with self._lock:
+            self._limit = limit_after(answer, self._limit)
 
     def close(self) -> None:
         self._client.close()
@@ -60,7 +89,8 @@ def _groups(batch: Batch) -> list[list[int]]:
 class _Sending:
     """One batch under way."""
 
-    def __init__(self, client: Client, batch: Batch, total: float) -> None:
+    def __init__(self, provider: SendGrid, client: Client, batch: Batch, total: float) -> None:
+        self._provider = provider
         self._client = client
         self._batch = batch
         self._deadline = time.monotonic() + total
@@ -68,7 +98,6 @@ class _Sending:
         self._outcomes: dict[int, Outcome] = {}
         self._answers: list[Answer] = []
         """By request."""
-        self._limit: int | None = None
         self._stopped: Outcome | None = None
         self._detail = ""
         self._blamed: list[int] = []
@@ -87,10 +116,11 @@ class _Sending:
             if len(self._answers) >= MOST_REQUESTS:
                 self._undecided += group
                 continue
-            if len(group) > (most := self._limit or MOST_RECIPIENTS):
-                waiting.insert(0, group[most:])
-                group = group[:most]
-            verdict = self._request(letter, group)
+            with self._provider.turn(self._deadline):
+                if len(group) > (most := self._provider.most):
+                    waiting.insert(0, group[most:])
+                    group = group[:most]
+                verdict = self._request(letter, group)
             if verdict.outcome is not None:
                 self._settle(group, verdict.outcome)
                 self._stopped = self._for_the_rest(verdict.outcome)
@@ -137,12 +167,12 @@ class _Sending:
         verdict = self._handed_over(letter.to([self._batch.recipients[number] for number in numbers]))
         answer = verdict.outcome.answer if verdict.outcome is not None else Answer.REFUSED
         self._answers.append(answer)
-        self._limit = limit_after(answer, self._limit)
+        self._provider.answered(answer)
         return verdict
 
     def _handed_over(self, body: bytes) -> Verdict:
         try:
-            accepted: Accepted = self._client.send(body, total=max(self._deadline - time.monotonic(), 0.001))
+            accepted = self._client.send(body, total=max(self._deadline - time.monotonic(), 0.001))
         except NotSent as error:
             return Verdict(Outcome(Answer.RETRY, detail=str(error)))
         except Lost as error:

@@ -45,7 +45,7 @@ class Context:
     hint: Callable[..., None]
     """`hint("drain", sequence, position)`: wakes the workers. Losing one loses nothing."""
     mails: int = 1_000
-    """Enrollments that a drain takes at most at a time: as many as one request to SendGrid carries."""
+    """Enrollments that a drain takes at most at a time: as many as are handed to a provider in one go."""
     batch: int = 500
     """Leads or enrollments that everything else takes at most at a time."""
     probe: Probe = field(default_factory=Probe)

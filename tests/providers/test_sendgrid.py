@@ -346,6 +346,37 @@ def test_threads_share_one_provider(api: Api, threads: int) -> None:
     assert len(api.ports) <= threads
 
 
+@pytest.mark.parametrize(("patience", "third"), [(30.0, 1), (0.0, 100)])
+def test_two_requests_of_a_process_are_under_way_and_who_waited_for_an_unclear_answer_is_careful(
+    api: Api, monkeypatch: pytest.MonkeyPatch, patience: float, third: int
+) -> None:
+    """Where the two hang, the third has waited for long enough, and goes beside them."""
+    monkeypatch.setattr("sequencer.providers.sendgrid.PATIENCE", patience)
+    came, go_on = threading.Semaphore(0), threading.Event()
+
+    def answer(body: dict[str, Any]) -> Reply:
+        came.release()
+        if len(body["personalizations"]) < 100:
+            return ACCEPT
+        go_on.wait(10)
+        return 503, {}, b""
+
+    api.answer = answer
+    provider = SendGrid("SG.key", api.url)
+    senders = [threading.Thread(target=lambda: provider.send(batch(100))) for _ in range(3)]
+    for sender in senders[:2]:
+        sender.start()
+        assert came.acquire(timeout=10)
+    senders[2].start()
+    beside = came.acquire(timeout=10 if patience == 0.0 else 0.2)
+    go_on.set()
+    for sender in senders:
+        sender.join()
+    provider.close()
+    assert (patience == 0.0) == beside
+    assert [100, 100, third] == [len(body["personalizations"]) for body in api.bodies[:3]]
+
+
 def test_an_empty_batch_sends_nothing(api: Api) -> None:
     send(api.url, batch(0))
     assert [] == api.bodies

@@ -44,10 +44,11 @@ def test_what_is_waited_for_before_anybody_is_locked_makes_no_batch_smaller(
 ) -> None:
     """A connection that the process's other threads have, a release that is new."""
     monkeypatch.setattr(pace, "FEWEST", 1)
+    monkeypatch.setattr(pace, "HOLD", 1.0)  # far more than the batch takes on a busy machine
     ask = opening.ask
 
     def slowly(conn: Connection, sequence: str) -> Opening:
-        time.sleep(4 * HOLD)
+        time.sleep(1.1)
         return ask(conn, sequence)
 
     monkeypatch.setattr(opening, "ask", slowly)
