@@ -32,7 +32,7 @@ TURN = 0.001
 would wait for one that renders."""
 NICE = 10
 """By how much the processes that send yield to all others: to webhooks that arrive, to what may have to stop mail."""
-GATHERING = 0.05
+GATHERING = 0.02
 """Seconds from a hint that something may have to stop mail until it is looked for: what is posted in one go is gone
 through together, and most of the cost is by the look, not by the body."""
 _LOOK = 1.0

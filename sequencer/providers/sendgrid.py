@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore, Lock
+from threading import Condition
 
 from python_http_client.exceptions import HTTPError
 
@@ -19,8 +19,8 @@ SendGrid's: this is how many mails each of AT_ONCE leaves so when an outage begi
 that it is none of the mishaps which happen to single requests. The rest of the batches is not tried then."""
 AT_ONCE = 2
 """Requests of a process under way, however many threads it has: so many an outage finds, if SendGrid answers at all."""
-PATIENCE = 1.0
-"""Seconds for which a request waits for its turn: then those before it hang, and must not hold up the rest."""
+HANGS = 1.0
+"""Seconds after which a request without an answer counts no longer: what hangs must not hold up the rest."""
 MOST_REQUESTS = 64
 """Of one batch of 1,000: enough to find one bad recipient in each of three of them, by halves."""
 MOST_UNCLEAR = 2
@@ -39,9 +39,10 @@ class SendGrid:
     def __init__(self, api_key: str, host: str, connect: float = 5.0, total: float = 12.0) -> None:
         self._client = Client(api_key, host, connect=connect)
         self._total = total
-        self._turns = BoundedSemaphore(AT_ONCE)
+        self._changed = Condition()
+        self._begun: list[float] = []
+        """When those under way were, monotonic."""
         self._limit: int | None = None
-        self._lock = Lock()
 
     def send(self, batch: Batch) -> Receipt:
         if not batch.recipients:
@@ -57,17 +58,22 @@ class SendGrid:
         return self._limit or MOST_RECIPIENTS
 
     @contextmanager
-    def turn(self, deadline: float) -> Iterator[None]:
-        """For one request. deadline: monotonic."""
-        has = self._turns.acquire(timeout=max(min(PATIENCE, deadline - time.monotonic()), 0.0))
+    def turn(self) -> Iterator[None]:
+        """For one request, once few enough are under way."""
+        with self._changed:
+            while len(fresh := [at for at in self._begun if at > time.monotonic() - HANGS]) >= AT_ONCE:
+                self._changed.wait(max(min(fresh) + HANGS - time.monotonic(), 0.001))
+            begun = time.monotonic()
+            self._begun.append(begun)
         try:
             yield
         finally:
-            if has:
-                self._turns.release()
+            with self._changed:
+                self._begun.remove(begun)
+                self._changed.notify()
 
     def answered(self, answer: Answer) -> None:
-        with self._lock:
+        with self._changed:
             self._limit = limit_after(answer, self._limit)
 
     def close(self) -> None:
@@ -116,7 +122,7 @@ class _Sending:
             if len(self._answers) >= MOST_REQUESTS:
                 self._undecided += group
                 continue
-            with self._provider.turn(self._deadline):
+            with self._provider.turn():
                 if len(group) > (most := self._provider.most):
                     waiting.insert(0, group[most:])
                     group = group[:most]

@@ -346,12 +346,12 @@ def test_threads_share_one_provider(api: Api, threads: int) -> None:
     assert len(api.ports) <= threads
 
 
-@pytest.mark.parametrize(("patience", "third"), [(30.0, 1), (0.0, 100)])
+@pytest.mark.parametrize(("hangs", "third"), [(30.0, 1), (0.0, 100)])
 def test_two_requests_of_a_process_are_under_way_and_who_waited_for_an_unclear_answer_is_careful(
-    api: Api, monkeypatch: pytest.MonkeyPatch, patience: float, third: int
+    api: Api, monkeypatch: pytest.MonkeyPatch, hangs: float, third: int
 ) -> None:
-    """Where the two hang, the third has waited for long enough, and goes beside them."""
-    monkeypatch.setattr("sequencer.providers.sendgrid.PATIENCE", patience)
+    """Where the two hang, the third goes beside them."""
+    monkeypatch.setattr("sequencer.providers.sendgrid.HANGS", hangs)
     came, go_on = threading.Semaphore(0), threading.Event()
 
     def answer(body: dict[str, Any]) -> Reply:
@@ -368,12 +368,12 @@ def test_two_requests_of_a_process_are_under_way_and_who_waited_for_an_unclear_a
         sender.start()
         assert came.acquire(timeout=10)
     senders[2].start()
-    beside = came.acquire(timeout=10 if patience == 0.0 else 0.2)
+    beside = came.acquire(timeout=10 if hangs == 0.0 else 0.2)
     go_on.set()
     for sender in senders:
         sender.join()
     provider.close()
-    assert (patience == 0.0) == beside
+    assert (hangs == 0.0) == beside
     assert [100, 100, third] == [len(body["personalizations"]) for body in api.bodies[:3]]
 
 
