@@ -29,9 +29,12 @@ from sequencer.store import (
 Hint = tuple[str, tuple[object, ...]]
 
 
+_OLDEST: Final = "SELECT min(deployment) FROM enrollment WHERE status IN ('active', 'paused')"
+"""The least in an index, whatever it is compared with: for rows below a number that PostgreSQL does not know yet (of a
+prepared statement) it would read through all of ten million, as it expects every third to be below."""
 _WAITING: Final = {
     "reap": "SELECT 1 FROM request WHERE lease_until < clock_timestamp()",
-    "migrate": "SELECT 1 FROM enrollment WHERE status IN ('active', 'paused') AND deployment < :number",
+    "migrate": f"SELECT 1 WHERE ({_OLDEST}) < :number",
     "colleagues": colleague_news.WAITING,
     "merge": companies.STRAYS,
     "visits": visits.WAITING,
@@ -110,8 +113,7 @@ _REST = text(
            OR EXISTS ({companies.STRAYS})
            OR EXISTS (SELECT 1 FROM alert WHERE state IN ('pending', 'sending'))
            OR EXISTS ({calls_out.DUE})
-           OR EXISTS (SELECT 1 FROM enrollment WHERE status IN ('active', 'paused')
-                      AND deployment < (SELECT max(number) FROM deployment))
+           OR coalesce(({_OLDEST}) < (SELECT max(number) FROM deployment), false)
     """
 )
 
