@@ -39,42 +39,15 @@ class SendGrid:
     def __init__(self, api_key: str, host: str, connect: float = 5.0, total: float = 12.0) -> None:
         self._client = Client(api_key, host, connect=connect)
         self._total = total
-        self._changed = Condition()
-        self._begun: list[float] = []
-        """When those under way were, monotonic."""
-        self._limit: int | None = None
+        self._turns = _Turns()
 
     def send(self, batch: Batch) -> Receipt:
         if not batch.recipients:
             return Receipt(Outcome(Answer.ACCEPTED))
-        sending = _Sending(self, self._client, batch, self._total)
+        sending = _Sending(self._client, self._turns, batch, self._total)
         for group in _groups(batch):
             sending.post(Letter(batch, [batch.recipients[number] for number in group]), group)
         return sending.receipt()
-
-    @property
-    def most(self) -> int:
-        """Mails that a request may hold now: few after an unclear answer, whoever got it."""
-        return self._limit or MOST_RECIPIENTS
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """For one request, once few enough are under way."""
-        with self._changed:
-            while len(fresh := [at for at in self._begun if at > time.monotonic() - HANGS]) >= AT_ONCE:
-                self._changed.wait(max(min(fresh) + HANGS - time.monotonic(), 0.001))
-            begun = time.monotonic()
-            self._begun.append(begun)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._begun.remove(begun)
-                self._changed.notify()
-
-    def answered(self, answer: Answer) -> None:
-        with self._changed:
-            self._limit = limit_after(answer, self._limit)
 
     def close(self) -> None:
         self._client.close()
@@ -92,12 +65,46 @@ def _groups(batch: Batch) -> list[list[int]]:
     return [*together.values(), *alone]
 
 
+class _Turns:
+    """Of all threads of a process: how many requests are under way, and how many mails one may hold now."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._begun: list[float] = []
+        """When those under way were, monotonic."""
+        self._limit: int | None = None
+
+    @property
+    def most(self) -> int:
+        """Mails that a request may hold now: few after an unclear answer, whoever got it."""
+        return self._limit or MOST_RECIPIENTS
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """For one request, once few enough are under way."""
+        with self._changed:
+            while len(fresh := [at for at in self._begun if at > time.monotonic() - HANGS]) >= AT_ONCE:
+                self._changed.wait(max(min(fresh) + HANGS - time.monotonic(), 0.001))
+            begun = time.monotonic()
+            self._begun.append(begun)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._begun.remove(begun)
+                self._changed.notify()
+
+    def answered(self, answer: Answer) -> None:
+        with self._changed:
+            self._limit = limit_after(answer, self._limit)
+
+
 class _Sending:
     """One batch under way."""
 
-    def __init__(self, provider: SendGrid, client: Client, batch: Batch, total: float) -> None:
-        self._provider = provider
+    def __init__(self, client: Client, turns: _Turns, batch: Batch, total: float) -> None:
         self._client = client
+        self._turns = turns
         self._batch = batch
         self._deadline = time.monotonic() + total
         self._least = total * LEAST_TIME
@@ -122,8 +129,8 @@ class _Sending:
             if len(self._answers) >= MOST_REQUESTS:
                 self._undecided += group
                 continue
-            with self._provider.turn():
-                if len(group) > (most := self._provider.most):
+            with self._turns.take():
+                if len(group) > (most := self._turns.most):
                     waiting.insert(0, group[most:])
                     group = group[:most]
                 verdict = self._request(letter, group)
@@ -173,7 +180,7 @@ class _Sending:
         verdict = self._handed_over(letter.to([self._batch.recipients[number] for number in numbers]))
         answer = verdict.outcome.answer if verdict.outcome is not None else Answer.REFUSED
         self._answers.append(answer)
-        self._provider.answered(answer)
+        self._turns.answered(answer)
         return verdict
 
     def _handed_over(self, body: bytes) -> Verdict:
