@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 import sys
 import time
+from contextlib import closing
 from types import ModuleType
 
 import benchmarks
@@ -44,7 +45,7 @@ def main() -> int:
 
 
 def table(arguments: list[str]) -> int:
-    from benchmarks import report
+    from benchmarks import apart, report
     from benchmarks.servers import servers
 
     modules = known()
@@ -56,16 +57,21 @@ def table(arguments: list[str]) -> int:
         about = report.environment(made.engine)
     found: list[report.Row] = []
     spent: dict[str, float] = {}
+    failed: list[str] = []
     for name in ORDER:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         began = time.monotonic()
-        for row in modules[name].rows(chosen.full):
-            # At once: who stops a long run has what was measured until then.
-            print(f"  {row.what}: {row.measured}, {row.target}", file=sys.stderr, flush=True)
-            found.append(row)
+        try:
+            with closing(apart.rows(f"benchmarks.{name}", chosen.full)) as rows:
+                for row in rows:
+                    # At once: who stops a long run has what was measured until then.
+                    print(f"  {row.what}: {row.measured}, {row.target}", file=sys.stderr, flush=True)
+                    found.append(row)
+        except apart.Failed:
+            failed.append(name)
         spent[name] = time.monotonic() - began
-        print(f"  {spent[name]:.0f} s", file=sys.stderr, flush=True)
-    return report.rows(about, found, spent, chosen.json)
+        print(f"  {spent[name]:.0f} s{', FAILED' * (name in failed)}", file=sys.stderr, flush=True)
+    return report.rows(about, found, spent, failed, chosen.json)
 
 
 if __name__ == "__main__":

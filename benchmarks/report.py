@@ -89,18 +89,25 @@ def show(about: Mapping[str, str], figures: Mapping[str, Any], rows: Sequence[Se
     return 0
 
 
-def rows(about: Mapping[str, str], found: Sequence[Row], spent: Mapping[str, float], as_json: bool) -> int:
-    """The table of what must be shown. `spent`: seconds by benchmark, filling the tables among them."""
+def rows(
+    about: Mapping[str, str], found: Sequence[Row], spent: Mapping[str, float], failed: Sequence[str], as_json: bool
+) -> int:
+    """The table of what must be shown; gives the exit code, 1 when any benchmark failed.
+
+    `spent`: seconds by benchmark, filling the tables among them. `failed`: those that came to no end.
+    """
     cells = [
         ("what", "measured", "target", ""),
         *((r.what, r.measured, r.target, "met" if r.met else "NOT MET") for r in found),
     ]
-    show(about, {"rows": [row._asdict() for row in found], "seconds": spent}, cells, as_json)
+    show(about, {"rows": [row._asdict() for row in found], "seconds": spent, "failed": failed}, cells, as_json)
     if not as_json:
         minutes = sum(spent.values()) / 60
         print(f"\n{sum(row.met for row in found)} of {len(found)} met; {minutes:.1f} minutes:", end=" ")
         print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in spent.items()))
-    return 0
+        if failed:
+            print(f"FAILED, as said above: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 _HEAD = (
