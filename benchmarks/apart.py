@@ -1,7 +1,7 @@
 """The rows of a benchmark, from a process of its own: none is measured in what another left behind.
 
-On Linux a process begins with the most memory that its parent ever held as its own: after a run of webhooks the importer
-seemed to take six times what it takes.
+On Linux a process begins with the most memory that its parent ever held as its own: after a run of webhooks the
+importer seemed to take six times what it takes.
 """
 
 import multiprocessing
