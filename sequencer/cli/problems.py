@@ -40,6 +40,8 @@ def excerpt(mark: Mark, files: Mapping[str, str]) -> list[str]:
 
 def _said(problem: Problem) -> str:
     """A message may quote what a file escapes: halves of characters, or what would steer a terminal."""
+    if problem.message.isprintable():
+        return problem.message
     return "".join(c if c.isprintable() or c == "\n" else " " for c in problem.message)
 
 

@@ -56,6 +56,24 @@ def holders(sequences: Mapping[str, Sequence]) -> Mapping[str, frozenset[str]]:
     return {name: those for name, those in found.items() if those}
 
 
+def held_up(sequences: Mapping[str, Sequence]) -> Mapping[str, frozenset[str]]:
+    """By sequence, those that it may hold up: `may_hold` of all pairs, of which a large workspace has a million."""
+    paused_by: dict[str, set[str]] = {}
+    for one in sequences.values():
+        for name in one.pauses:
+            paused_by.setdefault(name, set()).add(one.id)
+    found = {name: frozenset(one.pauses.keys() & sequences.keys()) for name, one in sequences.items()}
+    for mates in lanes(sequences).values():
+        below: dict[int, frozenset[str]] = {}
+        for one in mates:
+            assert one.lane is not None
+            priority = one.lane.priority
+            if priority not in below:
+                below[priority] = frozenset(o.id for o in mates if o.lane is not None and o.lane.priority <= priority)
+            found[one.id] |= below[priority] - paused_by.get(one.id, set()) - {one.id}
+    return found
+
+
 def lanes(sequences: Mapping[str, Sequence]) -> Mapping[str, list[Sequence]]:
     """The sequences of each lane."""
     found: dict[str, list[Sequence]] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from sequencer.core.lanes import lanes, may_hold
+from sequencer.core.lanes import held_up, lanes
 from sequencer.core.mark import Problem
 from sequencer.core.sequence import Sequence, SequenceState
 from sequencer.workspace.nodes import did_you_mean, listed
@@ -12,19 +12,19 @@ def check_ahead(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
     """An error for each circle, in which nobody could go first; warnings about the rest."""
     ordered = dict(sorted(sequences.items()))
     known = lanes(ordered)
-    yield from _circles(ordered, known)
+    yield from _circles(ordered)
     for name, mates in known.items():
         yield from _alone(name, mates, known)
         yield from _equals([one for one in mates if one.state is not SequenceState.STOPPED])
 
 
-def _circles(sequences: Mapping[str, Sequence], known: Mapping[str, list[Sequence]]) -> Iterator[Problem]:
+def _circles(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
     """A lane is never one by itself: of equals the first to come goes first. So each goes through some `pauses`."""
-    held = {name: _held_by(sequence, sequences, known) for name, sequence in sequences.items()}
+    behind = held_up(sequences)
     seen: set[frozenset[str]] = set()
     for name, sequence in sequences.items():
         for paused, mark in sequence.pauses.items():
-            way = _way(held, paused, name)
+            way = _way(behind, paused, name)
             if way is None or frozenset(way) in seen:
                 continue
             seen.add(frozenset(way))
@@ -33,21 +33,14 @@ def _circles(sequences: Mapping[str, Sequence], known: Mapping[str, list[Sequenc
             yield Problem(mark, "pauses-circle", message)
 
 
-def _held_by(one: Sequence, sequences: Mapping[str, Sequence], known: Mapping[str, list[Sequence]]) -> frozenset[str]:
-    """Those that it may hold up."""
-    mates = known[one.lane.name] if one.lane is not None else []
-    paused = (sequences[name] for name in one.pauses if name in sequences)
-    return frozenset(other.id for other in (*mates, *paused) if may_hold(one, other))
-
-
-def _way(held: Mapping[str, frozenset[str]], start: str, end: str) -> tuple[str, ...] | None:
+def _way(behind: Mapping[str, frozenset[str]], start: str, end: str) -> tuple[str, ...] | None:
     """The shortest way from one to the other along who can hold up whom."""
     ways: list[tuple[str, ...]] = [(start,)]
     seen = {start}
     for way in ways:
         if way[-1] == end:
             return way
-        further = held.get(way[-1], frozenset()) - seen
+        further = behind.get(way[-1], frozenset()) - seen
         seen |= further
         ways.extend((*way, name) for name in sorted(further))
     return None

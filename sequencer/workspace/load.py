@@ -92,7 +92,8 @@ def _stay_inside(root: Path, path: Path) -> None:
 
 def _read(root: Path, path: Path) -> str:
     name = path.relative_to(root).as_posix()
-    _stay_inside(root, path)
+    if path.is_symlink():  # else it lies where its folder does
+        _stay_inside(root, path)
     if not path.is_file():
         raise InvalidWorkspace(f"{name} is not a file, or a link to one that does not exist")
     try:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequencer.core.enrollment import Enrollment, Status
-from sequencer.core.lanes import Other, concerned, holder, holders
+from sequencer.core.lanes import Other, concerned, held_up, holder, holders, may_hold
 from sequencer.core.mark import Mark
 from sequencer.core.sequence import Arm, Lane, Sequence, SequenceState
 from sequencer.workspace.ahead import check_ahead
@@ -75,6 +75,12 @@ SEQUENCES = st.fixed_dictionaries(
         for name in NAMES
     }
 )
+
+
+@given(SEQUENCES)
+def test_all_pairs_at_once_say_what_each_pair_says(sequences: dict[str, Sequence]) -> None:
+    pairs = {one.id: {other.id for other in sequences.values() if may_hold(one, other)} for one in sequences.values()}
+    assert held_up(sequences) == pairs
 
 
 @given(SEQUENCES, st.permutations(NAMES), st.integers(1, 5))
