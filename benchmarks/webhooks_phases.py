@@ -47,7 +47,7 @@ def measure(prepare: Callable[[Engine], None], posts: Sequence[bytes], events_to
         try:
             url = postgres.start().url.replace("postgresql://", "postgresql+psycopg://", 1)
             upgrade(url)
-            engine = connect(url)
+            engine = connect(url, role="worker", by_index=True)
             prepare(engine)
             provider: Provider = Nowhere()
             context = Context(engine, provider, Releases(), b"secret", "http://localhost", hint=lambda *_: None)

@@ -6,6 +6,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from sequencer.core.made import maker
+
 PROCESSED: Final = "processed"
 DELIVERED: Final = "delivered"
 DEFERRED: Final = "deferred"
@@ -91,6 +93,10 @@ class Event(NamedTuple):
     data: Mapping[str, Any] = _NOTHING
     """clicked: url, link, content · submitted: form, answers, text (their own words)
     visited: page · changed: field, before, after"""
+
+
+made: Final = maker(Event)
+"""Of all values, in their order."""
 
 
 def is_name(text: str) -> bool:

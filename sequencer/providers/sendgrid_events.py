@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from sequencer.core import event as kinds
+from sequencer.core.made import maker
 
 KINDS: Mapping[str, str] = {
     "processed": kinds.PROCESSED,
@@ -75,7 +76,10 @@ class Incoming(NamedTuple):
     def data(self) -> dict[str, str]:
         """What is kept of it. Made when it is asked for: most of what comes is a repeat, and nobody asks."""
         raw = self.raw
-        return {name: _clean(raw[name])[:_LONGEST] for name in _KEPT if name in raw and raw[name] is not None}
+        return {name: _clean(said)[:_LONGEST] for name in _KEPT if (said := raw.get(name)) is not None}
+
+
+_incoming = maker(Incoming)
 
 
 def public_key(text: str) -> EllipticCurvePublicKey:
@@ -205,18 +209,20 @@ def _one(number: int, item: Any) -> Incoming | None:
     if not (0 < enrollment_id < 2**63 and 0 < lead_id < 2**63):
         raise ValueError("expected positive ids")
     key = item.get("sg_event_id") or hashlib.sha256(orjson.dumps(item, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    return Incoming(
-        number,
-        kind,
-        _moment(int(item["timestamp"])),
-        _clean(key)[:200],
-        lead_id,
-        enrollment_id,
-        _clean(item["sq_step"])[:200],
-        int(item.get("sq_attempt") or 0),
-        _clean(item.get("sq_request", ""))[:64],
-        item.get("sg_machine_open") is True,
-        item,
+    return _incoming(
+        (
+            number,
+            kind,
+            _moment(int(item["timestamp"])),
+            _clean(key)[:200],
+            lead_id,
+            enrollment_id,
+            _clean(item["sq_step"])[:200],
+            int(item.get("sq_attempt") or 0),
+            _clean(item.get("sq_request", ""))[:64],
+            item.get("sg_machine_open") is True,
+            item,
+        )
     )
 
 

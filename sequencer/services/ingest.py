@@ -299,7 +299,9 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
     judged = judge(conn, context.releases, found.ours)
     heard = crm.hear(conn, release, locked, told, now)
     arrived = [*judged.events, *found.respected, *(e for _, e in answered), *heard.happened]
-    reaction = follow(conn, release, waited_for, {**locked, **heard.leads}, arrived, now, found.sure)
+    people = {**locked, **heard.leads}
+    sought = not (answered or told)
+    reaction = follow(conn, release, waited_for, people, arrived, now, found.known, sought)
     taken.problems |= {(body_id, said.number): problem for (body_id, said), problem in heard.problems}
     if judged.mistaken:
         events.call_machine(conn, judged.mistaken)

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from sequencer.core import event as kinds
 from sequencer.core.content import Link
-from sequencer.core.event import Event
+from sequencer.core.event import Event, made
 from sequencer.core.machines import BURST, bursts, is_machine
+from sequencer.core.made import maker
 from sequencer.core.reaction import SUPPRESSES
 from sequencer.providers.sendgrid_events import Incoming
 from sequencer.services.release import Releases
@@ -30,6 +31,9 @@ class Ours(NamedTuple):
     origin: Origin
 
 
+_ours = maker(Ours)
+
+
 @dataclass(slots=True)
 class Recognised:
     """Events by whose they are."""
@@ -42,11 +46,8 @@ class Recognised:
     """About messages, or attempts, that only this installation can have sent, and that its ledger does not know."""
     forgotten: list[Incoming] = field(default_factory=list)
     """About messages whose part of the ledger was taken off because it is old."""
-
-    @property
-    def sure(self) -> set[tuple[int, str]]:
-        """Messages (enrollment, step) of which the ledger says that they went."""
-        return {(said.enrollment_id, said.step) for said, origin in self.ours if origin.sure}
+    known: Mapping[tuple[int, str], Origin] = field(default_factory=dict)
+    """What the ledger says of messages (enrollment, step)."""
 
     def but(self, left: Iterable[object]) -> "Recognised":
         """Without these."""
@@ -56,6 +57,7 @@ class Recognised:
             self.foreign,
             [said for said in self.unrecorded if id(said) not in without],
             [said for said in self.forgotten if id(said) not in without],
+            self.known,
         )
 
     @property
@@ -67,9 +69,9 @@ class Recognised:
 
 def recognise(conn: Connection, incoming: Sequence[Incoming]) -> Recognised:
     """Compares what events say of themselves with the ledger."""
-    found = Recognised()
     of = [(i.enrollment_id, i.step) for i in incoming]
     origins = messages.origins(conn, set(of))
+    found = Recognised(known=origins)
     missing = {key[0] for key in of if key not in origins}
     lead_of = enrollments.lead_of(conn, sorted(missing)) if missing else {}
     for i, key in zip(incoming, of, strict=True):
@@ -82,7 +84,7 @@ def recognise(conn: Connection, incoming: Sequence[Incoming]) -> Recognised:
             # An attempt is committed to the ledger before it is made, so the ledger has lost it since.
             found.unrecorded.append(i)
         else:
-            found.ours.append(Ours(i, origin))
+            found.ours.append(_ours((i, origin)))
     if found.unrecorded:
         gone = partitions.forgotten(conn, (i.enrollment_id for i in found.unrecorded))
         found.forgotten = [i for i in found.unrecorded if i.enrollment_id in gone]
@@ -102,46 +104,58 @@ class Judged:
 def judge(conn: Connection, releases: Releases, ours: Sequence[Ours]) -> Judged:
     """Adds what the ledger knows: the content, the link's name, whether a machine did it. The leads are locked."""
     found = Judged()
+    mails: dict[tuple[int, str], _Mail] = {}
     clicked: dict[tuple[int, str], list[Ours]] = {}
-    for said, origin in ours:
+    for one in ours:
+        said, origin = one
         if said.kind == kinds.CLICKED:
-            clicked.setdefault((said.enrollment_id, said.step), []).append(Ours(said, origin))
-        elif said.kind == kinds.OPENED:
-            data = said.data | _content(conn, releases, origin)
-            found.events.append(_event(said, said.machine or _by_software(data), data))
-        else:
-            found.events.append(_event(said, said.machine, said.data))
-    links = {key: _links(conn, releases, clicks[0].origin) for key, clicks in clicked.items()}
-    earlier = _earlier(conn, {key: clicks for key, clicks in clicked.items() if len(links[key]) > 1})
+            clicked.setdefault((said.enrollment_id, said.step), []).append(one)
+            continue
+        machine, data = said.machine, said.data
+        if said.kind == kinds.OPENED:
+            data.update(_mail(conn, releases, origin, mails).names)
+            machine = machine or _by_software(data)
+        found.events.append(_event(said, machine, data))
+    of = {key: _mail(conn, releases, clicks[0].origin, mails) for key, clicks in clicked.items()}
+    earlier = _earlier(conn, {key: clicks for key, clicks in clicked.items() if len(of[key].links) > 1})
     for key, clicks in clicked.items():
-        of_message = _content(conn, releases, clicks[0].origin)
-        _judge_clicks(clicks, links[key], of_message, earlier.get(key, ()), found)
+        _judge_clicks(clicks, of[key], earlier.get(key, ()), found)
     return found
 
 
-def _links(conn: Connection, releases: Releases, origin: Origin) -> Sequence[Link]:
-    """Those of a message, in their order."""
-    release = releases.at(conn, origin.deployment)
-    content = release.contents.get(origin.content) if release is not None else None
-    return content.links if content is not None else ()
+class _Mail(NamedTuple):
+    """What its content says of a message."""
+
+    names: dict[str, str]
+    """The content's own, and its kind's: kept with the event."""
+    links: Sequence[Link]
+    """In their order."""
 
 
-def _judge_clicks(
-    clicks: Sequence[Ours],
-    links: Sequence[Link],
-    of_message: dict[str, str],
-    earlier: Sequence[Event],
-    found: Judged,
-) -> None:
+def _mail(conn: Connection, releases: Releases, origin: Origin, found: dict[tuple[int, str], _Mail]) -> _Mail:
+    """`found`: those of a batch, who are few."""
+    place = (origin.deployment, origin.content)
+    mail = found.get(place)
+    if mail is None:
+        release = releases.at(conn, origin.deployment)
+        content = release.contents.get(origin.content) if release is not None else None
+        names = {"content": origin.content}
+        mail = _Mail(names | {"kind": content.kind}, content.links) if content is not None else _Mail(names, ())
+        found[place] = mail
+    return mail
+
+
+def _judge_clicks(clicks: Sequence[Ours], mail: _Mail, earlier: Sequence[Event], found: Judged) -> None:
     """Of one message: clicks that are new, and those that are stored already."""
-    new = [(said, said.data) for said, _ in clicks]
+    links = mail.links
+    new = [(said, said.data | mail.names) for said, _ in clicks]
     followed = [(said.at, _url(data)) for said, data in new] + [(e.at, _url(e.data)) for e in earlier]
     burst = bursts(followed, len(links))
     for (said, data), in_burst in zip(new, burst, strict=False):
         machine = said.machine or in_burst or _by_software(data)
         if (number := link_number(_url(data))) and number <= len(links):
             data["link"] = links[number - 1].name
-        found.events.append(_event(said, machine, data | of_message))
+        found.events.append(_event(said, machine, data))
     found.mistaken += [
         e for e, in_burst in zip(earlier, burst[len(clicks) :], strict=True) if in_burst and not e.machine
     ]
@@ -165,12 +179,6 @@ def link_number(url: str) -> int | None:
     return int(match[2]) if match else None
 
 
-def _content(conn: Connection, releases: Releases, origin: Origin) -> dict[str, str]:
-    release = releases.at(conn, origin.deployment)
-    content = release.contents.get(origin.content) if release is not None else None
-    return {"content": origin.content} | ({"kind": content.kind} if content is not None else {})
-
-
 def _by_software(data: Mapping[str, Any]) -> bool:
     return is_machine(data.get("useragent", ""))
 
@@ -180,4 +188,4 @@ def _url(data: Mapping[str, Any]) -> str:
 
 
 def _event(said: Incoming, machine: bool, data: Mapping[str, Any]) -> Event:
-    return Event(said.kind, said.at, said.lead_id, said.key, "sendgrid", said.enrollment_id, said.step, machine, data)
+    return made((said.kind, said.at, said.lead_id, said.key, "sendgrid", said.enrollment_id, said.step, machine, data))

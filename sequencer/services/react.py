@@ -2,9 +2,10 @@
 ends and pauses, entering sequences, waking whoever waits for such an event.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -43,13 +44,15 @@ from sequencer.store import (
     tasks,
 )
 from sequencer.store.alerts import NewAlert
-from sequencer.store.messages import Engagement
+from sequencer.store.messages import Engagement, Origin
 from sequencer.store.partitions import event_span
 
 NO_LEAD = "there is no such lead"
 
-_PROOF_ONLY = frozenset({kinds.PROCESSED, kinds.DEFERRED})
-"""What says of a message no more than that the provider has it."""
+_ALWAYS_NEWS = frozenset({kinds.CLICKED, kinds.BOUNCED, kinds.BLOCKED, kinds.DROPPED})
+"""What is said of a message whatever is known of it. Of clicks, because what is known was read before the lead was
+locked, and they are the one fact that is taken back: where they turn out to be a machine's.
+"""
 
 
 @dataclass(slots=True)
@@ -89,12 +92,14 @@ def follow(
     locked: Mapping[int, Lead],
     arrived: Sequence[Event],
     now: datetime,
-    sure: Collection[tuple[int, str]] = (),
+    known: Mapping[tuple[int, str], Origin] = MappingProxyType({}),
+    sought: bool = False,
 ) -> Reaction:
     """The same where the caller has locked the leads of all events that are somebody's `concern`. What is told of
     somebody who was erased is kept nowhere: a rep may still answer, or a browser tell of them that was just recognised.
 
-    `sure`: messages (enrollment, step) of which the ledger says already that the provider took them.
+    `known`: what the ledger says already of messages (enrollment, step); of others all is news.
+    `sought`: a moment ago none of the events was stored.
     """
     reaction = Reaction()
     first, after = event_span(now)
@@ -116,13 +121,13 @@ def follow(
         for e in late
         if (e.lead_id, e.key) not in respected
     ]
-    reaction.new = events.insert(conn, storable)
+    reaction.new = events.insert(conn, storable, sought)
     if not reaction.new:
         return reaction
     locked, owned = first_contact.own(conn, release, locked, reaction.new, now)
     # Before the contacts themselves: whom the new owner was in touch with needs no introduction.
     reaction.new = [*owned, *reaction.new]
-    reaction.proven = messages.apply(conn, engagement(reaction.new, sure))
+    reaction.proven = messages.apply(conn, engagement(reaction.new, known))
     tally.count(conn, release, reaction.new, now)
     asked = waited_for.kinds | waited_for.counted
     colleague_news.add(conn, news(release.workspace.colleagues, asked, locked, reaction.new))
@@ -144,15 +149,18 @@ def follow(
     return reaction
 
 
-def engagement(new: Sequence[Event], sure: Collection[tuple[int, str]] = ()) -> dict[tuple[int, str], Engagement]:
-    """What events say of the messages they name. `sure`: those that are known to have gone; that need not be said."""
+def engagement(new: Sequence[Event], known: Mapping[tuple[int, str], Origin]) -> dict[tuple[int, str], Engagement]:
+    """What events say of the messages they name that is not known. Most repeat what is known by others."""
     said: dict[tuple[int, str], Engagement] = {}
     for e in new:
         if e.enrollment_id is None or e.step is None or e.source != "sendgrid":
             continue
-        if (e.machine or e.kind in _PROOF_ONLY) and (e.enrollment_id, e.step) in sure:
+        place = (e.enrollment_id, e.step)
+        if place in known and not _is_news(e, known[place]):
             continue
-        row = said.setdefault((e.enrollment_id, e.step), Engagement())
+        row = said.get(place)
+        if row is None:
+            row = said[place] = Engagement()
         row.accepted_at = min(row.accepted_at or e.at, e.at)
         if e.kind == kinds.DELIVERED:
             row.delivered_at = min(row.delivered_at or e.at, e.at)
@@ -169,6 +177,19 @@ def engagement(new: Sequence[Event], sure: Collection[tuple[int, str]] = ()) -> 
             if link := e.data.get("link"):
                 row.clicked = (*row.clicked, str(link))
     return said
+
+
+def _is_news(e: Event, known: Origin) -> bool:
+    """Whether an event says anything of its message beyond what the ledger does."""
+    if not known.sure:
+        return True
+    if e.machine:
+        return False
+    if e.kind == kinds.DELIVERED:
+        return known.delivered_at is None or e.at < known.delivered_at
+    if e.kind == kinds.OPENED:
+        return known.opened_at is None or e.at < known.opened_at
+    return e.kind in _ALWAYS_NEWS
 
 
 def suppress(conn: Connection, locked: Mapping[int, Lead], new: Sequence[Event], now: datetime) -> Mapping[int, Lead]:

@@ -36,7 +36,7 @@ def array(values: Iterable[object]) -> str:
         joined = _BETWEEN.join(listed)  # type: ignore[arg-type]
         if joined.count(_BETWEEN) == len(listed) - 1:
             return '{"' + _escaped(joined).replace(_BETWEEN, '","') + '"}'
-    elif types == {datetime}:
+    elif types <= _MOMENTS:
         return "{" + ",".join(map(_written, listed)) + "}"
     elif str not in types and type(None) not in types:
         return "{" + ",".join(map(str, listed)) + "}"
@@ -49,8 +49,13 @@ def blobs(values: Iterable[bytes]) -> str:
     return f'{{"{written}"}}' if written else "{}"
 
 
-_written = lru_cache(maxsize=8192)(str)
-"""Of moments: those of a batch of events are few, and are written in several statements."""
+_MOMENTS = {datetime, type(None)}
+
+
+@lru_cache(maxsize=8192)
+def _written(moment: datetime | None) -> str:
+    """Kept: the moments of a batch of events are few, and are written in several statements."""
+    return "NULL" if moment is None else str(moment)
 
 
 def _escaped(text: str) -> str:

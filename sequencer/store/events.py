@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from sequencer.core.event import CLICKED, Event
 from sequencer.store.arrays import array
@@ -31,16 +32,22 @@ Key = tuple[int, datetime, str]
 
 _KEY: Callable[[Event], Key] = attrgetter("lead_id", "at", "key")
 
-_INSERT = text(
-    """
-    WITH new AS (
-        INSERT INTO event (at, lead_id, key, kind, source, enrollment_id, step, machine, data)
-        SELECT v.at, v.lead_id, v.key, v.kind, v.source, v.enrollment_id, v.step, v.machine, CAST(v.data AS jsonb)
-        FROM unnest(
+_INSERT = """
+    INSERT INTO event (at, lead_id, key, kind, source, enrollment_id, step, machine, data)
+    SELECT v.at, v.lead_id, v.key, v.kind, v.source, v.enrollment_id, v.step, v.machine, v.data
+    FROM ROWS FROM (
+        unnest(
             CAST(:at AS timestamptz[]), CAST(:lead_id AS bigint[]), CAST(:key AS text[]), CAST(:kind AS text[]),
             CAST(:source AS text[]), CAST(:enrollment_id AS bigint[]), CAST(:step AS text[]),
-            CAST(:machine AS boolean[]), CAST(:data AS text[])
-        ) v(at, lead_id, key, kind, source, enrollment_id, step, machine, data)
+            CAST(:machine AS boolean[])),
+        jsonb_array_elements(CAST(:data AS jsonb))
+    ) v(at, lead_id, key, kind, source, enrollment_id, step, machine, data)
+    """
+_INSERT_SOUGHT = text(_INSERT)
+_INSERT_ANY = text(
+    f"""
+    WITH new AS (
+        {_INSERT}
         ON CONFLICT (lead_id, at, key) DO NOTHING
         RETURNING at, lead_id, key
     ), counted AS (SELECT count(*) AS new FROM new)
@@ -51,10 +58,11 @@ _INSERT = text(
 )
 
 
-def insert(conn: Connection, events: Sequence[Event]) -> list[Event]:
+def insert(conn: Connection, events: Sequence[Event], sought: bool = False) -> list[Event]:
     """Stores what is new and returns it; a repeat carries the same time and key and counts once.
 
-    In the order of the key: nobody who stores some of the same waits for us while we wait for them.
+    In the order of the key: nobody who stores some of the same waits for us while we wait for them. `sought`: a moment
+    ago none of them was stored. So they are not looked for once more, unless somebody did store one since.
     """
     unique = dict(zip(map(_KEY, events), events, strict=True))
     if not unique:
@@ -62,9 +70,16 @@ def insert(conn: Connection, events: Sequence[Event]) -> list[Event]:
     order = sorted(unique)
     rows = [unique[place] for place in order]
     *columns, data = zip(*rows, strict=True)
-    values = dict(zip(Event._fields, map(array, columns), strict=False))
-    values["data"] = array([orjson.dumps(said, default=dict).decode() for said in data])
-    done = conn.execute(_INSERT, values | {"expected": len(rows)}).all()
+    values: dict[str, Any] = dict(zip(Event._fields, map(array, columns), strict=False))
+    values |= {"data": orjson.dumps(data, default=dict).decode(), "expected": len(rows)}
+    if sought:
+        try:
+            with conn.begin_nested():
+                conn.execute(_INSERT_SOUGHT, values)
+            return rows
+        except IntegrityError:
+            pass  # stored by somebody else meanwhile
+    done = conn.execute(_INSERT_ANY, values).all()
     if done[0].new == len(rows):
         return rows
     new = {(row.lead_id, row.at, row.key) for row in done}

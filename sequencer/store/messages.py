@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection, Text, bindparam, func, select, text, tuple_
 from sqlalchemy.exc import IntegrityError
 
+from sequencer.core.made import maker
 from sequencer.core.message import MAYBE_SENT, Message, State
 from sequencer.store import requests
 from sequencer.store.arrays import any_in, array, numbered
@@ -367,7 +368,9 @@ def cancel_rest(conn: Connection, ended: Sequence[int]) -> None:
 
 @dataclass(slots=True)
 class Engagement:
-    """What a batch of events says of one message. Facts only grow, states only advance."""
+    """What a batch of events says of one message. Facts only grow, states only advance: what was known before the
+    message was locked need not be said again.
+    """
 
     request_id: str | None = None
     accepted_at: datetime | None = None
@@ -384,8 +387,10 @@ _HOLD = text(
     """
     WITH held AS MATERIALIZED (
         SELECT enrollment_id, step, state FROM message
-        WHERE enrollment_id = ANY(CAST(:ids AS bigint[])) AND step = ANY(CAST(:steps AS text[]))
-            AND enrollment_id BETWEEN :first AND :last
+        WHERE enrollment_id = ANY(CAST(:ids AS bigint[])) AND enrollment_id BETWEEN :first AND :last
+            -- Not a join: see below. Without the truth value it would become one.
+            AND ((enrollment_id, step) IN (
+                SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])))) IS TRUE
         ORDER BY enrollment_id, step FOR NO KEY UPDATE
     )
     SELECT enrollment_id, step FROM held WHERE state IN ('sending', 'unknown', 'retry')
@@ -400,43 +405,13 @@ def _hold(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int,
     it, or ends with signal 11, where the plan leaves out partitions both at its start and for each row of a join, and
     which plan that is depends on how long the tables are. Of rows that are held nothing can change.
     """
-    ids = [key[0] for key in keys]
-    values = {"ids": array(ids), "steps": array({key[1] for key in keys}), "first": min(ids), "last": max(ids)}
+    ids, steps = zip(*keys, strict=True)
+    values = {"ids": array(ids), "steps": array(steps), "first": min(ids), "last": max(ids)}
     return {(enrollment_id, step) for enrollment_id, step in conn.execute(_HOLD, values)}
 
 
-_SAID = """
-    unnest(
-        CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:accepted AS timestamptz[]),
-        CAST(:delivered AS timestamptz[]),
-        CAST(:opened AS timestamptz[]), CAST(:clicked_at AS timestamptz[]), CAST(:clicked AS text[]),
-        CAST(:states AS text[]), CAST(:failures AS text[])
-    ) WITH ORDINALITY v(id, step, accepted_at, delivered_at, opened_at, clicked_at, clicked, state, failure, number)
-"""
-_OF_IT = """
-    m.enrollment_id = v.id AND m.step = v.step AND (m.state <> 'refused' OR m.attempt > 1)
-    -- Says nothing new, and leaves the planner few partitions.
-    AND m.enrollment_id BETWEEN :first AND :last
-"""
-_NEWS = text(
-    f"""
-    WITH v AS MATERIALIZED (SELECT * FROM {_SAID})
-    SELECT v.number FROM v JOIN message m ON {_OF_IT}
-    WHERE m.enrollment_id = ANY(CAST(:ids AS bigint[]))
-        AND (m.state NOT IN ('accepted', 'delivered', 'bounced', 'dropped') OR m.accepted_at IS NULL
-             OR m.failure IS NOT NULL AND m.state IN ('accepted', 'delivered')
-             OR v.state IS NOT NULL
-             OR v.delivered_at IS NOT NULL AND m.state = 'accepted'
-             OR v.delivered_at < coalesce(m.delivered_at, 'infinity')
-             OR v.opened_at < coalesce(m.opened_at, 'infinity')
-             OR v.clicked_at < coalesce(m.clicked_at, 'infinity')
-             OR NOT string_to_array(v.clicked, chr(31)) <@ m.clicked)
-    ORDER BY v.number
-    """
-)
-"""What would stay as it is need not be locked and written: most events repeat what is known by others."""
 _APPLY = text(
-    f"""
+    """
     UPDATE message m
     SET state = CASE
             WHEN 'bounced' IN (m.state, v.state) THEN 'bounced'
@@ -450,12 +425,20 @@ _APPLY = text(
         opened_at = least(m.opened_at, v.opened_at),
         clicked_at = least(m.clicked_at, v.clicked_at),
         clicked = CASE WHEN v.clicked = '' THEN m.clicked ELSE
-            (SELECT coalesce(array_agg(DISTINCT name ORDER BY name), '{{}}')
+            (SELECT coalesce(array_agg(DISTINCT name ORDER BY name), '{}')
              FROM unnest(m.clicked || string_to_array(v.clicked, chr(31))) name) END,
         failure = CASE
             WHEN m.state = 'bounced' OR (m.state = 'dropped' AND v.state IS DISTINCT FROM 'bounced') THEN m.failure
             ELSE v.failure END
-    FROM {_SAID} WHERE {_OF_IT}
+    FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:steps AS text[]), CAST(:accepted AS timestamptz[]),
+        CAST(:delivered AS timestamptz[]),
+        CAST(:opened AS timestamptz[]), CAST(:clicked_at AS timestamptz[]), CAST(:clicked AS text[]),
+        CAST(:states AS text[]), CAST(:failures AS text[])
+    ) v(id, step, accepted_at, delivered_at, opened_at, clicked_at, clicked, state, failure)
+    WHERE m.enrollment_id = v.id AND m.step = v.step AND (m.state <> 'refused' OR m.attempt > 1)
+        -- Says nothing new, and leaves the planner few partitions.
+        AND m.enrollment_id BETWEEN :first AND :last
     """
 )
 
@@ -470,25 +453,13 @@ def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> set[i
     if not said:
         return set()
     keys = sorted(said)
-    columns = _columns(keys, said)
-    news = list(conn.execute(_NEWS, columns).scalars())
-    if not news:
-        return set()
-    if len(news) < len(keys):
-        keys = [keys[number - 1] for number in news]
-        columns = _columns(keys, said)
-    open_before = _hold(conn, keys)
-    conn.execute(_APPLY, columns)
-    return {key[0] for key in keys if key in open_before}
-
-
-def _columns(keys: Sequence[tuple[int, str]], said: Mapping[tuple[int, str], Engagement]) -> dict[str, Any]:
+    ids, steps = zip(*keys, strict=True)
     rows = [said[key] for key in keys]
-    return {
-        "ids": array(key[0] for key in keys),
-        "first": keys[0][0],
-        "last": keys[-1][0],
-        "steps": array(key[1] for key in keys),
+    columns = {
+        "ids": array(ids),
+        "first": ids[0],
+        "last": ids[-1],
+        "steps": array(steps),
         "accepted": array(r.accepted_at for r in rows),
         "delivered": array(r.delivered_at for r in rows),
         "opened": array(r.opened_at for r in rows),
@@ -497,6 +468,9 @@ def _columns(keys: Sequence[tuple[int, str]], said: Mapping[tuple[int, str], Eng
         "states": array(r.state.value if r.state else None for r in rows),
         "failures": array(r.failure for r in rows),
     }
+    open_before = _hold(conn, keys)
+    conn.execute(_APPLY, columns)
+    return {enrollment_id for enrollment_id, _ in open_before}
 
 
 def recount_clicks(conn: Connection, keys: Collection[tuple[int, str]]) -> None:
@@ -553,25 +527,30 @@ def prove(conn: Connection, request_ids: Sequence[str], now: datetime) -> set[in
 
 
 class Origin(NamedTuple):
-    """Where a message came from: whom it went to, which attempt it was, and the content of which deployment."""
+    """Where a message came from (whom it went to, which attempt it was, the content of which deployment), and what is
+    known of what became of it.
+    """
 
     lead_id: int
     attempt: int
     deployment: int
     content: str
-    sure: bool
-    """Whether the ledger says that the provider took it, so that one more proof of that changes nothing."""
     erased: bool
     """Whether the person was erased: what is still said of it is kept nowhere."""
+    sure: bool
+    """Whether the ledger says that the provider took it, so that one more proof of that changes nothing."""
+    delivered_at: datetime | None
+    opened_at: datetime | None
 
 
+_origin = maker(Origin)
 _ORIGINS = text(
     """
-    SELECT m.enrollment_id, m.step, m.lead_id, m.attempt, m.deployment, m.content,
+    SELECT v.place, m.lead_id, m.attempt, m.deployment, m.content, m.email = '',
            m.accepted_at IS NOT NULL AND (
-               m.state IN ('delivered', 'bounced', 'dropped') OR m.state = 'accepted' AND m.failure IS NULL),
-           m.email = ''
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) v(id, step)
+               m.state IN ('bounced', 'dropped') OR m.state IN ('accepted', 'delivered') AND m.failure IS NULL),
+           CASE WHEN m.state <> 'accepted' THEN m.delivered_at END, m.opened_at
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:steps AS text[])) WITH ORDINALITY v(id, step, place)
     CROSS JOIN LATERAL (
         SELECT * FROM message
         -- The bounds leave the planner few partitions.
@@ -585,11 +564,10 @@ def origins(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[tuple[i
     """By enrollment and step, for what webhooks say of them."""
     if not keys:
         return {}
-    ids = [key[0] for key in keys]
-    values = {"ids": array(ids), "steps": array(key[1] for key in keys), "first": min(ids), "last": max(ids)}
-    return {
-        (enrollment_id, step): Origin(*origin) for enrollment_id, step, *origin in conn.execute(_ORIGINS, values).all()
-    }
+    asked = sorted(keys)
+    ids, steps = zip(*asked, strict=True)
+    values = {"ids": array(ids), "steps": array(steps), "first": ids[0], "last": ids[-1]}
+    return {asked[row[0] - 1]: _origin(row[1:]) for row in conn.execute(_ORIGINS, values).all()}
 
 
 _DESCRIBED = (

@@ -1,10 +1,15 @@
 """Webhook bodies: what they prove, what they change, and what cannot be read."""
 
 import re
+from datetime import UTC, datetime
+from typing import Any
 
 import orjson
+import pytest
+from sqlalchemy import text
 
 from sequencer.core.mail import Answer, Outcome, Receipt
+from sequencer.store import events
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH, EXEMPT, PACED
 from tests.services.webhooks import bodies, enrolled, event, links, post, reply_form, take
@@ -98,6 +103,46 @@ def test_each_event_counts_once_in_any_number_of_posts(world: World) -> None:
     for _ in range(3):
         post(world, event(world, "delivered"), event(world, "open"), event(world, "open"))
     assert sorted(e["event"] for e in world.view(kim)["events"]) == ["delivered", "opened"]
+
+
+def test_an_event_that_somebody_stored_since_it_was_looked_for_counts_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy(files(branch=BRANCH))
+    kim = enrolled(world, "branch")
+    post(world, event(world, "open"))
+    monkeypatch.setattr(events, "stored", lambda *_: [])
+    post(world, event(world, "open"), event(world, "delivered"), event(world, "open", sg_event_id="another"))
+    assert sorted(e["event"] for e in world.view(kim)["events"]) == ["delivered", "opened", "opened"]
+    assert bodies(world) == [("done", None)] * 2
+
+
+def test_a_message_is_written_only_where_an_event_is_news(world: World) -> None:
+    world.deploy(files(quick=EXEMPT))
+    kim = world.lead()
+    world.enter("quick", kim)
+    world.work()
+    at = int(world.now().timestamp())
+
+    def written(*said: dict[str, Any]) -> bool:
+        query = text("SELECT xmin::text FROM message")
+        with world.context.engine.connect() as conn:
+            before = conn.execute(query).scalar_one()
+        post(world, *said)
+        with world.context.engine.connect() as conn:
+            return bool(conn.execute(query).scalar_one() != before)
+
+    def say(kind: str, later: int, **more: Any) -> dict[str, Any]:
+        return event(world, kind, timestamp=at + later, sg_event_id=f"{kind} {later}", **more)
+
+    assert written(say("delivered", 2), say("open", 20))
+    assert not written(say("processed", 0), say("delivered", 3), say("open", 30))
+    assert not written(say("open", 5, sg_machine_open=True), say("unsubscribe", 40))
+    assert written(say("open", 10))
+    assert written(say("delivered", 1))
+    assert written(say("bounce", 4))
+    [message] = world.view(kim)["messages"]
+    assert (message["state"], message["opened_at"]) == ("bounced", datetime.fromtimestamp(at + 10, UTC).isoformat())
 
 
 def test_machine_opens_are_kept_and_do_not_count(world: World) -> None:

@@ -41,6 +41,7 @@ MOMENT = datetime(2026, 11, 24, 1, 2, 3, 4, tzinfo=UTC)
         ("text", []),
         ("bigint", [2**63 - 1, -1, 0, None]),
         ("boolean", [True, False, None]),
+        ("timestamptz", [None, None]),
         ("timestamptz", [MOMENT, MOMENT.astimezone(timezone(timedelta(hours=-3, minutes=-30))), None]),
     ],
 )

@@ -142,6 +142,21 @@ def test_who_changed_a_row_just_now_takes_no_other_rows_with_it(
         assert (len(NUMBERS), len(CHANGED)) == (counted(conn, written), counted(conn, "opened_at IS NOT NULL"))
 
 
+def test_who_writes_what_events_say_keeps_nobody_from_other_messages_of_the_same_people(engine: Engine) -> None:
+    start = MONTHS["one"]
+    exist(engine, start, State.ACCEPTED)
+    first, second = ids(start)[:2]
+    with engine.begin() as conn:
+        conn.execute(_MESSAGES, {**_values(start, State.ACCEPTED), "step": "other"})
+    with engine.begin() as conn, engine.begin() as other:
+        messages.apply(
+            conn, {(first, STEP): Engagement(opened_at=start), (second, "other"): Engagement(opened_at=start)}
+        )
+        query = "SELECT enrollment_id, step FROM message WHERE enrollment_id = ANY(:ids) FOR NO KEY UPDATE SKIP LOCKED"
+        free = set(map(tuple, other.execute(text(query), {"ids": [first, second]})))
+    assert free == {(first, "other"), (second, STEP)}
+
+
 def counted(conn: Connection, condition: str) -> int:
     return int(conn.execute(text(f"SELECT count(*) FROM message WHERE {condition}")).scalar_one())
 
@@ -162,7 +177,7 @@ def run(engine: Engine, write: Write, start: datetime, plan: str) -> None:
 
 def exist(engine: Engine, start: datetime, state: State) -> None:
     """One request's messages, each with a click, among some thousand others."""
-    values = {"ids": ids(start), "step": STEP, "state": state, "at": start, "request": REQUEST, "fence": FENCE}
+    values = _values(start, state)
     first = ids(start)[0]
     others = [first + (place << 20) + 1 for place in range(-3000, 3000)]
     with engine.begin() as conn:
@@ -174,6 +189,10 @@ def exist(engine: Engine, start: datetime, state: State) -> None:
         events.insert(conn, [e._replace(data={"link": "price"}) for e in clicks(start)])
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text("VACUUM ANALYZE message, event"))
+
+
+def _values(start: datetime, state: State) -> dict[str, object]:
+    return {"ids": ids(start), "step": STEP, "state": state, "at": start, "request": REQUEST, "fence": FENCE}
 
 
 _MESSAGES = text(
