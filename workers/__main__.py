@@ -11,10 +11,10 @@ def main() -> int:
     # What is imported stays: looking for circles in it over and over takes a sixth of a start. Enabled again below.
     gc.disable()
     # Only now: a dyno may be told to go while it starts, and what the workers need takes a second to import.
-    from sequencer.core.country import read_names
     from sequencer.errors import SequencerError
     from sequencer.logs import configure
     from sequencer.settings import Settings
+    from workers.ahead import read_ahead
     from workers.role import Role
 
     role = Role.read(sys.argv[1:])
@@ -22,7 +22,7 @@ def main() -> int:
         settings = Settings.read()
         configure(settings.log_level)
         settings.need("REDIS_URL", "SECRET_KEY", "PUBLIC_URL")
-        read_names()  # before any fork: else each child would, half of what its start takes
+        read_ahead()  # before any fork
         if role.led:
             from workers.runner import work
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import orjson
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -15,6 +15,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from sequencer.core.field import Field
 from sequencer.core.lead import BUILT_IN
 from sequencer.core.workspace import Workspace
+from sequencer.core.zones import zones
 
 LONGEST = 1000
 """Characters of a value."""
@@ -301,7 +302,7 @@ def _chosen(text: str, choices: tuple[str, ...]) -> str:
 
 
 def _sure_zone(text: str) -> str:
-    if text not in _zones():
+    if text not in zones():
         raise _Unsure
     return ZoneInfo(text).key
 
@@ -354,7 +355,7 @@ def _text(name: str, value: Any, problems: list[str]) -> str:
 
 def _zone(value: Any, problems: list[str]) -> str | None:
     text = str(value)
-    if text not in _zones():
+    if text not in zones():
         close = _closest_zone(text) if len(text) <= LONGEST_ZONE else None
         hint = f"; did you mean `{close}`?" if close else ""
         problems.append(f"time_zone: expected an IANA zone such as Europe/Madrid, got `{text[:60]}`{hint}")
@@ -364,19 +365,13 @@ def _zone(value: Any, problems: list[str]) -> str | None:
 
 def is_zone(text: str) -> bool:
     """Whether it is the name of a time zone."""
-    return text in _zones()
-
-
-@cache
-def _zones() -> frozenset[str]:
-    """Read from disk once: it takes milliseconds."""
-    return frozenset(available_timezones())
+    return text in zones()
 
 
 @lru_cache(maxsize=1024)
 def _closest_zone(text: str) -> str | None:
     """It takes milliseconds, and a file has the same mistake in every row."""
-    return next(iter(get_close_matches(text, _zones(), 1)), None)
+    return next(iter(get_close_matches(text, zones(), 1)), None)
 
 
 def _expected(got: str, choices: tuple[str, ...]) -> str:

@@ -50,6 +50,13 @@ def countries() -> Mapping[str, str]:
     return {name.upper(): name for name in EntityLoader.get_country_codes(include_aliases=True)}
 
 
+def read_holidays() -> None:
+    """Loads those of every country, for processes that must not while leads wait for them: 0.07 s."""
+    import holidays.countries  # noqa: F401
+
+    countries()
+
+
 @cache
 def _holidays(country: str, year: int) -> frozenset[date]:
     """Of the whole country; what only a region keeps is not among them."""

@@ -4,10 +4,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import date
-from functools import cache
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -16,6 +14,7 @@ from sequencer.core.country import code_of
 from sequencer.core.duration import Duration
 from sequencer.core.field import Field
 from sequencer.core.quiet import countries
+from sequencer.core.zones import zones
 from sequencer.workspace.nodes import Items, Node, Text, as_texts, did_you_mean, listed, one_of, shown
 
 T = TypeVar("T")
@@ -99,19 +98,14 @@ def email(text: Text | None) -> str | None:
         return None
 
 
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 def zone(text: Text | None) -> str | None:
     """An IANA time zone."""
     if text is None:
         return None
-    if text.value in _zones():
+    if text.value in zones():
         return text.value
     # Abbreviations, as `EST`, are zones too, which know no summer.
-    hint = did_you_mean(text.value, [one for one in _zones() if "/" in one])
+    hint = did_you_mean(text.value, [one for one in zones() if "/" in one])
     text.wrong("bad-zone", f"expected a time zone as `Europe/London`, got {text.got}{hint}")
     return None
 

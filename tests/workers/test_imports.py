@@ -58,3 +58,23 @@ def test_a_worker_imports_nothing_of_what_only_compiling_needs_also_when_it_load
     done = subprocess.run([sys.executable, "-c", STARTED], input=packed, capture_output=True, check=True)
     loaded, imported = done.stdout.decode().split("|")
     assert (sorted(contents), []) == (sorted(loaded.split()), imported.split())
+
+
+FORKED = """
+import sys, zoneinfo
+from datetime import date
+import workers.supervisor
+from workers.ahead import read_ahead
+
+read_ahead()
+before, zoneinfo.available_timezones = set(sys.modules), None
+from sequencer.core.lead_input import is_zone
+from sequencer.core.quiet import quiet
+
+print(date(2026, 12, 26) in quiet(frozenset(), "Germany", None), is_zone("Europe/Berlin"), *set(sys.modules) - before)
+"""
+
+
+def test_what_the_first_lead_needs_is_read_before_any_fork() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == ["True", "True"]
