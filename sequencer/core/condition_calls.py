@@ -1,7 +1,8 @@
 """What a condition calls: its functions, with the texts that each is given, and where these stand."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeGuard
 
 from jinja2 import nodes
 
@@ -24,8 +25,20 @@ class Call(NamedTuple):
 
 def calls(condition: Condition) -> Iterator[Call]:
     """Every call of a function by its name, from the outside in. The condition has been checked."""
-    tree = parse(condition.source)
-    for call in (tree, *tree.find_all(nodes.Call)):
-        if isinstance(call, nodes.Call) and isinstance(call.node, nodes.Name):
-            texts = [one for one in call.args if isinstance(one, nodes.Const) and isinstance(one.value, str)]
-            yield Call(call.node.name, tuple(Given(one.value, condition.place(one.lineno)) for one in texts))
+    for name, given in _written(condition.source):
+        yield Call(name, tuple(Given(text, condition.place(column)) for text, column in given))
+
+
+@lru_cache(maxsize=4096)  # several checks ask for them, of a thousand copies of `replied()` each
+def _written(source: str) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+    """The same with columns for marks."""
+    tree = parse(source)
+    return tuple(
+        (call.node.name, tuple((one.value, one.lineno) for one in call.args if _is_text(one)))
+        for call in (tree, *tree.find_all(nodes.Call))
+        if isinstance(call, nodes.Call) and isinstance(call.node, nodes.Name)
+    )
+
+
+def _is_text(node: nodes.Node) -> TypeGuard[nodes.Const]:
+    return isinstance(node, nodes.Const) and isinstance(node.value, str)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, Literal, NamedTuple
@@ -83,21 +84,22 @@ def worth(workspace: Workspace, contents: Mapping[str, Content]) -> Mapping[str,
     """What an answer is worth, by declared field that has a question: points of `fit` that depend on it, conditions
     that ask for it, and how much of what we mail is for some of its values and not for others.
     """
+    conditions = (
+        condition
+        for sequence in workspace.sequences.values()
+        for condition in (*sequence.conditions(), *(t.condition for t in sequence.enroll if t.condition))
+    )
+    asked = Counter(name for condition in conditions for name in condition.asks.fields)
     found: dict[str, int] = {}
     fits = workspace.signals.fit if workspace.signals is not None else ()
     for name, declared in workspace.fields.items():
         if not declared.ask:
             continue
         points = sum(abs(one.points) for one in fits if name in one.condition.asks.fields)
-        asked = sum(
-            name in condition.asks.fields
-            for sequence in workspace.sequences.values()
-            for condition in (*sequence.conditions(), *(t.condition for t in sequence.enroll if t.condition))
-        )
         tagged = sum(
             bool(content.pains if name == "pains" else (content.tags or {}).get(name)) for content in contents.values()
         )
-        found[name] = points + 5 * asked + 2 * tagged
+        found[name] = points + 5 * asked[name] + 2 * tagged
     return found
 
 

@@ -28,8 +28,10 @@ def _circles(sequences: Mapping[str, Sequence]) -> Iterator[Problem]:
     becoming = _becoming(sequences)
     starts = {name: dict(_starts(sequence, sequences, becoming)) for name, sequence in sorted(sequences.items())}
     seen: set[frozenset[str]] = set()
+    going_on = _going_on(starts)
     for name, sequence in sorted(sequences.items()):
-        way = _way_back(name, starts) if sequence.again is not None and _enters(sequence) else None
+        circular = name in going_on and sequence.again is not None and _enters(sequence)
+        way = _way_back(name, starts) if circular else None
         if way is None or frozenset(way) in seen:
             continue
         seen.add(frozenset(way))
@@ -71,6 +73,15 @@ def _starts(
                 became = {("stage", stage)}
         for name in sorted({name for one in became for name in becoming.get(one, ())}):
             yield name, step.mark
+
+
+def _going_on(starts: Mapping[str, Mapping[str, Mark]]) -> frozenset[str]:
+    """Those from which one can go on for ever: not what starts nothing, or only what starts nothing, and so on."""
+    left = {name: targets.keys() for name, targets in starts.items()}
+    while ends := [name for name, targets in left.items() if left.keys().isdisjoint(targets)]:
+        for name in ends:
+            del left[name]
+    return frozenset(left)
 
 
 def _way_back(name: str, starts: Mapping[str, Mapping[str, Mark]]) -> tuple[str, ...] | None:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final
 
 from sequencer.core.duration import Duration
-from sequencer.core.lanes import may_hold
+from sequencer.core.lanes import held_up
 from sequencer.core.mark import Problem
 from sequencer.core.schedule import Every
 from sequencer.core.sequence import Arm, Branch, Email, Exit, Fork, Rounds, Sequence, SequenceState, Wait
@@ -34,14 +34,14 @@ def check_frequency(workspace: Workspace, sequences: Mapping[str, Sequence]) -> 
         # A single mail waits a few days at most; and by itself a sequence is never too fast, it only becomes slower.
         if workspace.counts(sequence) and sequence.state is not SequenceState.STOPPED and _is_series(sequence.body)
     }
-    names = list(worst)
+    names, behind = list(worst), held_up(sequences)
     for number, name in enumerate(names):
         sequence = sequences[name]
         over = (
             other
             for other in names[number + 1 :]
             if worst[name] + worst[other] > cap
-            if not may_hold(sequence, sequences[other]) and not may_hold(sequences[other], sequence)
+            if other not in behind[name] and name not in behind[other]
         )
         if not (found := list(islice(over, NAMED + 1))):
             continue
