@@ -18,7 +18,7 @@ from benchmarks.servers import Sink, sink
 from benchmarks.stack import Stack, stack
 
 DOUBT = 450
-"""Mails in doubt, at most: two requests of each of two processes, and those that tried whether it was over."""
+"""Mails in doubt, at most: 200 of each of two processes, and those that tried whether it was over."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks import mailing, report
 from benchmarks.measure import Cost, workers
 from benchmarks.servers import Servers, servers
-from sequencer.providers.sendgrid import MOST_RECIPIENTS
+from sequencer.providers.sendgrid import MOST_UNDER_WAY
 
-SMALL = f"bare, requests of {MOST_RECIPIENTS}"
+SMALL = f"bare, requests of {MOST_UNDER_WAY}"
 """With requests as small as the product's."""
 NAIVE_PART = 100
 """The naive way mails so many times fewer leads: it would take hours."""
@@ -52,7 +52,7 @@ def run(
     with ExitStack() as exits:
         started = {}
         for kind in sizes:
-            command = f"bare:{MOST_RECIPIENTS}" if kind == SMALL else kind
+            command = f"bare:{MOST_UNDER_WAY}" if kind == SMALL else kind
             crew = workers(made, command, processes, profile if kind == "product" else None)
             started[kind] = exits.enter_context(crew)
         for _ in range(rounds):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
+from typing import NamedTuple
 
 from python_http_client.exceptions import HTTPError
 
@@ -13,12 +14,13 @@ from sequencer.providers.sendgrid_answer import Verdict, judge, retry_after
 from sequencer.providers.sendgrid_body import Letter, fits
 from sequencer.providers.sendgrid_client import Client, Lost, NotSent
 
-MOST_RECIPIENTS = 100
-"""Of a request. SendGrid takes 1,000, but all of a request are in doubt when it is not answered, or by an error of
-SendGrid's: this is how many mails each of AT_ONCE leaves so when an outage begins, and some single ones that find out
-that it is none of the mishaps which happen to single requests. The rest of the batches is not tried then."""
+MOST_UNDER_WAY = 200
+"""Mails of a process in requests under way, however many threads it has, and so the most of one request. SendGrid takes
+1,000, but all of a request are in doubt when it is not answered, or by an error of SendGrid's: this is how many are so
+when an outage begins, if SendGrid answers at all, and some single ones that find out that it is none of the mishaps
+which happen to single requests. The rest of the batches is not tried then."""
 AT_ONCE = 2
-"""Requests of a process under way, however many threads it has: so many an outage finds, if SendGrid answers at all."""
+"""Requests of a process under way, each with its part of these mails; whoever is alone may take all of them in one."""
 HANGS = 1.0
 """Seconds after which a request without an answer counts no longer: what hangs must not hold up the rest."""
 MOST_REQUESTS = 64
@@ -66,37 +68,48 @@ def _groups(batch: Batch) -> list[list[int]]:
 
 
 class _Turns:
-    """Of all threads of a process: how many requests are under way, and how many mails one may hold now."""
+    """Of all threads of a process: how many mails are under way in requests, and how many one may hold now."""
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._begun: list[float] = []
-        """When those under way were, monotonic."""
+        self._waiting = 0
+        self._under_way: list[_Turn] = []
         self._limit: int | None = None
 
-    @property
-    def most(self) -> int:
-        """Mails that a request may hold now: few after an unclear answer, whoever got it."""
-        return self._limit or MOST_RECIPIENTS
-
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """For one request, once few enough are under way."""
+    def take(self, mails: int) -> Iterator[int]:
+        """For one request about so many mails, once few enough are under way. Gives how many it may hold: few after an
+        unclear answer, whoever got it.
+        """
         with self._changed:
-            while len(fresh := [at for at in self._begun if at > time.monotonic() - HANGS]) >= AT_ONCE:
-                self._changed.wait(max(min(fresh) + HANGS - time.monotonic(), 0.001))
-            begun = time.monotonic()
-            self._begun.append(begun)
+            self._waiting += 1
+            while True:
+                fresh = [turn for turn in self._under_way if turn.begun > time.monotonic() - HANGS]
+                alone = not self._under_way and self._waiting == 1
+                most = min(mails, self._limit or (MOST_UNDER_WAY if alone else MOST_UNDER_WAY // AT_ONCE))
+                if len(fresh) < AT_ONCE and sum(turn.mails for turn in fresh) + most <= MOST_UNDER_WAY:
+                    break
+                until = min(turn.begun for turn in fresh) + HANGS
+                self._changed.wait(max(until - time.monotonic(), 0.001))
+            self._waiting -= 1
+            turn = _Turn(most, time.monotonic())
+            self._under_way.append(turn)
         try:
-            yield
+            yield most
         finally:
             with self._changed:
-                self._begun.remove(begun)
-                self._changed.notify()
+                self._under_way.remove(turn)
+                self._changed.notify_all()
 
     def answered(self, answer: Answer) -> None:
         with self._changed:
             self._limit = limit_after(answer, self._limit)
+
+
+class _Turn(NamedTuple):
+    mails: int
+    begun: float
+    """Monotonic."""
 
 
 class _Sending:
@@ -129,8 +142,8 @@ class _Sending:
             if len(self._answers) >= MOST_REQUESTS:
                 self._undecided += group
                 continue
-            with self._turns.take():
-                if len(group) > (most := self._turns.most):
+            with self._turns.take(len(group)) as most:
+                if len(group) > most:
                     waiting.insert(0, group[most:])
                     group = group[:most]
                 verdict = self._request(letter, group)

@@ -3,7 +3,7 @@
 import re
 import secrets
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -72,9 +72,11 @@ class Letter:
         first_of |= _first_alike(columns, [slot for slot in slots if slot not in inline and slot not in in_headers])
         varying = sorted(set(first_of.values()))
         texts = {slot: "|".join(columns[slot]) for slot in varying}
-        self._tags = tags = _tags(varying, "|".join([*fixed, *texts.values()]))
+        self._tags = tags = _tags(varying, [*fixed, *texts.values()])
         # What is printable throughout holds no break: quickly asked of all of them, and mostly so.
         self._broken = [slot for slot in varying if slot in in_headers and not texts[slot].isprintable()]
+        lines = "".join([line for recipient in recipients for line in recipient.headers.values()])
+        self._plain_headers = lines.isprintable()
         filling = inline | {slot: tags[one] for slot, one in first_of.items()}
         mail = _mail(batch, *self._from, *(_fill(part, filling) for part in every_part))
         self._head = orjson.dumps(mail.get()).removesuffix(b"}") + b',"personalizations":'
@@ -82,31 +84,29 @@ class Letter:
     def to(self, recipients: Sequence[Recipient]) -> bytes:
         """The body of one request, as JSON."""
         # As dicts: the package's Personalization objects cost more than everything else of a batch together.
-        return b"%b%b}" % (self._head, orjson.dumps(list(self._personalizations(recipients))))
+        return b"%b%b}" % (self._head, orjson.dumps(self._personalizations(recipients)))
 
-    def _personalizations(self, recipients: Sequence[Recipient]) -> Iterator[dict[str, Any]]:
+    def _personalizations(self, recipients: Sequence[Recipient]) -> list[dict[str, Any]]:
         email, name = self._from
         # An event that names the request proves all of it: so only requests that hold the whole batch carry its name.
         whole = len(recipients) == len(self._batch.recipients)
-        tags, plain_names, broken = self._tags, self._plain_names, self._broken
+        tags, plain_names, plain_headers, broken = self._tags, self._plain_names, self._plain_headers, self._broken
         names, of = tuple(tags.values()), _picked(tuple(tags))
+        entries = []
         for to_email, to_name, from_email, from_name, values, headers, custom_args in recipients:
             entry: dict[str, Any] = {"to": [_address(to_email, to_name if plain_names else clean_name(to_name))]}
             if from_email != email or from_name != name:
                 entry["from"] = _address(from_email, clean_name(from_name))
             if headers:
-                entry["headers"] = (
-                    headers
-                    if "".join(headers.values()).isprintable()
-                    else {name: _BREAKS.sub(" ", value) for name, value in headers.items()}
-                )
+                entry["headers"] = headers if plain_headers else _whole_lines(headers)
             if tags:
                 entry["substitutions"] = substitutions = dict(zip(names, of(values), strict=True))
                 for slot in broken:
                     substitutions[tags[slot]] = _BREAKS.sub(" ", values[slot])
             if custom_args:
                 entry["custom_args"] = {**custom_args, "sq_request": self._batch.request_id} if whole else custom_args
-            yield entry
+            entries.append(entry)
+        return entries
 
 
 def _mail(batch: Batch, from_email: str, from_name: str, subject: str, html: str, text: str, reply_to: str) -> Mail:
@@ -143,6 +143,10 @@ def _all_plain(names: Sequence[str]) -> bool:
     return joined.isprintable() and not any(odd in joined for odd in (";", ",", "  ", "| ", " |"))
 
 
+def _whole_lines(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: _BREAKS.sub(" ", value) for name, value in headers.items()}
+
+
 def _same_for_all(column: Sequence[str]) -> bool:
     # Most columns differ at their ends already: the texts in between need not be looked at.
     return column[0] == column[-1] and column.count(column[0]) == len(column)
@@ -175,8 +179,8 @@ def _fill(part: Parts, filling: Mapping[int, str], gap: str = "") -> str:
     return "".join(filling.get(p, gap) if isinstance(p, int) else p for p in part)
 
 
-def _tags(slots: list[int], everything: str) -> dict[int, str]:
-    """A tag for each slot: a capital, three random characters that occur nowhere, and the slot's place.
+def _tags(slots: list[int], texts: Sequence[str]) -> dict[int, str]:
+    """A tag for each slot: a capital, three random characters that occur in no text, and the slot's place.
 
     The capital stands in no other place of a tag, so that text and tag, side by side, cannot look like a tag that
     begins in the text; all are equally long, so that none begins another. Letters and digits only: one may stand in
@@ -186,7 +190,7 @@ def _tags(slots: list[int], everything: str) -> dict[int, str]:
         raise ValueError(f"expected at most {len(_ALPHABET) ** 2} slots that differ by recipient, got {len(slots)}")
     while True:
         prefix = secrets.choice(string.ascii_uppercase) + "".join(secrets.choice(_ALPHABET) for _ in range(3))
-        if prefix not in everything:
+        if not any(prefix in text for text in texts):
             break
     return {
         slot: prefix + _ALPHABET[place // len(_ALPHABET)] + _ALPHABET[place % len(_ALPHABET)]

@@ -31,6 +31,11 @@ def answers(receipt: Receipt, made: Batch) -> list[Answer]:
     return [receipt.of(number).answer for number in range(len(made.recipients))]
 
 
+def sizes(api: Api) -> list[int]:
+    """Recipients by request."""
+    return [len(body["personalizations"]) for body in api.bodies]
+
+
 def test_a_batch_is_one_request_and_the_receipt_carries_its_id(api: Api) -> None:
     receipt = send(api.url, batch(100))
     assert (1, 100) == (len(api.bodies), len(api.bodies[0]["personalizations"]))
@@ -47,9 +52,9 @@ def test_a_large_batch_goes_in_requests_that_each_carry_an_id_of_their_own(api: 
     api.answer = lambda body: (202, {"X-Message-Id": body["personalizations"][0]["to"][0]["email"]}, b"")
     made = batch(250)
     receipt = send(api.url, made)
-    assert [100, 100, 50] == [len(body["personalizations"]) for body in api.bodies]
-    ids = [receipt.of(number).provider_id for number in (0, 99, 100, 199, 200, 249)]
-    assert ["lead0@example.com"] * 2 + ["lead100@example.com"] * 2 + ["lead200@example.com"] * 2 == ids
+    assert [200, 50] == sizes(api)
+    ids = [receipt.of(number).provider_id for number in (0, 199, 200, 249)]
+    assert ["lead0@example.com"] * 2 + ["lead200@example.com"] * 2 == ids
     assert [Answer.ACCEPTED] * 250 == answers(receipt, made)
 
 
@@ -57,26 +62,26 @@ def test_an_unclear_answer_is_a_mishap_and_the_batch_goes_on_carefully(api: Api)
     api.answer = lambda body: (503, {}, b"") if len(api.bodies) == 3 else ACCEPT
     made = batch(1000)
     receipt = send(api.url, made)
-    assert [100, 100, 100, 1, 10, *[100] * 6, 89] == [len(body["personalizations"]) for body in api.bodies]
-    assert [Answer.ACCEPTED] * 200 + [Answer.UNKNOWN] * 100 + [Answer.ACCEPTED] * 700 == answers(receipt, made)
-    assert [Answer.ACCEPTED] * 2 + [Answer.UNKNOWN] + [Answer.ACCEPTED] * 9 == list(receipt.answers(1000))
+    assert [200, 200, 200, 1, 10, 100, 200, 89] == sizes(api)
+    assert [Answer.ACCEPTED] * 400 + [Answer.UNKNOWN] * 200 + [Answer.ACCEPTED] * 400 == answers(receipt, made)
+    assert [Answer.ACCEPTED] * 2 + [Answer.UNKNOWN] + [Answer.ACCEPTED] * 5 == list(receipt.answers(1000))
 
 
 def test_a_second_unclear_answer_means_an_outage_and_the_rest_of_the_batch_is_not_tried(api: Api) -> None:
     api.answer = lambda body: ACCEPT if len(api.bodies) < 3 else (503, {}, b"")
     made = batch(1000)
     receipt = send(api.url, made)
-    assert [100, 100, 100, 1] == [len(body["personalizations"]) for body in api.bodies]
-    assert [Answer.ACCEPTED] * 200 + [Answer.UNKNOWN] * 101 + [Answer.UNTRIED] * 699 == answers(receipt, made)
+    assert [200, 200, 200, 1] == sizes(api)
+    assert [Answer.ACCEPTED] * 400 + [Answer.UNKNOWN] * 201 + [Answer.UNTRIED] * 399 == answers(receipt, made)
 
 
 def test_a_rate_limit_after_an_unclear_answer_is_kept_by_the_rest_of_the_batch(api: Api) -> None:
     api.answer = lambda body: (503, {}, b"") if len(api.bodies) == 1 else (429, {"Retry-After": "9"}, b"")
     made = batch(300)
     receipt = send(api.url, made)
-    assert [100, 1] == [len(body["personalizations"]) for body in api.bodies]
-    assert [Answer.UNKNOWN] * 100 + [Answer.RETRY] * 200 == answers(receipt, made)
-    assert {9.0} == {receipt.of(number).retry_after for number in range(100, 300)}
+    assert [200, 1] == sizes(api)
+    assert [Answer.UNKNOWN] * 200 + [Answer.RETRY] * 100 == answers(receipt, made)
+    assert {9.0} == {receipt.of(number).retry_after for number in range(200, 300)}
 
 
 def test_a_rate_limit_that_is_used_up_within_a_batch_is_kept_by_the_rest_of_it(api: Api) -> None:
@@ -85,8 +90,8 @@ def test_a_rate_limit_that_is_used_up_within_a_batch_is_kept_by_the_rest_of_it(a
     made = batch(300)
     receipt = send(api.url, made)
     assert 1 == len(api.bodies)
-    assert [Answer.ACCEPTED] * 100 + [Answer.RETRY] * 200 == answers(receipt, made)
-    assert {30.0} == {receipt.of(number).retry_after for number in (0, 100, 299)}
+    assert [Answer.ACCEPTED] * 200 + [Answer.RETRY] * 100 == answers(receipt, made)
+    assert {30.0} == {receipt.of(number).retry_after for number in (0, 200, 299)}
 
 
 def test_the_host_may_lie_below_a_path(api: Api) -> None:
@@ -374,7 +379,32 @@ def test_two_requests_of_a_process_are_under_way_and_who_waited_for_an_unclear_a
         sender.join()
     provider.close()
     assert (hangs == 0.0) == beside
-    assert [100, 100, third] == [len(body["personalizations"]) for body in api.bodies[:3]]
+    assert [100, 100, third] == sizes(api)[:3]
+
+
+def test_whoever_is_alone_takes_a_request_of_two_hundred_and_those_who_share_take_a_hundred_each(api: Api) -> None:
+    came, go_on = threading.Semaphore(0), threading.Event()
+
+    def answer(body: dict[str, Any]) -> Reply:
+        came.release()
+        go_on.wait(10)
+        return ACCEPT
+
+    api.answer = answer
+    provider = SendGrid("SG.key", api.url)
+    senders = [threading.Thread(target=lambda: provider.send(batch(300))) for _ in range(2)]
+    senders[0].start()
+    assert came.acquire(timeout=10)
+    senders[1].start()
+    while not provider._turns._waiting:
+        time.sleep(0.001)
+    assert not came.acquire(timeout=0.1), "two hundred are under way already"
+    go_on.set()
+    for sender in senders:
+        sender.join()
+    provider.close()
+    assert [200, 100, 100] == sizes(api)[:3]
+    assert 600 == sum(sizes(api))
 
 
 def test_an_empty_batch_sends_nothing(api: Api) -> None:
