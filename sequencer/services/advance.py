@@ -26,6 +26,7 @@ from sequencer.services.migrate import Edits
 from sequencer.services.turns import Turns
 from sequencer.store import enrollments, opening, pauses
 from sequencer.store import heartbeat as beats
+from sequencer.store.messages import BegunBefore
 from sequencer.store.pauses import Gate
 
 log = logging.getLogger(__name__)
@@ -62,14 +63,17 @@ def drain(context: Context, sequence: str, position: str) -> bool:
     began = time.monotonic()
     if context.vouched.due() and not heartbeat.check(context):
         return False
-    place, floor, held = (sequence, position), None, set[int]()
+    place, floor, held, look = (sequence, position), None, set[int](), False
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
         if context.respite.lasts or context.probe.waits:
             return False  # the clock will find it again
         size = context.pace.size(place, context.mails)
         size = min(size, context.probe.limit or size)
         try:
-            claimed = _claim(context, sequence, position, floor, size, held)
+            claimed = _claim(context, sequence, position, floor, size, held, look)
+        except BegunBefore:
+            look = True  # cannot happen while leads are locked; the others of the batch begin without whom it concerns
+            continue
         except _Downtime:
             if not heartbeat.catch_up(context):
                 return False
@@ -88,12 +92,19 @@ def drain(context: Context, sequence: str, position: str) -> bool:
 
 
 def _claim(
-    context: Context, sequence: str, position: str, floor: datetime | None, size: int, held: set[int]
+    context: Context,
+    sequence: str,
+    position: str,
+    floor: datetime | None,
+    size: int,
+    held: set[int],
+    look: bool,
 ) -> _Claimed | None:
     """One batch: claimed, decided, rendered and written as `sending`, all in one transaction. None: nothing was due.
 
     `held`: companies that somebody else deals with, whose people are left to the next drain; those found are added.
-    Raises _Downtime where nobody is to be claimed before that is dealt with.
+    `look`: for mails that were begun before. Raises _Downtime where nobody is to be claimed before that is dealt with,
+    and BegunBefore unless it looks.
     """
     outgoing: list[Outgoing] = []
     try:
@@ -134,7 +145,7 @@ def _claim(
                     break
                 some, first = known[first : first + len(part)], first + len(part)
                 decisions = _decided(steps, some, now, turns)
-                out, woken, late = carry_out(context, conn, steps, some, decisions, fence, now)
+                out, woken, late = carry_out(context, conn, steps, some, decisions, fence, now, look)
                 outgoing += out
                 awake |= woken
             if turns is not None:

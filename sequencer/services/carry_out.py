@@ -52,11 +52,12 @@ def carry_out(
     decisions: Sequence[Decision],
     fence: int,
     now: datetime,
+    look: bool,
 ) -> tuple[list[Outgoing], Awake, bool]:
     """Writes decisions in set-based statements.
 
     Returns what may be sent after the commit, who fell due, and whether the time was too short for some: of their
-    decisions nothing is written, and they stay due.
+    decisions nothing is written, and they stay due. Raises BegunBefore, unless it is to `look` for that.
     """
     release, series, _ = steps
     pairs = list(zip(known, decisions, strict=True))
@@ -76,7 +77,7 @@ def carry_out(
         decisions = [decision for _, decision in pairs]
     attempts = [attempt for out in outgoing for attempt in out.attempts]
     messages.reopen(conn, [(o.enrollment.id, o.send.step.id) for o in orders if o.send.resend])
-    begun = messages.begin(conn, [*attempts, *failed], fence, context.lease, now)
+    begun = messages.begin(conn, [*attempts, *failed], fence, context.lease, now, look)
     if lost := len(attempts) + len(failed) - len(begun):
         # Cannot happen while the leads' locks are kept; the key is there for the day when it does.
         log.error("%d mails of %s were begun before and are not sent again", lost, series.id)

@@ -179,10 +179,17 @@ _BEGUN = select(message.c.enrollment_id, message.c.step).where(
 )
 
 
-def begin(conn: Connection, attempts: Sequence[Attempt], fence: int, lease: float, now: datetime) -> Sequence[Attempt]:
+class BegunBefore(Exception):
+    """A first attempt was begun before: the transaction is over, and is to be repeated by who looks for each key."""
+
+
+def begin(
+    conn: Connection, attempts: Sequence[Attempt], fence: int, lease: float, now: datetime, look: bool = True
+) -> Sequence[Attempt]:
     """Writes the attempts. Only those returned may be sent: the key lets nobody begin a step twice.
 
-    `lease`: seconds of operating time after which the reaper may call the attempt unknown.
+    `lease`: seconds of operating time after which the reaper may call the attempt unknown. Not `look`: where all are
+    first attempts, they are written without a look for the key of each. Raises BegunBefore where one was there.
     """
     if not attempts:
         return ()
@@ -195,13 +202,12 @@ def begin(conn: Connection, attempts: Sequence[Attempt], fence: int, lease: floa
         (a.common.request_id, a.enrollment_id) for a in attempts if a.common.state is State.SENDING
     )
     values = columns | opened | {"lease": lease, "fence": fence, "now": now}
-    if all(common.attempt == 1 for common in commons):
+    if not look and all(common.attempt == 1 for common in commons):
         try:
-            with conn.begin_nested():
-                conn.execute(_BEGIN_FIRST, values)
-            return attempts
-        except IntegrityError:
-            pass  # some step was begun before after all: the others begin without it
+            conn.execute(_BEGIN_FIRST, values)
+        except IntegrityError as error:
+            raise BegunBefore from error
+        return attempts
     done = conn.execute(_BEGIN_ANY, values).rowcount
     if done == len(attempts):
         return attempts

@@ -75,6 +75,27 @@ def test_a_step_that_was_begun_is_not_begun_again(world: World) -> None:
     assert ledger(world) == [("one", "accepted", 1)]
 
 
+def test_who_was_begun_unseen_is_left_out_and_the_rest_of_the_batch_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kim, lee = entered(world), world.lead("lee@harbor.example")
+    world.enter("quick", lee)
+    with world.context.engine.begin() as conn:
+        conn.execute(
+            text(
+                "INSERT INTO message (enrollment_id, step, lead_id, sequence, deployment, content, email, sender, subject,"
+                " message_id, state, attempt, fence, request_id, sent_at)"
+                " SELECT id, 'one', lead_id, sequence, deployment, 'one', 'kim', '', '', '', 'accepted', 1, 0, '', :now"
+                " FROM enrollment WHERE lead_id = :kim"
+            ),
+            {"now": clock.now(conn), "kim": kim.id},
+        )
+    monkeypatch.setattr(messages, "of_enrollments", lambda conn, ids: {})
+    advance.drain(world.context, "quick", "one")
+    assert world.provider.mails == [(lee.email, "one")]
+    assert ask(world, "SELECT lead_id, fence > 0 FROM message ORDER BY 1").all() == [(kim.id, False), (lee.id, True)]
+
+
 def test_what_a_lead_is_when_claimed_decides_not_what_they_were_when_the_mail_fell_due(world: World) -> None:
     kim = entered(world)
     ask(world, "UPDATE lead SET suppressed = true")
