@@ -16,7 +16,7 @@ PHASES: Final = {
     "decide": ("sequencer.services.advance", "_decided"),
     "render": ("sequencer.services.carry_out", "compose"),
     "ledger": ("sequencer.store.messages", "begin"),
-    "enrollment": ("sequencer.store.enrollments", "update"),
+    "enrollment": ("sequencer.store.enrollments", "write"),
     "request": ("sequencer.providers.sendgrid", "SendGrid.send"),
     "record": ("sequencer.services.deliver", "record"),
 }

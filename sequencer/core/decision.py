@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sequencer.core.enrollment import Enrollment
 from sequencer.core.lead import Rep
+from sequencer.core.made import maker
 from sequencer.core.mark import Mark
 from sequencer.core.sequence import Email, Handoff, Set, Start, Task, Tell
 
@@ -95,3 +96,6 @@ class Decision(NamedTuple):
     enrollment: Enrollment
     effects: tuple[Effect, ...] = ()
     reasons: tuple[Reason, ...] = ()
+
+
+made: Final = maker(Decision)

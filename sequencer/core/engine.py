@@ -19,7 +19,7 @@ from sequencer.core.dating import (
     shared_after_waits,
     wait_over,
 )
-from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send
+from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Effect, Enter, Reason, Send, made
 from sequencer.core.duration import Duration
 from sequencer.core.enrollment import RUNNING, Enrollment, Outcome, Passage, Status, became
 from sequencer.core.fork import chosen, drawn
@@ -72,7 +72,7 @@ def decide(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: da
         raise ValueError("decide takes a running enrollment")
     run = _Run(workspace, sequence, snapshot, enrollment, now)
     run.go()
-    return Decision(run.passage.enrollment(), run.effects, run.reasons)
+    return made((run.passage.enrollment(), run.effects, run.reasons))
 
 
 def departure(workspace: Workspace, sequence: Sequence, snapshot: Snapshot, now: datetime) -> Decision | None:

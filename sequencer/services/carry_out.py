@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sequencer.core.decision import Alert, Ask, Assign, Cancel, Change, Decision, Enter, Send
 from sequencer.core.engine import ends_after_mail
-from sequencer.core.enrollment import END, RUNNING, Status
+from sequencer.core.enrollment import END, RUNNING, Enrollment, Status
 from sequencer.core.event import Event
 from sequencer.core.explain import engaged
 from sequencer.core.lead import Lead, channels
@@ -27,7 +27,7 @@ from sequencer.rendering.errors import RenderingFailed
 from sequencer.rendering.notes import render_text
 from sequencer.rendering.view import Letterhead, Pages, View
 from sequencer.services import edited, lanes
-from sequencer.services.compose import Order, Outgoing, compose
+from sequencer.services.compose import Order, Outgoing, compose, ordered
 from sequencer.services.context import Awake, Context
 from sequencer.services.conversation import steps as answered
 from sequencer.services.enroll import enroll
@@ -62,7 +62,7 @@ def carry_out(
     release, series, _ = steps
     pairs = list(zip(known, decisions, strict=True))
     orders = [
-        Order(effect, decision.enrollment, snapshot)
+        ordered((effect, decision.enrollment, snapshot))
         for snapshot, decision in pairs
         for effect in decision.effects
         if isinstance(effect, Send)
@@ -101,14 +101,12 @@ def carry_out(
     told += _ask(conn, release, series, more, now)
     alerts.insert(conn, told, now)
     decided = [decision.enrollment for decision in decisions]
-    changed = decided
+    changed = enrollments.alike(decided)
     if ends_after_mail(release.workspace, series):
         # At once, for one write in place of two; whoever hears that a mail was not sent reopens its enrollment.
         through = {attempt.enrollment_id for attempt in begun}
-        changed = [
-            e.ended(Status.FINISHED, "finished", now) if e.position == END and e.id in through else e for e in decided
-        ]
-    enrollments.update(conn, changed)
+        changed = [part for one, ids in changed for part in _finished(one, ids, through, now)]
+    enrollments.write(conn, changed)
     mailed = {order.enrollment.id for order in orders}
     # Whose mail is on its way has nothing to do before the answer; the clock finds them.
     awake = {
@@ -125,6 +123,15 @@ def carry_out(
     awake |= _start(conn, release, more, now)
     awake |= _change(conn, release, more, now)
     return outgoing, awake, bool(late)
+
+
+def _finished(one: Enrollment, ids: list[int], through: set[int], now: datetime) -> Iterator[enrollments.Alike]:
+    """Of those who stand alike at the end, who finish with the mail that they are `through` with, and the others."""
+    over = [number for number in ids if number in through] if one.position == END else []
+    if over:
+        yield one.ended(Status.FINISHED, "finished", now), over
+    if len(over) < len(ids):
+        yield one, [number for number in ids if number not in through] if over else ids
 
 
 def _unsaid(decision: Decision, why: Mapping[int, str]) -> Decision:

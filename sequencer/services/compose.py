@@ -61,6 +61,9 @@ class Order(NamedTuple):
     snapshot: Snapshot
 
 
+ordered: Final = maker(Order)
+
+
 class _Group:
     """Mails of one content from one domain: they share a skeleton, and so a request.
 

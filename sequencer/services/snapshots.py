@@ -50,8 +50,9 @@ def load(
     ids, emails = [lead.id for lead in people], [lead.email for lead in people]
     lead_ids, company_ids = sorted(set(ids)), [lead.company_id or 0 for lead in people]
     companies = leads.companies(conn, {*company_ids} - {0})
-    enrolled = [enrollment.id for enrollment in inside if enrollment is not None]
-    ledger = messages.of_enrollments(conn, enrolled) if enrolled else {}
+    enrolled = [enrollment for enrollment in inside if enrollment is not None]
+    # What is begun is noted in the same transaction: who passed nothing was mailed nothing.
+    ledger = messages.of_enrollments(conn, [enrollment.id for enrollment in enrolled if enrollment.outcomes])
     mailed = messages.mailed_at(conn, lead_ids, lately(workspace, now)) if enrolled and mails else {}
     asked = enrolled and mails and colleagues
     together = turns(conn, workspace, people, now) if asked else {}
@@ -60,7 +61,7 @@ def load(
         events.of_leads(conn, lead_ids, asks.events, _since(workspace, asks, subjects, now)) if asks.events else {}
     )
     received = messages.received(conn, lead_ids, sorted(asks.contents)) if asks.contents else {}
-    sequences = {enrollment.sequence for enrollment in inside if enrollment is not None}
+    sequences = {enrollment.sequence for enrollment in enrolled}
     ahead = set().union(*(workspace.held_by.get(sequence, ()) for sequence in sequences))
     others = enrollments.others(conn, lead_ids, sorted(ahead)) if ahead else {}
     standings = _standings(conn, asks, people, now) if asks.standing else {}

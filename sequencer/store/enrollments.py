@@ -1,7 +1,6 @@
 """Enrollments: claims, set-based writes, look-ups."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
@@ -282,21 +281,35 @@ _STANDS = (
 _stand = itemgetter(*map(Enrollment._fields.index, _STANDS))
 
 
-def update(conn: Connection, changed: Sequence[Enrollment]) -> None:
-    """Writes enrollments whose leads the caller has locked, in one statement.
+Alike = tuple[Enrollment, list[int]]
+"""One of those who stand alike, and the ids of all of them."""
 
-    Most of a batch stand alike afterwards: how they stand is told once for all who do.
-    """
+
+def alike(changed: Iterable[Enrollment]) -> list[Alike]:
+    """Most of a batch stand alike afterwards: how they stand is decided and told once for all who do."""
+    members: dict[tuple[Any, ...], Alike] = {}
+    for one in changed:
+        stand = _stand(one)
+        if (known := members.get(stand)) is None:
+            known = members[stand] = (one, [])
+        known[1].append(one.id)
+    return list(members.values())
+
+
+def update(conn: Connection, changed: Iterable[Enrollment]) -> None:
+    """Writes enrollments whose leads the caller has locked, in one statement."""
+    write(conn, alike(changed))
+
+
+def write(conn: Connection, changed: Sequence[Alike]) -> None:
+    """The same of those who were put together already."""
     if not changed:
         return
-    members = defaultdict[tuple[Any, ...], list[int]](list)
-    for one in changed:
-        members[_stand(one)].append(one.id)
-    told = dict(zip(_STANDS, zip(*members, strict=True), strict=True))
+    told = dict(zip(_STANDS, zip(*[_stand(one) for one, _ in changed], strict=True), strict=True))
     told["outcomes"] = tuple(map(_history, told["outcomes"]))
     told["status"] = tuple(status.value for status in told["status"])
     values = {name: array(column) for name, column in told.items()}
-    conn.execute(_UPDATE, values | {"members": array([array(ids) for ids in members.values()])})
+    conn.execute(_UPDATE, values | {"members": array([array(ids) for _, ids in changed])})
 
 
 _REOPEN = text(

@@ -1,5 +1,6 @@
 """The ledger: one row for each email to one lead for one step."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -198,9 +199,10 @@ def begin(
     columns = dict(zip(_OWN, map(array, own), strict=True))
     columns |= dict(zip(_COMMON, map(array, zip(*map(_common, commons), strict=True)), strict=True))
     columns["commons"] = array(numbers)
-    opened = requests.opened(
-        (a.common.request_id, a.enrollment_id) for a in attempts if a.common.state is State.SENDING
-    )
+    sharing = defaultdict[Common, list[int]](list)
+    for common, enrollment_id in zip(shared, own[0], strict=True):
+        sharing[common].append(enrollment_id)
+    opened = requests.opened((c.request_id, ids) for c, ids in sharing.items() if c.state is State.SENDING)
     values = columns | opened | {"lease": lease, "fence": fence, "now": now}
     if not look and all(common.attempt == 1 for common in commons):
         try:

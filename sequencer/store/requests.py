@@ -30,11 +30,11 @@ time after which whoever makes a request is taken for gone.
 """
 
 
-def opened(messages: Iterable[tuple[str, int]]) -> dict[str, str]:
-    """The requests that these messages (request, enrollment) are about to go by, as BEGIN takes them."""
+def opened(messages: Iterable[tuple[str, Sequence[int]]]) -> dict[str, str]:
+    """The requests that messages (request, their enrollments) are about to go by, as BEGIN takes them."""
     members = defaultdict[str, list[int]](list)
-    for request_id, number in messages:
-        members[request_id].append(number)
+    for request_id, numbers in messages:
+        members[request_id] += numbers
     return {"requests": array(members), "members": array([array(sorted(ids)) for ids in members.values()])}
 
 

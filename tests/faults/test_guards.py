@@ -83,8 +83,8 @@ def test_who_was_begun_unseen_is_left_out_and_the_rest_of_the_batch_goes(
     with world.context.engine.begin() as conn:
         conn.execute(
             text(
-                "INSERT INTO message (enrollment_id, step, lead_id, sequence, deployment, content, email, sender, subject,"
-                " message_id, state, attempt, fence, request_id, sent_at)"
+                "INSERT INTO message (enrollment_id, step, lead_id, sequence, deployment, content, email, sender,"
+                " subject, message_id, state, attempt, fence, request_id, sent_at)"
                 " SELECT id, 'one', lead_id, sequence, deployment, 'one', 'kim', '', '', '', 'accepted', 1, 0, '', :now"
                 " FROM enrollment WHERE lead_id = :kim"
             ),
