@@ -300,15 +300,16 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
     heard = crm.hear(conn, release, locked, told, now)
     arrived = [*judged.events, *found.respected, *(e for _, e in answered), *heard.happened]
     people = {**locked, **heard.leads}
-    sought = not (answered or told)
-    reaction = follow(conn, release, waited_for, people, arrived, now, found.known, sought)
+    others = bool(answered or told)
+    reaction = follow(conn, release, waited_for, people, arrived, now, found.known, sought=not others)
     taken.problems |= {(body_id, said.number): problem for (body_id, said), problem in heard.problems}
     if judged.mistaken:
         events.call_machine(conn, judged.mistaken)
         tally.count(conn, release, judged.mistaken, now, times=-1)
         messages.recount_clicks(conn, {(e.enrollment_id or 0, e.step or "") for e in judged.mistaken})
-    reply.forward(conn, release, reaction.new, now)
-    accept.hear(conn, release, reaction.new, now)
+    if others:  # The provider itself tells of nobody's words.
+        reply.forward(conn, release, reaction.new, now)
+        accept.hear(conn, release, reaction.new, now)
 
     if reaction.strange or found.unrecorded:
         places = {(said.lead_id, said.key): (body_id, said.number) for body_id, said in fresh}
@@ -340,7 +341,9 @@ def _needs_lead(waited_for: Interest, said: Incoming) -> bool:
     if said.kind == kinds.CLICKED:
         return True
     return not said.machine and (
-        said.kind in waited_for.counted or concerns(waited_for, said.kind, said.step, said.raw)
+        said.kind in waited_for.counted
+        # By what is kept of it, as it is looked at again; of what was not delivered alone it is asked.
+        or concerns(waited_for, said.kind, said.step, said.data if said.kind == kinds.DROPPED else said.raw)
     )
 
 

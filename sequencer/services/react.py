@@ -128,12 +128,14 @@ def follow(
     # Before the contacts themselves: whom the new owner was in touch with needs no introduction.
     reaction.new = [*owned, *reaction.new]
     reaction.proven = messages.apply(conn, engagement(reaction.new, known))
-    tally.count(conn, release, reaction.new, now)
+    # Most events concern nobody, and their leads are not locked.
+    heard = [e for e in reaction.new if e.lead_id in locked]
+    tally.count(conn, release, heard, now)
     asked = waited_for.kinds | waited_for.counted
-    colleague_news.add(conn, news(release.workspace.colleagues, asked, locked, reaction.new))
-    handoffs.touch(conn, {e.lead_id for e in reaction.new if hears(e) and e.lead_id in locked}, now)
-    asking.tell(conn, release, reaction.new, now)
-    telling = [e for e in reaction.new if not e.machine and concerns(waited_for, e.kind, e.step, e.data)]
+    colleague_news.add(conn, news(release.workspace.colleagues, asked, locked, heard))
+    handoffs.touch(conn, {e.lead_id for e in heard if hears(e)}, now)
+    asking.tell(conn, release, heard, now)
+    telling = [e for e in heard if not e.machine and concerns(waited_for, e.kind, e.step, e.data)]
     if telling:
         locked = suppress(conn, locked, telling, now)
         locked = succeed(conn, release, locked, telling)

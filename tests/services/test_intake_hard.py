@@ -128,3 +128,10 @@ def test_a_clicked_link_that_names_none_of_ours_is_a_click_without_a_name(world:
     post(world, event(world, "click", url=f"https://www.acme.example/price?sq={sq}", useragent="Mozilla/5.0"))
     assert [m["clicked"] for m in world.view(kim)["messages"]] == [[]]
     assert [e["data"].get("link") for e in world.view(kim)["events"]] == [None]
+
+
+def test_why_a_mail_was_dropped_is_read_without_what_postgresql_does_not_take(world: World) -> None:
+    kim = begun(world)
+    post(world, event(world, "dropped", reason="Bounced\0 Address"))
+    assert world.view(kim)["lead"]["suppressed"] is True
+    assert bodies(world) == [("done", None)]
