@@ -192,8 +192,8 @@ def _judged(
     if storm is not None:
         problems += storm.broken
         missed += [f"never struck: {what}" for what in storm.missing()]
-    if deadlocks := made.postgres_log().count("deadlock detected"):
-        problems.append(f"{deadlocks} deadlocks")
+    deadlocks = made.deadlocks()
+    problems += deadlocks
     if aside := made.count("SELECT count(*) FROM intake WHERE state = 'set_aside'"):
         problems.append(f"{aside} webhook bodies were set aside")
     accepted = Counter(int(row.accepted_at.timestamp()) for rows in evidence.mails.values() for row in rows)
@@ -228,7 +228,7 @@ def _judged(
             "seconds, before the storm": calmly,
             "seconds, in the storm": stormily,
         },
-        "deadlocks": deadlocks,
+        "deadlocks": len(deadlocks),
         "invariants": {name: findings.counts[name] for name in _INVARIANTS},
         "faults": dict(sorted(storm.done.items())) if storm is not None else {},
         "starts": {name: dyno.starts for name, dyno in made.dynos.items()},

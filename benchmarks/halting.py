@@ -113,7 +113,7 @@ def run(made: Stack, taker: Sink, leads: int) -> Halted:
         rate=mails / seconds,
         late=late,
         missing=len(unmailed - posted.keys()),
-        deadlocks=made.postgres_log().count("deadlock detected"),
+        deadlocks=len(made.deadlocks()),
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -181,6 +182,10 @@ class Stack:
         """All that the product's PostgreSQL has logged; each start begins its file anew."""
         return "".join([*self._logged, self._log_file().read_text(errors="replace")])
 
+    def deadlocks(self) -> list[str]:
+        """What PostgreSQL said of each: who waited for whom, and by which statements."""
+        return [" ".join(found[0].split()) for found in _DEADLOCK.finditer(self.postgres_log())]
+
     def until(self, what: str, condition: Callable[[], Any], seconds: float, every: float = _LOOK) -> Any:
         """Waits for what other processes do by themselves, and gives what was found.
 
@@ -231,6 +236,12 @@ class Stack:
 
     def _log_file(self) -> Path:
         return self.folder / "product" / "postgres.log"
+
+
+_DEADLOCK = re.compile(
+    r"ERROR:  deadlock detected.*?(?=^[^\n]* (?:LOG|ERROR|FATAL|WARNING):  |\Z)", re.DOTALL | re.MULTILINE
+)
+"""With the lines of details and the statement that belong to it."""
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def run(events: int, seed: int = 1, times: int = TIMES) -> dict[str, Any]:
         with made.engine.connect() as conn:
             found = check(conn, world, leads, of_last)
             states = dict(map(tuple, conn.execute(text("SELECT state, count(*) FROM intake GROUP BY state"))))
-        deadlocks = made.postgres_log().count("deadlock detected")
+        deadlocks = made.deadlocks()
         errors = made.dynos["worker"].log.read_text(errors="replace").splitlines()
         answers = quantiles(sent["answers"])
         problems = [f"{count} × {what}: {'; '.join(found.examples[what])}" for what, count in found.counts.items()]
@@ -135,7 +135,7 @@ def run(events: int, seed: int = 1, times: int = TIMES) -> dict[str, Any]:
             problems.append(f"bodies ended as {states}, expected {posts * times} that are done")
         if answers["p99"] >= ANSWER_P99:
             problems.append(f"answers took {answers['p99']} s (p99), expected less than {ANSWER_P99}")
-        problems += [f"{deadlocks} deadlocks"] if deadlocks else []
+        problems += deadlocks
         problems += [f"the workers wrote: {line}" for line in errors if " ERROR " in line][:EXAMPLES]
         told = events * times
         ours = sum(seconds for name, seconds in used.items() if name != ALL)
