@@ -7,6 +7,7 @@ an event counts once by its key.
 """
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,8 @@ from sequencer.store.intake import Body
 
 log = logging.getLogger(__name__)
 
+LONGEST = 5.0
+"""Seconds of operating time after which the intake hands on to another, as a drain does."""
 BODIES = 500
 """Taken at a time."""
 SIFTED = 2 * 1024 * 1024
@@ -88,20 +91,37 @@ class Taken:
 
 
 def process(context: Context, urgent: bool) -> bool:
-    """Works off pending bodies, a batch of them. True: there may be more.
+    """Works off pending bodies. True: there may be more.
 
-    Of urgent ones only what stops mail takes effect, and soon; then they wait among the others for the rest.
+    Of urgent ones, a batch of them, only what stops mail takes effect, and soon; then they wait among the others for
+    the rest.
     """
-    return _sift(context) if urgent else context.intake.run(lambda: _process(context))
+    return _sift(context) if urgent else context.intake.run(lambda: _work_off(context))
 
 
-def _process(context: Context) -> bool:
+def _work_off(context: Context) -> bool:
+    """Batch after batch, so that a process that once joined in goes on until nothing is left: by hints alone one of
+    them would do it all, as a hint is not given while the same one waits.
+    """
+    until = time.monotonic() + LONGEST
+    if not _process(context):
+        return False
+    while time.monotonic() < until and not context.stopping.is_set():
+        if not _process(context, lambda: context.hint("intake", False)):
+            return False
+    return True
+
+
+def _process(context: Context, join: Callable[[], None] = lambda: None) -> bool:
+    """One batch. `join`: asks other processes to help; called when bodies were found."""
     with context.engine.begin() as conn:
         release = context.releases.deployed(conn)
         if release is None:
             return False  # nobody was written to yet, so this waits until it can be understood
         opened = [_open(body, release.workspace) for body in intake.claim(conn, False, BODIES, BYTES)]
         proven = _prove(conn, opened)
+    if opened:
+        join()
     take_up(context, opened, proven, intake.PENDING)
     return bool(opened)
 
@@ -298,6 +318,9 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
 
     judged = judge(conn, context.releases, found.ours)
     heard = crm.hear(conn, release, locked, told, now)
+    if judged.mistaken:
+        # Their messages are written last. Who held others by then, and somebody else these, would wait for each other.
+        messages.hold(conn, {(said.enrollment_id, said.step) for said, _ in found.ours})
     arrived = [*judged.events, *found.respected, *(e for _, e in answered), *heard.happened]
     people = {**locked, **heard.leads}
     others = bool(answered or told)

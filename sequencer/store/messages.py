@@ -406,7 +406,7 @@ _HOLD = text(
 )
 
 
-def _hold(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+def hold(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
     """Locks messages, in order, before a statement that joins them; gives those of them that are open.
 
     PostgreSQL looks once more at a row that somebody changed since a statement began. 18.6 then forgets the rows after
@@ -476,7 +476,7 @@ def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> set[i
         "states": array(r.state.value if r.state else None for r in rows),
         "failures": array(r.failure for r in rows),
     }
-    open_before = _hold(conn, keys)
+    open_before = hold(conn, keys)
     conn.execute(_APPLY, columns)
     return {enrollment_id for enrollment_id, _ in open_before}
 
@@ -485,7 +485,7 @@ def recount_clicks(conn: Connection, keys: Collection[tuple[int, str]]) -> None:
     """Writes the facts about clicks anew from events, after some turned out to be a machine's. Leads are locked."""
     if not keys:
         return
-    _hold(conn, keys)
+    hold(conn, keys)
     conn.execute(
         text(
             """
@@ -653,7 +653,7 @@ def resolve(conn: Connection, doubts: Sequence[Doubt], state: State, failure: st
         "now": now,
     }
     if doubts:
-        _hold(conn, [(d.enrollment_id, d.step) for d in doubts])
+        hold(conn, [(d.enrollment_id, d.step) for d in doubts])
     moved = set(conn.execute(_RESOLVE, values).scalars())
     requests.sweep(conn)
     return moved

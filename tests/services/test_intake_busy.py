@@ -1,8 +1,10 @@
 """Webhooks about leads that somebody else has locked, and those for which no lead need be locked."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import pytest
 from sqlalchemy import Connection, text
@@ -13,10 +15,11 @@ from sequencer.providers import sendgrid_events
 from sequencer.services import ingest
 from sequencer.services.alone import Alone
 from sequencer.store import intake, leads
+from tests.databases import until_waiting
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH, EXEMPT
 from tests.services.webhooks import bodies, event, links, post
-from tests.workspaces import files
+from tests.workspaces import content, files
 
 
 class Waits(SequencerError):
@@ -49,9 +52,14 @@ def told(world: World, lead: Lead) -> list[str]:
     return sorted(e["event"] for e in world.view(lead)["events"])
 
 
-def two(world: World, sequence: str) -> tuple[Lead, Lead]:
+TWO_LINKS = content(
+    "One", '{{ link("price", "https://www.acme.example/p", "p") }} {{ link("b", "https://www.acme.example/b", "b") }}'
+)
+
+
+def two(world: World, sequence: str, more: Mapping[str, str] = MappingProxyType({})) -> tuple[Lead, Lead]:
     """Two leads who got the first mail, in this order."""
-    world.deploy(files(branch=sequence))
+    world.deploy(files(branch=sequence) | dict(more))
     people = world.lead("kim@harbor.example"), world.lead("lee@harbor.example")
     for lead in people:
         world.enter("branch", lead)
@@ -158,3 +166,59 @@ def test_what_is_urgent_is_found_in_a_body_without_parsing_the_rest(
 def test_nothing_is_urgent_in_what_is_no_list_of_events(body: bytes) -> None:
     with pytest.raises(sendgrid_events.NotEvents):
         sendgrid_events.urgent(body + b' "bounce"')
+
+
+def test_who_takes_in_what_was_a_scanner_holds_its_mails_in_one_order(world: World) -> None:
+    """Else two who take in events would wait for each other: one holds the last mail and wants the first."""
+    kim, lee = two(world, BRANCH, {"content/one.md": TWO_LINKS})
+    of_kim, of_lee = (world.view(lead)["messages"][0] for lead in (kim, lee))
+    first, second = links(world)[:2]
+    assert of_kim["enrollment_id"] < of_lee["enrollment_id"]
+    post(world, event(world, "delivered", 0), event(world, "click", 0, url=first, useragent="Mozilla/5.0"))
+    with world.context.engine.begin() as conn:
+        said = [event(world, "click", 0, url=second, useragent="Mozilla/5.0"), event(world, "open", 1)]
+        intake.put(conn, "events", json.dumps(said).encode(), "", False)
+    with ThreadPoolExecutor(1) as pool:
+        with world.context.engine.begin() as conn:
+            _lock(conn, of_kim["enrollment_id"])
+            taking_in = pool.submit(ingest.process, world.context, False)
+            until_waiting(world.context.engine, taking_in.done)
+            _lock(conn, of_lee["enrollment_id"])
+        taking_in.result()
+    assert [world.view(kim)["messages"][0]["clicked"], told(world, lee)] == [[], ["opened"]]
+
+
+def _lock(conn: Connection, enrollment_id: int) -> None:
+    """Takes this enrollment's mails; somebody else who has them is an error."""
+    query = text("SELECT 1 FROM message WHERE enrollment_id = :id FOR NO KEY UPDATE NOWAIT")
+    assert conn.execute(query, {"id": enrollment_id}).all()
+
+
+def test_who_takes_in_goes_on_until_nothing_is_left_and_asks_others_to_help(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hints alone one process would do it all: none is given while the same one waits."""
+    two(world, BRANCH)
+    monkeypatch.setattr(ingest, "BODIES", 1)
+    asked = ("intake", False)
+    for waiting, helped in ((1, 0), (3, 2)):
+        _wait(world, waiting)
+        world.hints.clear()
+        assert ingest.process(world.context, False) is False
+        assert ({state for state, _ in bodies(world)}, world.hints.count(asked)) == ({"done"}, helped)
+
+
+def test_who_takes_in_ends_after_the_batch_when_told_to_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    two(world, BRANCH)
+    monkeypatch.setattr(ingest, "BODIES", 1)
+    _wait(world, 2)
+    world.context.stopping.set()
+    assert ingest.process(world.context, False) is True
+    assert [state for state, _ in bodies(world)] == ["done", "pending"]
+
+
+def _wait(world: World, number: int) -> None:
+    """So many bodies are there to be taken in."""
+    with world.context.engine.begin() as conn:
+        for _ in range(number):
+            intake.put(conn, "events", json.dumps([event(world, "delivered", 0)]).encode(), "", False)
