@@ -92,6 +92,8 @@ class Accepting:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
 
+    hanging = 0
+
     def send(self, batch: Batch) -> Receipt:
         self.batches.append(batch)
         return Receipt(Outcome(Answer.ACCEPTED, provider_id="p1"))

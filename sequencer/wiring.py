@@ -88,6 +88,8 @@ def crms_of(settings: Settings) -> dict[str, Crm]:
 class Nowhere:
     """What processes that never send (a web process, an `enroll`) may be given: sending pauses, nothing is lost."""
 
+    hanging = 0
+
     def send(self, batch: Batch) -> Receipt:
         detail = "no provider: neither SENDGRID_API_KEY nor SMTP_URL is set"
         return Receipt(Outcome(Answer.REFUSED, detail=detail, scope="credentials"))

@@ -60,12 +60,16 @@ _AWAY = (redis.RedisError, OSError, BrokerConnectionError)
 
 
 class TakingBroker(Broker):
-    """A worker's broker; its consumers outlive an outage. `lookout` None: only what Redis brings is done."""
+    """A worker's broker; its consumers outlive an outage. `lookout` None: only what Redis brings is done.
 
-    def __init__(self, url: str, lookout: Lookout | None) -> None:
+    `spare`: how many messages more than Dramatiq asks for may be in hand now.
+    """
+
+    def __init__(self, url: str, lookout: Lookout | None, spare: Callable[[], int] = lambda: 0) -> None:
         super().__init__(url, PATIENCE)
         dramatiq.set_broker(self)
         self._lookout = lookout
+        self._spare = spare
         self._failures = 0
         meanwhile = "nothing is done meanwhile" if lookout is None else "work is found in the database itself"
         self._outage = Outage(_log, "Redis brings no messages", meanwhile)
@@ -73,7 +77,7 @@ class TakingBroker(Broker):
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> "Taking":
         consumer = super().consume(queue_name, prefetch, timeout)
         lookout = self._lookout if queue_name == DEFAULT else None
-        return Taking(consumer, prefetch, lookout, self._outage, lambda: self._failures)
+        return Taking(consumer, lambda: prefetch + self._spare(), lookout, self._outage, lambda: self._failures)
 
     def failed(self) -> None:
         """Who takes hints looks for work now, and for a while: what failed may have met a restart of the database."""
@@ -83,15 +87,16 @@ class TakingBroker(Broker):
 class Taking(Consumer):
     """One queue. Nothing that Redis does raises here: a message lost with it is only a hint.
 
-    `consumer`: Dramatiq's own, which is not typed. `prefetch`: messages in hand at most, whoever found them; a process
-    keeps from others what it cannot begin, and once it is killed from everybody until it may be hinted at again.
+    `consumer`: Dramatiq's own, which is not typed. `prefetch`: messages in hand at most, whoever found them, by now; a
+    process keeps from others what it cannot begin, and once it is killed from everybody until it may be hinted at
+    again.
     `failures`: how much work has failed so far.
     """
 
     def __init__(
         self,
         consumer: Any,
-        prefetch: int,
+        prefetch: Callable[[], int],
         lookout: Lookout | None,
         outage: Outage,
         failures: Callable[[], int],
@@ -119,7 +124,7 @@ class Taking(Consumer):
 
     def __next__(self) -> MessageProxy | None:
         with self._room:
-            if not self._room.wait_for(lambda: len(self._in_hand) < self._prefetch, _NAP):
+            if not self._room.wait_for(lambda: len(self._in_hand) < self._prefetch(), _NAP):
                 return None
         if (message := self._take()) is not None:
             with self._lock:
@@ -133,6 +138,7 @@ class Taking(Consumer):
             if (own := self._own()) is None:
                 time.sleep(_NAP)
             return own
+        self._consumer.prefetch = self._prefetch()
         try:
             message: MessageProxy | None = next(self._consumer)
         except _AWAY as error:

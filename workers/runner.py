@@ -35,6 +35,9 @@ NICE = 10
 GATHERING = 0.02
 """Seconds from a hint that something may have to stop mail until it is looked for: what is posted in one go is gone
 through together, and most of the cost is by the look, not by the body."""
+SPARE = 4
+"""Threads of a process beyond those that work: each takes the place of one whose request to the provider hangs, which
+is for twelve seconds, and holds no connection. If more worked at any time they would only slow down each other."""
 _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 
@@ -50,11 +53,14 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     context = replace(build(settings, connections, hints, "worker"), stopping=stopping)
     # While Redis or the clock is away, the database itself is asked what is due; but not by who is led, nor by all.
     looking = not role.led and role.part is not Part.URGENT
-    broker = TakingBroker(redis_url, lookout(context) if looking else None)
+    broker = TakingBroker(
+        redis_url, lookout(context) if looking else None, lambda: min(context.provider.hanging, SPARE)
+    )
     # Where nothing else waits for the thread.
     gathering = GATHERING if role.part is Part.URGENT else 0.0
     declare(broker, hints, context, lambda: stopping.wait(gathering))
-    worker = threaded(broker, queues, threads, settings.worker_poll)
+    spare = 0 if role.part is Part.URGENT else SPARE
+    worker = threaded(broker, queues, threads, settings.worker_poll, spare)
     collect_rarely()
     worker.start()
     _log.info("working, part=%s threads=%d pid=%d", role.part.value, threads, os.getpid())
@@ -70,13 +76,14 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     return 0
 
 
-def threaded(broker: TakingBroker, queues: Sequence[str], threads: int, poll: int) -> Worker:
-    """So many threads, to be started. `poll`: milliseconds between two looks at the queues at most.
+def threaded(broker: TakingBroker, queues: Sequence[str], threads: int, poll: int, spare: int = 0) -> Worker:
+    """So many threads that work, to be started, and `spare` ones. `poll`: milliseconds between two looks at the queues
+    at most.
 
     They fetch no more than they can begin. What else a process had fetched when it is killed is done by nobody until
     the hint may be given again (`hints.WAITING`): where it is of the only place with work, all mail stands still.
     """
-    worker = Worker(broker, queues=set(queues), worker_timeout=poll, worker_threads=threads)
+    worker = Worker(broker, queues=set(queues), worker_timeout=poll, worker_threads=threads + spare)
     worker.queue_prefetch = threads
     return worker
 

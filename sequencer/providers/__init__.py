@@ -12,6 +12,11 @@ class Provider(Protocol):
         """Hand over one batch and say what became of it."""
         ...
 
+    @property
+    def hanging(self) -> int:
+        """Threads that wait for an answer which takes unusually long: others may work in their place."""
+        ...
+
     def close(self) -> None:
         """Give back connections."""
         ...

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 from typing import NamedTuple
@@ -51,6 +51,10 @@ class SendGrid:
             sending.post(Letter(batch, [batch.recipients[number] for number in group]), group)
         return sending.receipt()
 
+    @property
+    def hanging(self) -> int:
+        return self._turns.hanging
+
     def close(self) -> None:
         self._client.close()
 
@@ -76,6 +80,12 @@ class _Turns:
         self._under_way: list[_Turn] = []
         self._limit: int | None = None
 
+    @property
+    def hanging(self) -> int:
+        """Requests under way that count no longer."""
+        under_way = list(self._under_way)
+        return len(under_way) - len(_fresh(under_way))
+
     @contextmanager
     def take(self, mails: int) -> Iterator[int]:
         """For one request about so many mails, once few enough are under way. Gives how many it may hold: few after an
@@ -84,7 +94,7 @@ class _Turns:
         with self._changed:
             self._waiting += 1
             while True:
-                fresh = [turn for turn in self._under_way if turn.begun > time.monotonic() - HANGS]
+                fresh = _fresh(self._under_way)
                 alone = not self._under_way and self._waiting == 1
                 most = min(mails, self._limit or (MOST_UNDER_WAY if alone else MOST_UNDER_WAY // AT_ONCE))
                 if len(fresh) < AT_ONCE and sum(turn.mails for turn in fresh) + most <= MOST_UNDER_WAY:
@@ -110,6 +120,11 @@ class _Turn(NamedTuple):
     mails: int
     begun: float
     """Monotonic."""
+
+
+def _fresh(under_way: Iterable[_Turn]) -> list[_Turn]:
+    """Those that do not hang yet."""
+    return [turn for turn in under_way if turn.begun > time.monotonic() - HANGS]
 
 
 class _Sending:

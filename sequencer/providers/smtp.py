@@ -51,6 +51,9 @@ class Smtp:
                 stopped = Outcome(Answer.RETRY, detail=f"the session ended: {outcome.detail}")
         return Receipt(outcomes[0], {n: outcome for n, outcome in enumerate(outcomes) if outcome != outcomes[0]})
 
+    hanging = 0
+    """A session takes one mail at a time, and as long as it takes."""
+
     def close(self) -> None:
         with self._lock:
             for session in self._open:

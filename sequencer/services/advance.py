@@ -68,7 +68,8 @@ def drain(context: Context, sequence: str, position: str) -> bool:
         if context.respite.lasts or context.probe.waits:
             return False  # the clock will find it again
         size = context.pace.size(place, context.mails)
-        size = min(size, context.probe.limit or size)
+        # What hangs holds up the rest of its batch, and keeps it in memory.
+        size = min(size, context.probe.limit or size, context.mails // (1 + context.provider.hanging))
         try:
             claimed = _claim(context, sequence, position, floor, size, held, look)
         except BegunBefore:

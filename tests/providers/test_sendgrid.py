@@ -372,13 +372,14 @@ def test_two_requests_of_a_process_are_under_way_and_who_waited_for_an_unclear_a
     for sender in senders[:2]:
         sender.start()
         assert came.acquire(timeout=10)
+    assert provider.hanging == (2 if hangs == 0.0 else 0)
     senders[2].start()
     beside = came.acquire(timeout=10 if hangs == 0.0 else 0.2)
     go_on.set()
     for sender in senders:
         sender.join()
     provider.close()
-    assert (hangs == 0.0) == beside
+    assert ((hangs == 0.0), 0) == (beside, provider.hanging)
     assert [100, 100, third] == sizes(api)[:3]
 
 

@@ -51,6 +51,7 @@ class Recorder:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.answers: list[Receipt | Exception] = []
+        self.hanging = 0
 
     def send(self, batch: Batch) -> Receipt:
         self.batches.append(batch)

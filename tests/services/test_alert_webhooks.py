@@ -203,6 +203,8 @@ def test_one_thread_mails_alerts_and_the_others_are_left_to_the_leads(world: Wor
     class Meanwhile:
         """Another thread comes by while the first alert is on its way."""
 
+        hanging = 0
+
         def send(self, batch: Batch) -> Receipt:
             if not seen:
                 others = told_more(world)

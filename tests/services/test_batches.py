@@ -41,6 +41,15 @@ def test_a_batch_takes_the_same_number_of_queries_whatever_its_size(world: World
     assert cost(world, "few", 3) == cost(world, "many", 60)
 
 
+def test_batches_are_smaller_while_requests_hang(world: World) -> None:
+    """What hangs holds up the rest of its batch."""
+    world.deploy(files(branch=BRANCH))
+    world.enter("branch", *(world.lead(f"p{n}@harbor.example") for n in range(6)))
+    world.provider.hanging = 2
+    advance.drain(replace(world.context, mails=6), "branch", "one")
+    assert [2, 2, 2] == [len(batch.recipients) for batch in world.provider.batches]
+
+
 def test_two_workers_share_what_is_due_and_nobody_is_mailed_twice(world: World) -> None:
     world.deploy(files(branch=BRANCH))
     people = [world.lead(f"p{n}@harbor.example") for n in range(120)]

@@ -45,6 +45,7 @@ class Provider:
 
     mails: list[tuple[Recipient, str, str]] = field(default_factory=list)
     """With the address for replies and the text."""
+    hanging: int = 0
 
     def send(self, batch: Batch) -> Receipt:
         for recipient in batch.recipients:

@@ -88,6 +88,7 @@ class ModelProvider:
     now: Callable[[], datetime]
     log: list[Mail] = field(default_factory=list)
     requests: int = 0
+    hanging: int = 0
 
     def send(self, batch: Batch) -> Receipt:
         self.requests += 1

@@ -56,7 +56,12 @@ def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(consumer, name, 1e9)
 
 
-def taking(redis: Consumer, database: Database, failures: Callable[[], int] = lambda: 0, prefetch: int = 10) -> Taking:
+def taking(
+    redis: Consumer,
+    database: Database,
+    failures: Callable[[], int] = lambda: 0,
+    prefetch: Callable[[], int] = lambda: 10,
+) -> Taking:
     outage = Outage(logging.getLogger("tests"), "Redis brings no messages", "nothing")
     return Taking(redis, prefetch, Lookout(database.work, database.left_alone), outage, failures)
 
@@ -137,17 +142,27 @@ def test_while_the_database_is_away_it_is_looked_into_again_soon(
 
 def test_who_only_takes_what_redis_brings_looks_for_nothing() -> None:
     outage = Outage(logging.getLogger("tests"), "Redis brings no messages", "nothing")
-    assert taken(Taking(Redis(), 10, None, outage, lambda: 1)) is None
+    assert taken(Taking(Redis(), lambda: 10, None, outage, lambda: 1)) is None
 
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_no_more_is_in_hand_than_can_be_begun(alone: bool) -> None:
-    queue = taking(Redis(hint("reap"), hint("intake")), Database(alone), prefetch=1)
+    queue = taking(Redis(hint("reap"), hint("intake")), Database(alone), prefetch=lambda: 1)
     first = next(queue)
     assert first is not None
     assert [None, None] == [taken(queue) for _ in range(2)]
     queue.ack(first)
     assert next(queue) is not None
+
+
+def test_whoever_hangs_has_another_work_in_their_place() -> None:
+    hanging: list[str] = []
+    redis = Redis(hint("reap"), hint("intake"))
+    queue = taking(redis, Database(alone=False), prefetch=lambda: 1 + len(hanging))
+    assert next(queue) is not None
+    assert (next(queue), redis.prefetch) == (None, 1)
+    hanging.append("a request")
+    assert (next(queue) is not None, redis.prefetch) == (True, 2)
 
 
 class Flickering:
@@ -167,7 +182,7 @@ def test_what_is_done_while_redis_is_away_is_not_in_hand_for_ever(monkeypatch: p
     """Nobody can tell Redis then; the process would fetch less after each such time, and in the end nothing."""
     monkeypatch.setattr(consumer, "FIRST_PAUSE", 1e-9)
     redis = Flickering()
-    queue = taking(_RedisConsumer(redis, "default", prefetch=2, timeout=1), Database(), prefetch=2)  # type: ignore[no-untyped-call]
+    queue = taking(_RedisConsumer(redis, "default", prefetch=2, timeout=1), Database(), prefetch=lambda: 2)  # type: ignore[no-untyped-call]
     hinted, found = next(queue), next(queue)
     assert hinted is not None and found is not None
     queue.ack(hinted)
