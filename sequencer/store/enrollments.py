@@ -79,7 +79,9 @@ _DUE_HERE = (
     .where(enrollment.c.due_at <= bindparam("now"), enrollment.c.status.in_(_RUNNING))
     .order_by(enrollment.c.due_at, enrollment.c.lead_id)
     .limit(bindparam("limit"))
-    .with_for_update(key_share=True, skip_locked=True)
+    # The lead before the enrollment: that of a lead who is passed over would stay locked, and whoever has the lead, and
+    # waits for it, may have mails of others that are waited for here.
+    .with_for_update(key_share=True, skip_locked=True, of=[lead, enrollment])
 )
 _DUE_SINCE = _DUE_HERE.where(enrollment.c.due_at >= bindparam("floor"))
 _AT_A_TIME = 100

@@ -232,7 +232,7 @@ def claim(conn: Connection, number: int, now: datetime, limit: int) -> list[Lead
         .where(watch.c.rule == number, watch.c.due_at <= now)
         .order_by(watch.c.due_at, watch.c.lead_id)
         .limit(limit)
-        .with_for_update(key_share=True, skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True, of=[lead, watch])  # nothing of who is passed over
     )
     return [leads.of(row) for row in conn.execute(query)]
 
@@ -269,7 +269,8 @@ def due_of_rule(conn: Connection, number: int, now: datetime, limit: int) -> lis
 
 
 # One look-up in the index for each, in the order of the ids. Whether a row is due is asked of the row alone: the index
-# of what is due has all others in it, and how many these are is not known to the planner when it matters.
+# of what is due has all others in it, and how many these are is not known to the planner when it matters. The lead is
+# locked first: nothing stays locked of who is passed over.
 _CLAIM_OF = text(
     f"""
     SELECT found.* FROM unnest(CAST(:ids AS bigint[])) v(id)
@@ -277,7 +278,7 @@ _CLAIM_OF = text(
         SELECT {", ".join(f"l.{column.name}" for column in leads.COLUMNS)}, w.paced, w.turn_at
         FROM watch w JOIN lead l ON l.id = w.lead_id
         WHERE w.rule = :rule AND w.lead_id = v.id AND coalesce(w.due_at <= :now, false)
-        FOR NO KEY UPDATE OF w, l SKIP LOCKED
+        FOR NO KEY UPDATE OF l, w SKIP LOCKED
     ) found
     """
 )

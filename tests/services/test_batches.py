@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from sequencer.services import advance, compose
+from sequencer.store import enrollments, watches
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH
 from tests.workspaces import files
@@ -73,6 +74,31 @@ def test_a_lead_who_is_locked_is_passed_over_and_served_later(world: World) -> N
     assert world.provider.mails == [("lee@harbor.example", "one")]
     world.work()
     assert world.provider.mails == [("lee@harbor.example", "one"), ("kim@harbor.example", "one")]
+
+
+_WATCHED = "INSERT INTO watch (rule, lead_id, due_at) SELECT 1, id, :now FROM lead"
+
+
+@pytest.mark.parametrize("table", ["enrollment", "watch"])
+@pytest.mark.parametrize("again", [False, True])
+def test_nothing_of_a_lead_who_is_passed_over_stays_locked(world: World, table: str, again: bool) -> None:
+    """Who holds the lead may wait for it, and have mails of others for which whoever passed over is to wait."""
+    world.deploy(files(branch=BRANCH))
+    people = world.lead("kim@harbor.example"), world.lead("lee@harbor.example")
+    world.enter("branch", *people)
+    ids, engine, now = [p.id for p in people], world.context.engine, world.now()
+    with engine.begin() as conn:
+        conn.execute(text(_WATCHED), {"now": now})
+    lock = f"SELECT 1 FROM {table} WHERE lead_id = :id FOR NO KEY UPDATE NOWAIT"
+    with engine.begin() as other, engine.begin() as conn:
+        other.execute(text("SELECT 1 FROM lead WHERE id = :id FOR NO KEY UPDATE"), {"id": ids[0]})
+        if table == "enrollment":
+            claimed = [e.lead_id for e, _ in enrollments.claim(conn, "branch", "one", now, now if again else None, 10)]
+        elif again:
+            claimed = [lead.id for lead in watches.claim_of(conn, 1, now, ids)[0]]
+        else:
+            claimed = [lead.id for lead in watches.claim(conn, 1, now, 10)]
+        assert (claimed, len(other.execute(text(lock), {"id": ids[0]}).all())) == (ids[1:], 1)
 
 
 class Slow:
