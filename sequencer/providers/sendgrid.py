@@ -23,6 +23,9 @@ AT_ONCE = 2
 """Requests of a process under way, each with its part of these mails; whoever is alone may take all of them in one."""
 HANGS = 1.0
 """Seconds after which a request without an answer counts no longer: what hangs must not hold up the rest."""
+BESIDE = 20
+"""Mails of a request while more than AT_ONCE hang, which may be the beginning of an outage that swallows everything. As
+few as MOST_REQUESTS allows."""
 MOST_REQUESTS = 64
 """Of one batch of 1,000: enough to find one bad recipient in each of three of them, by halves."""
 MOST_UNCLEAR = 2
@@ -89,7 +92,7 @@ class _Turns:
     @contextmanager
     def take(self, mails: int) -> Iterator[int]:
         """For one request about so many mails, once few enough are under way. Gives how many it may hold: few after an
-        unclear answer, whoever got it.
+        unclear answer, whoever got it, and while many hang.
         """
         with self._changed:
             self._waiting += 1
@@ -97,6 +100,8 @@ class _Turns:
                 fresh = _fresh(self._under_way)
                 alone = not self._under_way and self._waiting == 1
                 most = min(mails, self._limit or (MOST_UNDER_WAY if alone else MOST_UNDER_WAY // AT_ONCE))
+                if len(self._under_way) - len(fresh) > AT_ONCE:
+                    most = min(most, BESIDE)
                 if len(fresh) < AT_ONCE and sum(turn.mails for turn in fresh) + most <= MOST_UNDER_WAY:
                     break
                 until = min(turn.begun for turn in fresh) + HANGS

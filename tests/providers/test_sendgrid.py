@@ -408,6 +408,31 @@ def test_whoever_is_alone_takes_a_request_of_two_hundred_and_those_who_share_tak
     assert 600 == sum(sizes(api))
 
 
+def test_while_many_requests_hang_others_are_small(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the beginning of an outage in which nothing is answered, and each thread would leave a hundred mails
+    in doubt."""
+    monkeypatch.setattr("sequencer.providers.sendgrid.HANGS", 0.0)
+    came, go_on = threading.Semaphore(0), threading.Event()
+
+    def answer(body: dict[str, Any]) -> Reply:
+        came.release()
+        go_on.wait(10)
+        return ACCEPT
+
+    api.answer = answer
+    provider = SendGrid("SG.key", api.url)
+    senders = [threading.Thread(target=lambda: provider.send(batch(50))) for _ in range(5)]
+    for sender in senders:
+        sender.start()
+        assert came.acquire(timeout=10)
+    go_on.set()
+    for sender in senders:
+        sender.join()
+    provider.close()
+    assert [50, 50, 50, 20, 20] == [len(body["personalizations"]) for body in api.bodies[:5]]
+    assert 250 == sum(len(body["personalizations"]) for body in api.bodies)
+
+
 def test_an_empty_batch_sends_nothing(api: Api) -> None:
     send(api.url, batch(0))
     assert [] == api.bodies
