@@ -41,6 +41,8 @@ def always(condition: Condition, names: Names) -> bool | None:
         return None  # of an audience, where it is told
     every = [node for tree in trees for node in (tree, *tree.find_all(nodes.Node))]
     literals = [node.value for node in every if isinstance(node, nodes.Const)]
+    negative = [node.node for node in every if isinstance(node, nodes.Neg)]
+    literals += [-node.value for node in negative if isinstance(node, nodes.Const)]
     fields = sum(isinstance(node, nodes.Getattr) for node in every)
     several = {name for name, field in names.fields.items() if field.type == "some_of"}
     if several & condition.asks.fields and any(map(_member_unnamed, every)):

@@ -44,6 +44,7 @@ def verdict(source: str) -> bool | None:
         "lead.employees > 50 and lead.employees < 20",
         "lead.employees > 50 and not lead.employees > 20",
         "lead.employees > 5.5 and lead.employees < 5.5",
+        "lead.employees > -3 and lead.employees < -5",
         'lead.renewal_date > "2026-12-01" and lead.renewal_date < "2026-06-01"',
         'has(lead.pains, "cost") and not has(lead.pains, "cost")',
         'known("pains") and not known("pains")',
@@ -70,6 +71,8 @@ def test_what_no_lead_could_fit_is_seen(source: str) -> None:
         "lead.employees > 50 and lead.employees < 52",
         "lead.employees > 50 and lead.employees < 51",
         "lead.employees > 5.5 and lead.employees < 5.6",
+        "lead.employees == -3",
+        "lead.employees < -2.5",
         'lead.renewal_date > "2026-06-01" and lead.renewal_date < "2026-06-03"',
         "lead.employees > lead.sites and lead.sites > 5 and lead.employees < 7",
         'lead.role > "a" and lead.role < "b"',
@@ -156,7 +159,12 @@ class Someone:
     def company(self, name: str) -> Any:
         return self._company
 
+    def __repr__(self) -> str:
+        return f"Someone({self._fields}, {self._company!r}, {self._yes})"
+
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # of whoever prints somebody of whom the claim is wrong
+            raise AttributeError(name)
         return lambda *asked, **more: self._yes[f"{name}{more.get('within') is not None}"]
 
 
