@@ -1,4 +1,5 @@
-"""Runs Dramatiq's workers in this process: WORKER_THREADS threads, or the one for what may have to stop mail.
+"""Runs Dramatiq's workers in this process: WORKER_THREADS threads, and as many more as requests hang, or the one for
+what may have to stop mail.
 
 Instead of the `dramatiq` command, because Heroku signals every process of a dyno, the command's master signals its
 children once more, and a second SIGTERM there kills running jobs at once. Here only the first one counts.
@@ -53,13 +54,13 @@ def work(settings: Settings, role: Role, stopping: Stop) -> int:
     context = replace(build(settings, connections, hints, "worker"), stopping=stopping)
     # While Redis or the clock is away, the database itself is asked what is due; but not by who is led, nor by all.
     looking = not role.led and role.part is not Part.URGENT
+    spare = SPARE if role.part is Part.REST else 0
     broker = TakingBroker(
-        redis_url, lookout(context) if looking else None, lambda: min(context.provider.hanging, SPARE)
+        redis_url, lookout(context) if looking else None, lambda: min(context.provider.hanging, spare)
     )
     # Where nothing else waits for the thread.
     gathering = GATHERING if role.part is Part.URGENT else 0.0
     declare(broker, hints, context, lambda: stopping.wait(gathering))
-    spare = 0 if role.part is Part.URGENT else SPARE
     worker = threaded(broker, queues, threads, settings.worker_poll, spare)
     collect_rarely()
     worker.start()

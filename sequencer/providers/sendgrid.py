@@ -24,8 +24,8 @@ AT_ONCE = 2
 HANGS = 1.0
 """Seconds after which a request without an answer counts no longer: what hangs must not hold up the rest."""
 BESIDE = 20
-"""Mails of a request while more than AT_ONCE hang, which may be the beginning of an outage that swallows everything. As
-few as MOST_REQUESTS allows."""
+"""Mails of a request while nothing was answered since MOST_UNDER_WAY mails were handed over: it may be the beginning of
+an outage that swallows everything. As few as MOST_REQUESTS allows."""
 MOST_REQUESTS = 64
 """Of one batch of 1,000: enough to find one bad recipient in each of three of them, by halves."""
 MOST_UNCLEAR = 2
@@ -82,6 +82,8 @@ class _Turns:
         self._waiting = 0
         self._under_way: list[_Turn] = []
         self._limit: int | None = None
+        self._heard = float("-inf")
+        """When a request was answered last, monotonic."""
 
     @property
     def hanging(self) -> int:
@@ -92,21 +94,16 @@ class _Turns:
     @contextmanager
     def take(self, mails: int) -> Iterator[int]:
         """For one request about so many mails, once few enough are under way. Gives how many it may hold: few after an
-        unclear answer, whoever got it, and while many hang.
+        unclear answer, whoever got it, and while nothing is answered.
         """
         with self._changed:
             self._waiting += 1
-            while True:
-                fresh = _fresh(self._under_way)
-                alone = not self._under_way and self._waiting == 1
-                most = min(mails, self._limit or (MOST_UNDER_WAY if alone else MOST_UNDER_WAY // AT_ONCE))
-                if len(self._under_way) - len(fresh) > AT_ONCE:
-                    most = min(most, BESIDE)
-                if len(fresh) < AT_ONCE and sum(turn.mails for turn in fresh) + most <= MOST_UNDER_WAY:
-                    break
-                until = min(turn.begun for turn in fresh) + HANGS
-                self._changed.wait(max(until - time.monotonic(), 0.001))
-            self._waiting -= 1
+            try:
+                while not self._fits(most := self._most(mails)):
+                    until = min(turn.begun for turn in _fresh(self._under_way)) + HANGS
+                    self._changed.wait(max(until - time.monotonic(), 0.001))
+            finally:
+                self._waiting -= 1
             turn = _Turn(most, time.monotonic())
             self._under_way.append(turn)
         try:
@@ -116,9 +113,21 @@ class _Turns:
                 self._under_way.remove(turn)
                 self._changed.notify_all()
 
+    def _most(self, mails: int) -> int:
+        alone = not self._under_way and self._waiting == 1
+        most = min(mails, self._limit or (MOST_UNDER_WAY if alone else MOST_UNDER_WAY // AT_ONCE))
+        unheard = sum(turn.mails for turn in self._under_way if turn.begun > self._heard)
+        return most if unheard < MOST_UNDER_WAY else min(most, BESIDE)
+
+    def _fits(self, mails: int) -> bool:
+        fresh = _fresh(self._under_way)
+        return len(fresh) < AT_ONCE and sum(turn.mails for turn in fresh) + mails <= MOST_UNDER_WAY
+
     def answered(self, answer: Answer) -> None:
         with self._changed:
             self._limit = limit_after(answer, self._limit)
+            if answer is not Answer.UNKNOWN:
+                self._heard = time.monotonic()
 
 
 class _Turn(NamedTuple):

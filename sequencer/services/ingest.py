@@ -318,18 +318,18 @@ def _count(context: Context, conn: Connection, release: Release, items: Sequence
 
     judged = judge(conn, context.releases, found.ours)
     heard = crm.hear(conn, release, locked, told, now)
-    if judged.mistaken:
-        # Their messages are written last. Who held others by then, and somebody else these, would wait for each other.
-        messages.hold(conn, {(said.enrollment_id, said.step) for said, _ in found.ours})
+    counted_anew = {(e.enrollment_id or 0, e.step or "") for e in judged.mistaken}
     arrived = [*judged.events, *found.respected, *(e for _, e in answered), *heard.happened]
     people = {**locked, **heard.leads}
     others = bool(answered or told)
-    reaction = follow(conn, release, waited_for, people, arrived, now, found.known, sought=not others)
+    reaction = follow(
+        conn, release, waited_for, people, arrived, now, found.known, sought=not others, afterwards=counted_anew
+    )
     taken.problems |= {(body_id, said.number): problem for (body_id, said), problem in heard.problems}
     if judged.mistaken:
         events.call_machine(conn, judged.mistaken)
         tally.count(conn, release, judged.mistaken, now, times=-1)
-        messages.recount_clicks(conn, {(e.enrollment_id or 0, e.step or "") for e in judged.mistaken})
+        messages.recount_clicks(conn, counted_anew)
     if others:  # The provider itself tells of nobody's words.
         reply.forward(conn, release, reaction.new, now)
         accept.hear(conn, release, reaction.new, now)

@@ -2,7 +2,7 @@
 ends and pauses, entering sequences, waking whoever waits for such an event.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -94,12 +94,13 @@ def follow(
     now: datetime,
     known: Mapping[tuple[int, str], Origin] = MappingProxyType({}),
     sought: bool = False,
+    afterwards: Collection[tuple[int, str]] = (),
 ) -> Reaction:
     """The same where the caller has locked the leads of all events that are somebody's `concern`. What is told of
     somebody who was erased is kept nowhere: a rep may still answer, or a browser tell of them that was just recognised.
 
     `known`: what the ledger says already of messages (enrollment, step); of others all is news.
-    `sought`: a moment ago none of the events was stored.
+    `sought`: a moment ago none of the events was stored. `afterwards`: messages that the caller will write, too.
     """
     reaction = Reaction()
     first, after = event_span(now)
@@ -127,9 +128,12 @@ def follow(
     locked, owned = first_contact.own(conn, release, locked, reaction.new, now)
     # Before the contacts themselves: whom the new owner was in touch with needs no introduction.
     reaction.new = [*owned, *reaction.new]
-    reaction.proven = messages.apply(conn, engagement(reaction.new, known))
+    reaction.proven = messages.apply(conn, engagement(reaction.new, known), afterwards)
     # Most events concern nobody, and their leads are not locked.
     heard = [e for e in reaction.new if e.lead_id in locked]
+    for e in reaction.new:
+        if e.kind in SUPPRESSES and e.lead_id not in locked and suppresses(e.kind, e.data) and not e.machine:
+            raise LookupError(f"{e.kind} of lead {e.lead_id}, who is not locked: nobody would ever hear of it")
     tally.count(conn, release, heard, now)
     asked = waited_for.kinds | waited_for.counted
     colleague_news.add(conn, news(release.workspace.colleagues, asked, locked, heard))

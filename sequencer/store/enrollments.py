@@ -453,7 +453,7 @@ def behind(conn: Connection, deployment: int, limit: int) -> list[tuple[Enrollme
         .where(enrollment.c.deployment < deployment, enrollment.c.status.in_(_RUNNING))
         .order_by(enrollment.c.deployment)
         .limit(limit)
-        .with_for_update(key_share=True, skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True, of=[lead, enrollment])  # as in a claim
     )
     rows = [(of(row), leads.of(row[len(COLUMNS) :])) for row in conn.execute(query)]
     return sorted(rows, key=lambda row: row[0].id)

@@ -406,7 +406,7 @@ _HOLD = text(
 )
 
 
-def hold(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+def _hold(conn: Connection, keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
     """Locks messages, in order, before a statement that joins them; gives those of them that are open.
 
     PostgreSQL looks once more at a row that somebody changed since a statement began. 18.6 then forgets the rows after
@@ -451,12 +451,17 @@ _APPLY = text(
 )
 
 
-def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> set[int]:
+def apply(
+    conn: Connection, said: Mapping[tuple[int, str], Engagement], also: Collection[tuple[int, str]] = ()
+) -> set[int]:
     """Writes what events say of their messages, in statements whose number does not grow with them.
 
     An event proves that the message went, whatever we or an operator thought: also one that was to go again will not.
     Also where a later attempt was refused: it speaks of the one before. Returns the enrollments whose message was open
     until now.
+
+    `also`: messages that the caller writes afterwards. They are locked together with these, in one order: locked later,
+    two who do so could wait for each other.
     """
     if not said:
         return set()
@@ -476,16 +481,16 @@ def apply(conn: Connection, said: Mapping[tuple[int, str], Engagement]) -> set[i
         "states": array(r.state.value if r.state else None for r in rows),
         "failures": array(r.failure for r in rows),
     }
-    open_before = hold(conn, keys)
+    open_before = _hold(conn, {*keys, *also})
     conn.execute(_APPLY, columns)
-    return {enrollment_id for enrollment_id, _ in open_before}
+    return {key[0] for key in open_before if key in said}
 
 
 def recount_clicks(conn: Connection, keys: Collection[tuple[int, str]]) -> None:
     """Writes the facts about clicks anew from events, after some turned out to be a machine's. Leads are locked."""
     if not keys:
         return
-    hold(conn, keys)
+    _hold(conn, keys)
     conn.execute(
         text(
             """
@@ -653,7 +658,7 @@ def resolve(conn: Connection, doubts: Sequence[Doubt], state: State, failure: st
         "now": now,
     }
     if doubts:
-        hold(conn, [(d.enrollment_id, d.step) for d in doubts])
+        _hold(conn, [(d.enrollment_id, d.step) for d in doubts])
     moved = set(conn.execute(_RESOLVE, values).scalars())
     requests.sweep(conn)
     return moved

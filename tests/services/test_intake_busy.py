@@ -9,12 +9,13 @@ from types import MappingProxyType
 import pytest
 from sqlalchemy import Connection, text
 
+from sequencer.core.event import Event
 from sequencer.core.lead import Lead
 from sequencer.errors import SequencerError
 from sequencer.providers import sendgrid_events
 from sequencer.services import ingest
 from sequencer.services.alone import Alone
-from sequencer.store import intake, leads
+from sequencer.store import events, intake, leads
 from tests.databases import until_waiting
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH, EXEMPT
@@ -188,6 +189,27 @@ def test_who_takes_in_what_was_a_scanner_holds_its_mails_in_one_order(world: Wor
     assert [world.view(kim)["messages"][0]["clicked"], told(world, lee)] == [[], ["opened"]]
 
 
+def test_who_takes_in_what_was_a_scanner_waits_for_nobodys_event_with_mails_in_hand(world: World) -> None:
+    """Whoever stores an event writes its mail next."""
+    kim, lee = two(world, BRANCH, {"content/one.md": TWO_LINKS})
+    of_lee = world.view(lee)["messages"][0]
+    first, second = links(world)[:2]
+    post(world, event(world, "delivered", 0), event(world, "click", 0, url=first, useragent="Mozilla/5.0"))
+    said = [event(world, "click", 0, url=second, useragent="Mozilla/5.0"), event(world, "delivered", 1)]
+    with world.context.engine.begin() as conn:
+        intake.put(conn, "events", json.dumps(said).encode(), "", False)
+    [delivered], _ = sendgrid_events.parse(json.dumps(said[1:]).encode())
+    same = Event("delivered", delivered.at, lee.id, delivered.key, "sendgrid", of_lee["enrollment_id"], "one")
+    with ThreadPoolExecutor(1) as pool:
+        with world.context.engine.begin() as conn:
+            events.insert(conn, [same])
+            taking_in = pool.submit(ingest.process, world.context, False)
+            until_waiting(world.context.engine, taking_in.done)
+            _lock(conn, of_lee["enrollment_id"])
+        taking_in.result()
+    assert [world.view(kim)["messages"][0]["clicked"], told(world, lee)] == [[], ["delivered"]]
+
+
 def _lock(conn: Connection, enrollment_id: int) -> None:
     """Takes this enrollment's mails; somebody else who has them is an error."""
     query = text("SELECT 1 FROM message WHERE enrollment_id = :id FOR NO KEY UPDATE NOWAIT")
@@ -222,3 +244,15 @@ def _wait(world: World, number: int) -> None:
     with world.context.engine.begin() as conn:
         for _ in range(number):
             intake.put(conn, "events", json.dumps([event(world, "delivered", 0)]).encode(), "", False)
+
+
+def test_what_stops_somebody_is_set_aside_where_their_lead_was_not_locked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored, it would be known, and nobody would ever hear of it."""
+    kim, _ = two(world, BRANCH)
+    monkeypatch.setattr(ingest, "_needs_lead", lambda waited_for, said: False)
+    post(world, event(world, "bounce", 0))
+    [(state, problem)] = bodies(world)
+    assert (state, told(world, kim)) == ("set_aside", [])
+    assert problem is not None and "who is not locked" in problem

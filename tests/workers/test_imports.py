@@ -61,13 +61,14 @@ def test_a_worker_imports_nothing_of_what_only_compiling_needs_also_when_it_load
 
 
 FORKED = """
-import sys, zoneinfo
+import sys
 from datetime import date
+import sequencer.core.zones
 import workers.supervisor
 from workers.ahead import read_ahead
 
 read_ahead()
-before, zoneinfo.available_timezones = set(sys.modules), None
+before, sequencer.core.zones.available_timezones = set(sys.modules), None
 from sequencer.core.lead_input import is_zone
 from sequencer.core.quiet import quiet
 
