@@ -38,9 +38,10 @@ NICE = 10
 GATHERING = 0.02
 """Seconds from a hint that something may have to stop mail until it is looked for: what is posted in one go is gone
 through together, and most of the cost is by the look, not by the body."""
-SPARE = 4
+SPARE = 2
 """Threads of a process beyond those that work: each takes the place of one whose request to the provider hangs, which
-is for twelve seconds, and holds no connection. If more worked at any time they would only slow down each other."""
+is for twelve seconds, and holds no connection. If more worked at any time they would only slow down each other, and
+each may have a batch in memory, some 10 MB."""
 _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 TRIM = 5
