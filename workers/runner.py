@@ -45,13 +45,17 @@ each may have a batch in memory, some 10 MB."""
 _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 TRIM = 5
-"""Looks between two times that memory is given back. The C library keeps what a thread no longer needs for that thread,
-and each had a batch of its own: some 40 MB of a process. It takes some milliseconds, now and then."""
+"""Looks between two times that memory is given back. It takes some milliseconds."""
+ARENA_MAX, ARENAS = -8, 2
+"""What glibc's `mallopt` is told (malloc.h, M_ARENA_MAX): it keeps what a thread no longer needs for that thread, and a
+batch of webhooks needs some 28 MB. Threads of Python compute one at a time, so two such stores do for all."""
 
 
 def work(settings: Settings, role: Role, stopping: Stop) -> int:
     """Runs until `stopping` is set; gives the exit code."""
     sys.setswitchinterval(TURN)
+    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(ARENA_MAX, ARENAS)
     redis_url = settings.redis_url or ""
     hints = Led(redis_url) if role.led else Hints(redis_url)
     queues, threads, connections = _share(settings, role.part)
@@ -130,7 +134,7 @@ def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int, int]:
 
 def _wait(stopping: Stop, parent: int | None) -> None:
     """Until told to stop, or until the parent is gone. Asked each second rather than of the kernel: works anywhere."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, others need it less
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc only
     looks = itertools.count(1)
     while not stopping.wait(None if parent is None else _LOOK):
         if os.getppid() != parent:
