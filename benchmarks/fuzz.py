@@ -89,10 +89,10 @@ class Target(Protocol):
 class Accepting:
     """A provider that takes everything."""
 
+    hanging = 0
+
     def __init__(self) -> None:
         self.batches: list[Batch] = []
-
-    hanging = 0
 
     def send(self, batch: Batch) -> Receipt:
         self.batches.append(batch)

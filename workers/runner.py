@@ -5,9 +5,7 @@ Instead of the `dramatiq` command, because Heroku signals every process of a dyn
 children once more, and a second SIGTERM there kills running jobs at once. Here only the first one counts.
 """
 
-import ctypes
 import gc
-import itertools
 import logging
 import os
 import sys
@@ -19,9 +17,11 @@ from dramatiq import Worker
 from sequencer.hints import DEFAULT, QUEUES, URGENT, Hints, Led
 from sequencer.services import due, heartbeat
 from sequencer.services.context import Context
+from sequencer.services.seldom import Seldom
 from sequencer.settings import Settings
 from sequencer.stop import Stop
 from sequencer.wiring import build
+from workers import memory
 from workers.actors import declare
 from workers.consumer import ALONE, Lookout, TakingBroker
 from workers.role import Part, Role
@@ -44,18 +44,14 @@ is for twelve seconds, and holds no connection. If more worked at any time they 
 each may have a batch in memory, some 10 MB."""
 _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
-TRIM = 5
-"""Looks between two times that memory is given back. It takes some milliseconds."""
-ARENA_MAX, ARENAS = -8, 2
-"""What glibc's `mallopt` is told (malloc.h, M_ARENA_MAX): it keeps what a thread no longer needs for that thread, and a
-batch of webhooks needs some 28 MB. Threads of Python compute one at a time, so two such stores do for all."""
+_TRIM = 5.0
+"""Seconds between two times that memory is given back."""
 
 
 def work(settings: Settings, role: Role, stopping: Stop) -> int:
     """Runs until `stopping` is set; gives the exit code."""
     sys.setswitchinterval(TURN)
-    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
-        mallopt(ARENA_MAX, ARENAS)
+    memory.share()
     redis_url = settings.redis_url or ""
     hints = Led(redis_url) if role.led else Hints(redis_url)
     queues, threads, connections = _share(settings, role.part)
@@ -134,11 +130,10 @@ def _share(settings: Settings, part: Part) -> tuple[Sequence[str], int, int]:
 
 def _wait(stopping: Stop, parent: int | None) -> None:
     """Until told to stop, or until the parent is gone. Asked each second rather than of the kernel: works anywhere."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc only
-    looks = itertools.count(1)
+    trimming = Seldom(_TRIM)
     while not stopping.wait(None if parent is None else _LOOK):
         if os.getppid() != parent:
             _log.error("the process that watched this one is gone, pid=%d", os.getpid())
             stopping.set()
-        elif trim is not None and next(looks) % TRIM == 0:
-            trim(0)
+        elif trimming.due():
+            memory.give_back()

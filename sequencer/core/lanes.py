@@ -41,19 +41,11 @@ def may_hold(one: Sequence, other: Sequence) -> bool:
 
 def holders(sequences: Mapping[str, Sequence]) -> Mapping[str, frozenset[str]]:
     """By sequence, those that can hold it up; a sequence that none can is not among them."""
-    rivals: dict[str, list[Sequence]] = {}
-    for one in sequences.values():
-        for name in one.pauses:
-            rivals.setdefault(name, []).append(one)
-    for mates in lanes(sequences).values():
-        for one in mates:
-            rivals.setdefault(one.id, []).extend(mates)
-    found = {
-        name: frozenset(one.id for one in several if may_hold(one, sequences[name]))
-        for name, several in rivals.items()
-        if name in sequences
-    }
-    return {name: those for name, those in found.items() if those}
+    found: dict[str, set[str]] = {}
+    for name, those in held_up(sequences).items():
+        for other in those:
+            found.setdefault(other, set()).add(name)
+    return {name: frozenset(found[name]) for name in sequences if name in found}
 
 
 def held_up(sequences: Mapping[str, Sequence]) -> Mapping[str, frozenset[str]]:

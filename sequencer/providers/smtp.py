@@ -27,6 +27,9 @@ class Smtp:
     did not come by then is due again. A lease must be at least twice that.
     """
 
+    hanging = 0
+    """A session takes one mail at a time, and as long as it takes."""
+
     def __init__(self, url: str, timeout: float = 10.0, total: float = 20.0) -> None:
         self._server = _Server.parse(url)
         self._timeout = timeout
@@ -50,9 +53,6 @@ class Smtp:
             if stopped is None and self._session is None:
                 stopped = Outcome(Answer.RETRY, detail=f"the session ended: {outcome.detail}")
         return Receipt(outcomes[0], {n: outcome for n, outcome in enumerate(outcomes) if outcome != outcomes[0]})
-
-    hanging = 0
-    """A session takes one mail at a time, and as long as it takes."""
 
     def close(self) -> None:
         with self._lock:

@@ -103,25 +103,22 @@ def _work_off(context: Context) -> bool:
     """Batch after batch, so that a process that once joined in goes on until nothing is left: by hints alone one of
     them would do it all, as a hint is not given while the same one waits.
     """
-    until = time.monotonic() + LONGEST
-    if not _process(context):
-        return False
-    while time.monotonic() < until and not context.stopping.is_set():
-        if not _process(context, lambda: context.hint("intake", False)):
-            return False
-    return True
+    until, more = time.monotonic() + LONGEST, _process(context)
+    while more and time.monotonic() < until and not context.stopping.is_set():
+        more = _process(context, help_wanted=True)
+    return more
 
 
-def _process(context: Context, join: Callable[[], None] = lambda: None) -> bool:
-    """One batch. `join`: asks other processes to help; called when bodies were found."""
+def _process(context: Context, help_wanted: bool = False) -> bool:
+    """One batch. `help_wanted`: other processes are asked to join in, where bodies were found."""
     with context.engine.begin() as conn:
         release = context.releases.deployed(conn)
         if release is None:
             return False  # nobody was written to yet, so this waits until it can be understood
         opened = [_open(body, release.workspace) for body in intake.claim(conn, False, BODIES, BYTES)]
         proven = _prove(conn, opened)
-    if opened:
-        join()
+    if opened and help_wanted:
+        context.hint("intake", False)
     take_up(context, opened, proven, intake.PENDING)
     return bool(opened)
 

@@ -81,6 +81,8 @@ SEQUENCES = st.fixed_dictionaries(
 def test_all_pairs_at_once_say_what_each_pair_says(sequences: dict[str, Sequence]) -> None:
     pairs = {one.id: {other.id for other in sequences.values() if may_hold(one, other)} for one in sequences.values()}
     assert held_up(sequences) == pairs
+    turned = {name: {one for one in sequences if name in pairs[one]} for name in sequences}
+    assert holders(sequences) == {name: those for name, those in turned.items() if those}
 
 
 @given(SEQUENCES, st.permutations(NAMES), st.integers(1, 5))

@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -352,6 +352,13 @@ def test_threads_share_one_provider(api: Api, threads: int) -> None:
     assert len(api.ports) <= threads
 
 
+def begin(senders: Sequence[threading.Thread], came: threading.Semaphore) -> None:
+    """One after another, each once the request of the one before has come."""
+    for sender in senders:
+        sender.start()
+        assert came.acquire(timeout=10)
+
+
 @pytest.mark.parametrize(("hangs", "third"), [(30.0, 1), (0.0, 20)])
 def test_two_requests_of_a_process_are_under_way_and_who_waited_for_an_unclear_answer_is_careful(
     api: Api, monkeypatch: pytest.MonkeyPatch, hangs: float, third: int
@@ -370,9 +377,7 @@ def test_two_requests_of_a_process_are_under_way_and_who_waited_for_an_unclear_a
     api.answer = answer
     provider = SendGrid("SG.key", api.url)
     senders = [threading.Thread(target=lambda: provider.send(batch(100))) for _ in range(3)]
-    for sender in senders[:2]:
-        sender.start()
-        assert came.acquire(timeout=10)
+    begin(senders[:2], came)
     assert provider.hanging == (2 if hangs == 0.0 else 0)
     senders[2].start()
     beside = came.acquire(timeout=10 if hangs == 0.0 else 0.2)
@@ -388,28 +393,31 @@ def test_whoever_is_alone_takes_a_request_of_two_hundred_and_those_who_share_tak
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sequencer.providers.sendgrid.HANGS", 30.0)
-    came, go_on = threading.Semaphore(0), threading.Event()
+    came, gates, numbers = threading.Semaphore(0), (threading.Event(), threading.Event()), itertools.count()
 
     def answer(body: dict[str, Any]) -> Reply:
+        first = next(numbers) == 0
         came.release()
-        go_on.wait(10)
+        gates[0 if first else 1].wait(10)
         return ACCEPT
 
     api.answer = answer
     provider = SendGrid("SG.key", api.url)
-    senders = [threading.Thread(target=lambda: provider.send(batch(300))) for _ in range(2)]
-    senders[0].start()
-    assert came.acquire(timeout=10)
-    senders[1].start()
-    while not provider._turns._waiting:
+    senders = [threading.Thread(target=provider.send, args=(batch(size),)) for size in (200, 300, 300)]
+    begin(senders[:1], came)
+    for sender in senders[1:]:
+        sender.start()
+    while provider._turns._waiting < 2:
         time.sleep(0.001)
     assert not came.acquire(timeout=0.1), "two hundred are under way already"
-    go_on.set()
+    gates[0].set()
+    assert all(came.acquire(timeout=10) for _ in senders[1:])
+    gates[1].set()
     for sender in senders:
         sender.join()
     provider.close()
     assert [200, 100, 100] == sizes(api)[:3]
-    assert 600 == sum(sizes(api))
+    assert 800 == sum(sizes(api))
 
 
 def test_while_nothing_is_answered_requests_are_small(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -426,13 +434,10 @@ def test_while_nothing_is_answered_requests_are_small(api: Api, monkeypatch: pyt
     api.answer = answer
     provider = SendGrid("SG.key", api.url)
     senders = [threading.Thread(target=lambda: provider.send(batch(50))) for _ in range(6)]
-    for sender in senders[:5]:
-        sender.start()
-        assert came.acquire(timeout=10)
+    begin(senders[:5], came)
     gates[0].set()
     senders[0].join()
-    senders[5].start()
-    assert came.acquire(timeout=10)
+    begin(senders[5:], came)
     for gate in gates:
         gate.set()
     for sender in senders:

@@ -12,8 +12,8 @@ from sequencer.core.mail import Answer, Outcome, Receipt
 from sequencer.store import events
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH, EXEMPT, PACED
-from tests.services.webhooks import bodies, enrolled, event, links, post, reply_form, take
-from tests.workspaces import content, files
+from tests.services.webhooks import TWO_LINKS, bodies, enrolled, event, links, post, reply_form, take
+from tests.workspaces import files
 
 
 def test_a_clicked_url_names_its_link(world: World) -> None:
@@ -27,11 +27,7 @@ def test_a_clicked_url_names_its_link(world: World) -> None:
 
 
 def test_a_scanner_that_follows_every_link_at_once_does_not_count(world: World) -> None:
-    two = content(
-        "One",
-        '{{ link("price", "https://www.acme.example/p", "p") }} {{ link("b", "https://www.acme.example/b", "b") }}',
-    )
-    world.deploy(files(branch=BRANCH) | {"content/one.md": two})
+    world.deploy(files(branch=BRANCH) | {"content/one.md": TWO_LINKS})
     kim = enrolled(world, "branch")
     found = links(world)
     assert len(found) == 2
@@ -41,11 +37,7 @@ def test_a_scanner_that_follows_every_link_at_once_does_not_count(world: World) 
 
 
 def test_a_scanner_whose_clicks_come_in_several_posts_is_found_out_in_the_end(world: World) -> None:
-    two = content(
-        "One",
-        '{{ link("price", "https://www.acme.example/p", "p") }} {{ link("b", "https://www.acme.example/b", "b") }}',
-    )
-    world.deploy(files(branch=BRANCH) | {"content/one.md": two})
+    world.deploy(files(branch=BRANCH) | {"content/one.md": TWO_LINKS})
     kim = enrolled(world, "branch")
     for url in links(world):
         post(world, event(world, "click", url=url, useragent="Mozilla/5.0"))

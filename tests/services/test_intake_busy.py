@@ -19,8 +19,8 @@ from sequencer.store import events, intake, leads
 from tests.databases import until_waiting
 from tests.services.conftest import World
 from tests.services.test_advance import BRANCH, EXEMPT
-from tests.services.webhooks import bodies, event, links, post
-from tests.workspaces import content, files
+from tests.services.webhooks import TWO_LINKS, bodies, event, links, post
+from tests.workspaces import files
 
 
 class Waits(SequencerError):
@@ -51,11 +51,6 @@ def held(world: World, lead: Lead) -> Iterator[None]:
 
 def told(world: World, lead: Lead) -> list[str]:
     return sorted(e["event"] for e in world.view(lead)["events"])
-
-
-TWO_LINKS = content(
-    "One", '{{ link("price", "https://www.acme.example/p", "p") }} {{ link("b", "https://www.acme.example/b", "b") }}'
-)
 
 
 def two(world: World, sequence: str, more: Mapping[str, str] = MappingProxyType({})) -> tuple[Lead, Lead]:

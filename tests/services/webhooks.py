@@ -11,6 +11,11 @@ from sequencer.core.lead import Lead
 from sequencer.services import ingest
 from sequencer.store import intake
 from tests.services.conftest import World
+from tests.workspaces import content
+
+TWO_LINKS = content(
+    "One", '{{ link("price", "https://www.acme.example/p", "p") }} {{ link("b", "https://www.acme.example/b", "b") }}'
+)
 
 
 def post(world: World, *events: dict[str, Any], urgent: bool = False) -> None:
