@@ -77,8 +77,10 @@ def insert(conn: Connection, events: Sequence[Event], sought: bool = False) -> l
             with conn.begin_nested():
                 conn.execute(_INSERT_SOUGHT, values)
             return rows
-        except IntegrityError:
-            pass  # stored by somebody else meanwhile
+        except IntegrityError as error:  # stored by somebody else meanwhile
+            # SQLAlchemy's error and the frames it went through refer to each other, and so does all that the callers
+            # have in hand, a whole batch: it would stay in memory until such circles are looked for.
+            error.__traceback__ = None
     done = conn.execute(_INSERT_ANY, values).all()
     if done[0].new == len(rows):
         return rows
