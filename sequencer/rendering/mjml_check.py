@@ -132,13 +132,16 @@ class _Reader:
             if self._component == "mj-attributes" and tag.name in ("mj-all", "mj-class"):
                 known = mjml_schema.EVERY_ATTRIBUTE
         seen: set[str] = set()
+        repeated: set[str] = set()
         for attribute in tag.attributes:
             name = attribute.name
             if self._pattern.search(name):
                 message = "Jinja may stand in text and in the values of attributes, not between attributes"
                 self.problem(attribute.start, message)
             elif name in seen:
-                self.problem(attribute.start, f"expected {name} once in <{tag.name}>, got it again")
+                if name not in repeated:
+                    self.problem(attribute.start, f"expected {name} once in <{tag.name}>, got it again")
+                repeated.add(name)
             elif known is not None and name not in known:
                 self.problem(attribute.start, f"<{tag.name}> has no attribute “{name}”{suggest(name, known)}")
             elif known is not None and attribute.value is None:
