@@ -8,7 +8,7 @@ from sequencer.core.mail import Answer, limit_after
 
 AT_ONCE = 6
 """Unclear answers in a row after each of which the next mail goes at once: single ones are mishaps, not an outage."""
-LONGEST_WAIT = 15.0
+LONGEST_WAIT = 30.0
 """Seconds of operating time between two mails that try whether an outage is over; it begins with one and doubles."""
 
 
@@ -25,10 +25,16 @@ class Probe:
         self._unclear = 0
         self._until = float("-inf")
 
-    @property
-    def waits(self) -> bool:
-        """Whether nobody is to be claimed before some time has gone by."""
-        return self._clock() < self._until
+    def lets(self) -> bool:
+        """Whether somebody may be claimed now. In an outage that lasts, whoever asks next waits for this one's answer,
+        or as long as if it were unclear.
+        """
+        with self._lock:
+            now = self._clock()
+            if now < self._until:
+                return False
+            self._until = now + self._wait()
+            return True
 
     @property
     def limit(self) -> int | None:
@@ -45,9 +51,15 @@ class Probe:
         with self._lock:
             for answer in answers:
                 self._limit = limit_after(answer, self._limit)
+                if answer is Answer.UNKNOWN:
+                    self._unclear += 1
+                    self._until = self._clock() + self._wait()
+                elif answer is not Answer.UNTRIED:
+                    self._until = float("-inf")
                 if answer is Answer.ACCEPTED:
                     self._unclear = 0
-                elif answer is Answer.UNKNOWN:
-                    self._unclear += 1
-                    if (more := self._unclear - AT_ONCE) > 0:
-                        self._until = self._clock() + min(2.0 ** min(more - 1, 10), LONGEST_WAIT)
+
+    def _wait(self) -> float:
+        """Seconds until the next mail tries."""
+        more = self._unclear - AT_ONCE
+        return min(2.0 ** min(more - 1, 10), LONGEST_WAIT) if more > 0 else 0.0

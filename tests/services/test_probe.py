@@ -5,7 +5,7 @@ import pytest
 from sequencer.core.mail import Answer
 from sequencer.services.probe import AT_ONCE, LONGEST_WAIT, Probe
 
-A, R, X, U = Answer.ACCEPTED, Answer.RETRY, Answer.REFUSED, Answer.UNKNOWN
+A, R, X, U, N = Answer.ACCEPTED, Answer.RETRY, Answer.REFUSED, Answer.UNKNOWN, Answer.UNTRIED
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,27 @@ def test_single_mishaps_delay_nobody_and_an_outage_is_asked_about_less_and_less_
     probe, waits = Probe(lambda: seconds[0]), []
     for _ in range(AT_ONCE):
         probe.answered([U])
-        assert not probe.waits
-    for _ in range(7):
+        assert probe.lets()
+    for _ in range(8):
         probe.answered([U])
         began = seconds[0]
-        while probe.waits:
+        while not probe.lets():
             seconds[0] += 0.5
         waits.append(seconds[0] - began)
-    assert waits == [1.0, 2.0, 4.0, 8.0, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
     probe.answered([A])
     probe.answered([U])
-    assert not probe.waits
+    assert probe.lets()
+
+
+@pytest.mark.parametrize(("answer", "goes_on"), [(A, True), (R, True), (X, True), (N, False), (U, False)])
+def test_one_thread_tries_whether_an_outage_is_over_and_the_others_wait_for_what_it_is_told(
+    answer: Answer, goes_on: bool
+) -> None:
+    seconds = [0.0]
+    probe = Probe(lambda: seconds[0])
+    probe.answered([U] * (AT_ONCE + 3))
+    seconds[0] += LONGEST_WAIT
+    assert [True, False, False] == [probe.lets() for _ in range(3)]
+    probe.answered([answer])
+    assert goes_on == probe.lets()
