@@ -65,7 +65,7 @@ def drain(context: Context, sequence: str, position: str) -> bool:
         return False
     place, floor, held, look = (sequence, position), None, set[int](), False
     while (start := time.monotonic()) < began + LONGEST and not context.stopping.is_set():
-        if context.respite.lasts or not context.probe.lets():
+        if context.respite.lasts or context.probe.waits:
             return False  # the clock will find it again
         size = context.pace.size(place, context.mails)
         # What hangs holds up the rest of its batch, and keeps it in memory.

@@ -38,7 +38,7 @@ def deliver(context: Context, outgoing: Sequence[Outgoing], fence: int, leased_a
     """
     for number, out in enumerate(outgoing):
         late = time.monotonic() > leased_at + context.lease / 2
-        if late or context.stopping.is_set() or context.probe.forbids(len(out.attempts)):
+        if late or context.stopping.is_set() or not context.probe.lets(len(out.attempts)):
             release(context, outgoing[number:])
             return
         try:

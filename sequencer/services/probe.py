@@ -25,26 +25,26 @@ class Probe:
         self._unclear = 0
         self._until = float("-inf")
 
-    def lets(self) -> bool:
-        """Whether somebody may be claimed now. In an outage that lasts, whoever asks next waits for this one's answer,
-        or as long as if it were unclear.
-        """
-        with self._lock:
-            now = self._clock()
-            if now < self._until:
-                return False
-            self._until = now + self._wait()
-            return True
+    @property
+    def waits(self) -> bool:
+        """Whether nobody is to be claimed before some time has gone by."""
+        return self._clock() < self._until
 
     @property
     def limit(self) -> int | None:
         """How many mails a batch may hold now; None: as many as it likes."""
         return self._limit
 
-    def forbids(self, mails: int) -> bool:
-        """Whether so many are not to be handed over now."""
-        limit = self.limit
-        return limit is not None and mails > limit
+    def lets(self, mails: int) -> bool:
+        """Whether so many may be handed over now. In an outage that lasts, whoever asks next waits for what these are
+        answered, or as long as if it were unclear.
+        """
+        with self._lock:
+            now = self._clock()
+            if now < self._until or (self._limit is not None and mails > self._limit):
+                return False
+            self._until = now + self._wait()
+            return True
 
     def answered(self, answers: Iterable[Answer]) -> None:
         """What requests were answered, in their order."""

@@ -17,7 +17,7 @@ from sequencer.services import alerts as alert_service
 from sequencer.services.context import Context
 from sequencer.services.deliver import settlement
 from sequencer.services.migrate import migrate
-from sequencer.services.probe import LONGEST_WAIT, Probe
+from sequencer.services.probe import AT_ONCE, LONGEST_WAIT, Probe
 from sequencer.services.release import Releases
 from sequencer.store import alerts
 from tests.services.conftest import World
@@ -200,6 +200,36 @@ def test_ten_minutes_of_quick_refusals_make_a_few_mails_unknown_and_the_rest_fol
     seconds[0] += LONGEST_WAIT
     small.work()
     assert states(small, *people).count("accepted") == 150 - lost
+
+
+SILENT = """
+title: Silent
+state: live
+topic: guides
+enroll:
+  when: manual
+from: marketing
+steps:
+  - id: looked
+    if: lead.stage == "lead"
+    then:
+      - id: out
+        exit: enough
+  - email: one
+"""
+
+
+def test_in_an_outage_who_is_mailed_nothing_goes_on_and_takes_no_turn_of_who_tries(world: World) -> None:
+    world.deploy(files(silent=SILENT))
+    seconds = [0.0]
+    probe = Probe(lambda: seconds[0])
+    people = [world.lead(f"p{n}@harbor.example", stage="lead") for n in range(5)]
+    world.enter("silent", *people)
+    probe.answered([Answer.UNKNOWN] * (AT_ONCE + 3))
+    seconds[0] += LONGEST_WAIT
+    advance.drain(replace(world.context, probe=probe), "silent", "looked")
+    assert [("left", "exit: enough")] * 5 == [world.status(lead, "silent") for lead in people]
+    assert probe.lets(1)
 
 
 def test_the_proof_of_an_unknown_mail_wakes_whoever_stood_behind_it(world: World) -> None:
