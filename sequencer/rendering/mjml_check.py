@@ -1,5 +1,6 @@
 """Checks MJML before it is compiled: mrml passes unknown tags, attributes and bad nesting over in silence."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -131,17 +132,15 @@ class _Reader:
             known = mjml_schema.ATTRIBUTES.get(tag.name)
             if self._component == "mj-attributes" and tag.name in ("mj-all", "mj-class"):
                 known = mjml_schema.EVERY_ATTRIBUTE
-        seen: set[str] = set()
-        repeated: set[str] = set()
+        seen = Counter[str]()
         for attribute in tag.attributes:
             name = attribute.name
             if self._pattern.search(name):
                 message = "Jinja may stand in text and in the values of attributes, not between attributes"
                 self.problem(attribute.start, message)
             elif name in seen:
-                if name not in repeated:
+                if seen[name] == 1:
                     self.problem(attribute.start, f"expected {name} once in <{tag.name}>, got it again")
-                repeated.add(name)
             elif known is not None and name not in known:
                 self.problem(attribute.start, f"<{tag.name}> has no attribute “{name}”{suggest(name, known)}")
             elif known is not None and attribute.value is None:
@@ -150,7 +149,7 @@ class _Reader:
                 self.problem(attribute.start, f"{name} may not stand in a mail: mail programs drop it, or all of it")
             elif not self._pattern.search(attribute.value or ""):
                 self._addresses(tag.name, name.lower(), attribute)
-            seen.add(name)
+            seen[name] += 1
         if tag.name in ("mj-image", "img") and "alt" not in seen and self._component != "mj-attributes":
             message = f'<{tag.name}> has no alt="…": say what the picture shows, or alt="" for an ornament'
             self.problem(tag.start, message, "no-alt", warning=True)

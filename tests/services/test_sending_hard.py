@@ -33,6 +33,10 @@ REFUSED = Outcome(Answer.REFUSED, detail="400 bad")
 TIMEOUT = Outcome(Answer.UNKNOWN, detail="timeout")
 
 TOLD = EXEMPT.replace("steps:\n", "steps:\n  - id: told\n    tell: owner\n    note: Hello\n  - wait: 1 day\n")
+SILENT = EXEMPT.replace(
+    "steps:\n",
+    'steps:\n  - id: looked\n    if: lead.stage == "lead"\n    then:\n      - id: out\n        exit: enough\n',
+)
 
 TWO_CONTENTS = """
 title: Two
@@ -200,23 +204,6 @@ def test_ten_minutes_of_quick_refusals_make_a_few_mails_unknown_and_the_rest_fol
     seconds[0] += LONGEST_WAIT
     small.work()
     assert states(small, *people).count("accepted") == 150 - lost
-
-
-SILENT = """
-title: Silent
-state: live
-topic: guides
-enroll:
-  when: manual
-from: marketing
-steps:
-  - id: looked
-    if: lead.stage == "lead"
-    then:
-      - id: out
-        exit: enough
-  - email: one
-"""
 
 
 def test_in_an_outage_who_is_mailed_nothing_goes_on_and_takes_no_turn_of_who_tries(world: World) -> None:
